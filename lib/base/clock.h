@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Clock: what time it is, in µs. Code in core/ never asks; it is told. */
+
+#include <time.h>
+
+#include "base/macro.h"
+
+static inline uint64_t clock_usec(clockid_t clock) {
+        struct timespec now;
+
+        (void) clock_gettime(clock, &now); /* cannot fail for the clocks used here */
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+}
+
+/* For intervals: never jumps. */
+static inline uint64_t clock_monotonic(void) {
+        return clock_usec(CLOCK_MONOTONIC);
+}
+
+/* Time of day, for what other machines or people read. */
+static inline uint64_t clock_realtime(void) {
+        return clock_usec(CLOCK_REALTIME);
+}

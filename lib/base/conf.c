@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/conf.h"
+#include "base/file.h"
+
+#define FILE_SIZE_MAX MIB
+
+typedef struct Unit {
+        const char *name;
+        uint64_t factor;
+} Unit;
+
+typedef struct TypeInfo {
+        const Unit *units;    /* for numbers */
+        const char *expected; /* for messages */
+} TypeInfo;
+
+/* Largest first; conf_format() takes the first that divides. The one without a name is what a bare
+ * number counts. */
+/* clang-format off */
+static const Unit size_units[] = {
+        { "T", TIB }, { "G", GIB }, { "M", MIB }, { "K", KIB }, { "", 1 },
+        {}
+};
+
+static const Unit time_units[] = {
+        { "d",   USEC_PER_DAY  },
+        { "h",   USEC_PER_HOUR },
+        { "min", USEC_PER_MIN  },
+        { "s",   USEC_PER_SEC  },
+        { "",    USEC_PER_SEC  },
+        { "ms",  USEC_PER_MSEC },
+        { "us",  1             },
+        {}
+};
+
+static const Unit plain_units[] = { { "", 1 }, {} };
+
+static const TypeInfo types[] = {
+        [CONF_STRING] = { NULL,        "a text"                          },
+        [CONF_BOOL]   = { NULL,        "yes or no"                       },
+        [CONF_UINT]   = { plain_units, "a number"                        },
+        [CONF_SIZE]   = { size_units,  "a size such as 512, 32K or 1G"   },
+        [CONF_TIME]   = { time_units,  "a time such as 500ms, 10s or 2h" },
+};
+/* clang-format on */
+
+static void *field_of(const ConfItem *item, void *conf) {
+        return (char *) conf + item->offset;
+}
+
+static const void *const_field_of(const ConfItem *item, const void *conf) {
+        return (const char *) conf + item->offset;
+}
+
+static int set_string(char **field, const char *value) {
+        char *copy = strdup(value);
+
+        if (!copy)
+                return -ENOMEM;
+
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+static int set_bool(bool *field, const char *value) {
+        static const char *const yes[] = { "yes", "true", "on", "1" };
+        static const char *const no[] = { "no", "false", "off", "0" };
+
+        for (size_t i = 0; i < ELEMENTSOF(yes); i++) {
+                bool is_yes = strcmp(value, yes[i]) == 0;
+
+                if (is_yes || strcmp(value, no[i]) == 0) {
+                        *field = is_yes;
+                        return 0;
+                }
+        }
+
+        return -EINVAL;
+}
+
+static int parse_number(const Unit units[], const char *value, uint64_t *ret) {
+        char digits[sizeof("18446744073709551615")] = "";
+        size_t n = strspn(value, "0123456789");
+        uint64_t count;
+        int r;
+
+        if (n >= sizeof(digits))
+                return -ERANGE;
+
+        memcpy(digits, value, n);
+        r = parse_u64(digits, UINT64_MAX, &count);
+        if (r < 0)
+                return r;
+
+        value += n + strspn(value + n, " ");
+        for (; units->name; units++)
+                if (strcmp(value, units->name) == 0)
+                        return __builtin_mul_overflow(count, units->factor, ret) ? -ERANGE : 0;
+
+        return -EINVAL;
+}
+
+static int set_number(const ConfItem *item, uint64_t *field, const char *value) {
+        uint64_t n;
+        int r;
+
+        r = parse_number(types[item->type].units, value, &n);
+        if (r < 0)
+                return r;
+
+        if (item->maximum > 0 && (n < item->minimum || n > item->maximum))
+                return -ERANGE;
+
+        *field = n;
+        return 0;
+}
+
+static int set(const ConfItem *item, void *conf, const char *value) {
+        switch (item->type) {
+        case CONF_STRING:
+                return set_string(field_of(item, conf), value);
+        case CONF_BOOL:
+                return set_bool(field_of(item, conf), value);
+        case CONF_UINT:
+        case CONF_SIZE:
+        case CONF_TIME:
+                return set_number(item, field_of(item, conf), value);
+        }
+
+        assert(false);
+        return -EINVAL;
+}
+
+int conf_init(const ConfItem items[], void *conf) {
+        for (const ConfItem *item = items; item->name; item++) {
+                int r = set(item, conf, item->initial);
+
+                assert(r >= 0 || r == -ENOMEM); /* a table with a bad default */
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+void conf_done(const ConfItem items[], void *conf) {
+        for (const ConfItem *item = items; item->name; item++)
+                if (item->type == CONF_STRING) {
+                        char **string = field_of(item, conf);
+
+                        free(*string);
+                        *string = NULL;
+                }
+}
+
+int conf_set(const ConfItem items[], void *conf, const char *name, const char *value) {
+        for (const ConfItem *item = items; item->name; item++)
+                if (strcmp(item->name, name) == 0)
+                        return set(item, conf, *value == '\0' ? item->initial : value);
+
+        return -ENOENT;
+}
+
+int conf_set_assignment(const ConfItem items[], void *conf, const char *assignment) {
+        _cleanup_free_ char *name = strdup(assignment);
+        char *value;
+
+        if (!name)
+                return -ENOMEM;
+        value = strchr(name, '=');
+        if (!value)
+                return -EINVAL;
+        *value++ = '\0';
+        return conf_set(items, conf, name, value);
+}
+
+static char *format_number(const Unit units[], uint64_t value) {
+        char *string;
+
+        while (value == 0 ? *units->name != '\0' : value % units->factor != 0)
+                units++;
+
+        if (asprintf(&string, "%" PRIu64 "%s", value / units->factor, units->name) < 0)
+                return NULL;
+        return string;
+}
+
+char *conf_format(const ConfItem *item, const void *conf) {
+        const void *value = const_field_of(item, conf);
+
+        switch (item->type) {
+        case CONF_STRING:
+                return strdup(*(const char *const *) value);
+        case CONF_BOOL:
+                return strdup(*(const bool *) value ? "yes" : "no");
+        case CONF_UINT:
+        case CONF_SIZE:
+        case CONF_TIME:
+                return format_number(types[item->type].units, *(const uint64_t *) value);
+        }
+
+        assert(false);
+        return NULL;
+}
+
+/* One file on its way through inih. */
+typedef struct Parser {
+        const ConfItem *items;
+        void *conf;
+        ConfReport report;
+        void *userdata;
+
+        const char *path;
+        const char *text; /* what is left of it */
+        unsigned line;
+        int error; /* -EINVAL after a bad line, or what stopped us */
+} Parser;
+
+_printf_(4, 5) static void complain(
+                const Parser *parser, int level, unsigned line, const char *format, ...) {
+        char message[512];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(message, sizeof(message), format, arguments);
+        va_end(arguments);
+
+        parser->report(level, parser->path, line, message, parser->userdata);
+}
+
+/* The ini_reader. To inih an indented line continues the one above, to systemd it does not, so the
+ * indentation is taken away. Counts the lines, because inih does not tell its handler. */
+static char *on_read(char *room, int size, void *userdata) {
+        Parser *parser = userdata;
+        const char *line = parser->text;
+        size_t length = strcspn(line, "\n");
+
+        if (*line == '\0')
+                return NULL;
+
+        parser->line++;
+        parser->text += length + (line[length] == '\n');
+
+        while (length > 0 && (*line == ' ' || *line == '\t')) {
+                line++;
+                length--;
+        }
+
+        if (*line == '#' || *line == ';')
+                length = 0;
+        else if (length + sizeof("\n") > (size_t) size) {
+                complain(parser, LOG_ERR, parser->line, "The line is longer than %zu bytes",
+                         (size_t) size - sizeof("\n"));
+                parser->error = -EINVAL;
+                length = 0;
+        }
+
+        memcpy(room, line, length);
+        memcpy(room + length, "\n", sizeof("\n"));
+        return room;
+}
+
+static void complain_about_value(
+                const Parser *parser, const ConfItem *item, const char *value, int error) {
+        const TypeInfo *type = types + item->type;
+        _cleanup_free_ char *minimum = NULL, *maximum = NULL;
+
+        if (error == -ERANGE && item->maximum > 0) {
+                minimum = format_number(type->units, item->minimum);
+                maximum = format_number(type->units, item->maximum);
+        }
+
+        if (minimum && maximum)
+                complain(parser, LOG_ERR, parser->line, "%s= must be between %s and %s, not '%s'",
+                         item->name, minimum, maximum, value);
+        else
+                complain(parser, LOG_ERR, parser->line, "%s= must be %s, not '%s'", item->name,
+                         type->expected, value);
+}
+
+/* The ini_handler. Always returns 1, for "go on". */
+static int on_value(void *userdata, const char *section, const char *name, const char *value) {
+        Parser *parser = userdata;
+
+        for (const ConfItem *item = parser->items; item->name; item++) {
+                int r;
+
+                if (strcmp(item->section, section) != 0 || strcmp(item->name, name) != 0)
+                        continue;
+
+                r = set(item, parser->conf, *value == '\0' ? item->initial : value);
+                if (r == -EINVAL || r == -ERANGE) {
+                        complain_about_value(parser, item, value, r);
+                        parser->error = -EINVAL;
+                } else if (r < 0)
+                        parser->error = r;
+                return 1;
+        }
+
+        complain(parser, LOG_WARNING, parser->line, "Unknown setting %s= in section [%s], ignoring",
+                 name, section);
+        return 1;
+}
+
+/* Does not mind if there is no such file. */
+static int parse_file(Parser *parser, const char *path) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        parser->path = path;
+        parser->line = 0;
+
+        r = read_file(AT_FDCWD, path, FILE_SIZE_MAX, &text, NULL);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0) {
+                errno = -r;
+                complain(parser, LOG_ERR, 0, "Failed to read the file: %m");
+                return r;
+        }
+
+        parser->text = text;
+        r = ini_parse_stream(on_read, parser, on_value, parser);
+        if (r < 0)
+                return -ENOMEM;
+        if (r > 0) {
+                complain(parser, LOG_ERR, (unsigned) r, "Neither [Section] nor Name=Value");
+                parser->error = -EINVAL;
+        }
+
+        return 0;
+}
+
+static int is_drop_in(const struct dirent *entry) {
+        const char *suffix = strrchr(entry->d_name, '.');
+
+        return entry->d_name[0] != '.' && strcmp(suffix ?: "", ".conf") == 0;
+}
+
+/* Unlike alphasort(), the same in every locale. */
+static int compare_names(const struct dirent **a, const struct dirent **b) {
+        return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int parse_drop_ins(Parser *parser, const char *directory) {
+        struct dirent **entries;
+        int n, r = 0;
+
+        n = scandir(directory, &entries, is_drop_in, compare_names);
+        if (n < 0) {
+                if (errno == ENOENT)
+                        return 0;
+
+                r = -errno;
+                parser->path = directory;
+                complain(parser, LOG_ERR, 0, "Failed to read the directory: %m");
+                return r;
+        }
+
+        for (int i = 0; i < n; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (r >= 0)
+                        r = asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0
+                                            ? -ENOMEM
+                                            : parse_file(parser, path);
+                free(entries[i]);
+        }
+        free(entries);
+
+        return r;
+}
+
+int conf_load(const ConfItem items[],
+              const char *path,
+              void *conf,
+              ConfReport report,
+              void *userdata) {
+        Parser parser = {
+                .items = items,
+                .conf = conf,
+                .report = report,
+                .userdata = userdata,
+        };
+        _cleanup_free_ char *directory = NULL;
+        int r;
+
+        assert(path);
+        assert(report);
+
+        if (asprintf(&directory, "%s.d", path) < 0)
+                return -ENOMEM;
+
+        r = parse_file(&parser, path);
+        if (r < 0)
+                return r;
+
+        r = parse_drop_ins(&parser, directory);
+        if (r < 0)
+                return r;
+
+        return parser.error;
+}
+
+void conf_print_template(const ConfItem items[], const char *program) {
+        const char *section = "";
+
+        printf("# SPDX-License-Identifier: LGPL-2.1-or-later\n"
+               "#\n"
+               "# The settings of %s. Each stands here with its default, commented out.\n"
+               "# Change them here, or in files of their own, NAME.conf, in the directory that is called as\n"
+               "# this file is, with .d behind it.\n",
+               program);
+
+        for (const ConfItem *item = items; item->name; item++) {
+                if (strcmp(section, item->section) != 0)
+                        printf("\n[%s]\n", item->section);
+                else
+                        putchar('\n');
+                section = item->section;
+
+                printf("# %s\n#%s=%s\n", item->help, item->name, item->initial);
+        }
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Event ids: the MESSAGE_ID of each event that an operator may want to search the journal for.
+ *
+ * An id never changes and is never used again; a new event gets a new one from
+ * "systemd-id128 new". To be used with log_event(). */
+
+/* clang-format off */
+
+/* The cluster */
+#define EVENT_VOLUME_NEW       "2d4fbe8289494144a677ce96c0901850" /* reported for the first time */
+#define EVENT_VOLUME_ADDED     "19fa6fb25146402b8fc603b81f3bb563" /* takes part in placement from now on */
+#define EVENT_VOLUME_UP        "b627cfb6d3234e339403c77560635455" /* is heard of again */
+#define EVENT_VOLUME_DOWN      "fc3e9597cbc243e0b5c157279b72c1df" /* has not been heard of for too long */
+#define EVENT_SECRET_MISMATCH  "a3bc306649eb4219b3531f9c41ba318f" /* the other daemon has another secret */
+
+/* The disk */
+#define EVENT_RECOVERED        "99042ad1e6cf4397bc6a66bc10e7be80" /* the last run was not stopped cleanly */
+#define EVENT_DISK_NEARLY_FULL "baeec4d8aaa44c6ebb6ac96ecb99fbce" /* above the high-water mark */
+#define EVENT_CORRUPTION_FOUND "2da6849331504ce581199795471e42f7" /* a checksum does not match */
+#define EVENT_DISK_FAILED      "95983059cf84429a8905d31ab3c846be" /* the device failed to read, write or flush: the daemon aborts */
+
+/* clang-format on */

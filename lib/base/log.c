@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Where in this file a message passed through is of no use to anybody. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/log.h"
+
+#define MESSAGE_SIZE 2048
+#define FIELDS_MAX   16
+
+/* Both are found out when they are first asked for; threads that race find out the same. */
+static atomic_int max_level = -1;
+static atomic_int journal = -1; /* whether stderr is connected to it */
+
+void log_set_level(int level) {
+        max_level = level;
+}
+
+int log_get_level(void) {
+        int level = atomic_load_explicit(&max_level, memory_order_relaxed);
+
+        if (level < 0) {
+                const char *debug = getenv("DKV_DEBUG");
+                int unset = -1;
+
+                level = debug && strcmp(debug, "1") == 0 ? LOG_DEBUG : LOG_INFO;
+                if (!atomic_compare_exchange_strong(&max_level, &unset, level))
+                        level = unset; /* somebody was faster: what is there counts */
+        }
+
+        return level;
+}
+
+/* systemd tells in $JOURNAL_STREAM which stream it gave us; a redirected stderr is another one. */
+static bool is_journal_stream(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        char expected[2 * sizeof("18446744073709551615")];
+        struct stat st;
+
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+
+        (void) snprintf(expected, sizeof(expected), "%ju:%ju", (uintmax_t) st.st_dev,
+                        (uintmax_t) st.st_ino);
+        return strcmp(stream, expected) == 0;
+}
+
+static bool use_journal(void) {
+        if (journal < 0)
+                journal = is_journal_stream();
+
+        return journal;
+}
+
+static void send_to_stderr(int level, const char *message) {
+        /* clang-format off */
+        static const char *const names[] = {
+                [LOG_EMERG]   = "emerg",
+                [LOG_ALERT]   = "alert",
+                [LOG_CRIT]    = "crit",
+                [LOG_ERR]     = "err",
+                [LOG_WARNING] = "warning",
+                [LOG_NOTICE]  = "notice",
+                [LOG_INFO]    = "info",
+                [LOG_DEBUG]   = "debug",
+        };
+        /* clang-format on */
+        char line[MESSAGE_SIZE + 64], date[sizeof("2026-01-02 03:04:05")] = "";
+        struct timespec now;
+        struct tm tm;
+        int n;
+
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        if (localtime_r(&now.tv_sec, &tm))
+                (void) strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+
+        n = snprintf(line, sizeof(line), "%s.%03u %s %s", date, (unsigned) (now.tv_nsec / 1000000),
+                     names[level], message);
+
+        /* A message is one line, whatever the strings from outside in it are. */
+        for (char *p = line; *p != '\0'; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        *p = '?';
+        line[n] = '\n';
+
+        /* There is nobody left to tell if this fails. */
+        (void) write_all(STDERR_FILENO, line, (size_t) n + 1);
+}
+
+static struct iovec field(const char *string) {
+        return (struct iovec){ .iov_base = (char *) string, .iov_len = strlen(string) };
+}
+
+static int send_to_journal(
+                int level,
+                int error,
+                const char *message,
+                const char *message_id,
+                const char *const fields[]) {
+        char text[sizeof("MESSAGE=") + MESSAGE_SIZE], priority[16], number[24], id[64];
+        struct iovec parts[FIELDS_MAX + 4];
+        int n = 0;
+
+        (void) snprintf(text, sizeof(text), "MESSAGE=%s", message);
+        parts[n++] = field(text);
+
+        (void) snprintf(priority, sizeof(priority), "PRIORITY=%i", level);
+        parts[n++] = field(priority);
+
+        if (error != 0) {
+                (void) snprintf(number, sizeof(number), "ERRNO=%i", error);
+                parts[n++] = field(number);
+        }
+
+        if (message_id) {
+                (void) snprintf(id, sizeof(id), "MESSAGE_ID=%s", message_id);
+                parts[n++] = field(id);
+        }
+
+        for (size_t i = 0; fields && fields[i]; i++) {
+                assert(i < FIELDS_MAX);
+                parts[n++] = field(fields[i]);
+        }
+
+        return sd_journal_sendv(parts, n);
+}
+
+_printf_(5, 0) static void dispatch(
+                int level,
+                int error,
+                const char *message_id,
+                const char *const fields[],
+                const char *format,
+                va_list arguments) {
+        char message[MESSAGE_SIZE];
+        int saved = errno;
+
+        errno = error;
+        (void) vsnprintf(message, sizeof(message), format, arguments);
+
+        if (!use_journal() || send_to_journal(level, error, message, message_id, fields) < 0)
+                send_to_stderr(level, message);
+
+        errno = saved;
+}
+
+int log_errno(int level, int error, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        dispatch(level, abs(error), NULL, NULL, format, arguments);
+        va_end(arguments);
+
+        return -abs(error);
+}
+
+void log_event(int level,
+               const char *message_id,
+               const char *const fields[],
+               const char *format,
+               ...) {
+        va_list arguments;
+
+        assert(message_id);
+
+        if (log_get_level() < level)
+                return;
+
+        va_start(arguments, format);
+        dispatch(level, 0, message_id, fields, format, arguments);
+        va_end(arguments);
+}

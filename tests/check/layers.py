@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""No layer includes one above it, and each library is used at home only. Usage: layers.py SOURCE-ROOT"""
+
+import pathlib
+import re
+import sys
+
+# What each directory may include, besides itself. This is the layering rule of HACKING.md.
+ALLOWED = {
+    'lib/base': set(),
+    'lib/core': {'base'},
+    'lib/store': {'base', 'core'},
+    'lib/net': {'base', 'core'},
+    'daemons/master': {'base', 'core', 'store', 'net'},
+    'daemons/volume': {'base', 'core', 'store', 'net'},
+    'cli': {'base', 'core', 'net'},
+}
+
+DAEMONS = {'daemons/master', 'daemons/volume'}
+
+# External libraries have few homes each, so that a change of heart stays local. A name that ends
+# in / stands for all headers below it.
+HOMES = {
+    'microhttpd.h': {'lib/net'},
+    'curl/': {'lib/net'},
+    'db.h': {'lib/store'},
+    'json-c/': {'lib/base'},
+    'ini.h': {'lib/base'},
+    'xxhash.h': {'lib/core'},
+    'gnutls/': {'lib/core'},
+    'systemd/sd-journal.h': {'lib/base', 'cli'},
+    'systemd/sd-event.h': {'lib/net'} | DAEMONS,
+    'systemd/sd-daemon.h': {'lib/net'} | DAEMONS,
+    'systemd/sd-bus.h': {'lib/net', 'cli'} | DAEMONS,
+}
+
+
+def homes(header):
+    """The layers that may include the external HEADER, or None for any."""
+    for name, layers in HOMES.items():
+        if header == name or name.endswith('/') and header.startswith(name):
+            return layers
+    return None
+
+
+def complaints(root):
+    for layer, allowed in ALLOWED.items():
+        for path in sorted((root / layer).rglob('*.[ch]')):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                where = f'{path.relative_to(root)}:{number}'
+                if m := re.match(r'#\s*include\s+"([\w.-]+)/', line):
+                    if m[1] != pathlib.Path(layer).name and m[1] not in allowed:
+                        yield f'{where}: {layer} must not include {m[1]}/'
+                elif m := re.match(r'#\s*include\s+<(.+)>', line):
+                    layers = homes(m[1])
+                    if layers is not None and layer not in layers:
+                        yield f'{where}: <{m[1]}> belongs to {", ".join(sorted(layers))}'
+
+
+found = list(complaints(pathlib.Path(sys.argv[1])))
+print('\n'.join(found))
+sys.exit(bool(found))

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+TEST(integers_are_little_endian) {
+        static const uint8_t expected[] = { 0x01, 0x03, 0x02, 0x07, 0x06, 0x05, 0x04, 0x0f,
+                                            0x0e, 0x0d, 0x0c, 0x0b, 0x0a, 0x09, 0x08 };
+        _cleanup_(buffer_done) Buffer buffer = {};
+
+        buffer_put_u8(&buffer, 0x01);
+        buffer_put_u16(&buffer, 0x0203);
+        buffer_put_u32(&buffer, 0x04050607);
+        buffer_put_u64(&buffer, 0x08090a0b0c0d0e0f);
+
+        assert_ok(buffer_error(&buffer));
+        assert_int_equal(buffer.size, sizeof(expected));
+        assert_memory_equal(buffer.data, expected, sizeof(expected));
+}
+
+TEST(what_was_put_is_got) {
+        static const uint64_t varints[] = { 0,      1,      0x7f,           0x80,
+                                            0x3fff, 0x4000, UINT64_MAX - 1, UINT64_MAX };
+        _cleanup_(buffer_done) Buffer buffer = {};
+        const void *bytes;
+        size_t size;
+        Reader reader;
+
+        buffer_put_u8(&buffer, 200);
+        buffer_put_u16(&buffer, 60000);
+        buffer_put_u32(&buffer, UINT32_MAX);
+        buffer_put_u64(&buffer, UINT64_MAX);
+        for (size_t i = 0; i < ELEMENTSOF(varints); i++)
+                buffer_put_varint(&buffer, varints[i]);
+        buffer_put_string(&buffer, "hello");
+        buffer_put_bytes(&buffer, "", 0);
+        assert_ok(buffer_error(&buffer));
+
+        reader = READER(buffer.data, buffer.size);
+        assert_int_equal(reader_get_u8(&reader), 200);
+        assert_int_equal(reader_get_u16(&reader), 60000);
+        assert_int_equal(reader_get_u32(&reader), UINT32_MAX);
+        assert_int_equal(reader_get_u64(&reader), UINT64_MAX);
+        for (size_t i = 0; i < ELEMENTSOF(varints); i++)
+                assert_int_equal(reader_get_varint(&reader), varints[i]);
+        assert_int_equal(reader_end(&reader), -EBADMSG); /* not yet */
+        bytes = reader_get_bytes(&reader, &size);
+        assert_int_equal(size, 5);
+        assert_memory_equal(bytes, "hello", 5);
+        assert_non_null(reader_get_bytes(&reader, &size));
+        assert_int_equal(size, 0);
+        assert_ok(reader_end(&reader));
+}
+
+TEST(overrun_is_remembered) {
+        static const uint8_t data[] = { 1, 2, 3 };
+        Reader reader = READER(data, sizeof(data));
+
+        assert_int_equal(reader_get_u16(&reader), 0x0201);
+        assert_int_equal(reader_get_u32(&reader), 0);
+        assert_int_equal(reader_error(&reader), -EBADMSG);
+
+        /* The one byte that is left is out of reach now. */
+        assert_int_equal(reader_get_u8(&reader), 0);
+        assert_null(reader_get(&reader, 0));
+        assert_int_equal(reader_end(&reader), -EBADMSG);
+}
+
+TEST(malformed_varints_are_refused) {
+        static const uint8_t endless[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                           0xff, 0xff, 0xff, 0xff, 0x01 };
+        static const uint8_t too_large[] = { 0xff, 0xff, 0xff, 0xff, 0xff,
+                                             0xff, 0xff, 0xff, 0xff, 0x02 };
+        static const uint8_t cut[] = { 0x80 };
+        Reader readers[] = {
+                READER(endless, sizeof(endless)),
+                READER(too_large, sizeof(too_large)),
+                READER(cut, sizeof(cut)),
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(readers); i++) {
+                assert_int_equal(reader_get_varint(readers + i), 0);
+                assert_int_equal(reader_error(readers + i), -EBADMSG);
+        }
+}
+
+TEST(length_beyond_the_end_is_refused) {
+        static const uint8_t data[] = { 4, 'a', 'b', 'c' };
+        static const uint8_t huge[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                        0xff, 0xff, 0xff, 0x01, 'a' };
+        Reader reader = READER(data, sizeof(data)), huge_reader = READER(huge, sizeof(huge));
+        size_t size;
+
+        assert_null(reader_get_bytes(&reader, &size));
+        assert_int_equal(reader_error(&reader), -EBADMSG);
+        assert_null(reader_get_bytes(&huge_reader, &size));
+        assert_int_equal(reader_error(&huge_reader), -EBADMSG);
+}
+
+TEST(buffer_grows_and_is_used_again) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        uint8_t *data;
+        Reader reader;
+
+        for (uint32_t i = 0; i < 10000; i++)
+                buffer_put_u32(&buffer, i);
+        assert_ok(buffer_error(&buffer));
+        assert_int_equal(buffer.size, 40000);
+
+        reader = READER(buffer.data, buffer.size);
+        for (uint32_t i = 0; i < 10000; i++)
+                assert_int_equal(reader_get_u32(&reader), i);
+        assert_ok(reader_end(&reader));
+
+        data = buffer.data;
+        buffer_clear(&buffer);
+        assert_int_equal(buffer.size, 0);
+        buffer_put_u8(&buffer, 1);
+        assert_ptr_equal(buffer.data, data);
+}
+
+TEST(length_is_filled_in_later) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Reader reader;
+
+        buffer_put_u8(&buffer, 1);
+        buffer_put_u32(&buffer, 0);
+        buffer_put_u8(&buffer, 2);
+        buffer_set_u32(&buffer, 1, 0xabcdef01);
+
+        reader = READER(buffer.data, buffer.size);
+        assert_int_equal(reader_get_u8(&reader), 1);
+        assert_int_equal(reader_get_u32(&reader), 0xabcdef01);
+        assert_int_equal(reader_get_u8(&reader), 2);
+        assert_ok(reader_end(&reader));
+}
+
+TEST(failed_allocation_is_remembered) {
+        _cleanup_(buffer_done) Buffer buffer = { .error = -ENOMEM };
+
+        buffer_put_u64(&buffer, 1);
+        buffer_set_u32(&buffer, 0, 1);
+        assert_int_equal(buffer.size, 0);
+        assert_int_equal(buffer_error(&buffer), -ENOMEM);
+
+        buffer_clear(&buffer);
+        assert_ok(buffer_error(&buffer));
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(integers_are_little_endian),
+                cmocka_unit_test(what_was_put_is_got),
+                cmocka_unit_test(overrun_is_remembered),
+                cmocka_unit_test(malformed_varints_are_refused),
+                cmocka_unit_test(length_beyond_the_end_is_refused),
+                cmocka_unit_test(buffer_grows_and_is_used_again),
+                cmocka_unit_test(length_is_filled_in_later),
+                cmocka_unit_test(failed_allocation_is_remembered),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/conf.h"
+#include "base/file.h"
+
+typedef struct Settings {
+        char *listen;
+        bool proxy;
+        uint64_t copies;
+        uint64_t value_max;
+        uint64_t grace;
+} Settings;
+
+#define AT(field) offsetof(Settings, field)
+
+/* clang-format off */
+static const ConfItem items[] = {
+        { "Http",  "Listen",   CONF_STRING, AT(listen),    "127.0.0.1:3000", 0, 0, "Where to listen." },
+        { "Http",  "Proxy",    CONF_BOOL,   AT(proxy),     "no",   0, 0,                 "Whether to relay reads." },
+        { "Store", "Copies",   CONF_UINT,   AT(copies),    "1",    1, 16,                "How many copies to keep." },
+        { "Store", "ValueMax", CONF_SIZE,   AT(value_max), "5G",   KIB, TIB,             "The largest value." },
+        { "Store", "GraceSec", CONF_TIME,   AT(grace),     "10min", 0, 24 * USEC_PER_HOUR, "When garbage goes." },
+        {}
+};
+/* clang-format on */
+
+/* Every report as one line of text: LEVEL FILE:LINE MESSAGE. */
+typedef struct Reports {
+        char text[4096];
+} Reports;
+
+static void on_report(
+                int level, const char *file, unsigned line, const char *message, void *userdata) {
+        Reports *reports = userdata;
+        size_t used = strlen(reports->text);
+
+        (void) snprintf(reports->text + used, sizeof(reports->text) - used, "%s %s:%u %s\n",
+                        level == LOG_ERR ? "err" : "warning", file, line, message);
+}
+
+static void settings_done(Settings *settings) {
+        conf_done(items, settings);
+}
+
+#define _cleanup_settings_ _cleanup_(settings_done)
+
+static int enter(void **state) {
+        char *directory = strdup("/tmp/dkv-test-conf-XXXXXX");
+
+        *state = directory;
+        return directory && mkdtemp(directory) ? chdir(directory) : -1;
+}
+
+static int leave(void **state) {
+        _cleanup_free_ char *directory = *state, *command = NULL;
+
+        if (chdir("/") < 0 || asprintf(&command, "rm -rf '%s'", directory) < 0)
+                return -1;
+        return system(command);
+}
+
+static void put(const char *path, const char *text) {
+        assert_ok(write_file(AT_FDCWD, path, text, strlen(text), 0600));
+}
+
+static void assert_set(const char *name, const char *value, size_t offset, uint64_t expected) {
+        _cleanup_settings_ Settings settings = {};
+
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_set(items, &settings, name, value));
+        assert_int_equal(*(uint64_t *) ((char *) &settings + offset), expected);
+}
+
+static void assert_not_set(const char *name, const char *value, int error) {
+        _cleanup_settings_ Settings settings = {};
+        Settings before;
+
+        assert_ok(conf_init(items, &settings));
+        before = settings;
+        assert_int_equal(conf_set(items, &settings, name, value), error);
+        assert_memory_equal(&settings, &before, sizeof(settings));
+}
+
+TEST(defaults_are_set) {
+        _cleanup_settings_ Settings settings = {};
+
+        assert_ok(conf_init(items, &settings));
+        assert_string_equal(settings.listen, "127.0.0.1:3000");
+        assert_false(settings.proxy);
+        assert_int_equal(settings.copies, 1);
+        assert_int_equal(settings.value_max, 5 * GIB);
+        assert_int_equal(settings.grace, 10 * USEC_PER_MIN);
+}
+
+TEST(values_have_units) {
+        assert_set("ValueMax", "2048", AT(value_max), 2048);
+        assert_set("ValueMax", "32K", AT(value_max), 32 * KIB);
+        assert_set("ValueMax", "1 G", AT(value_max), GIB);
+        assert_set("ValueMax", "1T", AT(value_max), TIB);
+        assert_set("GraceSec", "0", AT(grace), 0);
+        assert_set("GraceSec", "3", AT(grace), 3 * USEC_PER_SEC);
+        assert_set("GraceSec", "7us", AT(grace), 7);
+        assert_set("GraceSec", "500ms", AT(grace), 500 * USEC_PER_MSEC);
+        assert_set("GraceSec", "90 s", AT(grace), 90 * USEC_PER_SEC);
+        assert_set("GraceSec", "2h", AT(grace), 2 * USEC_PER_HOUR);
+        assert_set("GraceSec", "1d", AT(grace), 24 * USEC_PER_HOUR);
+        assert_set("Copies", "16", AT(copies), 16);
+}
+
+TEST(bad_values_change_nothing) {
+        assert_not_set("Copies", "0", -ERANGE);
+        assert_not_set("Copies", "17", -ERANGE);
+        assert_not_set("Copies", "two", -EINVAL);
+        assert_not_set("Copies", "2K", -EINVAL);
+        assert_not_set("Copies", "-1", -EINVAL);
+        assert_not_set("ValueMax", "1k", -EINVAL);
+        assert_not_set("ValueMax", "G", -EINVAL);
+        assert_not_set("ValueMax", "1GG", -EINVAL);
+        assert_not_set("ValueMax", "16777217T", -ERANGE);
+        assert_not_set("ValueMax", "99999999999999999999999999", -ERANGE);
+        assert_not_set("GraceSec", "1.5s", -EINVAL);
+        assert_not_set("GraceSec", "25h", -ERANGE);
+        assert_not_set("Proxy", "maybe", -EINVAL);
+        assert_not_set("Missing", "1", -ENOENT);
+}
+
+TEST(assignment_is_split_at_the_first_equals_sign) {
+        _cleanup_settings_ Settings settings = {};
+
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_set_assignment(items, &settings, "Listen=a=b"));
+        assert_string_equal(settings.listen, "a=b");
+        assert_ok(conf_set_assignment(items, &settings, "Listen="));
+        assert_string_equal(settings.listen, "127.0.0.1:3000");
+        assert_int_equal(conf_set_assignment(items, &settings, "Listen"), -EINVAL);
+        assert_int_equal(conf_set_assignment(items, &settings, "=x"), -ENOENT);
+        assert_int_equal(conf_set_assignment(items, &settings, "Copies=17"), -ERANGE);
+}
+
+TEST(booleans_have_four_spellings) {
+        static const char *const spellings[] = {
+                "yes", "true", "on", "1", "no", "false", "off", "0"
+        };
+        _cleanup_settings_ Settings settings = {};
+
+        assert_ok(conf_init(items, &settings));
+        for (size_t i = 0; i < ELEMENTSOF(spellings); i++) {
+                settings.proxy = i >= 4;
+                assert_ok(conf_set(items, &settings, "Proxy", spellings[i]));
+                assert_int_equal(settings.proxy, i < 4);
+        }
+}
+
+TEST(file_is_read_with_comments_and_blanks) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "# a comment\n"
+                    "; another\n"
+                    "\n"
+                    "[Http]\n"
+                    "  # an indented one\n"
+                    "Listen=[::]:3000\n"
+                    "\tProxy = yes \n"
+                    "[Store]\r\n"
+                    "Copies=3\r\n"
+                    "GraceSec=5s"); /* no newline at the end */
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_string_equal(reports.text, "");
+        assert_string_equal(settings.listen, "[::]:3000");
+        assert_true(settings.proxy);
+        assert_int_equal(settings.copies, 3);
+        assert_int_equal(settings.grace, 5 * USEC_PER_SEC);
+}
+
+TEST(no_file_is_fine) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_string_equal(reports.text, "");
+        assert_int_equal(settings.copies, 1);
+}
+
+TEST(drop_ins_win_in_the_order_of_their_names) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf.d", 0700));
+        put("conf", "[Store]\nCopies=2\nValueMax=2K\nGraceSec=2s\n[Http]\nListen=:1\n");
+        put("conf.d/20-b.conf", "[Store]\nCopies=4\n");
+        put("conf.d/10-a.conf", "[Store]\nCopies=3\nValueMax=3K\n[Http]\nListen=\n");
+        put("conf.d/30-c.conf~", "[Store]\nCopies=5\n");
+        put("conf.d/.hidden.conf", "[Store]\nCopies=6\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_string_equal(reports.text, "");
+        assert_int_equal(settings.copies, 4);
+        assert_int_equal(settings.value_max, 3 * KIB);
+        assert_int_equal(settings.grace, 2 * USEC_PER_SEC);
+        assert_string_equal(settings.listen, "127.0.0.1:3000"); /* set back by the empty value */
+}
+
+TEST(every_bad_line_is_reported_with_its_number) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf.d", 0700));
+        put("conf", "[Store]\n"
+                    "# fine\n"
+                    "Copies=100\n"
+                    "  ValueMax=lots\n"
+                    "NoSuch=1\n"
+                    "[Http]\n"
+                    "Copies=1\n"
+                    "Proxy=perhaps\n");
+        put("conf.d/a.conf", "\n[Store]\nnonsense\nCopies=2\n");
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -EINVAL);
+        assert_string_equal(
+                        reports.text,
+                        "err conf:3 Copies= must be between 1 and 16, not '100'\n"
+                        "err conf:4 ValueMax= must be a size such as 512, 32K or 1G, not 'lots'\n"
+                        "warning conf:5 Unknown setting NoSuch= in section [Store], ignoring\n"
+                        "warning conf:7 Unknown setting Copies= in section [Http], ignoring\n"
+                        "err conf:8 Proxy= must be yes or no, not 'perhaps'\n"
+                        "err conf.d/a.conf:3 Neither [Section] nor Name=Value\n");
+}
+
+TEST(long_line_is_refused_and_long_comment_is_not) {
+        _cleanup_settings_ Settings settings = {};
+        char text[2100] = "[Http]\n#";
+        Reports reports = {};
+
+        memset(text + strlen(text), 'x', 1000);
+        strcat(text, "\nListen=");
+        memset(text + strlen(text), 'x', 1000);
+        strcat(text, "\nProxy=yes\n");
+        put("conf", text);
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -EINVAL);
+        assert_non_null(strstr(reports.text, "err conf:3 The line is longer than "));
+        assert_null(strstr(reports.text, "conf:2"));
+        assert_true(settings.proxy);
+        assert_string_equal(settings.listen, "127.0.0.1:3000");
+}
+
+TEST(unreadable_file_is_an_error) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf", 0700));
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -EISDIR);
+        assert_non_null(strstr(reports.text, "err conf:0 Failed to read the file: "));
+}
+
+TEST(values_format_as_they_are_written) {
+        static const struct {
+                const ConfItem *item;
+                const char *value;
+                const char *formatted;
+        } cases[] = {
+                { items + 0, "x", "x" },       { items + 1, "on", "yes" },
+                { items + 2, "12", "12" },     { items + 3, "1024", "1K" },
+                { items + 3, "1025", "1025" }, { items + 3, "2048M", "2G" },
+                { items + 4, "0", "0" },       { items + 4, "60", "1min" },
+                { items + 4, "90", "90s" },    { items + 4, "1500ms", "1500ms" },
+                { items + 4, "1000ms", "1s" }, { items + 4, "24h", "1d" },
+                { items + 4, "3us", "3us" },
+        };
+        _cleanup_settings_ Settings settings = {};
+
+        assert_ok(conf_init(items, &settings));
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *formatted = NULL;
+
+                assert_ok(conf_set(items, &settings, cases[i].item->name, cases[i].value));
+                formatted = conf_format(cases[i].item, &settings);
+                assert_string_equal(formatted, cases[i].formatted);
+        }
+}
+
+/* Prints to FILE what conf_print_template() prints to the standard output. */
+static void print_template(const char *path) {
+        int saved = dup(STDOUT_FILENO);
+
+        assert_ok(saved);
+        assert_int_equal(fflush(stdout), 0);
+        assert_non_null(freopen(path, "w", stdout));
+        conf_print_template(items, "dkv-test");
+        assert_int_equal(fflush(stdout), 0);
+        assert_int_equal(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+        assert_int_equal(close(saved), 0);
+}
+
+TEST(template_states_every_default) {
+        _cleanup_settings_ Settings settings = {}, defaults = {};
+        _cleanup_free_ char *text = NULL;
+        Reports reports = {};
+
+        print_template("conf");
+        assert_ok(read_file(AT_FDCWD, "conf", 64 * KIB, &text, NULL));
+        assert_non_null(strstr(text, "\n[Http]\n# Where to listen.\n#Listen=127.0.0.1:3000\n"));
+        assert_non_null(strstr(text, "\n\n# The largest value.\n#ValueMax=5G\n"));
+
+        /* As it is, it changes nothing; with the settings uncommented, nothing either. */
+        for (char *p = strstr(text, "\n#"); p; p = strstr(p + 1, "\n#"))
+                if (p[2] != ' ' && p[2] != '\n')
+                        p[1] = ' ';
+        put("uncommented", text);
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_init(items, &defaults));
+        settings.copies = 9;
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_int_equal(settings.copies, 9);
+        assert_ok(conf_load(items, "uncommented", &settings, on_report, &reports));
+        assert_string_equal(reports.text, "");
+        assert_int_equal(settings.copies, defaults.copies);
+        assert_int_equal(settings.value_max, defaults.value_max);
+        assert_string_equal(settings.listen, defaults.listen);
+}
+
+int main(void) {
+#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(defaults_are_set),
+                cmocka_unit_test(values_have_units),
+                cmocka_unit_test(bad_values_change_nothing),
+                cmocka_unit_test(assignment_is_split_at_the_first_equals_sign),
+                cmocka_unit_test(booleans_have_four_spellings),
+                IN_DIRECTORY(file_is_read_with_comments_and_blanks),
+                IN_DIRECTORY(no_file_is_fine),
+                IN_DIRECTORY(drop_ins_win_in_the_order_of_their_names),
+                IN_DIRECTORY(every_bad_line_is_reported_with_its_number),
+                IN_DIRECTORY(long_line_is_refused_and_long_comment_is_not),
+                IN_DIRECTORY(unreadable_file_is_an_error),
+                cmocka_unit_test(values_format_as_they_are_written),
+                IN_DIRECTORY(template_states_every_default),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/error.h"
+
+TEST(error_has_status_name_and_sentence) {
+        const ErrorInfo *info = error_info(ENOENT);
+
+        assert_int_equal(info->http_status, 404);
+        assert_string_equal(info->bus_name, "org.dkv.Error.NotFound");
+        assert_ptr_equal(error_info(-ENOENT), info);
+}
+
+TEST(unknown_error_is_internal) {
+        static const int errors[] = { 0, EIO, EDOM, 100000, -EPIPE };
+
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++)
+                assert_int_equal(error_info(errors[i])->http_status, 500);
+}
+
+TEST(only_what_may_pass_says_when_to_retry) {
+        assert_int_not_equal(error_info(EHOSTDOWN)->retry_sec, 0);
+        assert_int_not_equal(error_info(ESHUTDOWN)->retry_sec, 0);
+        assert_int_equal(error_info(ENOSPC)->retry_sec, 0);
+        assert_int_equal(error_info(EINVAL)->retry_sec, 0);
+}
+
+TEST(titles_are_sentences) {
+        for (int error = 0; error < 200; error++) {
+                const char *title = error_info(error)->title;
+
+                assert_true(title[0] >= 'A' && title[0] <= 'Z');
+                assert_int_equal(title[strlen(title) - 1], '.');
+        }
+}
+
+TEST(status_goes_back_to_its_error) {
+        assert_int_equal(error_from_http_status(404), ENOENT);
+        assert_int_equal(error_from_http_status(507), ENOSPC);
+        assert_int_equal(error_from_http_status(403), EACCES);
+        assert_int_equal(error_from_http_status(409), EEXIST);    /* shared with EBUSY */
+        assert_int_equal(error_from_http_status(503), EHOSTDOWN); /* shared by three */
+        assert_int_equal(error_from_http_status(418), EREMOTEIO);
+        assert_int_equal(error_from_http_status(500), EREMOTEIO);
+
+        /* Passed on by a second daemon, an error keeps its status. */
+        for (unsigned status = 400; status < 600; status++) {
+                int error = error_from_http_status(status);
+
+                if (error != EREMOTEIO)
+                        assert_int_equal(error_info(error)->http_status, status);
+        }
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(error_has_status_name_and_sentence),
+                cmocka_unit_test(unknown_error_is_internal),
+                cmocka_unit_test(only_what_may_pass_says_when_to_retry),
+                cmocka_unit_test(titles_are_sentences),
+                cmocka_unit_test(status_goes_back_to_its_error),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

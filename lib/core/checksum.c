@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "core/checksum.h"
+
+#define ETAG_PREFIX "\"x3-"
+
+static Checksum checksum_from_hash(XXH128_hash_t hash) {
+        Checksum checksum;
+        XXH128_canonical_t canonical;
+
+        XXH128_canonicalFromHash(&canonical, hash);
+        memcpy(checksum.bytes, canonical.digest, sizeof(checksum.bytes));
+        return checksum;
+}
+
+Checksum checksum_of(const void *data, size_t size) {
+        return checksum_from_hash(XXH3_128bits(data, size));
+}
+
+bool checksum_equal(const Checksum *a, const Checksum *b) {
+        return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+int checksum_state_new(ChecksumState **ret) {
+        ChecksumState *state = XXH3_createState();
+
+        assert(ret);
+
+        if (!state)
+                return -ENOMEM;
+
+        (void) XXH3_128bits_reset(state); /* fails for NULL only, as does the update */
+        *ret = state;
+        return 0;
+}
+
+ChecksumState *checksum_state_free(ChecksumState *state) {
+        if (state)
+                (void) XXH3_freeState(state);
+        return NULL;
+}
+
+void checksum_state_update(ChecksumState *state, const void *data, size_t size) {
+        assert(state);
+
+        (void) XXH3_128bits_update(state, data, size);
+}
+
+Checksum checksum_state_final(const ChecksumState *state) {
+        assert(state);
+
+        return checksum_from_hash(XXH3_128bits_digest(state));
+}
+
+void checksum_to_etag(const Checksum *checksum, char ret_etag[static ETAG_SIZE]) {
+        char *p = mempcpy(ret_etag, ETAG_PREFIX, strlen(ETAG_PREFIX));
+
+        format_hex(checksum->bytes, sizeof(checksum->bytes), p);
+        ret_etag[ETAG_SIZE - 2] = '"';
+        ret_etag[ETAG_SIZE - 1] = '\0';
+}
+
+int checksum_from_etag(const char *etag, size_t length, Checksum *ret) {
+        Checksum checksum;
+        int r;
+
+        assert(etag);
+        assert(ret);
+
+        if (length != ETAG_SIZE - 1 || memcmp(etag, ETAG_PREFIX, strlen(ETAG_PREFIX)) != 0 ||
+            etag[length - 1] != '"')
+                return -EINVAL;
+
+        r = parse_hex(etag + strlen(ETAG_PREFIX), 2 * sizeof(checksum.bytes), checksum.bytes,
+                      sizeof(checksum.bytes));
+        if (r < 0)
+                return r;
+
+        *ret = checksum;
+        return 0;
+}

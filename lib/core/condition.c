@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/condition.h"
+
+/* The flags of an encoded condition. */
+enum {
+        FLAG_MATCH = 1 << 0,
+        FLAG_MATCH_ANY = 1 << 1,
+        FLAG_NONE_MATCH = 1 << 2,
+        FLAG_NONE_MATCH_ANY = 1 << 3,
+        FLAG_CREATE_ONLY = 1 << 4,
+        FLAGS_ALL = (1 << 5) - 1,
+};
+
+/* The length of the quoted string that P starts with, or 0: printable but for quotes, or beyond
+ * ASCII. */
+static size_t quoted_length(const char *p) {
+        size_t n = 1;
+
+        if (*p != '"')
+                return 0;
+        while ((uint8_t) p[n] > ' ' && p[n] != '"' && p[n] != 0x7f)
+                n++;
+        return p[n] == '"' ? n + 1 : 0;
+}
+
+/* Adds the tag if it can be one of ours. */
+static int list_add(ConditionList *list, const char *etag, size_t length) {
+        Checksum checksum;
+
+        if (checksum_from_etag(etag, length, &checksum) < 0)
+                return 0;
+        if (list->n_etags >= CONDITION_ETAGS_MAX)
+                return -EINVAL;
+
+        list->etags[list->n_etags++] = checksum;
+        return 0;
+}
+
+static const char *skip_space(const char *p) {
+        return p + strspn(p, " \t");
+}
+
+/* One tag, with what follows it up to the next one. Returns its end, or NULL for a malformed one.
+ */
+static const char *parse_tag(const char *p, bool take_weak, ConditionList *list) {
+        bool weak = p[0] == 'W' && p[1] == '/';
+        const char *etag = weak ? p + 2 : p;
+        size_t length = quoted_length(etag);
+
+        if (length == 0)
+                return NULL;
+        if ((!weak || take_weak) && list_add(list, etag, length) < 0)
+                return NULL;
+
+        p = skip_space(etag + length);
+        return *p == ',' || *p == '\0' ? p : NULL;
+}
+
+static int parse_list(const char *value, bool take_weak, ConditionList *list) {
+        const char *p;
+
+        if (!value)
+                return 0;
+
+        list->present = true;
+        p = skip_space(value);
+        if (*p == '*') {
+                list->any = true;
+                return *skip_space(p + 1) == '\0' ? 0 : -EINVAL;
+        }
+
+        while (*(p += strspn(p, " \t,"))) {
+                p = parse_tag(p, take_weak, list);
+                if (!p)
+                        return -EINVAL;
+        }
+
+        return 0;
+}
+
+int condition_parse(const char *if_match, const char *if_none_match, Condition *ret) {
+        Condition condition = {};
+        int r;
+
+        assert(ret);
+
+        r = parse_list(if_match, false, &condition.match);
+        if (r < 0)
+                return r;
+        r = parse_list(if_none_match, true, &condition.none_match);
+        if (r < 0)
+                return r;
+
+        *ret = condition;
+        return 0;
+}
+
+bool condition_is_empty(const Condition *condition) {
+        return !condition->match.present && !condition->none_match.present &&
+               !condition->create_only;
+}
+
+static bool list_matches(const ConditionList *list, const Checksum *current) {
+        if (!current)
+                return false;
+        if (list->any)
+                return true;
+
+        for (size_t i = 0; i < list->n_etags; i++)
+                if (checksum_equal(&list->etags[i], current))
+                        return true;
+        return false;
+}
+
+int condition_check(const Condition *condition, const Checksum *current) {
+        assert(condition);
+
+        if (condition->create_only && current)
+                return -EEXIST;
+
+        return condition_check_read(condition, current) == 0 ? 0 : -ECANCELED;
+}
+
+int condition_check_read(const Condition *condition, const Checksum *current) {
+        assert(condition);
+
+        if (condition->match.present && !list_matches(&condition->match, current))
+                return -ECANCELED;
+        if (condition->none_match.present && list_matches(&condition->none_match, current))
+                return 1;
+        return 0;
+}
+
+static void put_list(Buffer *buffer, const ConditionList *list) {
+        buffer_put_u8(buffer, list->n_etags);
+        for (size_t i = 0; i < list->n_etags; i++)
+                buffer_put(buffer, list->etags[i].bytes, sizeof(list->etags[i].bytes));
+}
+
+static void get_list(Reader *reader, ConditionList *list) {
+        list->n_etags = reader_get_u8(reader);
+        if (list->n_etags > CONDITION_ETAGS_MAX) {
+                reader->error = -EBADMSG;
+                return;
+        }
+
+        for (size_t i = 0; i < list->n_etags; i++) {
+                const void *bytes = reader_get(reader, sizeof(list->etags[i].bytes));
+
+                if (bytes)
+                        memcpy(list->etags[i].bytes, bytes, sizeof(list->etags[i].bytes));
+        }
+}
+
+void condition_encode(const Condition *condition, Buffer *buffer) {
+        uint8_t flags;
+
+        assert(condition);
+        assert(buffer);
+
+        flags = (condition->match.present ? FLAG_MATCH : 0) |
+                (condition->match.any ? FLAG_MATCH_ANY : 0) |
+                (condition->none_match.present ? FLAG_NONE_MATCH : 0) |
+                (condition->none_match.any ? FLAG_NONE_MATCH_ANY : 0) |
+                (condition->create_only ? FLAG_CREATE_ONLY : 0);
+        buffer_put_u8(buffer, flags);
+        put_list(buffer, &condition->match);
+        put_list(buffer, &condition->none_match);
+}
+
+int condition_decode(Reader *reader, Condition *ret) {
+        Condition condition = {};
+        uint8_t flags;
+
+        assert(reader);
+        assert(ret);
+
+        flags = reader_get_u8(reader);
+        if (flags & ~FLAGS_ALL)
+                reader->error = -EBADMSG;
+        get_list(reader, &condition.match);
+        get_list(reader, &condition.none_match);
+        if (reader_error(reader) < 0)
+                return reader_error(reader);
+
+        condition.match.present = flags & FLAG_MATCH;
+        condition.match.any = flags & FLAG_MATCH_ANY;
+        condition.none_match.present = flags & FLAG_NONE_MATCH;
+        condition.none_match.any = flags & FLAG_NONE_MATCH_ANY;
+        condition.create_only = flags & FLAG_CREATE_ONLY;
+        *ret = condition;
+        return 0;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "core/key.h"
+#include "core/record.h"
+
+/* The first byte. The upper half tells the kinds apart, so that neither is ever read as the other.
+ */
+enum {
+        FORMAT_RECORD = 0x11,
+        FORMAT_OBJECT = 0x21,
+};
+
+int metadata_append(Buffer *buffer, const char *name, const char *value) {
+        size_t name_size, value_size;
+
+        assert(buffer);
+        assert(name);
+        assert(value);
+
+        name_size = strlen(name) + 1;
+        value_size = strlen(value) + 1;
+        if (name_size == 1)
+                return -EINVAL;
+        if (buffer->size + name_size + value_size > METADATA_MAX)
+                return -E2BIG;
+
+        buffer_put(buffer, name, name_size);
+        buffer_put(buffer, value, value_size);
+        return buffer_error(buffer);
+}
+
+/* Steps over one string. Returns NULL if none ends before the end. */
+static const char *next_string(const char *data, size_t size, size_t *position) {
+        const char *string = data + *position;
+        const char *end = *position < size ? memchr(string, 0, size - *position) : NULL;
+
+        if (!end)
+                return NULL;
+
+        *position = (size_t) (end + 1 - data);
+        return string;
+}
+
+bool metadata_next(
+                const char *metadata,
+                size_t size,
+                size_t *position,
+                const char **ret_name,
+                const char **ret_value) {
+        const char *name, *value;
+        size_t next;
+
+        assert(metadata || size == 0);
+        assert(position);
+        assert(ret_name);
+        assert(ret_value);
+
+        next = *position;
+        name = next_string(metadata, size, &next);
+        value = name ? next_string(metadata, size, &next) : NULL;
+        if (!value)
+                return false;
+
+        *position = next;
+        *ret_name = name;
+        *ret_value = value;
+        return true;
+}
+
+/* Strings are stored with their 0, so that a decoded record can point at them. */
+static void put_string(Buffer *buffer, const char *string) {
+        buffer_put(buffer, string, strlen(string) + 1);
+}
+
+static const char *get_string(Reader *reader, size_t max) {
+        const char *string = (const char *) reader->data;
+        size_t length = strnlen(string, MIN(reader->size, max + 1));
+
+        if (length > max || !reader_get(reader, length + 1)) {
+                reader->error = -EBADMSG;
+                return NULL;
+        }
+        return string;
+}
+
+static void put_fields(Buffer *buffer, const Record *record) {
+        assert(record->content_type);
+        assert(record->metadata_size <= METADATA_MAX);
+
+        buffer_put_varint(buffer, record->version);
+        buffer_put_varint(buffer, record->size);
+        buffer_put_varint(buffer, record->mtime_usec);
+        buffer_put_varint(buffer, record->expiry_usec);
+        buffer_put(buffer, record->checksum.bytes, sizeof(record->checksum.bytes));
+        put_string(buffer, record->content_type);
+        buffer_put_bytes(buffer, record->metadata, record->metadata_size);
+}
+
+static void get_fields(Reader *reader, Record *record) {
+        const void *checksum;
+
+        record->version = reader_get_varint(reader);
+        record->size = reader_get_varint(reader);
+        record->mtime_usec = reader_get_varint(reader);
+        record->expiry_usec = reader_get_varint(reader);
+        checksum = reader_get(reader, sizeof(record->checksum.bytes));
+        if (checksum)
+                memcpy(record->checksum.bytes, checksum, sizeof(record->checksum.bytes));
+        record->content_type = get_string(reader, CONTENT_TYPE_MAX);
+        record->metadata = reader_get_bytes(reader, &record->metadata_size);
+        if (record->metadata_size > METADATA_MAX)
+                reader->error = -EBADMSG;
+}
+
+static void put_copies(Buffer *buffer, const Record *record) {
+        assert(record->n_copies <= COPIES_MAX);
+
+        buffer_put_u8(buffer, record->n_copies);
+        for (size_t i = 0; i < record->n_copies; i++)
+                buffer_put_varint(buffer, record->copies[i]);
+}
+
+static void get_copies(Reader *reader, Record *record) {
+        record->n_copies = reader_get_u8(reader);
+        if (record->n_copies > COPIES_MAX) {
+                reader->error = -EBADMSG;
+                return;
+        }
+
+        for (size_t i = 0; i < record->n_copies; i++) {
+                uint64_t number = reader_get_varint(reader);
+
+                if (number < 1 || number > VOLUME_MAX)
+                        reader->error = -EBADMSG;
+                record->copies[i] = (uint32_t) number;
+        }
+}
+
+/* Returns 0 and a reader behind the format byte. */
+static int reader_open(const void *data, size_t size, uint8_t format, Reader *ret) {
+        Reader reader = READER(data, size);
+        uint8_t found = reader_get_u8(&reader);
+
+        if (reader_error(&reader) < 0)
+                return -EBADMSG;
+        if (found != format)
+                return -EPROTONOSUPPORT;
+
+        *ret = reader;
+        return 0;
+}
+
+/* Seeding with the key's hash covers the key: under another one, the sum does not match. */
+static uint64_t sum(const void *data, size_t size, const char *key) {
+        return XXH3_64bits_withSeed(data, size, XXH3_64bits(key, strlen(key)));
+}
+
+void record_encode(const Record *record, const char *key, Buffer *buffer) {
+        size_t start;
+
+        assert(record);
+        assert(key);
+        assert(buffer);
+
+        start = buffer->size;
+        buffer_put_u8(buffer, FORMAT_RECORD);
+        put_fields(buffer, record);
+        put_copies(buffer, record);
+        if (buffer_error(buffer) < 0)
+                return;
+
+        buffer_put_u64(buffer, sum(buffer->data + start, buffer->size - start, key));
+}
+
+int record_decode(const void *data, size_t size, const char *key, Record *ret) {
+        Record record = {};
+        Reader reader;
+        size_t sum_offset;
+        int r;
+
+        assert(data || size == 0);
+        assert(key);
+        assert(ret);
+
+        r = reader_open(data, size, FORMAT_RECORD, &reader);
+        if (r < 0)
+                return r;
+
+        get_fields(&reader, &record);
+        get_copies(&reader, &record);
+        sum_offset = size - reader.size;
+        if (reader_get_u64(&reader) != sum(data, sum_offset, key))
+                return -EBADMSG;
+        r = reader_end(&reader);
+        if (r < 0)
+                return r;
+
+        *ret = record;
+        return 0;
+}
+
+void object_encode(const Object *object, Buffer *buffer) {
+        size_t start;
+
+        assert(object);
+        assert(object->key);
+        assert(object->value || !object->is_inline || object->record.size == 0);
+        assert(buffer);
+
+        start = buffer->size;
+        buffer_put_u8(buffer, FORMAT_OBJECT);
+        buffer_put_u8(buffer, object->is_inline);
+        put_fields(buffer, &object->record);
+        put_string(buffer, object->key);
+        if (buffer_error(buffer) < 0)
+                return;
+
+        buffer_put_u64(buffer, XXH3_64bits(buffer->data + start, buffer->size - start));
+        if (object->is_inline)
+                buffer_put(buffer, object->value, object->record.size);
+}
+
+int object_decode(const void *data, size_t size, Object *ret) {
+        Object object = {};
+        Reader reader;
+        size_t sum_offset;
+        uint8_t is_inline;
+        int r;
+
+        assert(data || size == 0);
+        assert(ret);
+
+        r = reader_open(data, size, FORMAT_OBJECT, &reader);
+        if (r < 0)
+                return r;
+
+        is_inline = reader_get_u8(&reader);
+        get_fields(&reader, &object.record);
+        object.key = get_string(&reader, KEY_MAX);
+        sum_offset = size - reader.size;
+        if (reader_get_u64(&reader) != XXH3_64bits(data, sum_offset) || is_inline > 1)
+                return -EBADMSG;
+
+        object.is_inline = is_inline;
+        if (object.is_inline)
+                object.value = reader_get(&reader, object.record.size);
+        r = reader_end(&reader);
+        if (r < 0)
+                return r;
+
+        *ret = object;
+        return 0;
+}
+
+int object_verify(const Object *object) {
+        Checksum checksum;
+
+        assert(object);
+        assert(object->is_inline);
+
+        checksum = checksum_of(object->value, object->record.size);
+        return checksum_equal(&checksum, &object->record.checksum) ? 0 : -EBADMSG;
+}

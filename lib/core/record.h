@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Record: what dkv knows about a value, in the index and, next to the value, on the volumes.
+ *
+ * Both forms start with a format byte and carry an XXH3-64 over everything before it (and, in the
+ * index, the key), so a flipped bit is found when the record is read. A record of an unknown format
+ * is refused, never guessed. All integers are little-endian. */
+
+#include "base/buffer.h"
+#include "base/macro.h"
+#include "core/checksum.h"
+#include "core/cluster.h"
+
+#define CONTENT_TYPE_MAX 255
+#define METADATA_MAX     (8 * KIB) /* all names and values of a key, encoded */
+
+typedef struct Record {
+        uint64_t version;
+        uint64_t size;
+        uint64_t mtime_usec;  /* since the epoch */
+        uint64_t expiry_usec; /* since the epoch; 0 is never */
+        Checksum checksum;
+        const char *content_type; /* "" if the client gave none; borrowed */
+        const char *metadata;     /* see metadata_next(); borrowed */
+        size_t metadata_size;
+        uint8_t n_copies;
+        uint32_t copies[COPIES_MAX]; /* numbers of the volumes; empty in an object */
+} Record;
+
+/* User metadata (Dkv-Meta-NAME: VALUE) is a series of "name\0value\0"; BUFFER holds nothing else.
+ * Returns 0, -EINVAL for an empty name, -E2BIG beyond METADATA_MAX, or -ENOMEM. */
+int metadata_append(Buffer *buffer, const char *name, const char *value);
+
+/* Steps through it: POSITION starts at 0. Returns false at the end. */
+bool metadata_next(
+                const char *metadata,
+                size_t size,
+                size_t *position,
+                const char **ret_name,
+                const char **ret_value);
+
+/* The index: KEY is the key that the record is stored under; it is covered by the check sum. */
+void record_encode(const Record *record, const char *key, Buffer *buffer);
+
+/* The strings of RET point into DATA. Returns 0, -EPROTONOSUPPORT for an unknown format, -EBADMSG
+ * for a record that is damaged or belongs to another key. */
+int record_decode(const void *data, size_t size, const char *key, Record *ret);
+
+/* The volume, and the wire between daemons: the record, its key, and the value if it is inline. */
+typedef struct Object {
+        Record record;
+        const char *key;   /* borrowed */
+        bool is_inline;    /* else the value is a file of its own, named by the version */
+        const void *value; /* of record.size bytes if inline, else NULL; borrowed */
+} Object;
+
+void object_encode(const Object *object, Buffer *buffer);
+
+/* Everything in RET points into DATA. Verifies the record's own check sum, which leaves out an
+ * inline value: for that see object_verify(). Returns 0, -EPROTONOSUPPORT or -EBADMSG. */
+int object_decode(const void *data, size_t size, Object *ret);
+
+/* Compares an inline value with its checksum. Returns 0 or -EBADMSG. */
+int object_verify(const Object *object);

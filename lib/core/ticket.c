@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "core/key.h"
+#include "core/ticket.h"
+
+#define TAG_SIZE     ((size_t) 16) /* of the 32 bytes of an HMAC-SHA256 */
+#define TAG_HEX_SIZE (2 * TAG_SIZE)
+#define HEX_MAX      16 /* digits of a u64 */
+
+/* "N=", a number, "&": what one parameter takes at most. */
+#define FIELD_SIZE (2 + HEX_MAX + 1)
+
+/* What keeps a ticket's tag from being a signature's. */
+enum {
+        PURPOSE_TICKET = 'T',
+        PURPOSE_SIGNATURE = 'S',
+};
+
+struct Signer {
+        gnutls_hmac_hd_t hmac; /* owned */
+        Buffer message;        /* scratch: what is being signed */
+};
+
+int signer_new(const void *secret, size_t size, Signer **ret) {
+        _cleanup_(signer_freep) Signer *signer = NULL;
+
+        assert(secret);
+        assert(ret);
+
+        if (size < SECRET_MIN)
+                return -EINVAL;
+
+        signer = malloc(sizeof(*signer));
+        if (!signer)
+                return -ENOMEM;
+
+        *signer = (Signer){};
+
+        if (gnutls_hmac_init(&signer->hmac, GNUTLS_MAC_SHA256, secret, size) < 0)
+                return -ENOMEM;
+
+        *ret = TAKE_PTR(signer);
+        return 0;
+}
+
+Signer *signer_free(Signer *signer) {
+        if (!signer)
+                return NULL;
+
+        if (signer->hmac)
+                gnutls_hmac_deinit(signer->hmac, NULL);
+        buffer_done(&signer->message);
+        free(signer);
+        return NULL;
+}
+
+/* Signs the message and the SIZE bytes behind it. */
+static int signer_finish(
+                Signer *signer, const void *tail, size_t size, uint8_t ret_tag[static TAG_SIZE]) {
+        uint8_t digest[32];
+        int r;
+
+        r = buffer_error(&signer->message);
+        if (r < 0)
+                return r;
+
+        r = gnutls_hmac(signer->hmac, signer->message.data, signer->message.size);
+        if (r >= 0 && size > 0)
+                r = gnutls_hmac(signer->hmac, tail, size);
+
+        /* Also after a failure: this is what makes the handle ready for the next message. */
+        gnutls_hmac_output(signer->hmac, digest);
+        if (r < 0)
+                return -EIO;
+
+        memcpy(ret_tag, digest, TAG_SIZE);
+        return 0;
+}
+
+static int sign_ticket(
+                Signer *signer,
+                const Ticket *ticket,
+                const char *key,
+                uint8_t ret_tag[static TAG_SIZE]) {
+        Buffer *message = &signer->message;
+
+        buffer_clear(message);
+        buffer_put_u8(message, PURPOSE_TICKET);
+        buffer_put_u8(message, (uint8_t) ticket->method);
+        buffer_put_u64(message, ticket->version);
+        buffer_put_u64(message, ticket->expiry_sec);
+        buffer_put_string(message, key);
+
+        if (ticket->method != TICKET_READ) {
+                buffer_put_u64(message, ticket->size_max);
+                buffer_put_u64(message, ticket->mtime_usec);
+                buffer_put_u8(message, ticket->wanted);
+                buffer_put_u8(message, ticket->n_others);
+                for (size_t i = 0; i < ticket->n_others; i++) {
+                        buffer_put_u32(message, ticket->others[i].volume);
+                        buffer_put_string(message, ticket->others[i].authority);
+                }
+        }
+
+        return signer_finish(signer, NULL, 0, ret_tag);
+}
+
+/* Lower case, without leading zeroes. */
+static char *put_number(char *p, uint64_t value) {
+        unsigned digits = value == 0 ? 1 : (67 - (unsigned) __builtin_clzll(value)) / 4;
+
+        for (unsigned i = digits; i-- > 0; value >>= 4)
+                p[i] = "0123456789abcdef"[value & 15];
+        return p + digits;
+}
+
+static int get_number(const char *string, size_t length, uint64_t max, uint64_t *ret) {
+        uint64_t value = 0;
+
+        if (length == 0 || length > HEX_MAX)
+                return -EACCES;
+
+        for (size_t i = 0; i < length; i++) {
+                char c = string[i];
+
+                if (c >= '0' && c <= '9')
+                        value = value << 4 | (uint64_t) (c - '0');
+                else if (c >= 'a' && c <= 'f')
+                        value = value << 4 | (uint64_t) (c - 'a' + 10);
+                else
+                        return -EACCES;
+        }
+        if (value > max)
+                return -EACCES;
+
+        *ret = value;
+        return 0;
+}
+
+static char *put_field(char *p, char name, uint64_t value) {
+        *p++ = name;
+        *p++ = '=';
+        p = put_number(p, value);
+        *p++ = '&';
+        return p;
+}
+
+/* Writes "o=VOLUME:AUTHORITY&" for each of the other volumes. Returns its end, or NULL if it does
+ * not fit before END. */
+static char *put_others(char *p, const char *end, const Ticket *ticket) {
+        for (size_t i = 0; i < ticket->n_others; i++) {
+                int n;
+
+                if (end - p < FIELD_SIZE)
+                        return NULL;
+
+                p = put_field(p, 'o', ticket->others[i].volume);
+                p[-1] = ':';
+                n = percent_encode(ticket->others[i].authority, p, (size_t) (end - p));
+                if (n < 0)
+                        return NULL;
+                p += n;
+                *p++ = '&'; /* in place of the 0 */
+        }
+
+        return p;
+}
+
+int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *ret, size_t size) {
+        uint8_t tag[TAG_SIZE];
+        const char *end = ret + size - (2 + TAG_HEX_SIZE + 1); /* before "t=TAG" */
+        char *p = ret;
+        int r;
+
+        assert(ticket);
+        assert(ticket->method >= 0 && ticket->method < _TICKET_METHOD_MAX);
+        assert(ticket->n_others < COPIES_MAX);
+        assert(key);
+        assert(signer);
+        assert(ret);
+
+        if (size < 6 * FIELD_SIZE + 2 + TAG_HEX_SIZE + 1)
+                return -ENOBUFS;
+
+        r = sign_ticket(signer, ticket, key, tag);
+        if (r < 0)
+                return r;
+
+        p = put_field(p, 'v', ticket->version);
+        p = put_field(p, 'e', ticket->expiry_sec);
+        if (ticket->method != TICKET_READ) {
+                p = put_field(p, 'k', ticket->method);
+                p = put_field(p, 's', ticket->size_max);
+                p = put_field(p, 'm', ticket->mtime_usec);
+                p = put_field(p, 'c', ticket->wanted);
+                p = put_others(p, end, ticket);
+                if (!p)
+                        return -ENOBUFS;
+        }
+
+        *p++ = 't';
+        *p++ = '=';
+        format_hex(tag, sizeof(tag), p);
+        p += TAG_HEX_SIZE;
+        *p = '\0';
+        return (int) (p - ret);
+}
+
+static int get_other(const char *value, size_t length, Ticket *ticket) {
+        const char *colon = memchr(value, ':', length);
+        uint64_t volume;
+        int r;
+
+        if (!colon || ticket->n_others >= ELEMENTSOF(ticket->others))
+                return -EACCES;
+
+        r = get_number(value, (size_t) (colon - value), VOLUME_MAX, &volume);
+        if (r < 0)
+                return r;
+
+        ticket->others[ticket->n_others].volume = (uint32_t) volume;
+        r = percent_decode(
+                        colon + 1, (size_t) (value + length - colon - 1),
+                        ticket->others[ticket->n_others].authority,
+                        sizeof(ticket->others[ticket->n_others].authority));
+        if (r < 0)
+                return -EACCES;
+
+        ticket->n_others++;
+        return 0;
+}
+
+/* Takes one parameter "NAME=VALUE"; those of other names are none of our business. */
+static int
+get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag[static TAG_SIZE]) {
+        const char *value = string + 2;
+        uint64_t number;
+        int r;
+
+        if (length < 2 || string[1] != '=')
+                return 0;
+        length -= 2;
+
+        switch (string[0]) {
+        case 'v':
+                return get_number(value, length, UINT64_MAX, &ticket->version);
+        case 'e':
+                return get_number(value, length, UINT64_MAX, &ticket->expiry_sec);
+        case 's':
+                return get_number(value, length, UINT64_MAX, &ticket->size_max);
+        case 'm':
+                return get_number(value, length, UINT64_MAX, &ticket->mtime_usec);
+        case 'k':
+                r = get_number(value, length, _TICKET_METHOD_MAX - 1, &number);
+                if (r >= 0)
+                        ticket->method = (TicketMethod) number;
+                return r;
+        case 'c':
+                r = get_number(value, length, COPIES_MAX, &number);
+                if (r >= 0)
+                        ticket->wanted = (uint8_t) number;
+                return r;
+        case 'o':
+                return get_other(value, length, ticket);
+        case 't':
+                return parse_hex(value, length, ret_tag, TAG_SIZE) < 0 ? -EACCES : 0;
+        default:
+                return 0;
+        }
+}
+
+int ticket_parse(
+                const char *query,
+                TicketMethod method,
+                const char *key,
+                uint64_t now_sec,
+                Signer *signer,
+                Ticket *ret) {
+        uint8_t tag[TAG_SIZE] = {}, expected[TAG_SIZE];
+        Ticket ticket;
+        int r;
+
+        assert(key);
+        assert(signer);
+        assert(ret);
+
+        if (!query)
+                return -EACCES;
+
+        /* Not all of it: the array of the others is long, and a read does without. */
+        memset(&ticket, 0, offsetof(Ticket, others));
+
+        /* What is missing stays 0, and then the tag does not match. */
+        for (const char *next; *query; query = *next ? next + 1 : next) {
+                next = strchrnul(query, '&');
+                r = get_parameter(query, (size_t) (next - query), &ticket, tag);
+                if (r < 0)
+                        return r;
+        }
+
+        r = sign_ticket(signer, &ticket, key, expected);
+        if (r < 0)
+                return r;
+
+        if (gnutls_memcmp(tag, expected, TAG_SIZE) != 0 || now_sec > ticket.expiry_sec ||
+            (ticket.method == TICKET_READ) != (method == TICKET_READ))
+                return -EACCES;
+
+        memcpy(ret, &ticket, offsetof(Ticket, others) + ticket.n_others * sizeof(ticket.others[0]));
+        return 0;
+}
+
+static int sign_request(
+                Signer *signer,
+                const char *method,
+                const char *target,
+                const void *body,
+                size_t body_size,
+                uint64_t expiry_sec,
+                uint8_t ret_tag[static TAG_SIZE]) {
+        Buffer *message = &signer->message;
+
+        buffer_clear(message);
+        buffer_put_u8(message, PURPOSE_SIGNATURE);
+        buffer_put_u64(message, expiry_sec);
+        buffer_put_string(message, method);
+        buffer_put_string(message, target);
+
+        return signer_finish(signer, body, body_size, ret_tag);
+}
+
+int signature_format(
+                const char *method,
+                const char *target,
+                const void *body,
+                size_t body_size,
+                uint64_t expiry_sec,
+                Signer *signer,
+                char ret[static SIGNATURE_SIZE]) {
+        uint8_t tag[TAG_SIZE];
+        char *p;
+        int r;
+
+        assert(method);
+        assert(target);
+        assert(body || body_size == 0);
+        assert(signer);
+
+        r = sign_request(signer, method, target, body, body_size, expiry_sec, tag);
+        if (r < 0)
+                return r;
+
+        p = put_number(ret, expiry_sec);
+        *p++ = '.';
+        format_hex(tag, sizeof(tag), p);
+        p[TAG_HEX_SIZE] = '\0';
+        return 0;
+}
+
+int signature_check(
+                const char *signature,
+                const char *method,
+                const char *target,
+                const void *body,
+                size_t body_size,
+                uint64_t now_sec,
+                Signer *signer) {
+        uint8_t tag[TAG_SIZE], expected[TAG_SIZE];
+        const char *dot;
+        uint64_t expiry_sec;
+        int r;
+
+        assert(method);
+        assert(target);
+        assert(body || body_size == 0);
+        assert(signer);
+
+        dot = signature ? strchr(signature, '.') : NULL;
+        if (!dot || parse_hex(dot + 1, strlen(dot + 1), tag, sizeof(tag)) < 0)
+                return -EACCES;
+
+        r = get_number(signature, (size_t) (dot - signature), UINT64_MAX, &expiry_sec);
+        if (r < 0)
+                return r;
+
+        r = sign_request(signer, method, target, body, body_size, expiry_sec, expected);
+        if (r < 0)
+                return r;
+
+        return gnutls_memcmp(tag, expected, TAG_SIZE) == 0 && now_sec <= expiry_sec ? 0 : -EACCES;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/key.h"
+#include "core/wire.h"
+
+/* A commit that has some of everything */
+static WireCommit make_commit(void) {
+        return (WireCommit){
+                .key = "users/42",
+                .record = {
+                        .version = UINT64_MAX,
+                        .size = 1234567890123,
+                        .mtime_usec = 5,
+                        .expiry_usec = 6,
+                        .checksum.bytes = { 1, 2, 3 },
+                        .content_type = "text/plain",
+                        .metadata = "a\0b",
+                        .metadata_size = 4,
+                        .n_copies = 2,
+                        .copies = { 3, 65535 },
+                },
+                .condition = {
+                        .match = { .present = true, .n_etags = 2, .etags[1].bytes = { 9 } },
+                        .none_match = { .present = true, .any = true },
+                        .create_only = true,
+                },
+                .again = true,
+        };
+}
+
+static void assert_equal(const WireCommit *commit, const WireCommit *expected) {
+        const Condition *condition = &commit->condition, *wanted = &expected->condition;
+
+        assert_string_equal(commit->key, expected->key);
+        assert_int_equal(commit->record.version, expected->record.version);
+        assert_int_equal(commit->record.size, expected->record.size);
+        assert_int_equal(commit->record.mtime_usec, expected->record.mtime_usec);
+        assert_int_equal(commit->record.expiry_usec, expected->record.expiry_usec);
+        assert_true(checksum_equal(&commit->record.checksum, &expected->record.checksum));
+        assert_string_equal(commit->record.content_type, expected->record.content_type);
+        assert_int_equal(commit->record.metadata_size, expected->record.metadata_size);
+        assert_memory_equal(
+                        commit->record.metadata, expected->record.metadata,
+                        expected->record.metadata_size);
+        assert_int_equal(commit->record.n_copies, expected->record.n_copies);
+        assert_memory_equal(
+                        commit->record.copies, expected->record.copies,
+                        sizeof(expected->record.copies));
+        assert_int_equal(condition->match.present, wanted->match.present);
+        assert_int_equal(condition->match.n_etags, wanted->match.n_etags);
+        assert_memory_equal(
+                        condition->match.etags, wanted->match.etags,
+                        wanted->match.n_etags * sizeof(Checksum));
+        assert_int_equal(condition->none_match.present, wanted->none_match.present);
+        assert_int_equal(condition->none_match.any, wanted->none_match.any);
+        assert_int_equal(condition->create_only, wanted->create_only);
+        assert_int_equal(commit->again, expected->again);
+}
+
+TEST(commits_come_back_one_after_another) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        const WireCommit commits[] = {
+                make_commit(),
+                { .key = "k", .record = { .content_type = "", .metadata = "" } },
+                make_commit(),
+        };
+        Reader reader;
+
+        for (size_t i = 0; i < ELEMENTSOF(commits); i++)
+                wire_put_commit(&buffer, commits + i);
+        assert_int_equal(buffer_error(&buffer), 0);
+
+        reader = READER(buffer.data, buffer.size);
+        for (size_t i = 0; i < ELEMENTSOF(commits); i++) {
+                WireCommit commit;
+
+                assert_int_equal(wire_get_commit(&reader, &commit), 0);
+                assert_equal(&commit, commits + i);
+        }
+        assert_int_equal(reader_end(&reader), 0);
+}
+
+/* Decodes a copy of exactly SIZE bytes, so that a sanitizer sees each byte too many. */
+static int decode_commit(const void *data, size_t size) {
+        _cleanup_free_ uint8_t *copy = malloc(MAX(size, (size_t) 1));
+        Reader reader = READER(copy, size);
+        WireCommit commit;
+
+        memcpy(copy, data, size);
+        return wire_get_commit(&reader, &commit);
+}
+
+TEST(truncated_commits_are_refused) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        WireCommit commit = make_commit();
+
+        wire_put_commit(&buffer, &commit);
+        for (size_t size = 0; size < buffer.size; size++)
+                assert_int_equal(decode_commit(buffer.data, size), -EBADMSG);
+        assert_int_equal(decode_commit(buffer.data, buffer.size), 0);
+}
+
+TEST(altered_records_are_refused) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        WireCommit commit = make_commit();
+        size_t record_size;
+
+        record_encode(&commit.record, commit.key, &buffer);
+        record_size = buffer.size;
+        buffer_clear(&buffer);
+        wire_put_commit(&buffer, &commit);
+
+        for (size_t i = buffer.size - record_size; i < buffer.size; i++) {
+                buffer.data[i] ^= 4;
+                assert_true(decode_commit(buffer.data, buffer.size) < 0);
+                buffer.data[i] ^= 4;
+        }
+
+        /* The key belongs to the record. */
+        buffer.data[1] ^= 4;
+        assert_int_equal(decode_commit(buffer.data, buffer.size), -EBADMSG);
+}
+
+TEST(keys_of_all_sizes_come_back_in_place) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        char key[KEY_MAX + 1] = "";
+
+        for (size_t i = 0; i < KEY_MAX; i++) {
+                Reader reader;
+                const char *got;
+
+                key[i] = (char) (1 + i % 255);
+                buffer_clear(&buffer);
+                wire_put_key(&buffer, key);
+                reader = READER(buffer.data, buffer.size);
+                got = wire_get_key(&reader);
+                assert_non_null(got);
+                assert_string_equal(got, key);
+                assert_in_range(got, buffer.data, buffer.data + buffer.size - 1);
+                assert_int_equal(reader_end(&reader), 0);
+        }
+}
+
+TEST(malformed_keys_are_refused) {
+        static const char zeroes[KEY_MAX + 2];
+        char long_key[KEY_MAX + 2];
+        const struct {
+                const char *data;
+                size_t size;
+        } malformed[] = {
+                { "", 0 },     /* nothing */
+                { "", 1 },     /* empty */
+                { "k", 1 },    /* no 0 */
+                { "key", 3 },  /* the same */
+                { "k\0y", 4 }, /* one too many */
+                { "k\0", 3 },  /* the same, at the end */
+                { "\0k", 3 },  /* the same, at the start */
+                { zeroes, 2 }, /* the same, all over */
+                { long_key, sizeof(long_key) },
+                { zeroes, sizeof(zeroes) },
+        };
+
+        memset(long_key, 'k', sizeof(long_key) - 1);
+        long_key[sizeof(long_key) - 1] = '\0';
+        for (size_t i = 0; i < ELEMENTSOF(malformed); i++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                Reader reader;
+
+                buffer_put_bytes(&buffer, malformed[i].data, malformed[i].size);
+                buffer_put(&buffer, zeroes, sizeof(zeroes)); /* it may not look further */
+                reader = READER(buffer.data, buffer.size);
+                assert_null(wire_get_key(&reader));
+                assert_int_equal(reader_error(&reader), -EBADMSG);
+                assert_int_equal(decode_commit(buffer.data, buffer.size), -EBADMSG);
+        }
+}
+
+TEST(results_come_back_one_after_another) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        const WireCommitResult results[] = {
+                {},
+                { .created = true },
+                { .error = -EEXIST },
+                { .superseded = true },
+                { .error = -4095, .created = true, .superseded = true },
+        };
+        Reader reader;
+
+        for (size_t i = 0; i < ELEMENTSOF(results); i++)
+                wire_put_commit_result(&buffer, results + i);
+
+        reader = READER(buffer.data, buffer.size);
+        for (size_t i = 0; i < ELEMENTSOF(results); i++) {
+                WireCommitResult result = wire_get_commit_result(&reader);
+
+                assert_int_equal(result.error, results[i].error);
+                assert_int_equal(result.created, results[i].created);
+                assert_int_equal(result.superseded, results[i].superseded);
+        }
+        assert_int_equal(reader_end(&reader), 0);
+}
+
+TEST(truncated_results_are_refused) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+
+        wire_put_commit_result(&buffer, &(WireCommitResult){ .error = -ESTALE });
+        for (size_t size = 0; size <= buffer.size; size++) {
+                _cleanup_free_ uint8_t *copy = malloc(size + 1);
+                Reader reader = READER(copy, size);
+
+                memcpy(copy, buffer.data, size);
+                (void) wire_get_commit_result(&reader);
+                assert_int_equal(reader_error(&reader), size < buffer.size ? -EBADMSG : 0);
+        }
+}
+
+TEST(errors_have_the_range_of_errno) {
+        const uint64_t wrong[] = { 4096, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX };
+
+        for (int error = 0; error >= -4095; error--) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                Reader reader;
+
+                wire_put_error(&buffer, error);
+                reader = READER(buffer.data, buffer.size);
+                assert_int_equal(wire_get_error(&reader), error);
+                assert_int_equal(reader_end(&reader), 0);
+        }
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                Reader reader;
+
+                buffer_put_varint(&buffer, wrong[i]);
+                reader = READER(buffer.data, buffer.size);
+                assert_int_equal(wire_get_error(&reader), -EBADMSG);
+                assert_int_equal(reader_error(&reader), -EBADMSG);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(commits_come_back_one_after_another),
+                cmocka_unit_test(truncated_commits_are_refused),
+                cmocka_unit_test(altered_records_are_refused),
+                cmocka_unit_test(keys_of_all_sizes_come_back_in_place),
+                cmocka_unit_test(malformed_keys_are_refused),
+                cmocka_unit_test(results_come_back_one_after_another),
+                cmocka_unit_test(truncated_results_are_refused),
+                cmocka_unit_test(errors_have_the_range_of_errno),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <db.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "store/disk.h"
+#include "store/environment.h"
+#include "store/page.h"
+
+/* Which descriptors are databases. Those are opened once, at the start: their numbers are small. */
+static _Atomic(bool) is_database[4096];
+
+/* How many files were created, and of how many the names are flushed. */
+static atomic_uint_least64_t n_created, n_named;
+
+static void (*_Atomic fatal_handler)(const char *what, int error);
+
+static _Thread_local char last_damage[PATH_MAX + 64];
+
+/* pread() refused a page of this file: see on_seek(). */
+static _Thread_local int refused_fd = -1;
+
+void environment_set_fatal(void (*handler)(const char *what, int error)) {
+        atomic_store(&fatal_handler, handler);
+}
+
+const char *environment_last_damage(void) {
+        return last_damage;
+}
+
+static void path_of(int fd, char ret_path[static PATH_MAX]) {
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
+        n = readlink(link, ret_path, PATH_MAX - 1);
+        ret_path[MAX(n, (ssize_t) 0)] = '\0';
+}
+
+void disk_fatal(const char *what, int fd, int error) {
+        void (*handler)(const char *, int) = atomic_load(&fatal_handler);
+        char path[PATH_MAX], sentence[PATH_MAX + 64];
+
+        path_of(fd, path);
+        (void) snprintf(sentence, sizeof(sentence), "Failed to %s '%s'", what, path);
+        if (handler)
+                handler(sentence, error);
+        abort();
+}
+
+void disk_flush(int fd) {
+        while (fdatasync(fd) < 0)
+                if (errno != EINTR)
+                        disk_fatal("flush", fd, errno);
+}
+
+static bool has_suffix(const char *string, const char *suffix) {
+        size_t n = strlen(string), m = strlen(suffix);
+
+        return n >= m && strcmp(string + n - m, suffix) == 0;
+}
+
+/* Puts the spare log in the place of a log that is about to be created. */
+static void use_spare_log(const char *path) {
+        const char *slash = strrchr(path, '/');
+        char spare[PATH_MAX];
+
+        if (!slash || strncmp(slash, "/log.", strlen("/log.")) != 0)
+                return;
+
+        if (snprintf(spare, sizeof(spare), "%.*s/" SPARE_LOG, (int) (slash - path), path) <
+            (int) sizeof(spare))
+                (void) renameat2(
+                                AT_FDCWD, spare, AT_FDCWD, path,
+                                RENAME_NOREPLACE); /* else it is made anew */
+}
+
+static int on_open(const char *path, int flags, ...) {
+        va_list arguments;
+        mode_t mode;
+        int fd;
+
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+
+        if (flags & O_CREAT)
+                use_spare_log(path);
+
+        fd = open(path, flags | O_CLOEXEC, mode);
+        if (fd < 0)
+                return -1;
+
+        if (flags & O_CREAT)
+                (void) atomic_fetch_add(&n_created, 1);
+
+        if (has_suffix(path, DATABASE_SUFFIX)) {
+                if ((size_t) fd >= ELEMENTSOF(is_database)) {
+                        (void) close(fd);
+                        errno = EMFILE;
+                        return -1;
+                }
+                atomic_store(&is_database[fd], true);
+        }
+
+        return fd;
+}
+
+static bool has_pages(int fd) {
+        return (size_t) fd < ELEMENTSOF(is_database) && atomic_load(&is_database[fd]);
+}
+
+static int on_close(int fd) {
+        if (has_pages(fd))
+                atomic_store(&is_database[fd], false);
+        return close(fd);
+}
+
+static void note_damage(int fd, uint64_t number) {
+        char path[PATH_MAX];
+
+        path_of(fd, path);
+        (void) snprintf(last_damage, sizeof(last_damage), "page %" PRIu64 " of '%s'", number, path);
+}
+
+static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
+        uint64_t number = (uint64_t) offset / PAGE_SIZE;
+        ssize_t n;
+
+        n = pread(fd, data, size, offset);
+        if (n < 0 && errno != EINTR)
+                disk_fatal("read", fd, errno);
+
+        if (n != PAGE_SIZE || size != PAGE_SIZE || !has_pages(fd) ||
+            page_is_sound(data, (uint32_t) number))
+                return n;
+
+        note_damage(fd, number);
+        refused_fd = fd;
+        errno = EBADMSG;
+        return -1;
+}
+
+/* When pread() fails, Berkeley DB tries once more by seek and read. That is where we get it to
+ * fail. */
+static int on_seek(int fd, off_t offset, int whence) {
+        if (refused_fd == fd) {
+                refused_fd = -1;
+                return EBADMSG;
+        }
+
+        return lseek(fd, offset, whence) < 0 ? errno : 0;
+}
+
+static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
+        ssize_t n;
+
+        n = pwrite(fd, data, size, offset);
+
+        /* A page that finds no room stays in the cache until there is some; the log cannot wait. */
+        if (n < 0 && errno != EINTR && !(errno == ENOSPC && has_pages(fd)))
+                disk_fatal("write", fd, errno);
+
+        return n;
+}
+
+static void flush_directory_of(int fd) {
+        _cleanup_close_ int dir_fd = -1;
+        char path[PATH_MAX], *slash;
+
+        path_of(fd, path);
+        slash = strrchr(path, '/');
+        if (slash)
+                *slash = '\0';
+
+        dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0 || fsync(dir_fd) < 0)
+                disk_fatal("flush the directory of", fd, errno);
+}
+
+/* Before a file is flushed, its name is; nobody overtakes who does it. */
+static void flush_names(int fd) {
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        uint64_t created = atomic_load(&n_created);
+
+        if (atomic_load(&n_named) >= created)
+                return;
+
+        (void) pthread_mutex_lock(&lock);
+        if (atomic_load(&n_named) < created) {
+                flush_directory_of(fd);
+                atomic_store(&n_named, created);
+        }
+        (void) pthread_mutex_unlock(&lock);
+}
+
+static int on_fsync(int fd) {
+        flush_names(fd);
+        disk_flush(fd);
+        return 0;
+}
+
+/* A checkpoint that finds a page in use would sleep for a second; such a page is free again at
+ * once. */
+static int on_yield(unsigned long sec, unsigned long usec) {
+        if (sec == 0 && usec == 0)
+                return sched_yield();
+
+        return usleep(sec > 0 ? USEC_PER_MSEC : MIN(usec, USEC_PER_MSEC));
+}
+
+static void install(void) {
+        (void) db_env_set_func_open(on_open);
+        (void) db_env_set_func_close(on_close);
+        (void) db_env_set_func_pread(on_pread);
+        (void) db_env_set_func_seek(on_seek);
+        (void) db_env_set_func_pwrite(on_pwrite);
+        (void) db_env_set_func_fsync(on_fsync);
+        (void) db_env_set_func_yield(on_yield);
+}
+
+void disk_init(void) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        (void) pthread_once(&once, install);
+}
+
+static int check_first_page(int dir_fd, const char *name) {
+        _cleanup_close_ int fd = -1;
+        uint8_t page[PAGE_SIZE];
+        ssize_t n;
+
+        fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        n = pread_all(fd, page, sizeof(page), 0);
+        if (n < 0)
+                return (int) n;
+
+        /* A file that is still shorter is one that recovery is going to make. */
+        if (n < (ssize_t) sizeof(page) || page_is_sound(page, 0))
+                return 0;
+
+        note_damage(fd, 0);
+        return -EBADMSG;
+}
+
+static DIR *closedir_null(DIR *dir) {
+        if (dir)
+                (void) closedir(dir);
+        return NULL;
+}
+
+DEFINE_CLEANUP(DIR *, closedir_null);
+
+int disk_check_databases(int dir_fd) {
+        _cleanup_(closedir_nullp) DIR *dir = NULL;
+        int fd;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        dir = fdopendir(fd);
+        if (!dir) {
+                closep(&fd);
+                return -errno;
+        }
+
+        for (;;) {
+                struct dirent *entry;
+                int r;
+
+                errno = 0;
+                entry = readdir(dir);
+                if (!entry)
+                        return -errno;
+
+                r = has_suffix(entry->d_name, DATABASE_SUFFIX)
+                                    ? check_first_page(dir_fd, entry->d_name)
+                                    : 0;
+                if (r < 0)
+                        return r;
+        }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Disk: how Berkeley DB reaches the disk, and what happens when the disk fails.
+ *
+ * Berkeley DB would report a failed flush once and carry on, and give up everything over one
+ * damaged page. So its calls go through here: an error of the device is fatal to the process, a
+ * damaged page fails the one call that needs it with EBADMSG. For the whole process, which has one
+ * environment. */
+
+#include "base/macro.h"
+
+/* Files of Berkeley DB whose pages are checked are named so. */
+#define DATABASE_SUFFIX ".db"
+
+/* A file of this name is ready to become the next log: full of zeroes and on the disk, so that a
+ * flush of the log changes nothing but data. */
+#define SPARE_LOG "spare"
+
+/* Installs the hooks; any number of times. */
+void disk_init(void);
+
+/* Reports the failure, "Failed to WHAT 'PATH of FD'", to the handler of environment_set_fatal(). */
+_noreturn_ void disk_fatal(const char *what, int fd, int error);
+
+/* Flushes FD, or dies. */
+void disk_flush(int fd);
+
+/* Checks the first page of each database of the directory, which Berkeley DB reads in its own ways
+ * when it opens one. Returns 0, -EBADMSG, or another negative errno. */
+int disk_check_databases(int dir_fd);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "store/database.h"
+#include "store/disk.h"
+#include "store/page.h"
+
+/* The log takes a small part of the file system, and little of a large one. */
+#define LOG_SIZE_MIN     (1 * MIB)
+#define LOG_SIZE_MAX     (32 * MIB)
+#define LOG_SIZE_DIVISOR 128
+
+#define LOGS_PER_CHECKPOINT 4
+
+#define CACHE_SIZE_MIN         (8 * MIB)
+#define CACHE_SIZE_DEFAULT_MIN (64 * MIB)
+#define CACHE_SIZE_DEFAULT_MAX (4 * GIB)
+
+/* Of its hash table. By default there is one for each bucket: 50 MiB of them for a cache of 3 GiB.
+ */
+#define CACHE_MUTEXES 1024
+
+#define LOCK_FILE "lock"
+
+uint64_t environment_default_cache(void) {
+        uint64_t memory = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
+
+        return MIN(MAX(memory / 8, CACHE_SIZE_DEFAULT_MIN), CACHE_SIZE_DEFAULT_MAX);
+}
+
+bool environment_was_recovered(const Environment *environment) {
+        return environment->was_recovered;
+}
+
+int environment_free_space(const Environment *environment, uint64_t *ret_free, uint64_t *ret_size) {
+        uint64_t available, reserve = environment->options.reserve_size;
+        struct statvfs st;
+
+        if (fstatvfs(environment->dir_fd, &st) < 0)
+                return -errno;
+
+        available = (uint64_t) st.f_bavail * st.f_frsize;
+        *ret_free = available > reserve ? available - reserve : 0;
+        if (ret_size)
+                *ret_size = (uint64_t) st.f_blocks * st.f_frsize;
+        return 0;
+}
+
+/* The lock file has a byte in it while the environment is open. */
+static int lock_directory(Environment *environment) {
+        char byte;
+        ssize_t n;
+        int r;
+
+        environment->dir_fd = open(
+                        environment->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (environment->dir_fd < 0)
+                return -errno;
+
+        environment->lock_fd = openat(
+                        environment->dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (environment->lock_fd < 0)
+                return -errno;
+
+        if (flock(environment->lock_fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+
+        n = pread_all(environment->lock_fd, &byte, 1, 0);
+        if (n < 0)
+                return (int) n;
+
+        environment->was_recovered = n > 0;
+        r = pwrite_all(environment->lock_fd, "\n", 1, 0);
+        return r;
+}
+
+static int choose_sizes(Environment *environment) {
+        EnvironmentOptions *options = &environment->options;
+        uint64_t available, size = 0;
+        int r;
+
+        r = environment_free_space(environment, &available, &size);
+        if (r < 0)
+                return r;
+
+        if (options->log_size == 0)
+                options->log_size = MIN(MAX(size / LOG_SIZE_DIVISOR, LOG_SIZE_MIN), LOG_SIZE_MAX);
+        if (options->checkpoint_size == 0)
+                options->checkpoint_size = LOGS_PER_CHECKPOINT * options->log_size;
+
+        /* The log must never find the disk full, and the files before the last checkpoint stay
+         * until there is a new one. */
+        options->reserve_size = MAX(
+                        options->reserve_size, (CHECKPOINT_LATE + 2) * options->checkpoint_size);
+        return 0;
+}
+
+static void on_message(const DB_ENV *db_env, const char *prefix, const char *message) {
+        log_debug("Berkeley DB: %s", message);
+}
+
+static int configure(Environment *environment, DB_ENV *db_env) {
+        uint64_t cache_size = MAX(environment->options.cache_size, CACHE_SIZE_MIN);
+        uint32_t log_size = (uint32_t) environment->options.log_size;
+        int r;
+
+        db_env->set_errcall(db_env, on_message); /* or it would go to stderr */
+
+        r = db_env->set_cachesize(
+                        db_env, (uint32_t) (cache_size / GIB), (uint32_t) (cache_size % GIB), 1);
+        if (r == 0)
+                r = db_env->set_lg_bsize(db_env, log_size / 8); /* a usual batch fits */
+        if (r == 0)
+                r = db_env->set_lg_max(db_env, log_size);
+        if (r == 0)
+                r = db_env->set_mp_mtxcount(db_env, CACHE_MUTEXES);
+        if (r == 0)
+                r = db_env->log_set_config(db_env, DB_LOG_AUTO_REMOVE, 1);
+
+        return environment_error(environment, r);
+}
+
+static int open_db_env(Environment *environment) {
+        const uint32_t flags = DB_CREATE | DB_PRIVATE | DB_THREAD | DB_RECOVER | DB_INIT_LOG |
+                               DB_INIT_MPOOL | DB_INIT_TXN;
+        DB_ENV *db_env;
+        int r;
+
+        r = db_env_create(&db_env, 0);
+        if (r != 0)
+                return environment_error(environment, r);
+
+        environment->db_env = db_env;
+        r = configure(environment, db_env);
+        if (r < 0)
+                return r;
+
+        r = db_env->open(db_env, environment->options.directory, flags, 0640);
+        return environment_error(environment, r);
+}
+
+int environment_open_database(Environment *environment, const char *name, DB **ret) {
+        DB *database;
+        int r;
+
+        assert(environment->n_databases < ELEMENTSOF(environment->databases));
+
+        r = db_create(&database, environment->db_env, 0);
+        if (r != 0)
+                return environment_error(environment, r);
+
+        environment->databases[environment->n_databases++] = database;
+
+        r = database->set_pagesize(database, PAGE_SIZE);
+        if (r == 0)
+                r = database->set_flags(database, DB_CHKSUM);
+        if (r == 0)
+                r = database->open(
+                                database, NULL, name, NULL, DB_BTREE,
+                                DB_CREATE | DB_AUTO_COMMIT | DB_THREAD, 0640);
+        if (r != 0)
+                return environment_error(environment, r);
+
+        *ret = database;
+        return 0;
+}
+
+typedef struct SetFormat {
+        Operation operation;
+        const char *format;
+} SetFormat;
+
+static int apply_set_format(Operation *operation, Transaction *transaction) {
+        SetFormat *set = CONTAINER_OF(operation, SetFormat, operation);
+
+        return transaction_set_state(transaction, ".format", set->format, strlen(set->format));
+}
+
+static int check_format(Environment *environment) {
+        const char *format = environment->hooks.format;
+        SetFormat set = { .operation.apply = apply_set_format, .format = format };
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
+
+        r = environment_get_state(environment, ".format", &buffer);
+        if (r == -ENOENT)
+                return environment_run(environment, &set.operation);
+        if (r < 0)
+                return r;
+
+        return buffer.size == strlen(format) && memcmp(buffer.data, format, buffer.size) == 0
+                               ? 0
+                               : -EPROTONOSUPPORT;
+}
+
+static void init_lock(pthread_rwlock_t *lock) {
+        pthread_rwlockattr_t attributes;
+
+        (void) pthread_rwlockattr_init(&attributes);
+        (void) pthread_rwlockattr_setkind_np(
+                        &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+        (void) pthread_rwlock_init(lock, &attributes);
+        (void) pthread_rwlockattr_destroy(&attributes);
+}
+
+static int environment_new(
+                const EnvironmentOptions *options,
+                const EnvironmentHooks *hooks,
+                Environment **ret) {
+        Environment *environment;
+
+        environment = calloc(1, sizeof(*environment));
+        if (!environment)
+                return -ENOMEM;
+
+        environment->options = *options;
+        environment->hooks = *hooks;
+        environment->dir_fd = environment->lock_fd = -1;
+        init_lock(&environment->lock);
+        (void) sem_init(&environment->committer.wakeup, 0, 0);
+        (void) pthread_mutex_init(&environment->checkpointer.mutex, NULL);
+        (void) pthread_cond_init(&environment->checkpointer.changed, NULL);
+
+        *ret = environment;
+        return 0;
+}
+
+/* Opens the database that every environment has, and starts the threads. */
+static int start(Environment *environment) {
+        int r;
+
+        r = environment_open_database(environment, "state" DATABASE_SUFFIX, &environment->state);
+        if (r < 0)
+                return r;
+        environment->growing = environment->state;
+
+        r = checkpointer_start(environment);
+        if (r < 0)
+                return r;
+
+        r = committer_start(environment);
+        if (r < 0)
+                return r;
+
+        r = check_format(environment);
+        if (r < 0)
+                return r;
+
+        return environment_load_counters(environment);
+}
+
+int environment_open(
+                const EnvironmentOptions *options,
+                const EnvironmentHooks *hooks,
+                Environment **ret) {
+        _cleanup_(environment_freep) Environment *environment = NULL;
+        int r;
+
+        assert(options);
+        assert(hooks);
+        assert(ret);
+
+        disk_init();
+
+        r = environment_new(options, hooks, &environment);
+        if (r < 0)
+                return r;
+
+        r = lock_directory(environment);
+        if (r < 0)
+                return r;
+
+        r = choose_sizes(environment);
+        if (r < 0)
+                return r;
+
+        r = disk_check_databases(environment->dir_fd);
+        if (r < 0)
+                return r;
+
+        r = open_db_env(environment);
+        if (r < 0)
+                return r;
+
+        r = start(environment);
+        if (r < 0)
+                return r;
+
+        environment->is_open = true;
+        *ret = TAKE_PTR(environment);
+        return 0;
+}
+
+static void close_databases(Environment *environment) {
+        DB_ENV *db_env = environment->db_env;
+        bool is_clean;
+
+        if (!db_env)
+                return;
+
+        /* After this, a failure is not worth a word: whatever the checkpoint missed is in the log.
+         */
+        environment->is_open = false;
+        is_clean = db_env->txn_checkpoint(db_env, 0, 0, DB_FORCE) == 0;
+
+        for (size_t i = 0; i < environment->n_databases; i++)
+                is_clean = environment->databases[i]->close(environment->databases[i], 0) == 0 &&
+                           is_clean;
+        is_clean = db_env->close(db_env, 0) == 0 && is_clean;
+
+        if (is_clean)
+                (void) ftruncate(environment->lock_fd, 0);
+}
+
+Environment *environment_free(Environment *environment) {
+        if (!environment)
+                return NULL;
+
+        committer_stop(environment);
+        checkpointer_stop(environment);
+        close_databases(environment);
+
+        (void) sem_destroy(&environment->committer.wakeup);
+        (void) pthread_cond_destroy(&environment->checkpointer.changed);
+        (void) pthread_mutex_destroy(&environment->checkpointer.mutex);
+        (void) pthread_rwlock_destroy(&environment->lock);
+        closep(&environment->lock_fd);
+        closep(&environment->dir_fd);
+        free(environment);
+        return NULL;
+}

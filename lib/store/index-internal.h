@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Index, the inside: what index.c (reading) and index-change.c (changing) share. */
+
+#include "store/database.h"
+#include "store/index.h"
+
+enum {
+        COUNTER_KEYS,
+        COUNTER_BYTES,
+        COUNTER_GARBAGE,
+};
+
+/* How many versions are reserved at a time, and how many may be left when the next ones are. */
+#define VERSIONS_BLOCK UINT64_C(1000000)
+#define VERSIONS_LOW   (VERSIONS_BLOCK / 2)
+
+typedef struct Versions {
+        atomic_uint_least64_t next;
+        atomic_uint_least64_t end; /* what is below is reserved on disk */
+        atomic_bool is_extending;
+        Operation extend;
+        uint64_t new_end;
+} Versions;
+
+/* Versions that were given up, in order. */
+typedef struct Fences {
+        uint64_t *versions;
+        size_t n, allocated;
+} Fences;
+
+struct Index {
+        Environment *environment;
+        DB *records; /* key -> record */
+        DB *garbage; /* GarbageKey -> format */
+        Versions versions;
+
+        /* The committer's own: */
+        Fences fences;
+        Buffer current;
+};
+
+/* Big-endian, so that the order of the bytes is that of the numbers. */
+typedef struct __attribute__((packed)) GarbageKey {
+        uint32_t volume;
+        uint64_t due_usec;
+        uint64_t version;
+} GarbageKey;
+
+#define GARBAGE_FORMAT 1
+
+/* No volume has this number: its entries are the versions that must not be committed any more, and
+ * go with the garbage that they belong to. */
+#define FENCE_VOLUME 0
+
+GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
+
+/* Returns 0 or -ENOMEM. */
+int fences_add(Fences *fences, uint64_t version);
+bool fences_contain(const Fences *fences, uint64_t version);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Index: which version of a key is current and which volumes hold it; the master's memory.
+ *
+ * Hides Berkeley DB. Reads run on any thread and see what is committed; changes are operations for
+ * the committer (see store/environment.h), durable when done() is called. What changes together
+ * changes in one transaction: a record, the counters, and the copies that thereby became garbage.
+ *
+ * Garbage is a copy that no record names any more, with the time from which on its volume may
+ * delete it. The garbage table is the only way in which an object is ever deleted. */
+
+#include "base/buffer.h"
+#include "core/condition.h"
+#include "core/record.h"
+#include "store/environment.h"
+
+typedef struct Index Index;
+
+/* Opens or creates the index, after recovery. Returns 0, -EPROTONOSUPPORT for an index of an
+ * unknown format, -EBADMSG for a damaged one, or another negative errno. */
+int index_open(const EnvironmentOptions *options, Index **ret);
+
+/* Waits for what was submitted, makes a checkpoint, closes. */
+Index *index_free(Index *index);
+DEFINE_CLEANUP(Index *, index_free);
+
+Environment *index_environment(Index *index);
+
+/* Looks a key up. The strings of RET point into SCRATCH, which is reused. Returns 0, -ENOENT,
+ * -EBADMSG for a damaged record or page, -EPROTONOSUPPORT. */
+int index_get(Index *index, const char *key, Buffer *scratch, Record *ret);
+
+/* Calls on_entry() for up to LIMIT keys that start with PREFIX and come after AFTER (byte order; ""
+ * for all from the start), until it returns non-zero. It runs under the index's read lock: it
+ * copies and returns. Returns what on_entry() returned last, 0 at the end, or a negative errno. */
+int index_scan(Index *index,
+               const char *prefix,
+               const char *after,
+               size_t limit,
+               int (*on_entry)(const char *key, const Record *record, void *userdata),
+               void *userdata);
+
+typedef struct IndexCounters {
+        uint64_t keys;
+        uint64_t bytes;   /* of the values, each counted once */
+        uint64_t garbage; /* copies that wait for their deletion */
+} IndexCounters;
+
+void index_counters(Index *index, IndexCounters *ret);
+
+/* A version for a new write: greater than all before, also across crashes. Takes no system call but
+ * once in a million. */
+uint64_t index_next_version(Index *index);
+
+#define INDEX_AGAIN_USEC (60 * USEC_PER_SEC)
+
+/* Makes a stored version current. */
+typedef struct IndexCommit {
+        Operation operation; /* .done is the caller's to set, .apply is not */
+        const char *key;     /* these four are inputs and stay the caller's until done() */
+        Record record;
+        Condition condition;
+        uint64_t garbage_due_usec; /* for the copies that are replaced; since the epoch */
+        bool again; /* an earlier attempt may have succeeded: looks whether the key was deleted
+                       since */
+
+        bool created;    /* output: there was no such key */
+        bool superseded; /* output: a newer version is current already; this one counts as
+                          * overwritten by it and its copies became garbage, and that is a success
+                          */
+} IndexCommit;
+
+/* Result: 0, -ECANCELED or -EEXIST if the condition does not hold, -ESTALE if the version was given
+ * up by an IndexSettle. In these cases the version's copies became garbage in the same transaction.
+ */
+void index_commit(Index *index, IndexCommit *commit);
+
+typedef struct IndexDelete {
+        Operation operation;
+        const char *key;
+        Condition condition;
+        uint64_t garbage_due_usec;
+} IndexDelete;
+
+/* Result: 0, -ENOENT, or -ECANCELED. */
+void index_delete(Index *index, IndexDelete *deletion);
+
+/* Copies that were stored but whose write failed or was never heard of again. */
+typedef struct IndexSettleItem {
+        uint64_t version;
+        const char *key;
+        bool current; /* output: it is the key's current version, and a copy on this volume is known
+                       */
+} IndexSettleItem;
+
+/* Decides about copies on VOLUME: those that are not current become garbage, and their versions
+ * will never be committed. */
+typedef struct IndexSettle {
+        Operation operation;
+        uint32_t volume;
+        IndexSettleItem *items;
+        size_t n_items;
+        uint64_t garbage_due_usec;
+} IndexSettle;
+
+void index_settle(Index *index, IndexSettle *settle);
+
+typedef struct Garbage {
+        uint64_t due_usec;
+        uint64_t version;
+} Garbage;
+
+/* Reads up to MAX pieces of garbage of VOLUME that are due at DUE_USEC. Returns how many, or a
+ * negative errno. */
+int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max);
+
+/* Forgets garbage that VOLUME has deleted. */
+typedef struct IndexCollected {
+        Operation operation;
+        uint32_t volume;
+        const Garbage *items;
+        size_t n_items;
+} IndexCollected;
+
+void index_collected(Index *index, IndexCollected *collected);
+
+/* Named blobs of the master's state that live and recover with the index: the cluster map, jobs. */
+typedef struct IndexSet {
+        Operation operation;
+        const char *name;
+        const void *data; /* NULL deletes */
+        size_t size;
+} IndexSet;
+
+void index_set(Index *index, IndexSet *set);
+int index_get_state(Index *index, const char *name, Buffer *ret);

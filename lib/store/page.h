@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Page: the check of one page of a Berkeley DB file with DB_CHKSUM.
+ *
+ * Berkeley DB checks each page itself, but its answer to a mismatch is to give up the whole
+ * environment. We look first, so that it never meets a damaged page (see store/disk.h). */
+
+#include "base/macro.h"
+
+#define PAGE_SIZE (4 * KIB)
+
+/* Whether the checksum of the page is right and the page belongs at this place in the file. A page
+ * that was never written is sound: it reads as a hole. */
+bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) _pure_;
+
+/* What the meta page, page 0, says about the whole file. */
+typedef struct PageExtent {
+        uint64_t size; /* in bytes, with pages that are only in the cache yet */
+        bool has_free; /* some of them are not in use */
+} PageExtent;
+
+PageExtent page_extent(const uint8_t meta[static PAGE_SIZE]) _pure_;

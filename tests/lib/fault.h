@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Faults at the boundary of the system calls.
+ *
+ * A test that names anything of this gets functions in the place of the C library's write, pwrite,
+ * fsync, fdatasync, linkat, rename, renameat, renameat2, unlink, unlinkat, ftruncate and
+ * fallocate, for its own code and for the libraries that it uses. They count, and the n-th of them
+ * fails or is the last that the process does. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macro.h"
+
+typedef enum FaultMode {
+        FAULT_ERROR, /* -1 with EIO */
+        FAULT_FULL,  /* -1 with ENOSPC */
+        FAULT_DIE,   /* as by kill -9, before the call */
+} FaultMode;
+
+typedef struct FaultSweep {
+        /* Works in the empty directory, and says what has become durable. In a child process. */
+        void (*scene)(const char *directory);
+
+        /* After that, whether or not the scene got to its end: dies (of a failed assertion, say) if
+         * what was acknowledged is not there. In another child process. */
+        void (*check)(const char *directory, const uint8_t *acknowledged, size_t n_acknowledged);
+} FaultSweep;
+
+/* In a scene: adds a byte to what check() gets. */
+void fault_acknowledge(uint8_t byte);
+
+/* Runs the scene with a fault at the first call, then at the second and so on, until a run meets no
+ * fault. Returns the number of calls that were visited, or 0 if check() has failed, which is
+ * reported on stderr. */
+unsigned fault_sweep(const FaultSweep *sweep, FaultMode mode);

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "scratch.h"
+#include "store/database.h"
+
+typedef struct Fixture {
+        char *directory;
+        Environment *environment;
+        DB *database;
+} Fixture;
+
+static const EnvironmentHooks hooks = { .format = "test 1" };
+
+static void open_environment(Fixture *fixture, uint64_t reserve_size) {
+        EnvironmentOptions options = {
+                .directory = fixture->directory,
+                .log_size = 256 * KIB,
+                .checkpoint_size = 256 * KIB,
+                .reserve_size = reserve_size,
+        };
+
+        assert_int_equal(environment_open(&options, &hooks, &fixture->environment), 0);
+        assert_int_equal(
+                        environment_open_database(
+                                        fixture->environment, "test.db", &fixture->database),
+                        0);
+}
+
+static int setup(void **state) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+
+        fixture->directory = scratch_new();
+        open_environment(fixture, 0);
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *fixture = *state;
+
+        environment_free(fixture->environment);
+        scratch_free(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+typedef struct Add {
+        Operation operation;
+        DB *database;
+        uint64_t key;
+        int error;      /* what apply() returns after the change */
+        int fail_times; /* how often the database "fails" */
+        int applied;
+        int result;
+        bool needs_room;
+        atomic_uint *done; /* counted up */
+} Add;
+
+static int apply_add(Operation *operation, Transaction *transaction) {
+        Add *add = CONTAINER_OF(operation, Add, operation);
+        int r;
+
+        add->applied++;
+        if (add->needs_room && !transaction_has_room(transaction))
+                return -ENOSPC;
+
+        transaction->counters[0]++;
+        r = transaction_put(transaction, add->database, &add->key, sizeof(add->key), "x", 1);
+        if (r < 0)
+                return r;
+        if (add->fail_times > 0) {
+                add->fail_times--;
+                return transaction_fail(transaction, -EBADMSG);
+        }
+
+        return add->error;
+}
+
+static void on_added(Operation *operation, int result) {
+        Add *add = CONTAINER_OF(operation, Add, operation);
+
+        add->result = result;
+        atomic_fetch_add(add->done, 1);
+}
+
+static bool exists(Fixture *fixture, uint64_t key) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        int r;
+
+        environment_read_lock(fixture->environment);
+        r = database_get(fixture->environment, fixture->database, &key, sizeof(key), &scratch);
+        environment_read_unlock(fixture->environment);
+
+        assert_true(r == 0 || r == -ENOENT);
+        return r == 0;
+}
+
+/* Keeps the committer busy until it is told to go on, so that what is submitted meanwhile is one
+ * batch. */
+typedef struct Gate {
+        Operation operation;
+        sem_t reached, open;
+} Gate;
+
+static int apply_gate(Operation *operation, Transaction *transaction) {
+        return 0;
+}
+
+static void on_gate(Operation *operation, int result) {
+        Gate *gate = CONTAINER_OF(operation, Gate, operation);
+
+        (void) sem_post(&gate->reached);
+        (void) sem_wait(&gate->open);
+}
+
+static void close_gate(Fixture *fixture, Gate *gate) {
+        *gate = (Gate){ .operation = { .apply = apply_gate, .done = on_gate } };
+        (void) sem_init(&gate->reached, 0, 0);
+        (void) sem_init(&gate->open, 0, 0);
+        environment_submit(fixture->environment, &gate->operation);
+        (void) sem_wait(&gate->reached);
+}
+
+/* Returns when everything that was submitted before is done. */
+static void wait_until_done(Fixture *fixture) {
+        Operation nothing = { .apply = apply_gate };
+
+        assert_int_equal(environment_run(fixture->environment, &nothing), 0);
+}
+
+static void submit_all(Fixture *fixture, Add adds[], size_t n, atomic_uint *done) {
+        for (size_t i = 0; i < n; i++) {
+                adds[i].operation = (Operation){ .apply = apply_add, .done = on_added };
+                adds[i].database = fixture->database;
+                adds[i].key = i;
+                adds[i].done = done;
+                environment_submit(fixture->environment, &adds[i].operation);
+        }
+}
+
+TEST(what_waits_is_one_batch) {
+        Fixture *fixture = *state;
+        Add adds[100] = {};
+        atomic_uint done = 0;
+        uint64_t batches;
+        Gate gate;
+
+        close_gate(fixture, &gate);
+        submit_all(fixture, adds, ELEMENTSOF(adds), &done);
+        batches = environment_batches(fixture->environment);
+        (void) sem_post(&gate.open);
+        wait_until_done(fixture);
+
+        assert_int_equal(done, ELEMENTSOF(adds));
+        /* And that of the waiting, if it came too late for this one. */
+        assert_in_range(environment_batches(fixture->environment) - batches, 1, 2);
+        for (size_t i = 0; i < ELEMENTSOF(adds); i++) {
+                assert_int_equal(adds[i].applied, 1);
+                assert_true(exists(fixture, i));
+        }
+        assert_int_equal(fixture->environment->counters[0], ELEMENTSOF(adds));
+}
+
+TEST(an_operation_that_meets_a_failing_database_fails_alone) {
+        Fixture *fixture = *state;
+        Add adds[10] = { [3].fail_times = 2, [6].fail_times = 1 };
+        atomic_uint done = 0;
+        Gate gate;
+
+        close_gate(fixture, &gate);
+        submit_all(fixture, adds, ELEMENTSOF(adds), &done);
+        (void) sem_post(&gate.open);
+        wait_until_done(fixture);
+
+        for (size_t i = 0; i < ELEMENTSOF(adds); i++) {
+                assert_int_equal(adds[i].result, i == 3 ? -EBADMSG : 0);
+                assert_int_equal(exists(fixture, i), i != 3);
+        }
+        assert_int_equal(adds[0].applied, 2);
+        assert_int_equal(fixture->environment->counters[0], 9);
+
+        environment_free(fixture->environment);
+        open_environment(fixture, 0);
+        assert_int_equal(fixture->environment->counters[0], 9);
+        assert_false(exists(fixture, 3));
+        assert_true(exists(fixture, 4));
+}
+
+TEST(a_refusal_passes_through_with_its_changes) {
+        Fixture *fixture = *state;
+        Add add = { .error = -ECANCELED };
+        atomic_uint done = 0;
+
+        submit_all(fixture, &add, 1, &done);
+        wait_until_done(fixture);
+
+        assert_int_equal(add.result, -ECANCELED);
+        assert_int_equal(add.applied, 1);
+        assert_true(exists(fixture, 0));
+}
+
+TEST(without_room_only_what_needs_none_goes_on) {
+        Fixture *fixture = *state;
+        Add adds[2] = { [0].needs_room = true };
+        atomic_uint done = 0;
+
+        environment_free(fixture->environment);
+        open_environment(fixture, UINT64_MAX);
+        submit_all(fixture, adds, ELEMENTSOF(adds), &done);
+        wait_until_done(fixture);
+
+        assert_int_equal(adds[0].result, -ENOSPC);
+        assert_int_equal(adds[1].result, 0);
+}
+
+TEST(a_crash_is_noticed_at_the_next_start) {
+        Fixture *fixture = *state;
+
+        assert_false(environment_was_recovered(fixture->environment));
+        environment_free(fixture->environment);
+        open_environment(fixture, 0);
+        assert_false(environment_was_recovered(fixture->environment));
+
+        environment_free(fixture->environment);
+        assert_int_equal(truncate(scratch_path(fixture->directory, "lock"), 1), 0);
+        open_environment(fixture, 0);
+        assert_true(environment_was_recovered(fixture->environment));
+}
+
+TEST(a_committer_that_does_not_get_on_is_stuck) {
+        Fixture *fixture = *state;
+        Gate gate;
+
+        wait_until_done(fixture);
+        close_gate(fixture, &gate);
+        while (!environment_is_stuck(fixture->environment, 1000))
+                (void) sched_yield();
+        assert_false(environment_is_stuck(fixture->environment, USEC_PER_HOUR));
+        (void) sem_post(&gate.open);
+
+        wait_until_done(fixture);
+        while (environment_is_stuck(fixture->environment, 0))
+                (void) sched_yield();
+}
+
+static int apply_blob(Operation *operation, Transaction *transaction) {
+        static const uint8_t blob[60000];
+
+        return transaction_set_state(transaction, "blob", blob, sizeof(blob));
+}
+
+TEST(the_log_has_a_limit) {
+        Fixture *fixture = *state;
+        Operation write = { .apply = apply_blob };
+        uint64_t log_size = 0;
+        struct dirent *entry;
+        DIR *dir;
+
+        for (unsigned i = 0; i < 200; i++)
+                assert_int_equal(environment_run(fixture->environment, &write), 0);
+
+        dir = opendir(fixture->directory);
+        assert_non_null(dir);
+        while ((entry = readdir(dir))) {
+                struct stat st;
+
+                if (strncmp(entry->d_name, "log.", 4) != 0)
+                        continue;
+                assert_int_equal(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
+                log_size += (uint64_t) st.st_size;
+        }
+        (void) closedir(dir);
+
+        /* Of the 12 MB that were written. */
+        assert_in_range(log_size, 1, 256 * KIB * (CHECKPOINT_LATE + 2));
+}
+
+/* Many threads submit and read at the same time, through checkpoints and several logs. */
+
+#define N_THREADS 4
+#define N_ROUNDS  500
+
+typedef struct Load {
+        Fixture *fixture;
+        uint64_t first;
+} Load;
+
+static void *load_main(void *userdata) {
+        Load *load = userdata;
+        Fixture *fixture = load->fixture;
+
+        for (uint64_t i = 0; i < N_ROUNDS; i++) {
+                atomic_uint done = 0;
+                Add add = {
+                        .operation = { .apply = apply_add, .done = on_added },
+                        .database = fixture->database,
+                        .key = load->first + i,
+                        .done = &done,
+                };
+
+                environment_submit(fixture->environment, &add.operation);
+                (void) exists(fixture, load->first + i / 2);
+                while (atomic_load(&done) == 0)
+                        (void) sched_yield();
+                if (add.result < 0 || !exists(fixture, add.key))
+                        return load;
+        }
+
+        return NULL;
+}
+
+TEST(threads_do_not_disturb_each_other) {
+        Fixture *fixture = *state;
+        pthread_t threads[N_THREADS];
+        Load loads[N_THREADS];
+
+        for (size_t i = 0; i < N_THREADS; i++) {
+                loads[i] = (Load){ fixture, i * N_ROUNDS };
+                assert_int_equal(pthread_create(&threads[i], NULL, load_main, &loads[i]), 0);
+        }
+        for (size_t i = 0; i < N_THREADS; i++) {
+                void *failed;
+
+                assert_int_equal(pthread_join(threads[i], &failed), 0);
+                assert_null(failed);
+        }
+
+        assert_int_equal(fixture->environment->counters[0], N_THREADS * N_ROUNDS);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(what_waits_is_one_batch),
+                RUN(an_operation_that_meets_a_failing_database_fails_alone),
+                RUN(a_refusal_passes_through_with_its_changes),
+                RUN(without_room_only_what_needs_none_goes_on),
+                RUN(a_crash_is_noticed_at_the_next_start),
+                RUN(a_committer_that_does_not_get_on_is_stuck),
+                RUN(the_log_has_a_limit),
+                RUN(threads_do_not_disturb_each_other),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

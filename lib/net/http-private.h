@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What http-server.c, http-request.c and http-reply.c share, and nobody else includes.
+ *
+ * A request belongs to the thread of its connection. Another thread that answers or resumes it
+ * touches only the reply (which nobody else does meanwhile) and then calls http_request_wake(),
+ * after which it must not touch it any more. */
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "net/http-server.h"
+
+struct HttpServer {
+        struct MHD_Daemon **daemons; /* one for each thread */
+        size_t n_daemons;
+        int listen_fd; /* theirs in common */
+        const HttpRoute *routes;
+        void *userdata;
+        size_t header_max;
+
+        atomic_uint n_active;
+        atomic_bool draining, closed; /* no more connections; no more requests */
+
+        pthread_mutex_t lock; /* for what follows; requests that are answered at once never take it
+                               */
+        pthread_cond_t idle;
+        HttpRequest *parked;
+        bool stopping;
+};
+
+/* How the thread of a connection and the one that answers it meet. A flag that is set is the last
+ * thing that the other thread touches, unless it finds HTTP_PARKED and nothing else: then the
+ * connection is suspended, and it has to resume it. */
+typedef enum HttpWait {
+        HTTP_PARKED = 1 << 0,
+        HTTP_WOKEN = 1 << 1,
+        HTTP_ANSWERED = 1 << 2,
+} HttpWait;
+
+struct HttpRequest {
+        HttpServer *server;                /* not owned */
+        struct MHD_Connection *connection; /* not owned */
+        const HttpRoute *route;
+        const char *method;
+        void *state;
+        uint64_t size, received; /* of the body */
+        bool started;            /* the headers were looked at */
+        bool begun;              /* begin() was called, or would have been */
+        bool later;              /* finish() was called and said so */
+        bool is_1_0, expects_continue;
+
+        atomic_uint wait; /* HttpWait */
+        bool listed;      /* in server->parked */
+        HttpRequest *prev, *next;
+        HttpRequest *held_next; /* see http_replies_hold() */
+
+        /* The reply: a response, or an error to make one of; valid once HTTP_ANSWERED is set. */
+        struct MHD_Response *response;
+        unsigned status;
+        int error;
+        Buffer headers; /* name, 0, value, 0, … */
+        HttpStream stream;
+        bool stream_is_chunked;
+
+        const char *query;
+        char path[]; /* and, behind its 0, the query */
+};
+
+/* What the message's framing says: sets SIZE and EXPECTS_CONTINUE. Returns 0, or -EINVAL if it is
+ * ambiguous: then nothing can be known about what follows on the connection. */
+int http_request_check_framing(HttpRequest *request, const char *version);
+
+/* The answer is ERROR, unless there is one already. */
+void http_request_fail(HttpRequest *request, int error);
+
+/* Pauses the connection until it is woken. Returns 0 if so: the caller returns to MHD, which calls
+ * again. Returns 1 if it was woken already, or -ESHUTDOWN if the server is being freed. */
+int http_request_park(HttpRequest *request);
+
+/* Comes first whenever MHD calls. */
+void http_request_unpark(HttpRequest *request);
+
+/* Ends the pause, or keeps the next one from happening. WHY is HTTP_WOKEN or HTTP_ANSWERED. */
+void http_request_wake(HttpRequest *request, HttpWait why);
+
+static inline bool http_request_is_answered(HttpRequest *request) {
+        return atomic_load(&request->wait) & HTTP_ANSWERED;
+}

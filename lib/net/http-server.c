@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "net/http-private.h"
+
+/* libmicrohttpd clears this much memory after each request, and keeps it while a connection is
+ * idle: 128 KiB halve the requests per second, less than 32 KiB slow large bodies down. */
+#define CONNECTION_MEMORY (32 * KIB)
+
+/* For the replies to what was waiting when the server is freed. */
+#define STOP_GRACE_USEC (200 * USEC_PER_MSEC)
+
+/* The target has to be copied: libmicrohttpd cuts it into pieces next. */
+static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection) {
+        size_t size = target ? strlen(target) : 0;
+        HttpRequest *request;
+        char *query;
+
+        request = malloc(sizeof(*request) + size + 1);
+        if (!request)
+                return NULL;
+
+        *request = (HttpRequest){ .server = userdata, .connection = connection };
+        memcpy(request->path, target ?: "", size + 1);
+
+        query = memchr(request->path, '?', size);
+        if (query)
+                *query++ = '\0';
+        request->query = query ?: request->path + size;
+
+        return request;
+}
+
+static bool has_prefix(const char *string, const char *prefix) {
+        return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+static bool has_head_route(const HttpRoute *routes, const char *prefix) {
+        for (const HttpRoute *route = routes; route->method; route++)
+                if (strcmp(route->method, "HEAD") == 0 && strcmp(route->prefix, prefix) == 0)
+                        return true;
+
+        return false;
+}
+
+static const HttpRoute *find_route(const HttpRoute *routes, const char *method, const char *path) {
+        bool head = strcmp(method, "HEAD") == 0;
+
+        for (const HttpRoute *route = routes; route->method; route++) {
+                if (!has_prefix(path, route->prefix))
+                        continue;
+                if (strcmp(route->method, method) == 0)
+                        return route;
+                if (head && strcmp(route->method, "GET") == 0 &&
+                    !has_head_route(routes, route->prefix))
+                        return route;
+        }
+
+        return NULL;
+}
+
+static bool has_earlier(const HttpRoute *routes, const HttpRoute *route, const char *path) {
+        for (const HttpRoute *earlier = routes; earlier < route; earlier++)
+                if (has_prefix(path, earlier->prefix) &&
+                    strcmp(earlier->method, route->method) == 0)
+                        return true;
+
+        return false;
+}
+
+/* 405 and which methods there are for this path, or 404 if there are none. */
+static int reply_no_route(HttpRequest *request) {
+        const HttpRoute *routes = request->server->routes;
+        char allow[128];
+        size_t size = 0;
+        int r;
+
+        for (const HttpRoute *route = routes; route->method; route++) {
+                if (!has_prefix(request->path, route->prefix) ||
+                    has_earlier(routes, route, request->path))
+                        continue;
+
+                size += (size_t) snprintf(
+                                allow + size, sizeof(allow) - size, "%s%s", size > 0 ? ", " : "",
+                                route->method);
+                assert(size < sizeof(allow));
+        }
+
+        if (size == 0)
+                return http_request_reply_error(request, ENOENT, NULL);
+
+        r = http_request_add_header(request, "Allow", allow);
+        if (r < 0)
+                return r;
+
+        return http_request_reply_error(request, EPROTO, NULL);
+}
+
+static bool header_section_too_large(HttpRequest *request) {
+        const union MHD_ConnectionInfo *info;
+
+        info = MHD_get_connection_info(
+                        request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+        return info && info->header_size > request->server->header_max;
+}
+
+static void release_active(HttpServer *server) {
+        if (atomic_fetch_sub(&server->n_active, 1) > 1 || !atomic_load(&server->draining))
+                return;
+
+        (void) pthread_mutex_lock(&server->lock);
+        (void) pthread_cond_broadcast(&server->idle);
+        (void) pthread_mutex_unlock(&server->lock);
+}
+
+static int begin_route(HttpRequest *request) {
+        HttpServer *server = request->server;
+
+        if (header_section_too_large(request))
+                return -E2BIG;
+
+        request->route = find_route(server->routes, request->method, request->path);
+        if (!request->route)
+                return reply_no_route(request);
+        if (request->size > 0 && !request->route->body)
+                return http_request_reply_error(
+                                request, EFBIG, "This kind of request has no body.");
+
+        /* Counted first, so that whoever closes the door knows who is in. */
+        (void) atomic_fetch_add(&server->n_active, 1);
+        if (atomic_load(&server->closed)) {
+                release_active(server);
+                return -ESHUTDOWN;
+        }
+        request->begun = true;
+
+        return request->route->begin ? request->route->begin(request) : 0;
+}
+
+static enum MHD_Result send_reply(HttpRequest *request) {
+        struct MHD_Response *response;
+        enum MHD_Result result;
+
+        if (!request->response && request->error < 0)
+                (void) http_request_reply_error(request, request->error, NULL);
+        if (!request->response)
+                return MHD_NO; /* no memory for any */
+
+        /* From here on it is the body of the reply that may wait. */
+        atomic_fetch_and(&request->wait, ~HTTP_ANSWERED);
+
+        response = TAKE_PTR(request->response);
+        if (atomic_load(&request->server->draining))
+                (void) MHD_add_response_header(response, "Connection", "close"); /* a courtesy */
+
+        result = MHD_queue_response(request->connection, request->status, response);
+        MHD_destroy_response(response); /* drops our reference, MHD has its own */
+        return result;
+}
+
+/* The headers are in. An answer given to MHD here makes it close the connection, so it is kept for
+ * later, except where the connection cannot go on anyway, or where it saves the client from sending
+ * the body. */
+static enum MHD_Result on_head(HttpRequest *request, const char *method, const char *version) {
+        int r;
+
+        request->started = true;
+        request->method = method;
+
+        r = http_request_check_framing(request, version);
+        if (r < 0) {
+                http_request_fail(request, r);
+                return send_reply(request);
+        }
+
+        r = begin_route(request);
+        if (r < 0)
+                http_request_fail(request, r);
+
+        if (http_request_is_answered(request) && request->expects_continue && request->size > 0)
+                return send_reply(request);
+
+        return MHD_YES;
+}
+
+/* Whether the client will send no more of a body that is not complete. MHD takes a read that does
+ * not fill its buffer for the last one before the next event, so an end of the stream that came
+ * together with data would go unnoticed until the time-out. */
+static bool sender_is_gone(const HttpRequest *request) {
+        const union MHD_ConnectionInfo *info;
+        char byte;
+
+        if (request->size == HTTP_SIZE_UNKNOWN || request->received == request->size)
+                return false;
+
+        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* MHD takes no answer in the middle of a body: what follows an error is read and thrown away. */
+static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *size) {
+        while (*size > 0 && !http_request_is_answered(request)) {
+                ssize_t n;
+                int r;
+
+                n = request->route->body(request, data, *size);
+                if (n < 0) {
+                        http_request_fail(request, (int) n);
+                        break;
+                }
+
+                assert((size_t) n <= *size);
+                data += n;
+                *size -= (size_t) n;
+                request->received += (size_t) n;
+                if (*size == 0)
+                        break;
+
+                r = http_request_park(request);
+                if (r == 0)
+                        return MHD_YES;
+                if (r < 0)
+                        http_request_fail(request, r);
+        }
+
+        request->received += *size;
+        *size = 0;
+        return sender_is_gone(request) ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result on_end(HttpRequest *request) {
+        int r;
+
+        if (!request->later && !http_request_is_answered(request)) {
+                r = request->route->finish(request);
+                if (r < 0)
+                        http_request_fail(request, r);
+                else if (r == HTTP_LATER)
+                        request->later = true;
+                else
+                        assert(http_request_is_answered(request));
+        }
+
+        while (!http_request_is_answered(request)) {
+                r = http_request_park(request);
+                if (r == 0)
+                        return MHD_YES;
+                if (r < 0)
+                        http_request_fail(request, r);
+        }
+
+        return send_reply(request);
+}
+
+static enum MHD_Result on_request(
+                void *userdata,
+                struct MHD_Connection *connection,
+                const char *url,
+                const char *method,
+                const char *version,
+                const char *data,
+                size_t *size,
+                void **context) {
+        HttpRequest *request = *context;
+
+        if (!request)
+                return MHD_NO; /* on_target() was out of memory */
+
+        if (!request->started)
+                return on_head(request, method, version);
+
+        http_request_unpark(request);
+
+        return *size > 0 ? on_body(request, data, size) : on_end(request);
+}
+
+static void on_completed(
+                void *userdata,
+                struct MHD_Connection *connection,
+                void **context,
+                enum MHD_RequestTerminationCode reason) {
+        HttpRequest *request = *context;
+
+        if (!request)
+                return;
+
+        http_request_unpark(request);
+
+        if (request->stream.closed)
+                request->stream.closed(request->stream.userdata);
+        if (request->begun && request->route->end)
+                request->route->end(request);
+        if (request->response)
+                MHD_destroy_response(request->response);
+        if (request->begun)
+                release_active(request->server);
+
+        buffer_done(&request->headers);
+        free(request);
+        *context = NULL;
+}
+
+/* Targets are passed on as they came. */
+static size_t on_unescape(void *userdata, struct MHD_Connection *connection, char *string) {
+        return strlen(string);
+}
+
+static struct MHD_Daemon *start_daemon(
+                HttpServer *server, const HttpServerOptions *options, size_t n_threads) {
+        size_t connections_max = (options->connections_max + n_threads - 1) / n_threads;
+        uint64_t timeout_sec = (options->timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+
+        /* clang-format off */
+        return MHD_start_daemon(
+                        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
+                        0, NULL, NULL, on_request, server,
+                        MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
+                        MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX(connections_max, 1U),
+                        MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                (size_t) MAX(CONNECTION_MEMORY, 2 * options->header_max),
+                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) timeout_sec,
+                        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+                        MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                        MHD_OPTION_END);
+        /* clang-format on */
+}
+
+/* A daemon for each thread, for MHD's own pool of threads aborts now and then when it is quiesced
+ * while it works, and when stopped it shuts the listening socket down, which others may have as
+ * well. */
+static int start(HttpServer *server, const HttpServerOptions *options) {
+        size_t n_threads = options->n_threads;
+
+        if (n_threads == 0)
+                n_threads = (size_t) MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+
+        server->daemons = calloc(n_threads, sizeof(*server->daemons));
+        if (!server->daemons)
+                return -ENOMEM;
+
+        while (server->n_daemons < n_threads) {
+                errno = 0;
+                server->daemons[server->n_daemons] = start_daemon(server, options, n_threads);
+                if (!server->daemons[server->n_daemons])
+                        return errno > 0 ? -errno : -ENOMEM;
+                server->n_daemons++;
+        }
+
+        return 0;
+}
+
+int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
+        _cleanup_(http_server_freep) HttpServer *server = NULL;
+        pthread_condattr_t attributes;
+        int r;
+
+        assert(options);
+        assert(options->listen_fd >= 0);
+        assert(options->routes);
+        assert(ret);
+
+        server = malloc(sizeof(*server));
+        if (!server)
+                return -ENOMEM;
+
+        *server = (HttpServer){
+                .listen_fd = -1,
+                .routes = options->routes,
+                .userdata = options->userdata,
+                .header_max = options->header_max,
+        };
+
+        /* None of these can fail with glibc. */
+        (void) pthread_mutex_init(&server->lock, NULL);
+        (void) pthread_condattr_init(&attributes);
+        (void) pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void) pthread_cond_init(&server->idle, &attributes);
+        (void) pthread_condattr_destroy(&attributes);
+
+        r = start(server, options);
+        if (r < 0)
+                return r;
+        server->listen_fd = options->listen_fd;
+
+        *ret = TAKE_PTR(server);
+        return 0;
+}
+
+int http_server_drain(HttpServer *server, uint64_t timeout_usec) {
+        uint64_t deadline = clock_monotonic() + timeout_usec;
+        struct timespec until = {
+                .tv_sec = (time_t) (deadline / USEC_PER_SEC),
+                .tv_nsec = (long) (deadline % USEC_PER_SEC * 1000),
+        };
+        int r = 0;
+
+        assert(server);
+
+        if (!atomic_exchange(&server->draining, true))
+                for (size_t i = 0; i < server->n_daemons; i++)
+                        (void) MHD_quiesce_daemon(server->daemons[i]);
+
+        /* Connections that are kept alive go on bringing requests until there is a moment without
+         * any. */
+        (void) pthread_mutex_lock(&server->lock);
+        while (r == 0) {
+                while (atomic_load(&server->n_active) > 0 && r == 0)
+                        r = pthread_cond_timedwait(&server->idle, &server->lock, &until);
+
+                atomic_store(&server->closed, true);
+                if (atomic_load(&server->n_active) == 0)
+                        break;
+                atomic_store(&server->closed, r > 0);
+        }
+        (void) pthread_mutex_unlock(&server->lock);
+
+        return -r;
+}
+
+/* MHD must not be stopped while a connection is suspended. */
+static void wake_all(HttpServer *server) {
+        HttpRequest *request;
+
+        (void) pthread_mutex_lock(&server->lock);
+        server->stopping = true;
+        DL_FOREACH(server->parked, request)
+        http_request_wake(request, HTTP_WOKEN);
+        (void) pthread_mutex_unlock(&server->lock);
+}
+
+HttpServer *http_server_free(HttpServer *server) {
+        if (!server)
+                return NULL;
+
+        wake_all(server);
+        (void) http_server_drain(server, STOP_GRACE_USEC); /* the rest is cut off */
+        for (size_t i = 0; i < server->n_daemons; i++)
+                MHD_stop_daemon(server->daemons[i]);
+        free(server->daemons);
+
+        closep(&server->listen_fd);
+        (void) pthread_cond_destroy(&server->idle);
+        (void) pthread_mutex_destroy(&server->lock);
+        free(server);
+        return NULL;
+}
+
+unsigned http_server_active(const HttpServer *server) {
+        assert(server);
+
+        return atomic_load(&server->n_active);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* HTTP server: libmicrohttpd behind a table of routes.
+ *
+ * One thread per core runs handlers; a handler never blocks. What has to wait returns HTTP_LATER
+ * and is answered by any other thread. Every error reply is application/problem+json, made from
+ * base/error.h. Messages that HTTP leaves ambiguous (two Host or Content-Length headers,
+ * Content-Length with Transfer-Encoding) are refused before a handler sees them, header sections
+ * over the limit as well. What libmicrohttpd cannot make sense of (a malformed request line or
+ * chunk, more headers than fit its memory) it answers itself, in HTML, and closes the connection.
+ */
+
+#include "base/macro.h"
+#include "net/http-request.h"
+
+typedef struct HttpServer HttpServer;
+
+/* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
+ * A path that only matches with another method is answered with 405 and Allow. GET routes answer
+ * HEAD too unless there is one for HEAD. */
+typedef struct HttpRoute {
+        const char *method;
+        const char *prefix;
+
+        /* The headers are in. Optional. May reply at once: the body is then read and thrown away,
+         * or, if the client waits for 100 Continue, never sent. Must not return HTTP_LATER. */
+        int (*begin)(HttpRequest *request);
+
+        /* A piece of the body is in. Optional; without it, a body is refused with 413. Returns how
+         * many bytes it took, which may be fewer: then the rest comes again after
+         * http_request_resume(). */
+        ssize_t (*body)(HttpRequest *request, const void *data, size_t size);
+
+        /* All is in. Replies, or returns HTTP_LATER and sees to it that somebody does. */
+        int (*finish)(HttpRequest *request);
+
+        /* The request is over, in success or failure (the client may be gone at any time but
+         * between HTTP_LATER and the reply): release http_request_state(). Called exactly once if
+         * begin() was. Optional. */
+        void (*end)(HttpRequest *request);
+} HttpRoute;
+
+/* A handler that returns a negative errno has that error replied. */
+#define HTTP_LATER 1
+
+typedef struct HttpServerOptions {
+        int listen_fd;      /* taken over on success */
+        unsigned n_threads; /* 0 for one per core */
+        unsigned connections_max;
+        size_t header_max;     /* bytes of request line and headers */
+        uint64_t timeout_usec; /* without any progress */
+        const HttpRoute *routes;
+        void *userdata;
+} HttpServerOptions;
+
+int http_server_new(const HttpServerOptions *options, HttpServer **ret);
+
+/* Stops accepting; returns when no request is left or TIMEOUT_USEC has passed. Returns 0 or
+ * -ETIMEDOUT. */
+int http_server_drain(HttpServer *server, uint64_t timeout_usec);
+
+/* Ends what is left: requests that wait are answered 503. Whoever might still answer or resume one
+ * (committers, an HttpClient) has to be stopped before. */
+HttpServer *http_server_free(HttpServer *server);
+DEFINE_CLEANUP(HttpServer *, http_server_free);
+
+/* Requests begun and not ended. */
+unsigned http_server_active(const HttpServer *server);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Pipe: a bounded queue of bytes between one writing and one reading thread, such as an HTTP
+ * request that is being received and a call that passes it on. Neither side ever blocks: it is told
+ * when it may go on. */
+
+#include <sys/types.h>
+
+#include "base/macro.h"
+
+typedef struct Pipe Pipe;
+
+/* The functions are called without any lock held, by the other side's thread: writable() after a
+ * write that did not take all, once half is free; readable() after a read that got -EAGAIN, once
+ * there is something (or the end). */
+typedef struct PipeEvents {
+        void (*readable)(void *userdata);
+        void (*writable)(void *userdata);
+        void *userdata;
+} PipeEvents;
+
+int pipe_new(size_t size, const PipeEvents *events, Pipe **ret);
+Pipe *pipe_ref(Pipe *pipe);
+Pipe *pipe_unref(Pipe *pipe);
+DEFINE_CLEANUP(Pipe *, pipe_unref);
+
+/* Returns how many bytes were taken (0 if full), or the error that the reader closed with. */
+ssize_t pipe_write(Pipe *pipe, const void *data, size_t size);
+
+/* The same for a piece of up to half the pipe's size that is taken whole or not at all. */
+ssize_t pipe_write_whole(Pipe *pipe, const void *data, size_t size);
+
+/* Ends the data: with 0 regularly, with a negative errno for the reader to get once it has read
+ * all. */
+void pipe_close_write(Pipe *pipe, int error);
+
+/* Returns how many bytes were read, 0 at the end, -EAGAIN if there are none yet, or the error that
+ * the writer closed with. */
+ssize_t pipe_read(Pipe *pipe, void *data, size_t size);
+
+/* The reader wants no more; writes return ERROR (negative) from now on. */
+void pipe_close_read(Pipe *pipe, int error);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/file.h"
+#include "core/ticket.h"
+#include "net/service.h"
+
+#define SECRET_SIZE_MAX (64 * KIB)
+
+static int set_nonblocking(int fd) {
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+                return -errno;
+        return 0;
+}
+
+static void free_names(char ***names) {
+        if (*names)
+                for (char **name = *names; *name; name++)
+                        free(*name);
+        free(*names);
+}
+
+/* Returns the descriptor, -ENOENT if none was passed, or another negative errno. */
+static int take_passed_socket(void) {
+        _cleanup_(free_names) char **names = NULL;
+        int n, r, fd = -1;
+
+        n = sd_listen_fds_with_names(0, &names);
+        if (n < 0)
+                return n;
+
+        for (int i = 0; i < n; i++)
+                if (n == 1 || strcmp(names[i], "http") == 0)
+                        fd = SD_LISTEN_FDS_START + i;
+        if (fd < 0)
+                return -ENOENT;
+
+        r = sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return -ENOTSOCK;
+        r = set_nonblocking(fd);
+        return r < 0 ? r : fd;
+}
+
+/* Splits "HOST:PORT", "[HOST]:PORT" or "PORT" in place; HOST becomes NULL if there is none. */
+static int split_address(char *address, char **ret_host, char **ret_port) {
+        char *colon = strrchr(address, ':'), *host = NULL;
+        char *port = colon ? colon + 1 : address;
+        uint64_t number;
+
+        if (parse_u64(port, UINT16_MAX, &number) < 0)
+                return -EINVAL;
+
+        if (colon) {
+                *colon = '\0';
+                host = address;
+                if (host[0] == '[' && colon > host + 1 && colon[-1] == ']') {
+                        colon[-1] = '\0';
+                        host++;
+                } else if (strchr(host, ':'))
+                        return -EINVAL;
+                if (*host == '\0')
+                        return -EINVAL;
+        }
+
+        *ret_host = host;
+        *ret_port = port;
+        return 0;
+}
+
+static int listen_on(const struct addrinfo *address) {
+        _cleanup_close_ int fd = -1;
+        int on = 1, off = 0;
+
+        fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+                return -errno;
+        if (address->ai_family == AF_INET6 &&
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
+                return -errno;
+        if (bind(fd, address->ai_addr, address->ai_addrlen) < 0)
+                return -errno;
+        if (listen(fd, SOMAXCONN) < 0)
+                return -errno;
+
+        return TAKE_FD(fd);
+}
+
+/* All addresses of the machine means IPv6 with IPv4 in it, or IPv4 where there is no IPv6. */
+static int resolve(const char *host, const char *port, int family, struct addrinfo **ret) {
+        struct addrinfo hints = {
+                .ai_family = family,
+                .ai_socktype = SOCK_STREAM,
+                .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+        };
+
+        switch (getaddrinfo(host, port, &hints, ret)) {
+        case 0:
+                return 0;
+        case EAI_MEMORY:
+                return -ENOMEM;
+        case EAI_SYSTEM:
+                return -errno;
+        case EAI_AGAIN:
+                return -EAGAIN;
+        default:
+                return -EINVAL;
+        }
+}
+
+static int listen_anew(const char *host, const char *port, int family) {
+        struct addrinfo *addresses;
+        int r;
+
+        r = resolve(host, port, family, &addresses);
+        if (r < 0)
+                return r;
+
+        r = -EADDRNOTAVAIL;
+        for (const struct addrinfo *address = addresses; address && r < 0;
+             address = address->ai_next)
+                r = listen_on(address);
+
+        freeaddrinfo(addresses);
+        return r;
+}
+
+int service_listen(const char *listen) {
+        _cleanup_free_ char *address = NULL;
+        char *host, *port;
+        int r;
+
+        assert(listen);
+
+        r = take_passed_socket();
+        if (r != -ENOENT)
+                return r;
+
+        address = strdup(listen);
+        if (!address)
+                return -ENOMEM;
+        r = split_address(address, &host, &port);
+        if (r < 0)
+                return r;
+
+        if (host)
+                return listen_anew(host, port, AF_UNSPEC);
+
+        r = listen_anew(NULL, port, AF_INET6);
+        return r == -EAFNOSUPPORT || r == -EINVAL ? listen_anew(NULL, port, AF_INET) : r;
+}
+
+int service_port(int fd) {
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } address;
+        socklen_t size = sizeof(address);
+
+        if (getsockname(fd, &address.any, &size) < 0)
+                return -errno;
+
+        switch (address.any.sa_family) {
+        case AF_INET:
+                return ntohs(address.v4.sin_port);
+        case AF_INET6:
+                return ntohs(address.v6.sin6_port);
+        default:
+                return -EAFNOSUPPORT;
+        }
+}
+
+typedef struct Reload {
+        int (*function)(void *userdata);
+        void *userdata;
+} Reload;
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Reload *reload = userdata;
+
+        return reload->function ? reload->function(reload->userdata) : 0;
+}
+
+static int add_reload(sd_event *event, int (*on_reload)(void *userdata), void *userdata) {
+        sd_event_source *source = NULL;
+        Reload *reload;
+        int r;
+
+        reload = malloc(sizeof(*reload));
+        if (!reload)
+                return -ENOMEM;
+
+        *reload = (Reload){ .function = on_reload, .userdata = userdata };
+
+        r = sd_event_add_signal(event, &source, SIGHUP, on_hangup, reload);
+        if (r < 0) {
+                free(reload);
+                return r;
+        }
+
+        (void) sd_event_source_set_destroy_callback(source, free);
+        r = sd_event_source_set_floating(source, true); /* lives as long as the loop */
+        (void) sd_event_source_unref(source);
+        return r;
+}
+
+int service_new(int (*on_reload)(void *userdata), void *userdata, sd_event **ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        sigset_t signals;
+        int r;
+
+        assert(ret);
+
+        (void) signal(SIGPIPE, SIG_IGN);
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        (void) sigaddset(&signals, SIGHUP);
+        r = pthread_sigmask(SIG_BLOCK, &signals, NULL);
+        if (r != 0)
+                return -r;
+
+        r = sd_event_default(&event);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        if (r < 0)
+                return r;
+        r = add_reload(event, on_reload, userdata);
+        if (r < 0)
+                return r;
+        r = sd_event_set_watchdog(event, true);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(event);
+        return 0;
+}
+
+/* systemd protects its credentials by the directory they are in, and may show other mode bits for
+ * the file. */
+static int open_secret(const char *path, bool *ret_is_credential) {
+        const char *directory = getenv("CREDENTIALS_DIRECTORY");
+        _cleanup_free_ char *credential = NULL;
+        int fd;
+
+        if (directory) {
+                if (asprintf(&credential, "%s/dkv.secret", directory) < 0) {
+                        credential = NULL;
+                        return -ENOMEM;
+                }
+
+                fd = open(credential, O_RDONLY | O_CLOEXEC);
+                if (fd >= 0 || errno != ENOENT) {
+                        *ret_is_credential = true;
+                        return fd < 0 ? -errno : fd;
+                }
+        }
+
+        *ret_is_credential = false;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int service_read_secret(const char *path, void **ret_secret, size_t *ret_size) {
+        _cleanup_close_ int fd = -1;
+        _cleanup_free_ void *secret = NULL;
+        bool is_credential;
+        struct stat status;
+        ssize_t n;
+
+        assert(path);
+        assert(ret_secret);
+        assert(ret_size);
+
+        fd = open_secret(path, &is_credential);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &status) < 0)
+                return -errno;
+        if (!is_credential && (status.st_mode & 077) != 0)
+                return -EPERM;
+        if (status.st_size < SECRET_MIN || status.st_size > (off_t) SECRET_SIZE_MAX)
+                return -EINVAL;
+
+        secret = malloc((size_t) status.st_size);
+        if (!secret)
+                return -ENOMEM;
+        n = pread_all(fd, secret, (size_t) status.st_size, 0);
+        if (n < 0)
+                return (int) n;
+        if (n < SECRET_MIN)
+                return -EINVAL;
+
+        *ret_secret = TAKE_PTR(secret);
+        *ret_size = (size_t) n;
+        return 0;
+}
+
+void service_notify(const char *format, ...) {
+        _cleanup_free_ char *state = NULL;
+        va_list arguments;
+        int n;
+
+        va_start(arguments, format);
+        n = vasprintf(&state, format, arguments);
+        va_end(arguments);
+        if (n < 0) {
+                state = NULL;
+                return;
+        }
+
+        (void) sd_notify(0, state); /* nobody listens outside of systemd */
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the master's JSON answers have in common. */
+
+#include "base/json.h"
+#include "core/record.h"
+#include "net/http-request.h"
+
+/* Adds size, etag and mtime (RFC 3339, UTC). */
+int http_text_add_record(Json *object, const Record *record);
+
+int http_text_reply(HttpRequest *request, unsigned status, const Json *json);

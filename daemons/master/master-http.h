@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the master answers over HTTP. */
+
+#include "net/http-server.h"
+
+extern const HttpRoute master_routes[];

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The master: knows where every key is and who the volumes are.
+ *
+ * Requests run on the HTTP server's threads, changes on the index's committer, calls to volumes on
+ * the HTTP client's thread; the main thread has the timers. */
+
+#include <systemd/sd-event.h>
+
+#include "conf.h"
+#include "core/key.h"
+#include "garbage.h"
+#include "net/http-client.h"
+#include "net/http-server.h"
+#include "net/secret.h"
+#include "outbox.h"
+#include "store/index.h"
+#include "volumes.h"
+
+typedef struct Master {
+        MasterConf conf;
+        sd_event *event;
+        Secret *secret;
+        Index *index;
+        Volumes *volumes;
+        HttpClient *client; /* for calls that are short */
+        HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
+        Outbox *outbox;
+        GarbageCollector *garbage;
+        HttpServer *server;
+} Master;
+
+/* Opens the index, connects everything and starts to serve. Takes the content of CONF over, in any
+ * case. Errors are logged. */
+int master_new(MasterConf *conf, Master **ret);
+
+/* Lets running requests end, then stops. */
+Master *master_free(Master *master);
+DEFINE_CLEANUP(Master *, master_free);
+
+/* Runs until a signal ends it. */
+int master_run(Master *master);
+
+/* From when on what becomes garbage now may be deleted; µs since the epoch. */
+uint64_t master_garbage_due(const Master *master);
+
+/* Logs that a copy on VOLUME is damaged, or, if that is 0, the index where KEY belongs. */
+void master_log_damage(const char *key, uint64_t version, uint32_t volume);
+
+/* The URL at a volume, with a ticket, that a client is to go on with. */
+#define MASTER_URL_SIZE (VOLUME_URL_SIZE + KEY_PATH_SIZE + TICKET_QUERY_SIZE)
+int master_ticket_url(
+                Master *master,
+                const char *volume_url,
+                const char *key,
+                const Ticket *ticket,
+                char *ret,
+                size_t size);

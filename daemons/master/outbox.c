@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "core/wire.h"
+#include "outbox.h"
+
+#define BATCH_ITEMS_MAX 1024
+#define BATCH_BYTES_MAX (1 * MIB)
+#define CONFIRMED_MAX   100000 /* kept for a volume that takes nothing */
+
+typedef struct Queue {
+        Outbox *outbox; /* not owned */
+        uint32_t volume;
+        pthread_mutex_t lock; /* for the rest */
+        OutboxItem *waiting, **tail;
+        bool busy; /* a call is under way, or about to be */
+        Buffer confirmed;
+        uint64_t n_confirmed;
+} Queue;
+
+struct Outbox {
+        HttpClient *client; /* not owned */
+        Volumes *volumes;   /* not owned */
+        pthread_rwlock_t lock;
+        Queue **queues; /* under the lock; by number of the volume, NULL where none was needed yet
+                         */
+        size_t n_queues;
+};
+
+typedef struct Batch {
+        Queue *queue;
+        OutboxItem *items;
+} Batch;
+
+int outbox_new(HttpClient *client, Volumes *volumes, Outbox **ret) {
+        Outbox *outbox = malloc(sizeof(*outbox));
+
+        if (!outbox)
+                return -ENOMEM;
+
+        *outbox = (Outbox){ .client = client, .volumes = volumes };
+        (void) pthread_rwlock_init(&outbox->lock, NULL);
+        *ret = outbox;
+        return 0;
+}
+
+Outbox *outbox_free(Outbox *outbox) {
+        if (!outbox)
+                return NULL;
+
+        for (size_t i = 0; i < outbox->n_queues; i++) {
+                Queue *queue = outbox->queues[i];
+
+                if (!queue)
+                        continue;
+                buffer_done(&queue->confirmed);
+                (void) pthread_mutex_destroy(&queue->lock);
+                free(queue);
+        }
+        (void) pthread_rwlock_destroy(&outbox->lock);
+        free(outbox->queues);
+        free(outbox);
+        return NULL;
+}
+
+static Queue *queue_new(Outbox *outbox, uint32_t volume) {
+        Queue *queue = malloc(sizeof(*queue));
+
+        if (!queue)
+                return NULL;
+
+        *queue = (Queue){ .outbox = outbox, .volume = volume, .lock = PTHREAD_MUTEX_INITIALIZER };
+        queue->tail = &queue->waiting;
+        return queue;
+}
+
+/* With the lock held for writing. */
+static Queue *add_queue(Outbox *outbox, uint32_t volume) {
+        if (volume >= outbox->n_queues) {
+                Queue **queues = realloc(outbox->queues, (volume + 1) * sizeof(Queue *));
+
+                if (!queues)
+                        return NULL;
+                for (size_t i = outbox->n_queues; i <= volume; i++)
+                        queues[i] = NULL;
+                outbox->queues = queues;
+                outbox->n_queues = volume + 1;
+        }
+        if (!outbox->queues[volume])
+                outbox->queues[volume] = queue_new(outbox, volume);
+        return outbox->queues[volume];
+}
+
+/* NULL if there is no memory. */
+static Queue *find_queue(Outbox *outbox, uint32_t volume) {
+        Queue *queue;
+
+        (void) pthread_rwlock_rdlock(&outbox->lock);
+        queue = volume < outbox->n_queues ? outbox->queues[volume] : NULL;
+        (void) pthread_rwlock_unlock(&outbox->lock);
+        if (queue)
+                return queue;
+
+        (void) pthread_rwlock_wrlock(&outbox->lock);
+        queue = add_queue(outbox, volume);
+        (void) pthread_rwlock_unlock(&outbox->lock);
+        return queue;
+}
+
+static void finish(OutboxItem *items, int error) {
+        while (items) {
+                OutboxItem *item = items;
+
+                items = item->next;
+                item->done(item, error);
+        }
+}
+
+/* Hands the answers out. An answer that is too short fails the rest. */
+static void finish_answered(OutboxItem *items, const HttpResult *result) {
+        Reader reader = READER(result->body, result->body_size);
+
+        while (items) {
+                OutboxItem *item = items;
+                int error = wire_get_error(&reader);
+
+                items = item->next;
+                item->done(item, reader_error(&reader) < 0 ? -EREMOTEIO : error);
+        }
+}
+
+static void send_batch(void *userdata);
+
+static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_free_ Batch *batch = userdata;
+        Queue *queue = batch->queue;
+        OutboxItem *items = batch->items;
+
+        /* The next batch first: the volume should not wait while we answer clients. */
+        if (result->error != -ESHUTDOWN)
+                send_batch(queue);
+
+        if (result->error < 0)
+                finish(items, result->error);
+        else if (result->status != 200)
+                finish(items, result->status >= 400 ? -error_from_http_status(result->status)
+                                                    : -EREMOTEIO);
+        else
+                finish_answered(items, result);
+}
+
+/* Takes a batch off the queue and encodes it. Returns its first item, NULL if there is nothing to
+ * send. */
+static OutboxItem *take_batch(Queue *queue, Buffer *body) {
+        OutboxItem *items, *last = NULL;
+        size_t n = 0, bytes = 0;
+
+        items = queue->waiting;
+        for (OutboxItem *item = items; item && n < BATCH_ITEMS_MAX && bytes < BATCH_BYTES_MAX;
+             item = item->next) {
+                bytes += item->size;
+                n++;
+                last = item;
+        }
+        if (!last)
+                return NULL;
+
+        queue->waiting = last->next;
+        if (!queue->waiting)
+                queue->tail = &queue->waiting;
+        last->next = NULL;
+
+        buffer_put_varint(body, queue->n_confirmed);
+        buffer_put(body, queue->confirmed.data, queue->confirmed.size);
+        buffer_clear(&queue->confirmed);
+        queue->n_confirmed = 0;
+
+        buffer_put_varint(body, n);
+        for (OutboxItem *item = items; item; item = item->next)
+                buffer_put_bytes(body, item->data, item->size);
+        return items;
+}
+
+static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_free_ Batch *batch = NULL;
+        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/store")];
+        int r;
+
+        r = buffer_error(body);
+        if (r < 0)
+                return r;
+        r = volumes_url(queue->outbox->volumes, queue->volume, volume_url);
+        if (r < 0)
+                return r;
+        (void) snprintf(url, sizeof(url), "%s/-/store", volume_url);
+
+        batch = malloc(sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        *batch = (Batch){ .queue = queue, .items = items };
+
+        r = http_call_new(queue->outbox->client, "POST", url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, body);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(batch));
+        return 0;
+}
+
+/* One call of the queue has ended or may begin: starts the next one if there is something to send.
+ */
+static void send_batch(void *userdata) {
+        Queue *queue = userdata;
+        _cleanup_(buffer_done) Buffer body = {};
+        OutboxItem *items;
+        int r;
+
+        for (;;) {
+                (void) pthread_mutex_lock(&queue->lock);
+                items = take_batch(queue, &body);
+                if (!items)
+                        queue->busy = false;
+                (void) pthread_mutex_unlock(&queue->lock);
+                if (!items)
+                        return;
+
+                r = start_call(queue, &body, items);
+                if (r >= 0)
+                        return;
+
+                finish(items, r);
+                buffer_clear(&body);
+        }
+}
+
+void outbox_submit(Outbox *outbox, uint32_t volume, OutboxItem *item) {
+        Queue *queue = find_queue(outbox, volume);
+        bool send;
+
+        if (!queue) {
+                item->done(item, -ENOMEM);
+                return;
+        }
+
+        item->next = NULL;
+        (void) pthread_mutex_lock(&queue->lock);
+        *queue->tail = item;
+        queue->tail = &item->next;
+        send = !queue->busy;
+        queue->busy = true;
+        (void) pthread_mutex_unlock(&queue->lock);
+
+        /* On the client's thread, so that what others submit until it gets there goes with this. */
+        if (send && http_client_post(outbox->client, 0, send_batch, queue) < 0)
+                send_batch(queue);
+}
+
+void outbox_confirm(Outbox *outbox, uint32_t volume, uint64_t version) {
+        Queue *queue = find_queue(outbox, volume);
+
+        if (!queue)
+                return;
+
+        (void) pthread_mutex_lock(&queue->lock);
+        if (queue->n_confirmed < CONFIRMED_MAX) {
+                buffer_put_u64(&queue->confirmed, version);
+                queue->n_confirmed += buffer_error(&queue->confirmed) == 0;
+        }
+        (void) pthread_mutex_unlock(&queue->lock);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "core/wire.h"
+#include "http-text.h"
+#include "master.h"
+#include "net/http-server.h"
+#include "net/rpc.h"
+#include "peer.h"
+
+#define COMMITS_MAX 4096
+#define SETTLE_MAX  4096
+
+static int parse_report(const Json *json, VolumeReport *ret) {
+        const char *uuid = json_get_string(json, "uuid");
+        uint64_t number, wire;
+
+        *ret = (VolumeReport){
+                .url = json_get_string(json, "url"),
+                .zone = json_get_string(json, "zone"),
+        };
+        if (json_get_uint(json, "wire", &wire) < 0 || wire != WIRE_VERSION)
+                return -EPROTO;
+        if (json_get_uint(json, "number", &number) < 0 || number > VOLUME_MAX || !uuid ||
+            !ret->url || !ret->zone ||
+            parse_hex(uuid, strlen(uuid), ret->uuid, sizeof(ret->uuid)) < 0 ||
+            json_get_uint(json, "free", &ret->disk_free) < 0 ||
+            json_get_uint(json, "size", &ret->disk_size) < 0 ||
+            json_get_uint(json, "objects", &ret->objects) < 0 ||
+            json_get_uint(json, "bytes", &ret->bytes) < 0 ||
+            json_get_uint(json, "pending", &ret->pending) < 0)
+                return -EINVAL;
+
+        ret->number = (uint32_t) number;
+        return 0;
+}
+
+static const char *report_problem(int error) {
+        switch (error) {
+        case -EPROTO:
+                return "The volume runs another version of dkv; install the same on all machines.";
+        case -EEXIST:
+                return "Another store has this volume's number; numbers are unique and never used again.";
+        case -EBUSY:
+                return "The volume was removed from the cluster; its number is never used again.";
+        default:
+                return NULL;
+        }
+}
+
+int peer_report_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(json_freep) Json *json = NULL, *answer = json_new_object();
+        VolumeReport report;
+        const Buffer *body;
+        int r;
+
+        r = rpc_check(request, master->secret, &body);
+        if (r < 0)
+                return r;
+        r = json_parse((const char *) body->data, body->size, &json);
+        if (r < 0)
+                return -EINVAL;
+        r = parse_report(json, &report);
+        if (r >= 0)
+                r = volumes_report(master->volumes, &report);
+        if (r < 0)
+                return http_request_reply_error(request, r, report_problem(r));
+
+        r = json_add_uint(answer, "grace_usec", master->conf.grace_usec);
+        return r < 0 ? r : http_text_reply(request, 200, answer);
+}
+
+typedef struct CommitBatch CommitBatch;
+
+typedef struct CommitItem {
+        CommitBatch *batch;
+        IndexCommit commit;
+        int error;
+} CommitItem;
+
+struct CommitBatch {
+        HttpRequest *request;
+        size_t n_left;
+        size_t n_items;
+        CommitItem items[];
+};
+
+static void commit_reply(CommitBatch *batch) {
+        HttpRequest *request = batch->request;
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r;
+
+        for (size_t i = 0; i < batch->n_items; i++) {
+                const CommitItem *item = batch->items + i;
+
+                wire_put_commit_result(
+                                &answer, &(WireCommitResult){
+                                                         .error = item->error,
+                                                         .created = item->commit.created,
+                                                         .superseded = item->commit.superseded,
+                                         });
+        }
+
+        r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                request, 200, "application/octet-stream", answer.data, answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(request, r, NULL);
+}
+
+static void commit_done(CommitBatch *batch) {
+        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) == 0)
+                commit_reply(batch);
+}
+
+static void on_committed(Operation *operation, int result) {
+        CommitItem *item = CONTAINER_OF(operation, CommitItem, commit.operation);
+
+        item->error = result < 0 ? result : 0;
+        commit_done(item->batch);
+}
+
+/* Reads the items, whose strings stay in the body. Returns 0 or -EINVAL. */
+static int read_commits(const Buffer *body, uint64_t garbage_due_usec, CommitBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+
+        while (reader.size > 0) {
+                CommitItem *item = batch->items + batch->n_items;
+                WireCommit wire;
+
+                if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0)
+                        return -EINVAL;
+                *item = (CommitItem){
+                        .batch = batch,
+                        .commit = {
+                                .operation.done = on_committed,
+                                .key = wire.key,
+                                .record = wire.record,
+                                .condition = wire.condition,
+                                .again = wire.again,
+                                .garbage_due_usec = garbage_due_usec,
+                        },
+                };
+                batch->n_items++;
+        }
+        return 0;
+}
+
+int peer_commit_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        CommitBatch *batch;
+        int r;
+
+        r = rpc_check(request, master->secret, &body);
+        if (r < 0)
+                return r;
+
+        batch = calloc(1, sizeof(*batch) + COMMITS_MAX * sizeof(batch->items[0]));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_commits(body, master_garbage_due(master), batch);
+        if (r < 0)
+                return r;
+
+        batch->n_left = batch->n_items + 1; /* one for this function */
+        for (size_t i = 0, n = batch->n_items; i < n; i++)
+                index_commit(master->index, &batch->items[i].commit);
+        commit_done(batch);
+        return HTTP_LATER;
+}
+
+typedef struct SettleBatch {
+        HttpRequest *request;
+        IndexSettle settle;
+        IndexSettleItem items[SETTLE_MAX];
+} SettleBatch;
+
+static void on_settled(Operation *operation, int result) {
+        SettleBatch *batch = CONTAINER_OF(operation, SettleBatch, settle.operation);
+
+        if (result < 0)
+                (void) http_request_reply_error(batch->request, result, NULL);
+        else
+                (void) http_request_reply(batch->request, 204);
+}
+
+static int read_settle(const Buffer *body, SettleBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+
+        batch->settle.volume = reader_get_u32(&reader);
+        while (reader.size > 0 && reader_error(&reader) == 0) {
+                IndexSettleItem *item = batch->items + batch->settle.n_items;
+
+                if (batch->settle.n_items == SETTLE_MAX)
+                        return -EINVAL;
+                item->version = reader_get_u64(&reader);
+                item->key = wire_get_key(&reader);
+                batch->settle.n_items++;
+        }
+        return reader_end(&reader) < 0 ? -EINVAL : 0;
+}
+
+int peer_settle_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        SettleBatch *batch;
+        int r;
+
+        r = rpc_check(request, master->secret, &body);
+        if (r < 0)
+                return r;
+
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_settle(body, batch);
+        if (r < 0)
+                return r;
+
+        /* They have waited for the grace time already; but a copy that was current until a moment
+         * ago, and whose volume never heard that it was, may just have been redirected to. */
+        batch->settle.operation.done = on_settled;
+        batch->settle.items = batch->items;
+        batch->settle.garbage_due_usec = clock_realtime() + master->conf.ticket_usec;
+        index_settle(master->index, &batch->settle);
+        return HTTP_LATER;
+}

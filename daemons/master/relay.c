@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "master.h"
+#include "net/http-record.h"
+#include "net/pipe.h"
+#include "relay.h"
+#include "write.h"
+
+#define PIPE_SIZE (1 * MIB)
+
+_Static_assert(PIPE_SIZE > WRITE_BUFFER_MAX, "what was buffered must fit the empty pipe");
+
+/* Shared by the request and the call. */
+struct Relay {
+        unsigned references;
+        Pipe *pipe;
+        HttpCall *call;
+
+        pthread_mutex_t lock; /* for the rest */
+        HttpRequest *request; /* NULL once it is over */
+        bool waiting;         /* the body is complete, the request waits for its reply */
+        bool done;            /* the volume has answered, or never will */
+        int error;            /* 0 for success */
+        char *detail;
+        bool created;
+        uint64_t version;
+        Checksum checksum;
+};
+
+static Relay *relay_unref(Relay *relay) {
+        if (!relay || __atomic_sub_fetch(&relay->references, 1, __ATOMIC_ACQ_REL) > 0)
+                return NULL;
+
+        (void) http_call_unref(relay->call);
+        (void) pipe_unref(relay->pipe);
+        (void) pthread_mutex_destroy(&relay->lock);
+        free(relay->detail);
+        free(relay);
+        return NULL;
+}
+DEFINE_CLEANUP(Relay *, relay_unref);
+
+static void on_readable(void *userdata) {
+        Relay *relay = userdata;
+
+        http_call_resume(relay->call);
+}
+
+static void on_writable(void *userdata) {
+        Relay *relay = userdata;
+
+        (void) pthread_mutex_lock(&relay->lock);
+        if (relay->request)
+                http_request_resume(relay->request);
+        (void) pthread_mutex_unlock(&relay->lock);
+}
+
+static ssize_t on_read(void *userdata, void *data, size_t size) {
+        Relay *relay = userdata;
+
+        return pipe_read(relay->pipe, data, size);
+}
+
+/* Passes a volume's problem on as our own. */
+static void read_problem(Relay *relay, const HttpResult *result) {
+        _cleanup_(json_freep) Json *problem = NULL;
+        const char *detail = NULL;
+
+        relay->error = -error_from_http_status(result->status);
+        if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
+                detail = json_get_string(problem, "detail");
+        relay->detail = detail ? strdup(detail) : NULL;
+}
+
+static void read_success(Relay *relay, HttpCall *call, unsigned status) {
+        const char *etag = http_call_header(call, "ETag"),
+                   *version = http_call_header(call, "Dkv-Version");
+
+        if ((status != 201 && status != 204) || !etag || !version ||
+            checksum_from_etag(etag, strlen(etag), &relay->checksum) < 0 ||
+            parse_u64(version, UINT64_MAX, &relay->version) < 0) {
+                relay->error = -EREMOTEIO;
+                return;
+        }
+        relay->created = status == 201;
+}
+
+/* With the lock held. The request is not ours any more afterwards. */
+static void reply(Relay *relay) {
+        HttpRequest *request = TAKE_PTR(relay->request);
+        int r;
+
+        if (relay->error < 0)
+                r = http_request_reply_error(request, relay->error, relay->detail);
+        else
+                r = http_request_reply_written(
+                                request, relay->created, relay->version, &relay->checksum);
+        if (r < 0)
+                (void) http_request_reply_error(request, r, NULL);
+}
+
+static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_(relay_unrefp) Relay *relay = userdata;
+
+        (void) pthread_mutex_lock(&relay->lock);
+        if (result->error < 0) {
+                relay->error = -EHOSTDOWN;
+                relay->detail = strdup("The volume that the value belongs to cannot be reached.");
+        } else if (result->status >= 400)
+                read_problem(relay, result);
+        else
+                read_success(relay, call, result->status);
+        relay->done = true;
+        if (relay->waiting && relay->request)
+                reply(relay);
+        (void) pthread_mutex_unlock(&relay->lock);
+
+        /* Whoever still sends a body is told by his next write. */
+        pipe_close_read(relay->pipe, relay->error ?: -EPIPE);
+}
+
+static const char *const passed_on[] = { "Content-Type", "If-Match", "If-None-Match", NULL };
+
+static int on_header(const char *name, const char *value, void *userdata) {
+        HttpCall *call = userdata;
+        bool wanted = strncasecmp(name, "Dkv-Meta-", strlen("Dkv-Meta-")) == 0;
+
+        for (size_t i = 0; passed_on[i] && !wanted; i++)
+                wanted = strcasecmp(name, passed_on[i]) == 0;
+        return wanted ? http_call_add_header(call, name, value) : 0;
+}
+
+int relay_new(HttpRequest *request, const char *url, Relay **ret) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(relay_unrefp) Relay *relay = NULL;
+        int r;
+
+        relay = malloc(sizeof(*relay));
+        if (!relay)
+                return -ENOMEM;
+        *relay = (Relay){ .references = 1, .request = request };
+        (void) pthread_mutex_init(&relay->lock, NULL);
+
+        r = pipe_new(PIPE_SIZE,
+                     &(PipeEvents){ .readable = on_readable,
+                                    .writable = on_writable,
+                                    .userdata = relay },
+                     &relay->pipe);
+        if (r < 0)
+                return r;
+        r = http_call_new(master->bulk, http_request_method(request), url, &relay->call);
+        if (r < 0)
+                return r;
+        r = http_request_each_header(request, on_header, relay->call);
+        if (r < 0)
+                return r;
+        http_call_set_source(relay->call, http_request_size(request), on_read);
+
+        relay->references = 2;
+        http_call_start(http_call_ref(relay->call), on_done, relay);
+
+        *ret = TAKE_PTR(relay);
+        return 0;
+}
+
+Relay *relay_free(Relay *relay) {
+        if (!relay)
+                return NULL;
+
+        (void) pthread_mutex_lock(&relay->lock);
+        relay->request = NULL;
+        (void) pthread_mutex_unlock(&relay->lock);
+
+        /* Without effect if the body was complete. */
+        pipe_close_write(relay->pipe, -ECONNABORTED);
+        return relay_unref(relay);
+}
+
+ssize_t relay_body(Relay *relay, const void *data, size_t size) {
+        ssize_t n = pipe_write(relay->pipe, data, size);
+
+        /* The volume has answered before it got all: its answer comes at the end, so the rest is
+         * read and thrown away. */
+        return n < 0 ? (ssize_t) size : n;
+}
+
+int relay_finish(Relay *relay) {
+        pipe_close_write(relay->pipe, 0);
+
+        (void) pthread_mutex_lock(&relay->lock);
+        relay->waiting = true;
+        if (relay->done)
+                reply(relay);
+        (void) pthread_mutex_unlock(&relay->lock);
+        return HTTP_LATER;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "master.h"
+#include "net/http-record.h"
+#include "relay.h"
+#include "replicate.h"
+#include "write.h"
+
+static const char redirect_text[] =
+                "Send the value to the address in the Location header. With curl, use -L to follow it.\n";
+
+typedef struct Write {
+        char key[KEY_MAX + 1];
+        Condition condition;
+        Record record;   /* what is known of it: content type and metadata */
+        Buffer metadata; /* what the record points to */
+        uint32_t volumes[COPIES_MAX];
+        size_t n_volumes;
+
+        Buffer body;              /* of a value that is small, so far */
+        Relay *relay;             /* of one that is not */
+        Replication *replication; /* of a small one, once it is complete */
+} Write;
+
+/* Fails a write early whose condition does not hold now. What counts is its check at the commit. */
+static int check_condition(Master *master, const Write *write) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record;
+        int r;
+
+        if (condition_is_empty(&write->condition))
+                return 0;
+
+        r = index_get(master->index, write->key, &scratch, &record);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        return condition_check(&write->condition, r < 0 ? NULL : &record.checksum);
+}
+
+static int place(Master *master, Write *write, uint64_t size) {
+        int r;
+
+        r = volumes_place(
+                        master->volumes, key_hash(write->key), master->conf.copies, size,
+                        write->volumes);
+        if (r < 0)
+                return r;
+        if ((uint64_t) r <= master->conf.copies / 2)
+                return -EHOSTDOWN;
+
+        write->n_volumes = (size_t) r;
+        return 0;
+}
+
+/* The address of the first volume, with a ticket that names the others. */
+static int make_url(Master *master, const Write *write, bool create_only, char *ret, size_t size) {
+        char volume_url[VOLUME_URL_SIZE];
+        Ticket ticket = {
+                .method = create_only ? TICKET_POST : TICKET_PUT,
+                .version = index_next_version(master->index),
+                .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
+                .size_max = master->conf.value_size_max,
+                .mtime_usec = clock_realtime(),
+                .wanted = (uint8_t) master->conf.copies,
+        };
+        int r;
+
+        for (size_t i = 1; i < write->n_volumes; i++) {
+                typeof(*ticket.others) *other = ticket.others + ticket.n_others;
+
+                r = volumes_url(master->volumes, write->volumes[i], volume_url);
+                if (r < 0)
+                        continue; /* it has gone down just now; the majority decides */
+                other->volume = write->volumes[i];
+                (void) snprintf(other->authority, sizeof(other->authority), "%s",
+                                volume_url + strlen("http://"));
+                ticket.n_others++;
+        }
+
+        r = volumes_url(master->volumes, write->volumes[0], volume_url);
+        if (r < 0)
+                return r;
+        return master_ticket_url(master, volume_url, write->key, &ticket, ret, size);
+}
+
+static int redirect(HttpRequest *request, const Write *write) {
+        char url[MASTER_URL_SIZE];
+        int r;
+
+        r = make_url(http_request_userdata(request), write, write->condition.create_only, url,
+                     sizeof(url));
+        if (r < 0)
+                return r;
+        r = http_request_add_header(request, "Location", url);
+        if (r < 0)
+                return r;
+        return http_request_reply_data(
+                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+}
+
+static int start_relay(HttpRequest *request, Write *write) {
+        char url[MASTER_URL_SIZE];
+        int r;
+
+        r = make_url(http_request_userdata(request), write, write->condition.create_only, url,
+                     sizeof(url));
+        if (r < 0)
+                return r;
+        return relay_new(request, url, &write->relay);
+}
+
+static int read_headers(HttpRequest *request, Write *write) {
+        Master *master = http_request_userdata(request);
+        uint64_t size = http_request_size(request);
+        int r;
+
+        r = key_from_path(http_request_path(request), write->key);
+        if (r < 0)
+                return r;
+        if (size != HTTP_SIZE_UNKNOWN && size > master->conf.value_size_max)
+                return -EFBIG;
+        r = http_request_get_metadata(request, &write->metadata, &write->record.content_type);
+        if (r < 0)
+                return r;
+        write->record.metadata = (const char *) write->metadata.data;
+        write->record.metadata_size = write->metadata.size;
+
+        r = http_request_get_condition(request, &write->condition);
+        if (r < 0)
+                return r;
+        return check_condition(master, write);
+}
+
+int write_begin(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        uint64_t size = http_request_size(request);
+        Write *write = calloc(1, sizeof(*write));
+        int r;
+
+        if (!write)
+                return -ENOMEM;
+        *http_request_state(request) = write;
+
+        r = read_headers(request, write);
+        if (r < 0)
+                return r;
+        r = place(master, write, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        if (r < 0)
+                return r;
+
+        if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
+                return 0;
+        if (http_request_expects_continue(request) && !master->conf.proxy)
+                return redirect(request, write);
+        return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);
+}
+
+ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
+        const Master *master = http_request_userdata(request);
+        Write *write = *http_request_state(request);
+        ssize_t n;
+        int r;
+
+        if (!write->relay) {
+                if (write->body.size + size > master->conf.value_size_max)
+                        return -EFBIG;
+                if (write->body.size + size <= WRITE_BUFFER_MAX) {
+                        buffer_put(&write->body, data, size);
+                        r = buffer_error(&write->body);
+                        return r < 0 ? r : (ssize_t) size;
+                }
+
+                r = start_relay(request, write);
+                if (r < 0)
+                        return r;
+        }
+
+        /* What was gathered before it became clear that the value is not small. */
+        if (write->body.size > 0) {
+                n = relay_body(write->relay, write->body.data, write->body.size);
+                if (n < 0)
+                        return n;
+                assert((size_t) n ==
+                       write->body.size); /* the relay's buffer is larger, and empty */
+                buffer_clear(&write->body);
+        }
+        return relay_body(write->relay, data, size);
+}
+
+int write_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        Write *write = *http_request_state(request);
+
+        if (write->relay)
+                return relay_finish(write->relay);
+
+        return replication_start(
+                        request,
+                        &(ReplicationInput){
+                                        .key = write->key,
+                                        .record = &write->record,
+                                        .condition = &write->condition,
+                                        .value = write->body.data,
+                                        .size = write->body.size,
+                                        .volumes = write->volumes,
+                                        .n_volumes = write->n_volumes,
+                                        .wanted = master->conf.copies,
+                        },
+                        &write->replication);
+}
+
+void write_end(HttpRequest *request) {
+        Write *write = *http_request_state(request);
+
+        if (!write)
+                return;
+
+        (void) relay_free(write->relay);
+        (void) replication_free(write->replication);
+        buffer_done(&write->metadata);
+        buffer_done(&write->body);
+        free(write);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Write: what PUT and POST do.
+ *
+ * A value of up to WRITE_BUFFER_MAX bytes is taken here and sent to all its volumes, many values to
+ * a request. For a larger one a client that waits for 100 Continue is redirected to the first
+ * volume; for one that does not wait the master relays. */
+
+#include "net/http-server.h"
+
+#define WRITE_BUFFER_MAX (32 * KIB)
+
+int write_begin(HttpRequest *request);
+ssize_t write_body(HttpRequest *request, const void *data, size_t size);
+int write_finish(HttpRequest *request);
+void write_end(HttpRequest *request);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "batch.h"
+#include "core/wire.h"
+#include "net/rpc.h"
+#include "volume.h"
+
+#define OBJECTS_MAX 4096
+
+typedef struct StoreBatch StoreBatch;
+
+typedef struct StoreItem {
+        StoreBatch *batch;
+        ObjectPut put;
+        uint64_t version;
+        ObjectWriter *writer; /* instead of PUT, for what this volume keeps in a file */
+        int error;
+} StoreItem;
+
+struct StoreBatch {
+        HttpRequest *request;
+        size_t n_items, n_left;
+        StoreItem items[];
+};
+
+static void store_reply(StoreBatch *batch) {
+        HttpRequest *request = batch->request;
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r;
+
+        for (size_t i = 0; i < batch->n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+
+        r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                request, 200, "application/octet-stream", answer.data, answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(request, r, NULL);
+}
+
+static void store_done(StoreBatch *batch) {
+        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) == 0)
+                store_reply(batch);
+}
+
+static void item_done(StoreItem *item, int result) {
+        VolumeDaemon *volume = http_request_userdata(item->batch->request);
+
+        if (result < 0) {
+                item->error = result;
+                pending_remove(volume->pending, item->version);
+        }
+        store_done(item->batch);
+}
+
+static void on_put(Operation *operation, int result) {
+        item_done(CONTAINER_OF(operation, StoreItem, put.operation), result);
+}
+
+static void on_written(ObjectWriter *writer, int result, void *userdata) {
+        item_done(userdata, result);
+}
+
+/* Returns 0 if on_put() or on_written() will be called, or a negative errno. */
+static int store_object(VolumeDaemon *volume, StoreItem *item) {
+        Object object;
+        int r;
+
+        r = object_decode(item->put.data, item->put.size, &object);
+        if (r < 0)
+                return r;
+
+        item->version = object.record.version;
+        pending_add(volume->pending, item->version);
+        if (object.record.size <= volume->conf.inline_max) {
+                object_store_put(volume->store, &item->put);
+                return 0;
+        }
+
+        r = object_verify(&object);
+        if (r < 0)
+                return r;
+        r = object_writer_new(
+                        volume->store, object.key, &object.record, object.record.size,
+                        &item->writer);
+        if (r < 0)
+                return r;
+        r = object_writer_append(item->writer, object.value, object.record.size);
+        if (r < 0)
+                return r;
+        object_writer_finish(item->writer, on_written, item);
+        return 0;
+}
+
+static void batch_free(void *userdata) {
+        StoreBatch *batch = userdata;
+
+        for (size_t i = 0; i < batch->n_items; i++)
+                (void) object_writer_free(batch->items[i].writer);
+        free(batch);
+}
+
+static int read_confirmed(VolumeDaemon *volume, Reader *reader) {
+        uint64_t n = reader_get_varint(reader);
+
+        for (uint64_t i = 0; i < n && reader_error(reader) == 0; i++) {
+                uint64_t version = reader_get_u64(reader);
+
+                if (reader_error(reader) == 0)
+                        pending_remove(volume->pending, version);
+        }
+        return reader_error(reader);
+}
+
+/* Finds the objects in the body, which outlives the batch. */
+static int read_objects(Reader *reader, StoreBatch **ret) {
+        uint64_t n = reader_get_varint(reader);
+        _cleanup_free_ StoreBatch *batch = NULL;
+
+        if (reader_error(reader) < 0 || n > OBJECTS_MAX)
+                return -EINVAL;
+
+        batch = calloc(1, sizeof(*batch) + n * sizeof(batch->items[0]));
+        if (!batch)
+                return -ENOMEM;
+        batch->n_items = n;
+        batch->n_left = n + 1; /* one for whoever submits */
+
+        for (size_t i = 0; i < n; i++) {
+                StoreItem *item = batch->items + i;
+
+                item->batch = batch;
+                item->put.operation.done = on_put;
+                item->put.data = reader_get_bytes(reader, &item->put.size);
+        }
+        if (reader_end(reader) < 0)
+                return -EINVAL;
+
+        *ret = TAKE_PTR(batch);
+        return 0;
+}
+
+int batch_store_finish(HttpRequest *request) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        const Buffer *body;
+        StoreBatch *batch;
+        Reader reader;
+        int r;
+
+        r = rpc_check(request, volume->secret, &body);
+        if (r < 0)
+                return r;
+
+        reader = READER(body->data, body->size);
+        r = read_confirmed(volume, &reader);
+        if (r < 0)
+                return -EINVAL;
+        r = read_objects(&reader, &batch);
+        if (r < 0)
+                return r;
+        batch->request = request;
+        rpc_set_state(request, batch, batch_free);
+
+        for (size_t i = 0; i < batch->n_items; i++) {
+                StoreItem *item = batch->items + i;
+
+                r = store_object(volume, item);
+                if (r < 0)
+                        item_done(item, r);
+        }
+
+        /* The last one replies; that may be this thread. */
+        store_done(batch);
+        return HTTP_LATER;
+}
+
+typedef struct DeleteBatch {
+        HttpRequest *request;
+        ObjectDelete deletion;
+        uint64_t versions[];
+} DeleteBatch;
+
+static void on_deleted(Operation *operation, int result) {
+        DeleteBatch *batch = CONTAINER_OF(operation, DeleteBatch, deletion.operation);
+        HttpRequest *request = batch->request;
+        VolumeDaemon *volume = http_request_userdata(request);
+
+        if (result < 0) {
+                (void) http_request_reply_error(request, result, NULL);
+                return;
+        }
+
+        for (size_t i = 0; i < batch->deletion.n_versions; i++)
+                pending_remove(volume->pending, batch->versions[i]);
+        (void) http_request_reply(request, 204);
+}
+
+int batch_delete_finish(HttpRequest *request) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        DeleteBatch *batch;
+        const Buffer *body;
+        Reader reader;
+        size_t n;
+        int r;
+
+        r = rpc_check(request, volume->secret, &body);
+        if (r < 0)
+                return r;
+
+        n = body->size / sizeof(uint64_t);
+        batch = calloc(1, sizeof(*batch) + n * sizeof(batch->versions[0]));
+        if (!batch)
+                return -ENOMEM;
+        rpc_set_state(request, batch, free);
+
+        reader = READER(body->data, body->size);
+        for (size_t i = 0; i < n; i++)
+                batch->versions[i] = reader_get_u64(&reader);
+        if (reader_end(&reader) < 0)
+                return -EINVAL;
+
+        batch->request = request;
+        batch->deletion = (ObjectDelete){
+                .operation.done = on_deleted,
+                .versions = batch->versions,
+                .n_versions = n,
+        };
+        object_store_delete(volume->store, &batch->deletion);
+        return HTTP_LATER;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "commit-queue.h"
+
+#define BATCH_MAX  512
+#define RETRY_USEC (100 * USEC_PER_MSEC)
+
+struct CommitQueue {
+        HttpClient *client; /* not owned */
+        char *url;
+        pthread_mutex_t lock;
+        Commit *waiting, **tail; /* under the lock */
+        bool busy;               /* under the lock: a call, or the pause after one, is under way */
+        Commit *sent;            /* by the call that is under way; on the client's thread only */
+};
+
+int commit_queue_new(HttpClient *client, const char *master, CommitQueue **ret) {
+        _cleanup_(commit_queue_freep) CommitQueue *queue = NULL;
+
+        assert(client);
+        assert(master);
+        assert(ret);
+
+        queue = malloc(sizeof(*queue));
+        if (!queue)
+                return -ENOMEM;
+
+        *queue = (CommitQueue){ .client = client, .lock = PTHREAD_MUTEX_INITIALIZER };
+        queue->tail = &queue->waiting;
+        if (asprintf(&queue->url, "%s/-/commit", master) < 0) {
+                queue->url = NULL;
+                return -ENOMEM;
+        }
+
+        *ret = TAKE_PTR(queue);
+        return 0;
+}
+
+CommitQueue *commit_queue_free(CommitQueue *queue) {
+        if (!queue)
+                return NULL;
+
+        (void) pthread_mutex_destroy(&queue->lock);
+        free(queue->url);
+        free(queue);
+        return NULL;
+}
+
+static void finish(Commit *list, int error) {
+        WireCommitResult result = { .error = error };
+
+        while (list) {
+                Commit *commit = list;
+
+                list = commit->next;
+                commit->done(commit, &result);
+        }
+}
+
+/* Hands the answers out. Returns -EBADMSG if there are not as many as there were questions; then
+ * nobody got one. */
+static int finish_answered(Commit *list, const HttpResult *answer) {
+        WireCommitResult results[BATCH_MAX];
+        Reader reader = READER(answer->body, answer->body_size);
+        size_t n = 0;
+
+        for (Commit *commit = list; commit; commit = commit->next)
+                results[n++] = wire_get_commit_result(&reader);
+        if (reader_end(&reader) < 0)
+                return -EBADMSG;
+
+        for (n = 0; list; n++) {
+                Commit *commit = list;
+
+                list = commit->next;
+                commit->done(commit, results + n);
+        }
+        return 0;
+}
+
+static void send_next(void *userdata);
+
+/* Sorts out whose patience has ended; the others go to the head of the queue. */
+static void put_back(CommitQueue *queue, Commit *list) {
+        uint64_t now = clock_monotonic();
+        Commit *expired = NULL, *again = NULL, **expired_tail = &expired, **again_tail = &again;
+
+        for (; list; list = list->next) {
+                Commit ***tail = list->deadline_usec <= now ? &expired_tail : &again_tail;
+
+                list->wire.again = true;
+                **tail = list;
+                *tail = &list->next;
+        }
+        *expired_tail = NULL;
+
+        (void) pthread_mutex_lock(&queue->lock);
+        *again_tail = queue->waiting;
+        if (!queue->waiting && again)
+                queue->tail = again_tail;
+        queue->waiting = again;
+        (void) pthread_mutex_unlock(&queue->lock);
+
+        finish(expired, -EHOSTDOWN);
+}
+
+static void post(CommitQueue *queue, uint64_t delay_usec) {
+        if (http_client_post(queue->client, delay_usec, send_next, queue) < 0)
+                abort(); /* out of memory, and nobody left who would ever answer these clients */
+}
+
+static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        CommitQueue *queue = userdata;
+        Commit *sent = TAKE_PTR(queue->sent);
+
+        if (result->error == -ESHUTDOWN) {
+                finish(sent, -ESHUTDOWN);
+                return;
+        }
+        if (result->error == 0 && result->status == 200 && finish_answered(sent, result) == 0) {
+                send_next(queue);
+                return;
+        }
+
+        put_back(queue, sent);
+        post(queue, RETRY_USEC);
+}
+
+/* Takes a batch off the queue and encodes it. Returns its first commit, or NULL if nothing waits.
+ */
+static Commit *take_batch(CommitQueue *queue, Buffer *body) {
+        Commit *first, *last = NULL;
+
+        (void) pthread_mutex_lock(&queue->lock);
+        first = queue->waiting;
+        for (size_t n = 0; n < BATCH_MAX && queue->waiting; n++) {
+                last = queue->waiting;
+                wire_put_commit(body, &last->wire);
+                queue->waiting = last->next;
+        }
+        if (last)
+                last->next = NULL;
+        if (!queue->waiting)
+                queue->tail = &queue->waiting;
+        queue->busy = first;
+        (void) pthread_mutex_unlock(&queue->lock);
+
+        return first;
+}
+
+/* On the client's thread, as all that touches what was sent. */
+static void send_next(void *userdata) {
+        CommitQueue *queue = userdata;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        int r;
+
+        queue->sent = take_batch(queue, &body);
+        if (!queue->sent)
+                return;
+
+        r = buffer_error(&body);
+        if (r >= 0)
+                r = http_call_new(queue->client, "POST", queue->url, &call);
+        if (r >= 0) {
+                http_call_set_body(call, &body);
+                r = http_call_sign(call);
+        }
+        if (r < 0) {
+                on_answer(NULL, &(HttpResult){ .error = r }, queue);
+                return;
+        }
+
+        http_call_start(TAKE_PTR(call), on_answer, queue);
+}
+
+void commit_queue_submit(CommitQueue *queue, Commit *commit) {
+        bool idle;
+
+        commit->next = NULL;
+        if (commit->deadline_usec == 0)
+                commit->deadline_usec = UINT64_MAX;
+        commit->deadline_usec = MIN(
+                        commit->deadline_usec, clock_monotonic() + COMMIT_PATIENCE_USEC);
+
+        (void) pthread_mutex_lock(&queue->lock);
+        *queue->tail = commit;
+        queue->tail = &commit->next;
+        idle = !queue->busy;
+        queue->busy = true;
+        (void) pthread_mutex_unlock(&queue->lock);
+
+        if (idle)
+                post(queue, 0);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "conf.h"
+#include "core/cluster.h"
+#include "store/objects.h"
+
+#define AT(field) offsetof(VolumeConf, field)
+
+/* clang-format off */
+const ConfItem volume_conf_items[] = {
+        { "Volume", "Number",         CONF_UINT,   AT(number),          "1",     1, VOLUME_MAX,
+          "The volume's number, unique in the cluster and never used again." },
+        { "Volume", "Directory",      CONF_STRING, AT(directory),       "",      0, 0,
+          "Where values are kept; /var/lib/dkv/volume-N if empty." },
+        { "Volume", "Listen",         CONF_STRING, AT(listen),          "",      0, 0,
+          "Address and port to serve on; 127.0.0.1:3000+N if empty." },
+        { "Volume", "Url",            CONF_STRING, AT(url),             "",      0, 0,
+          "What clients are sent to; http:// and the address of Listen= if empty." },
+        { "Volume", "Master",         CONF_STRING, AT(master),          "http://127.0.0.1:3000", 0, 0,
+          "Where the master is." },
+        { "Volume", "Zone",           CONF_STRING, AT(zone),            "",      0, 0,
+          "A name that volumes share which may fail together; copies go to different zones first." },
+        { "Volume", "SecretFile",     CONF_STRING, AT(secret_file),     "/etc/credstore/dkv.secret", 0, 0,
+          "The cluster's secret, where systemd passes no credential dkv.secret." },
+        { "Volume", "InlineMax",      CONF_SIZE,   AT(inline_max),      "32K",   0, INLINE_MAX,
+          "Values up to this size are kept in the database, larger ones in files." },
+        { "Volume", "CacheSize",      CONF_SIZE,   AT(cache_size),      "64M",   MIB, 64 * GIB,
+          "Memory for pages of the database." },
+        { "Volume", "CheckpointSize", CONF_SIZE,   AT(checkpoint_size), "64M",   MIB, 16 * GIB,
+          "Database log after which a checkpoint is made." },
+        { "Volume", "ReserveSize",    CONF_SIZE,   AT(reserve_size),    "256M",  0, TIB,
+          "Free space below which nothing is stored any more." },
+        { "Volume", "ReportSec",      CONF_TIME,   AT(report_usec),     "1s",    USEC_PER_SEC / 10, USEC_PER_MIN,
+          "How often the volume reports to the master." },
+        { "Volume", "Threads",        CONF_UINT,   AT(threads),         "0",     0, 256,
+          "Threads that serve requests; 0 is one for each processor." },
+        { "Volume", "ConnectionsMax", CONF_UINT,   AT(connections_max), "1024",  8, 1000000,
+          "Connections of clients and other daemons at a time." },
+        { "Volume", "HeaderSizeMax",  CONF_SIZE,   AT(header_size_max), "16K",   KIB, 64 * KIB,
+          "Largest header section of a request." },
+        { "Volume", "TimeoutSec",     CONF_TIME,   AT(timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,
+          "How long a connection may make no progress." },
+        { "Volume", "StopSec",        CONF_TIME,   AT(stop_usec),       "30s",   0, USEC_PER_HOUR,
+          "How long running requests may take to end when the daemon stops." },
+        {}
+};
+/* clang-format on */
+
+static void report(
+                int level, const char *file, unsigned line, const char *message, void *userdata) {
+        (void) log_full_errno(level, 0, "%s:%u: %s", file, line, message);
+}
+
+/* Fills STRING with PREFIX and N if it is empty. */
+static int fill(char **string, const char *prefix, uint64_t n) {
+        char *filled;
+
+        if (**string)
+                return 0;
+        if (asprintf(&filled, "%s%" PRIu64, prefix, n) < 0)
+                return -ENOMEM;
+
+        free(*string);
+        *string = filled;
+        return 0;
+}
+
+/* What depends on the number, or on another setting. */
+static int fill_in(VolumeConf *conf) {
+        char *url;
+        int r;
+
+        r = fill(&conf->directory, "/var/lib/dkv/volume-", conf->number);
+        if (r < 0)
+                return r;
+        r = fill(&conf->listen, "127.0.0.1:", 3000 + conf->number);
+        if (r < 0 || *conf->url)
+                return r;
+
+        if (asprintf(&url, "http://%s", conf->listen) < 0)
+                return -ENOMEM;
+        free(conf->url);
+        conf->url = url;
+        return 0;
+}
+
+int volume_conf_load(VolumeConf *conf, uint64_t number, const char *path, char *const set[]) {
+        char standard[sizeof("/etc/dkv/volume@.conf") + 20];
+        int r;
+
+        *conf = (VolumeConf){};
+        r = conf_init(volume_conf_items, conf);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set defaults: %m");
+        if (number > 0)
+                conf->number = number;
+
+        (void) snprintf(standard, sizeof(standard), "/etc/dkv/volume@%u.conf",
+                        (unsigned) conf->number);
+        r = conf_load(volume_conf_items, path ?: standard, conf, report, NULL);
+        if (r < 0)
+                return log_error_errno(r, "Failed to load '%s': %m", path ?: standard);
+
+        for (; set && *set; set++) {
+                r = conf_set_assignment(volume_conf_items, conf, *set);
+                if (r < 0)
+                        return log_error_errno(r, "Bad setting '%s': %m", *set);
+        }
+
+        r = fill_in(conf);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set defaults: %m");
+        return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Forward: passes a value on to another volume while it arrives. */
+
+#include "core/record.h"
+#include "core/ticket.h"
+#include "net/http-client.h"
+#include "net/secret.h"
+
+typedef struct Forward Forward;
+
+typedef struct ForwardEvents {
+        void (*writable)(void *userdata); /* there is room again after forward_write() took less
+                                             than all */
+
+        /* Called once, after which the forward is not used by its other half any more: 0 and the
+         * checksum that the other volume computed, or a negative errno. */
+        void (*done)(void *userdata, uint32_t volume, int error, const Checksum *checksum);
+        void *userdata;
+} ForwardEvents;
+
+/* Starts sending KEY to VOLUME at AUTHORITY ("host:port"), as TICKET says. SIZE may be
+ * HTTP_SIZE_UNKNOWN. */
+int forward_new(HttpClient *client,
+                Secret *secret,
+                uint32_t volume,
+                const char *authority,
+                const char *key,
+                const Record *record,
+                const Ticket *ticket,
+                uint64_t size,
+                const ForwardEvents *events,
+                Forward **ret);
+
+/* Ends the sending if it has not ended; done() may come later than this, or during it. */
+Forward *forward_free(Forward *forward);
+DEFINE_CLEANUP(Forward *, forward_free);
+
+/* Returns how many bytes were taken. A forward that has failed takes everything. */
+size_t forward_write(Forward *forward, const void *data, size_t size);
+
+/* That was all. */
+void forward_finish(Forward *forward);

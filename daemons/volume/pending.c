@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+/* The set holds what is in flight; without memory for that there is nothing left to do. */
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pending.h"
+
+#define MARK "settled-version"
+
+typedef struct PendingObject {
+        uint64_t version;
+        uint64_t since_usec; /* monotonic */
+        UT_hash_handle hh;
+} PendingObject;
+
+typedef struct MarkUpdate {
+        ObjectStoreSet set;
+        uint64_t encoded;
+} MarkUpdate;
+
+struct Pending {
+        ObjectStore *store; /* not owned */
+        pthread_mutex_t lock;
+        PendingObject *objects; /* in the order in which they were added */
+        uint64_t mark; /* objects up to this version are settled, or on their way to the store with
+                          the mark below */
+        uint64_t highest; /* version ever seen */
+};
+
+static void add(Pending *pending, uint64_t version) {
+        PendingObject *entry = malloc(sizeof(*entry));
+
+        if (!entry)
+                abort();
+
+        *entry = (PendingObject){ .version = version, .since_usec = clock_monotonic() };
+        HASH_ADD(hh, pending->objects, version, sizeof(entry->version), entry);
+        pending->highest = MAX(pending->highest, version);
+}
+
+/* All objects above the mark are pending. */
+static int load_objects(Pending *pending) {
+        uint64_t versions[256];
+        int n;
+
+        pending->highest = pending->mark;
+        do {
+                n = object_store_versions(
+                                pending->store, pending->highest, versions, ELEMENTSOF(versions));
+                for (int i = 0; i < n; i++)
+                        add(pending, versions[i]);
+        } while (n > 0);
+
+        if (n == -EBADMSG) {
+                log_warning("Objects after version %" PRIu64
+                            " cannot be listed, since a page of the database is "
+                            "damaged; those whose write failed will be left over.",
+                            pending->highest);
+                return 0;
+        }
+        return n;
+}
+
+static int load(Pending *pending) {
+        _cleanup_(buffer_done) Buffer mark = {};
+        int r;
+
+        r = object_store_get_state(pending->store, MARK, &mark);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r >= 0) {
+                if (mark.size != sizeof(pending->mark))
+                        return -EBADMSG;
+                memcpy(&pending->mark, mark.data, sizeof(pending->mark));
+                pending->mark = le64toh(pending->mark);
+        }
+
+        return load_objects(pending);
+}
+
+int pending_new(ObjectStore *store, Pending **ret) {
+        _cleanup_(pending_freep) Pending *pending = NULL;
+        int r;
+
+        assert(store);
+        assert(ret);
+
+        pending = malloc(sizeof(*pending));
+        if (!pending)
+                return -ENOMEM;
+
+        *pending = (Pending){ .store = store, .lock = PTHREAD_MUTEX_INITIALIZER };
+        r = load(pending);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(pending);
+        return 0;
+}
+
+Pending *pending_free(Pending *pending) {
+        PendingObject *entry, *next;
+
+        if (!pending)
+                return NULL;
+
+        HASH_ITER(hh, pending->objects, entry, next) {
+                HASH_DEL(pending->objects, entry);
+                free(entry);
+        }
+        (void) pthread_mutex_destroy(&pending->lock);
+        free(pending);
+        return NULL;
+}
+
+static void on_mark_stored(Operation *operation, int result) {
+        /* A mark that is too low only makes the next start look at more objects. One that could not
+         * be lowered may leave an object over that nobody names, if the daemon crashes at this
+         * moment. */
+        free(CONTAINER_OF(operation, MarkUpdate, set.operation));
+}
+
+static void set_mark(Pending *pending, uint64_t mark) {
+        MarkUpdate *update = malloc(sizeof(*update));
+
+        if (!update)
+                abort();
+
+        *update = (MarkUpdate){
+                .set = { .operation.done = on_mark_stored,
+                         .name = MARK,
+                         .size = sizeof(update->encoded) },
+                .encoded = htole64(mark),
+        };
+        update->set.data = &update->encoded;
+        pending->mark = mark;
+        object_store_set(pending->store, &update->set);
+}
+
+void pending_add(Pending *pending, uint64_t version) {
+        PendingObject *entry;
+
+        (void) pthread_mutex_lock(&pending->lock);
+
+        HASH_FIND(hh, pending->objects, &version, sizeof(version), entry);
+        if (!entry)
+                add(pending, version);
+        if (version <= pending->mark)
+                set_mark(pending, version - 1);
+
+        (void) pthread_mutex_unlock(&pending->lock);
+}
+
+void pending_remove(Pending *pending, uint64_t version) {
+        PendingObject *entry;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        HASH_FIND(hh, pending->objects, &version, sizeof(version), entry);
+        if (entry)
+                HASH_DEL(pending->objects, entry);
+        (void) pthread_mutex_unlock(&pending->lock);
+        free(entry);
+}
+
+size_t pending_count(Pending *pending) {
+        size_t n;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        n = HASH_COUNT(pending->objects);
+        (void) pthread_mutex_unlock(&pending->lock);
+        return n;
+}
+
+size_t pending_old(Pending *pending, uint64_t age_usec, uint64_t *ret, size_t max) {
+        PendingObject *entry, *next;
+        uint64_t now;
+        size_t n = 0;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        now = clock_monotonic(); /* under the lock, so that nothing was added after it */
+        HASH_ITER(hh, pending->objects, entry, next) {
+                if (n == max || now - entry->since_usec < age_usec)
+                        break;
+                ret[n++] = entry->version;
+        }
+        (void) pthread_mutex_unlock(&pending->lock);
+        return n;
+}
+
+void pending_save(Pending *pending) {
+        uint64_t mark;
+        PendingObject *entry, *next;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        mark = pending->highest;
+        HASH_ITER(hh, pending->objects, entry, next) {
+                mark = MIN(mark, entry->version - 1);
+        }
+        if (mark > pending->mark)
+                set_mark(pending, mark);
+        (void) pthread_mutex_unlock(&pending->lock);
+}

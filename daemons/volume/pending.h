@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Pending: the objects of which this volume does not know yet whether their write was committed.
+ *
+ * The set is in memory. What survives a crash is a mark: every object with a greater version is
+ * pending again when the daemon starts. The mark is lowered, in the same batch or an earlier one,
+ * before an object below it is stored. */
+
+#include "base/macro.h"
+#include "store/objects.h"
+
+typedef struct Pending Pending;
+
+/* Finds what is pending after a start. STORE is not owned. */
+int pending_new(ObjectStore *store, Pending **ret);
+Pending *pending_free(Pending *pending);
+DEFINE_CLEANUP(Pending *, pending_free);
+
+/* To be called before the object is submitted to the store. */
+void pending_add(Pending *pending, uint64_t version);
+
+/* The write was committed, or the object is gone. */
+void pending_remove(Pending *pending, uint64_t version);
+
+size_t pending_count(Pending *pending);
+
+/* Writes up to MAX versions that have been pending for AGE_USEC or longer to RET. Returns how many.
+ */
+size_t pending_old(Pending *pending, uint64_t age_usec, uint64_t *ret, size_t max);
+
+/* Moves the mark up to what is no longer pending, now and then. */
+void pending_save(Pending *pending);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/event-ids.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "core/wire.h"
+#include "report.h"
+#include "volume.h"
+
+struct Report {
+        VolumeDaemon *volume; /* not owned */
+        sd_event_source *timer;
+        char *url;
+        bool busy;           /* atomic: a call is under way */
+        bool accepted;       /* atomic */
+        uint64_t grace_usec; /* atomic */
+        int error; /* of the last report, so that each kind of failure is logged once; client's
+                      thread only */
+        bool nearly_full; /* the loop's thread only */
+};
+
+static int make_body(VolumeDaemon *volume, const ObjectStoreCounters *counters, Buffer *ret) {
+        _cleanup_(json_freep) Json *json = json_new_object();
+        _cleanup_free_ char *text = NULL;
+        char uuid[2 * 16 + 1] = "";
+        int r;
+
+        format_hex(object_store_uuid(volume->store), 16, uuid);
+        r = json_add_uint(json, "wire", WIRE_VERSION);
+        r = r < 0 ? r : json_add_uint(json, "number", volume->conf.number);
+        r = r < 0 ? r : json_add_string(json, "uuid", uuid);
+        r = r < 0 ? r : json_add_string(json, "url", volume->conf.url);
+        r = r < 0 ? r : json_add_string(json, "zone", volume->conf.zone);
+        r = r < 0 ? r : json_add_uint(json, "free", counters->disk_free);
+        r = r < 0 ? r : json_add_uint(json, "size", counters->disk_size);
+        r = r < 0 ? r : json_add_uint(json, "objects", counters->objects);
+        r = r < 0 ? r : json_add_uint(json, "bytes", counters->bytes);
+        r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
+        if (r < 0)
+                return r;
+
+        text = json_format(json, false);
+        if (!text)
+                return -ENOMEM;
+        buffer_put(ret, text, strlen(text));
+        return buffer_error(ret);
+}
+
+static int read_answer(Report *report, const HttpResult *result) {
+        _cleanup_(json_freep) Json *answer = NULL;
+        uint64_t grace_usec;
+        int r;
+
+        r = json_parse((const char *) result->body, result->body_size, &answer);
+        if (r < 0)
+                return r;
+        r = json_get_uint(answer, "grace_usec", &grace_usec);
+        if (r < 0)
+                return -EBADMSG;
+
+        __atomic_store_n(&report->grace_usec, grace_usec, __ATOMIC_RELAXED);
+        return 0;
+}
+
+/* Says once why the master does not take our reports, and once that it does again. */
+static void log_change(Report *report, int error, const HttpResult *result) {
+        const char *master = report->volume->conf.master;
+
+        if (error == report->error)
+                return;
+
+        if (error == 0)
+                log_notice("The master at '%s' knows this volume.", master);
+        else if (error == -EACCES)
+                log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL,
+                          "The master at '%s' has another secret than this volume, or its clock differs by "
+                          "more than a minute; copy its dkv.secret here and restart.",
+                          master);
+        else if (result->status > 0)
+                log_error("The master at '%s' refuses this volume: %.*s", master,
+                          (int) MIN(result->body_size, 512U), (const char *) result->body);
+        else
+                (void) log_warning_errno(
+                                error, "The master at '%s' cannot be reached, trying again: %m",
+                                master);
+        report->error = error;
+}
+
+static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        Report *report = userdata;
+        int r = result->error;
+
+        if (r == 0)
+                r = result->status == 200 ? read_answer(report, result)
+                                          : -error_from_http_status(result->status);
+        if (r != -ESHUTDOWN)
+                log_change(report, r, result);
+
+        __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&report->busy, false, __ATOMIC_RELEASE);
+}
+
+static void log_space(Report *report, const ObjectStoreCounters *counters) {
+        bool nearly_full = counters->disk_free < counters->disk_size / 20;
+
+        if (nearly_full && !report->nearly_full)
+                log_event(LOG_WARNING, EVENT_DISK_NEARLY_FULL, NULL,
+                          "Only %" PRIu64 " MiB of %" PRIu64 " MiB are left for values in '%s'.",
+                          counters->disk_free / MIB, counters->disk_size / MIB,
+                          report->volume->conf.directory);
+        report->nearly_full = nearly_full;
+}
+
+static int send_report(Report *report) {
+        VolumeDaemon *volume = report->volume;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        ObjectStoreCounters counters;
+        int r;
+
+        r = object_store_counters(volume->store, &counters);
+        if (r < 0)
+                return r;
+        log_space(report, &counters);
+
+        r = make_body(volume, &counters, &body);
+        if (r < 0)
+                return r;
+        r = http_call_new(volume->client, "POST", report->url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, &body);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        __atomic_store_n(&report->busy, true, __ATOMIC_RELAXED);
+        http_call_start(TAKE_PTR(call), on_answer, report);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Report *report = userdata;
+        int r;
+
+        if (!__atomic_load_n(&report->busy, __ATOMIC_ACQUIRE)) {
+                r = send_report(report);
+                if (r < 0)
+                        (void) log_warning_errno(
+                                        r, "Failed to report to the master, trying again: %m");
+        }
+
+        r = sd_event_source_set_time_relative(source, report->volume->conf.report_usec);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set the timer of the reports: %m");
+        return 0;
+}
+
+int report_new(VolumeDaemon *volume, Report **ret) {
+        _cleanup_(report_freep) Report *report = NULL;
+        int r;
+
+        report = malloc(sizeof(*report));
+        if (!report)
+                return -ENOMEM;
+
+        *report = (Report){ .volume = volume };
+        if (asprintf(&report->url, "%s/-/report", volume->conf.master) < 0) {
+                report->url = NULL;
+                return -ENOMEM;
+        }
+        r = sd_event_add_time_relative(
+                        volume->event, &report->timer, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
+                        on_timer, report);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(report);
+        return 0;
+}
+
+Report *report_free(Report *report) {
+        if (!report)
+                return NULL;
+
+        (void) sd_event_source_disable_unref(report->timer);
+        free(report->url);
+        free(report);
+        return NULL;
+}
+
+bool report_is_accepted(const Report *report) {
+        return __atomic_load_n(&report->accepted, __ATOMIC_RELAXED);
+}
+
+uint64_t report_grace_usec(const Report *report) {
+        return __atomic_load_n(&report->grace_usec, __ATOMIC_RELAXED);
+}

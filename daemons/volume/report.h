@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Report: tells the master each second that this volume is there, and learns what the master wants
+ * of it. */
+
+#include "base/macro.h"
+
+typedef struct VolumeDaemon VolumeDaemon;
+typedef struct Report Report;
+
+/* Starts reporting, on the daemon's event loop. VOLUME is not owned. */
+int report_new(VolumeDaemon *volume, Report **ret);
+
+/* The client must have been freed before. */
+Report *report_free(Report *report);
+DEFINE_CLEANUP(Report *, report_free);
+
+/* Whether the master took the last report. From any thread. */
+bool report_is_accepted(const Report *report);
+
+/* After what time the master wants to be asked about objects whose write was not heard of again; 0
+ * while that is not known. */
+uint64_t report_grace_usec(const Report *report);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "core/wire.h"
+#include "report.h"
+#include "settle.h"
+#include "volume.h"
+
+#define BATCH_MAX     1024
+#define INTERVAL_USEC USEC_PER_SEC
+
+struct Settle {
+        VolumeDaemon *volume; /* not owned */
+        sd_event_source *timer;
+        char *url;
+        bool busy; /* atomic: a call is under way, and the rest belongs to it */
+        uint64_t versions[BATCH_MAX];
+        size_t n_versions;
+};
+
+static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        Settle *settle = userdata;
+
+        /* Current or garbage, the master knows about it now. Without an answer we ask again. */
+        if (result->error == 0 && result->status == 204)
+                for (size_t i = 0; i < settle->n_versions; i++)
+                        pending_remove(settle->volume->pending, settle->versions[i]);
+
+        __atomic_store_n(&settle->busy, false, __ATOMIC_RELEASE);
+}
+
+/* Adds the object's key. One that is not there is being stored right now. A damaged one stays: its
+ * key is not known, and the master finds out about it in other ways. */
+static int put_item(VolumeDaemon *volume, uint64_t version, Buffer *scratch, Buffer *body) {
+        _cleanup_close_ int fd = -1;
+        Object object;
+        int r;
+
+        r = object_store_get(volume->store, version, scratch, &object, &fd);
+        if (r < 0)
+                return r;
+
+        buffer_put_u64(body, version);
+        wire_put_key(body, object.key);
+        return buffer_error(body);
+}
+
+static int ask(Settle *settle) {
+        VolumeDaemon *volume = settle->volume;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {}, scratch = {};
+        uint64_t versions[BATCH_MAX], grace = report_grace_usec(volume->report);
+        size_t n;
+        int r;
+
+        if (grace == 0)
+                return 0;
+
+        n = pending_old(volume->pending, grace, versions, BATCH_MAX);
+        buffer_put_u32(&body, (uint32_t) volume->conf.number);
+        settle->n_versions = 0;
+        for (size_t i = 0; i < n; i++)
+                if (put_item(volume, versions[i], &scratch, &body) >= 0)
+                        settle->versions[settle->n_versions++] = versions[i];
+        if (settle->n_versions == 0)
+                return 0;
+
+        r = http_call_new(volume->client, "POST", settle->url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, &body);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        __atomic_store_n(&settle->busy, true, __ATOMIC_RELAXED);
+        http_call_start(TAKE_PTR(call), on_answer, settle);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Settle *settle = userdata;
+        int r;
+
+        if (!__atomic_load_n(&settle->busy, __ATOMIC_ACQUIRE)) {
+                pending_save(settle->volume->pending);
+                r = ask(settle);
+                if (r < 0)
+                        (void) log_warning_errno(
+                                        r, "Failed to ask about pending objects, trying again: %m");
+        }
+
+        r = sd_event_source_set_time_relative(source, INTERVAL_USEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set the timer of pending objects: %m");
+        return 0;
+}
+
+int settle_new(VolumeDaemon *volume, Settle **ret) {
+        _cleanup_(settle_freep) Settle *settle = NULL;
+        int r;
+
+        settle = malloc(sizeof(*settle));
+        if (!settle)
+                return -ENOMEM;
+
+        *settle = (Settle){ .volume = volume };
+        if (asprintf(&settle->url, "%s/-/settle", volume->conf.master) < 0) {
+                settle->url = NULL;
+                return -ENOMEM;
+        }
+        r = sd_event_add_time_relative(
+                        volume->event, &settle->timer, CLOCK_MONOTONIC, INTERVAL_USEC,
+                        100 * USEC_PER_MSEC, on_timer, settle);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(settle);
+        return 0;
+}
+
+Settle *settle_free(Settle *settle) {
+        if (!settle)
+                return NULL;
+
+        (void) sd_event_source_disable_unref(settle->timer);
+        free(settle->url);
+        free(settle);
+        return NULL;
+}

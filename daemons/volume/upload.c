@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/key.h"
+#include "forward.h"
+#include "net/http-record.h"
+#include "upload.h"
+#include "volume.h"
+
+/* Where the value goes besides this store, and how much of the piece at hand it has taken already.
+ */
+typedef struct Branch {
+        Forward *forward;
+        size_t taken;
+} Branch;
+
+/* Belongs to the request and to what still reports to it: the store and each forward. */
+typedef struct Upload {
+        unsigned references;
+        VolumeDaemon *volume; /* not owned */
+        Ticket ticket;
+        char key[KEY_MAX + 1];
+        ObjectWriter *writer;
+        size_t writer_taken;
+        Branch branches[COPIES_MAX - 1];
+        size_t n_branches;
+        Commit commit;
+        uint64_t deadline_usec; /* monotonic; see commit_deadline() */
+
+        pthread_mutex_t lock; /* for what follows */
+        HttpRequest *request; /* NULL once it is over */
+        unsigned parts_left;  /* of the store and the forwards: which have not reported yet */
+        uint32_t copies[COPIES_MAX];
+        size_t n_copies;
+        Checksum checksums[COPIES_MAX]; /* of the copies, to be compared with our own */
+        int error;                      /* the first one */
+} Upload;
+
+static Upload *upload_unref(Upload *upload) {
+        if (!upload || __atomic_sub_fetch(&upload->references, 1, __ATOMIC_ACQ_REL) > 0)
+                return NULL;
+
+        (void) object_writer_free(upload->writer);
+        (void) pthread_mutex_destroy(&upload->lock);
+        free(upload);
+        return NULL;
+}
+DEFINE_CLEANUP(Upload *, upload_unref);
+
+static void on_committed(Commit *commit, const WireCommitResult *result) {
+        _cleanup_(upload_unrefp) Upload *upload = CONTAINER_OF(commit, Upload, commit);
+        const Record *record = &upload->commit.wire.record;
+        int r;
+
+        /* These answers settle the object: it is current, or garbage that the master knows of. */
+        if (result->error == 0 || result->error == -ECANCELED || result->error == -EEXIST ||
+            result->error == -ESTALE)
+                pending_remove(upload->volume->pending, record->version);
+
+        if (result->error < 0)
+                r = http_request_reply_error(
+                                upload->request, result->error,
+                                result->error == -EHOSTDOWN
+                                                ? "The master cannot be reached; whether the value was stored is open."
+                                                : NULL);
+        else
+                r = http_request_reply_written(
+                                upload->request, result->created, record->version,
+                                &record->checksum);
+        if (r < 0)
+                (void) http_request_reply_error(upload->request, r, NULL);
+}
+
+/* Keeps the copies that have the same checksum as this volume's. */
+static void choose_copies(Upload *upload, Record *record) {
+        for (size_t i = 0; i < upload->n_copies; i++)
+                if (checksum_equal(upload->checksums + i, &record->checksum))
+                        record->copies[record->n_copies++] = upload->copies[i];
+                else if (upload->error == 0)
+                        upload->error = -EBADMSG;
+}
+
+/* When a copy of a value that is complete now may first be given up by its volume, with a wide
+ * margin: a commit must not come after that. */
+static uint64_t commit_deadline(const VolumeDaemon *volume) {
+        uint64_t grace = report_grace_usec(volume->report);
+
+        return clock_monotonic() +
+               (grace > 0 ? MIN(grace / 2, USEC_PER_MIN) : COMMIT_PATIENCE_USEC);
+}
+
+static void complete(Upload *upload) {
+        Record record = *object_writer_record(upload->writer);
+        int error;
+
+        record.n_copies = 0;
+        choose_copies(upload, &record);
+
+        if (record.n_copies == 0 || record.n_copies <= upload->ticket.wanted / 2) {
+                error = upload->error == -ENOSPC || upload->error == -EBADMSG ? upload->error
+                                                                              : -EHOSTDOWN;
+                (void) http_request_reply_error(
+                                upload->request, error,
+                                "Too few copies of the value could be stored.");
+                (void) upload_unref(upload);
+                return;
+        }
+
+        if (upload->ticket.method == TICKET_COPY) {
+                if (http_request_reply_written(
+                                    upload->request, true, record.version, &record.checksum) < 0)
+                        (void) http_request_reply_error(upload->request, -ENOMEM, NULL);
+                (void) upload_unref(upload);
+                return;
+        }
+
+        if (clock_monotonic() > upload->deadline_usec) {
+                (void) http_request_reply_error(upload->request, ESTALE, NULL);
+                (void) upload_unref(upload);
+                return;
+        }
+
+        upload->commit.deadline_usec = upload->deadline_usec;
+        upload->commit.wire.key = upload->key;
+        upload->commit.wire.record = record;
+        upload->commit.done = on_committed;
+        commit_queue_submit(upload->volume->commits, &upload->commit);
+}
+
+static void part_start(Upload *upload) {
+        (void) __atomic_add_fetch(&upload->references, 1, __ATOMIC_RELAXED);
+        (void) pthread_mutex_lock(&upload->lock);
+        upload->parts_left++;
+        (void) pthread_mutex_unlock(&upload->lock);
+}
+
+/* One of the parts has ended. The last one decides; it keeps its reference until the request is
+ * answered. */
+static void part_done(Upload *upload, uint32_t volume, int error, const Checksum *checksum) {
+        bool last;
+
+        (void) pthread_mutex_lock(&upload->lock);
+        if (error == 0) {
+                upload->checksums[upload->n_copies] = *checksum;
+                upload->copies[upload->n_copies++] = volume;
+        } else if (upload->error == 0)
+                upload->error = error;
+        last = --upload->parts_left == 0;
+        (void) pthread_mutex_unlock(&upload->lock);
+
+        if (last)
+                complete(upload);
+        else
+                (void) upload_unref(upload);
+}
+
+static void on_forwarded(void *userdata, uint32_t volume, int error, const Checksum *checksum) {
+        part_done(userdata, volume, error, checksum);
+}
+
+static void on_stored(ObjectWriter *writer, int result, void *userdata) {
+        Upload *upload = userdata;
+
+        if (result < 0)
+                pending_remove(upload->volume->pending, upload->ticket.version);
+        part_done(upload, (uint32_t) upload->volume->conf.number, result < 0 ? result : 0,
+                  &object_writer_record(writer)->checksum);
+}
+
+static void on_writable(void *userdata) {
+        Upload *upload = userdata;
+
+        (void) pthread_mutex_lock(&upload->lock);
+        if (upload->request)
+                http_request_resume(upload->request);
+        (void) pthread_mutex_unlock(&upload->lock);
+}
+
+/* A volume that cannot be reached now must not fail the write: the majority decides at the end. */
+static void start_forwards(Upload *upload, const Record *record) {
+        uint64_t size = http_request_size(upload->request);
+
+        for (size_t i = 0; i < upload->ticket.n_others; i++) {
+                const typeof(*upload->ticket.others) *other = upload->ticket.others + i;
+                Branch *branch = upload->branches + upload->n_branches;
+
+                part_start(upload);
+                if (forward_new(upload->volume->bulk, upload->volume->secret, other->volume,
+                                other->authority, upload->key, record, &upload->ticket, size,
+                                &(ForwardEvents){
+                                                .writable = on_writable,
+                                                .done = on_forwarded,
+                                                .userdata = upload,
+                                },
+                                &branch->forward) >= 0)
+                        upload->n_branches++;
+                else
+                        part_done(upload, other->volume, -ENOMEM, NULL);
+        }
+}
+
+static int check_ticket(
+                HttpRequest *request, const char *path, TicketMethod method, Upload *upload) {
+        Signer *signer = secret_signer(upload->volume->secret);
+        uint64_t size = http_request_size(request), now = clock_realtime() / USEC_PER_SEC;
+        const char *query = http_request_query(request);
+        int r;
+
+        if (!signer)
+                return -ENOMEM;
+        r = key_from_path(path, upload->key);
+        if (r < 0)
+                return r;
+        r = ticket_parse(query, method, upload->key, now, signer, &upload->ticket);
+        if (r < 0)
+                return r;
+        if (upload->ticket.method != method)
+                return -EACCES;
+        return size != HTTP_SIZE_UNKNOWN && size > upload->ticket.size_max ? -EFBIG : 0;
+}
+
+/* Opens the object, and the way to the other volumes. */
+static int open_writer(HttpRequest *request, Upload *upload) {
+        _cleanup_(buffer_done) Buffer metadata = {};
+        Record record = {
+                .version = upload->ticket.version,
+                .mtime_usec = upload->ticket.mtime_usec,
+        };
+        int r;
+
+        r = http_request_get_metadata(request, &metadata, &record.content_type);
+        if (r < 0)
+                return r;
+        record.metadata = (const char *) metadata.data;
+        record.metadata_size = metadata.size;
+
+        r = object_writer_new(
+                        upload->volume->store, upload->key, &record, http_request_size(request),
+                        &upload->writer);
+        if (r < 0)
+                return r;
+
+        start_forwards(upload, &record);
+        return 0;
+}
+
+static int begin(HttpRequest *request, const char *path, TicketMethod method) {
+        Upload *upload = calloc(1, sizeof(*upload));
+        int r;
+
+        if (!upload)
+                return -ENOMEM;
+        *http_request_state(request) = upload;
+
+        upload->references = 1;
+        upload->parts_left = 1; /* the store's, from the start, so that no forward is the last
+                                   before it */
+        upload->volume = http_request_userdata(request);
+        upload->request = request;
+        (void) pthread_mutex_init(&upload->lock, NULL);
+
+        r = check_ticket(request, path, method, upload);
+        if (r < 0)
+                return r;
+        r = http_request_get_condition(request, &upload->commit.wire.condition);
+        if (r < 0)
+                return r;
+        return open_writer(request, upload);
+}
+
+int upload_begin(HttpRequest *request) {
+        TicketMethod method = strcmp(http_request_method(request), "POST") == 0 ? TICKET_POST
+                                                                                : TICKET_PUT;
+
+        return begin(request, http_request_path(request), method);
+}
+
+int upload_begin_copy(HttpRequest *request) {
+        return begin(request, http_request_path(request) + strlen("/-/copy"), TICKET_COPY);
+}
+
+/* The store and each forward take what they can; what all have taken is done with. A slow volume so
+ * holds the client back, and one that has failed does not. */
+ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
+        Upload *upload = *http_request_state(request);
+        size_t done = size;
+        int r;
+
+        if (upload->writer_taken < size) {
+                const uint8_t *rest = (const uint8_t *) data + upload->writer_taken;
+
+                if (object_writer_record(upload->writer)->size + (size - upload->writer_taken) >
+                    upload->ticket.size_max)
+                        return -EFBIG;
+                r = object_writer_append(upload->writer, rest, size - upload->writer_taken);
+                if (r < 0)
+                        return r;
+                upload->writer_taken = size;
+        }
+
+        for (size_t i = 0; i < upload->n_branches; i++) {
+                Branch *branch = upload->branches + i;
+
+                branch->taken += forward_write(
+                                branch->forward, (const uint8_t *) data + branch->taken,
+                                size - branch->taken);
+                done = MIN(done, branch->taken);
+        }
+
+        upload->writer_taken -= done;
+        for (size_t i = 0; i < upload->n_branches; i++)
+                upload->branches[i].taken -= done;
+        return (ssize_t) done;
+}
+
+int upload_finish(HttpRequest *request) {
+        Upload *upload = *http_request_state(request);
+
+        upload->deadline_usec = commit_deadline(upload->volume);
+        for (size_t i = 0; i < upload->n_branches; i++)
+                forward_finish(upload->branches[i].forward);
+
+        (void) __atomic_add_fetch(&upload->references, 1, __ATOMIC_RELAXED);
+        pending_add(upload->volume->pending, upload->ticket.version);
+        object_writer_finish(upload->writer, on_stored, upload);
+        return HTTP_LATER;
+}
+
+void upload_end(HttpRequest *request) {
+        Upload *upload = *http_request_state(request);
+
+        if (!upload)
+                return;
+
+        (void) pthread_mutex_lock(&upload->lock);
+        upload->request = NULL;
+        (void) pthread_mutex_unlock(&upload->lock);
+
+        for (size_t i = 0; i < upload->n_branches; i++)
+                (void) forward_free(upload->branches[i].forward);
+        (void) upload_unref(upload);
+}

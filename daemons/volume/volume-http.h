@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a volume answers over HTTP: values to clients with a ticket, batches to the master, its
+ * health to everybody. */
+
+#include "net/http-server.h"
+
+extern const HttpRoute volume_routes[];

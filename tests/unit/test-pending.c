@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "pending.h"
+#include "scratch.h"
+#include "shift.h"
+
+#define VALUE_MAX 4000
+
+typedef struct Fixture {
+        char *directory;
+        ObjectStore *store;
+        Pending *pending;
+} Fixture;
+
+static void open_store(Fixture *fixture) {
+        ObjectStoreOptions options = {
+                .environment.directory = fixture->directory,
+                .inline_max = VALUE_MAX,
+        };
+
+        assert_int_equal(object_store_open(&options, &fixture->store), 0);
+}
+
+static void open_pending(Fixture *fixture) {
+        assert_int_equal(pending_new(fixture->store, &fixture->pending), 0);
+}
+
+/* The store has done all that was submitted when it is free. */
+static void close_all(Fixture *fixture) {
+        fixture->store = object_store_free(fixture->store);
+        fixture->pending = pending_free(fixture->pending);
+}
+
+static void reopen(Fixture *fixture) {
+        close_all(fixture);
+        open_store(fixture);
+        open_pending(fixture);
+}
+
+static int setup(void **state) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+
+        fixture->directory = scratch_new();
+        open_store(fixture);
+        open_pending(fixture);
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *fixture = *state;
+
+        close_all(fixture);
+        scratch_free(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+/* Each version has a value of its own. */
+static void make_value(uint64_t version, uint8_t ret[static VALUE_MAX]) {
+        for (uint64_t i = 0, x = version; i < VALUE_MAX; i++) {
+                x = x * UINT64_C(6364136223846793005) + 1442695040888963407;
+                ret[i] = (uint8_t) (x >> 56);
+        }
+}
+
+static void store_object(Fixture *fixture, uint64_t version, size_t size) {
+        _cleanup_(buffer_done) Buffer encoded = {};
+        uint8_t value[VALUE_MAX];
+        Object object = {
+                .record = { .version = version, .size = size, .content_type = "", .metadata = "" },
+                .key = "k",
+                .is_inline = true,
+                .value = value,
+        };
+        ObjectPut put = { .operation.done = scratch_done };
+
+        make_value(version, value);
+        object.record.checksum = checksum_of(value, size);
+        object_encode(&object, &encoded);
+        put.data = encoded.data;
+        put.size = encoded.size;
+        object_store_put(fixture->store, &put);
+        assert_int_equal(scratch_wait(), 0);
+}
+
+/* As a write does it: first into the set, then into the store. */
+static void add_and_store(Fixture *fixture, uint64_t version) {
+        pending_add(fixture->pending, version);
+        store_object(fixture, version, 10);
+}
+
+static void assert_pending(Fixture *fixture, const uint64_t *versions, size_t n_versions) {
+        uint64_t old[16];
+
+        assert_int_equal(pending_count(fixture->pending), n_versions);
+        assert_int_equal(pending_old(fixture->pending, 0, old, ELEMENTSOF(old)), n_versions);
+        assert_memory_equal(old, versions, n_versions * sizeof(*versions));
+}
+
+#define assert_pending_are(fixture, ...) \
+        assert_pending((fixture), (const uint64_t[]){ __VA_ARGS__ }, \
+                       ELEMENTSOF(((const uint64_t[]){ __VA_ARGS__ })))
+
+static void assert_none_pending(Fixture *fixture) {
+        assert_int_equal(pending_count(fixture->pending), 0);
+}
+
+TEST(without_a_mark_all_is_pending_after_a_restart) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 600; version++)
+                add_and_store(fixture, version);
+        pending_remove(fixture->pending, 1);
+        pending_remove(fixture->pending, 1);
+        assert_int_equal(pending_count(fixture->pending), 599);
+
+        reopen(fixture);
+        assert_int_equal(pending_count(fixture->pending), 600);
+}
+
+TEST(what_is_above_the_mark_is_pending_after_a_restart) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 4; version++)
+                add_and_store(fixture, version);
+        pending_remove(fixture->pending, 1);
+        pending_remove(fixture->pending, 2);
+        pending_remove(fixture->pending, 4);
+        pending_save(fixture->pending);
+
+        reopen(fixture);
+        assert_pending_are(fixture, 3, 4);
+
+        pending_remove(fixture->pending, 3);
+        pending_remove(fixture->pending, 4);
+        pending_save(fixture->pending);
+        reopen(fixture);
+        assert_none_pending(fixture);
+
+        /* Neither does the mark fall by itself. */
+        pending_save(fixture->pending);
+        add_and_store(fixture, 5);
+        reopen(fixture);
+        assert_pending_are(fixture, 5);
+}
+
+TEST(the_mark_stays_below_what_is_not_stored_yet) {
+        Fixture *fixture = *state;
+
+        pending_add(fixture->pending, 7);
+        add_and_store(fixture, 8);
+        pending_remove(fixture->pending, 8);
+        pending_save(fixture->pending);
+        store_object(fixture, 7, 10);
+
+        reopen(fixture);
+        assert_pending_are(fixture, 7, 8);
+}
+
+static uint64_t stored_mark(Fixture *fixture) {
+        _cleanup_(buffer_done) Buffer mark = {};
+        uint64_t encoded;
+
+        assert_int_equal(object_store_get_state(fixture->store, "settled-version", &mark), 0);
+        assert_int_equal(mark.size, sizeof(encoded));
+        memcpy(&encoded, mark.data, sizeof(encoded));
+        return le64toh(encoded);
+}
+
+TEST(the_mark_is_lowered_before_a_late_version_is_stored) {
+        Fixture *fixture = *state;
+
+        add_and_store(fixture, 10);
+        pending_remove(fixture->pending, 10);
+        pending_save(fixture->pending);
+        reopen(fixture);
+        assert_none_pending(fixture);
+        assert_int_equal(stored_mark(fixture), 10);
+
+        add_and_store(fixture, 5); /* waits for the object only */
+        assert_int_equal(stored_mark(fixture), 4);
+        pending_save(fixture->pending);
+        reopen(fixture);
+        assert_pending_are(fixture, 5, 10);
+}
+
+TEST(the_old_ones_come_in_the_order_in_which_they_came) {
+        Fixture *fixture = *state;
+        uint64_t old[4];
+
+        pending_add(fixture->pending, 3);
+        pending_add(fixture->pending, 1);
+        shift_clock(60);
+        pending_add(fixture->pending, 2);
+        pending_add(fixture->pending, 3); /* is no younger for that */
+
+        assert_pending_are(fixture, 3, 1, 2);
+        assert_int_equal(pending_old(fixture->pending, 0, old, 2), 2);
+        assert_int_equal(pending_old(fixture->pending, USEC_PER_MIN, old, 4), 2);
+        assert_int_equal(old[0], 3);
+        assert_int_equal(old[1], 1);
+        assert_int_equal(pending_old(fixture->pending, USEC_PER_HOUR, old, 4), 0);
+
+        pending_remove(fixture->pending, 3);
+        shift_clock(60);
+        assert_int_equal(pending_old(fixture->pending, USEC_PER_MIN, old, 4), 2);
+        assert_int_equal(old[0], 1);
+        assert_int_equal(old[1], 2);
+}
+
+static void *add_and_remove(void *userdata) {
+        Pending *pending = userdata;
+
+        for (uint64_t version = 1; version <= 100000; version++) {
+                pending_add(pending, version);
+                pending_remove(pending, version);
+        }
+        return NULL;
+}
+
+TEST(what_is_added_at_the_moment_is_not_old) {
+        Fixture *fixture = *state;
+        pthread_t thread;
+        uint64_t old;
+        size_t n = 0;
+
+        assert_int_equal(pthread_create(&thread, NULL, add_and_remove, fixture->pending), 0);
+        while (pthread_tryjoin_np(thread, NULL) == EBUSY)
+                n += pending_old(fixture->pending, USEC_PER_HOUR, &old, 1);
+        assert_int_equal(n, 0);
+}
+
+/* Flips a bit of the value of VERSION while the store is closed. */
+static void damage_value(Fixture *fixture, uint64_t version) {
+        const char *path = scratch_path(fixture->directory, "objects.db");
+        uint8_t value[VALUE_MAX];
+
+        make_value(version, value);
+        close_all(fixture);
+        scratch_flip_bit(path, scratch_find(path, value, 100) + 50);
+        open_store(fixture);
+}
+
+static int get_error(Fixture *fixture, uint64_t version) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Object object;
+        int fd;
+
+        return object_store_get(fixture->store, version, &scratch, &object, &fd);
+}
+
+TEST(a_damaged_value_is_pending_like_any_other) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 40; version++)
+                store_object(fixture, version, VALUE_MAX);
+        damage_value(fixture, 11);
+        assert_int_equal(get_error(fixture, 11), -EBADMSG);
+
+        open_pending(fixture);
+        assert_int_equal(pending_count(fixture->pending), 40);
+}
+
+TEST(what_comes_before_a_damaged_page_is_pending) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 600; version++)
+                store_object(fixture, version, 100);
+        damage_value(fixture, 590);
+        assert_int_equal(get_error(fixture, 590), -EBADMSG);
+
+        open_pending(fixture);
+        assert_in_range(pending_count(fixture->pending), 256, 599);
+}
+
+TEST(a_mark_of_another_size_is_refused) {
+        Fixture *fixture = *state;
+        ObjectStoreSet set = {
+                .operation.done = scratch_done,
+                .name = "settled-version",
+                .data = "abc",
+                .size = 3,
+        };
+        Pending *pending;
+
+        object_store_set(fixture->store, &set);
+        assert_int_equal(scratch_wait(), 0);
+        assert_int_equal(pending_new(fixture->store, &pending), -EBADMSG);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(without_a_mark_all_is_pending_after_a_restart),
+                RUN(what_is_above_the_mark_is_pending_after_a_restart),
+                RUN(the_mark_stays_below_what_is_not_stored_yet),
+                RUN(the_mark_is_lowered_before_a_late_version_is_stored),
+                RUN(the_old_ones_come_in_the_order_in_which_they_came),
+                RUN(what_is_added_at_the_moment_is_not_old),
+                RUN(a_damaged_value_is_pending_like_any_other),
+                RUN(what_comes_before_a_damaged_page_is_pending),
+                RUN(a_mark_of_another_size_is_refused),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "scratch.h"
+#include "shift.h"
+#include "volumes.h"
+
+#define TIMEOUT_SEC 60
+#define FREE        (100 * GIB)
+
+typedef struct Fixture {
+        char *directory;
+        sd_event *event;
+        Index *index;
+        Volumes *volumes;
+} Fixture;
+
+static void open_all(Fixture *fixture, bool auto_add) {
+        EnvironmentOptions options = { .directory = fixture->directory };
+
+        assert_int_equal(index_open(&options, &fixture->index), 0);
+        assert_int_equal(
+                        volumes_new(fixture->index, fixture->event, TIMEOUT_SEC * USEC_PER_SEC,
+                                    auto_add, &fixture->volumes),
+                        0);
+}
+
+static void close_all(Fixture *fixture) {
+        fixture->index = index_free(fixture->index);
+        fixture->volumes = volumes_free(fixture->volumes);
+}
+
+static void reopen(Fixture *fixture, bool auto_add) {
+        close_all(fixture);
+        open_all(fixture, auto_add);
+}
+
+static int setup_with(void **state, bool auto_add) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+
+        fixture->directory = scratch_new();
+        assert_ok(sd_event_new(&fixture->event));
+        open_all(fixture, auto_add);
+        *state = fixture;
+        return 0;
+}
+
+static int setup(void **state) {
+        return setup_with(state, true);
+}
+
+static int setup_by_hand(void **state) {
+        return setup_with(state, false);
+}
+
+static int teardown(void **state) {
+        Fixture *fixture = *state;
+
+        close_all(fixture);
+        sd_event_unref(fixture->event);
+        scratch_free(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+/* What volume NUMBER says of itself. */
+static VolumeReport make_report(uint32_t number) {
+        static char url[64];
+
+        (void) snprintf(url, sizeof(url), "http://volume-%u:3001", number);
+        return (VolumeReport){
+                .number = number,
+                .uuid = { (uint8_t) number },
+                .url = url,
+                .zone = "here",
+                .disk_free = FREE,
+                .disk_size = 2 * FREE,
+                .objects = 7,
+                .bytes = 8,
+                .pending = 9,
+        };
+}
+
+/* Waits until the map that follows from the report is in force. */
+static int send_report(Fixture *fixture, const VolumeReport *report) {
+        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+        int r;
+
+        r = volumes_report(fixture->volumes, report);
+        index_set(fixture->index, &barrier); /* done when all that was submitted before is */
+        assert_int_equal(scratch_wait(), 0);
+        return r;
+}
+
+static void report(Fixture *fixture, uint32_t number) {
+        VolumeReport request = make_report(number);
+
+        assert_int_equal(send_report(fixture, &request), 0);
+}
+
+static void report_free(Fixture *fixture, uint32_t number, uint64_t disk_free) {
+        VolumeReport request = make_report(number);
+
+        request.disk_free = disk_free;
+        assert_int_equal(send_report(fixture, &request), 0);
+}
+
+/* What is known of the only volume there is. */
+static VolumeStatus only_status(Fixture *fixture, uint64_t epoch) {
+        _cleanup_free_ VolumeStatus *list = NULL;
+        uint64_t the_epoch;
+        size_t n;
+
+        assert_int_equal(volumes_list(fixture->volumes, &list, &n, &the_epoch), 0);
+        assert_int_equal(n, 1);
+        assert_int_equal(the_epoch, epoch);
+        return list[0];
+}
+
+TEST(there_is_no_volume_at_first) {
+        Fixture *fixture = *state;
+        _cleanup_free_ VolumeStatus *list = NULL;
+        uint32_t placed[COPIES_MAX];
+        char url[VOLUME_URL_SIZE];
+        uint64_t epoch;
+        size_t n;
+
+        assert_int_equal(volumes_list(fixture->volumes, &list, &n, &epoch), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), -EHOSTDOWN);
+        assert_int_equal(volumes_url(fixture->volumes, 1, url), -ENOENT);
+}
+
+TEST(the_first_report_makes_a_volume_active_for_good) {
+        Fixture *fixture = *state;
+        VolumeStatus status;
+        uint32_t placed[COPIES_MAX];
+        char url[VOLUME_URL_SIZE];
+
+        report(fixture, 4);
+        report(fixture, 4); /* changes nothing */
+        for (int round = 0; round < 2; round++) {
+                status = only_status(fixture, 1);
+                assert_int_equal(status.number, 4);
+                assert_int_equal(status.weight, 1);
+                assert_int_equal(status.state, VOLUME_ACTIVE);
+                assert_true(status.up);
+                assert_string_equal(status.url, "http://volume-4:3001");
+                assert_string_equal(status.zone, "here");
+                assert_int_equal(volumes_url(fixture->volumes, 4, url), 0);
+                assert_string_equal(url, "http://volume-4:3001");
+                assert_int_equal(volumes_place(fixture->volumes, 1, 3, 0, placed), 1);
+                assert_int_equal(placed[0], 4);
+
+                /* After a restart it is believed to be up as long as it could be. */
+                reopen(fixture, true);
+        }
+        shift_clock(TIMEOUT_SEC);
+        assert_false(only_status(fixture, 1).up);
+
+        report(fixture, 4);
+        status = only_status(fixture, 1);
+        assert_int_equal(status.disk_free, FREE);
+        assert_int_equal(status.disk_size, 2 * FREE);
+        assert_int_equal(status.objects, 7);
+        assert_int_equal(status.bytes, 8);
+        assert_int_equal(status.pending, 9);
+}
+
+TEST(by_hand_a_volume_stays_new) {
+        Fixture *fixture = *state;
+        uint32_t placed[COPIES_MAX];
+
+        for (int round = 0; round < 2; round++) {
+                report(fixture, 4);
+                assert_int_equal(only_status(fixture, 1).state, VOLUME_NEW);
+                assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), -EHOSTDOWN);
+                reopen(fixture, false);
+        }
+
+        /* Who changes his mind does not have to do it again for those that are there. */
+        reopen(fixture, true);
+        report(fixture, 4);
+        assert_int_equal(only_status(fixture, 2).state, VOLUME_ACTIVE);
+}
+
+TEST(a_number_belongs_to_one_store) {
+        Fixture *fixture = *state;
+        VolumeReport other = make_report(4);
+
+        other.uuid[15] = 1;
+        other.url = "http://thief:3001";
+        report(fixture, 4);
+
+        for (int round = 0; round < 2; round++) {
+                assert_int_equal(send_report(fixture, &other), -EEXIST);
+                assert_string_equal(only_status(fixture, 1).url, "http://volume-4:3001");
+                reopen(fixture, true);
+        }
+
+        /* Neither does it keep the volume up. */
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(send_report(fixture, &other), -EEXIST);
+        assert_false(only_status(fixture, 1).up);
+}
+
+TEST(a_volume_may_move) {
+        Fixture *fixture = *state;
+        VolumeReport moved = make_report(4);
+
+        report(fixture, 4);
+        moved.url = "http://elsewhere:3001";
+        moved.zone = "there";
+        assert_int_equal(send_report(fixture, &moved), 0);
+
+        reopen(fixture, true);
+        assert_string_equal(only_status(fixture, 2).url, "http://elsewhere:3001");
+        assert_string_equal(only_status(fixture, 2).zone, "there");
+}
+
+TEST(reports_that_cannot_be_are_refused) {
+        Fixture *fixture = *state;
+        char long_url[VOLUME_URL_SIZE + 1] = "http://", long_zone[65] = "";
+        const struct {
+                uint32_t number;
+                const char *url, *zone;
+        } wrong[] = {
+                { 0, "http://v", "" }, { VOLUME_MAX + 1, "http://v", "" },
+                { 1, "", "" },         { 1, "https://v", "" },
+                { 1, long_url, "" },   { 1, "http://v", long_zone },
+        };
+
+        memset(long_url + strlen(long_url), 'u', VOLUME_URL_SIZE - strlen(long_url));
+        memset(long_zone, 'z', sizeof(long_zone) - 1);
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                VolumeReport request = {
+                        .number = wrong[i].number,
+                        .url = wrong[i].url,
+                        .zone = wrong[i].zone,
+                };
+
+                assert_int_equal(volumes_report(fixture->volumes, &request), -EINVAL);
+        }
+
+        long_url[VOLUME_URL_SIZE - 1] = '\0';
+        long_zone[sizeof(long_zone) - 2] = '\0';
+        assert_int_equal(
+                        send_report(fixture,
+                                    &(VolumeReport){
+                                                    .number = VOLUME_MAX,
+                                                    .url = long_url,
+                                                    .zone = long_zone,
+                                    }),
+                        0);
+        assert_string_equal(only_status(fixture, 1).url, long_url);
+        assert_string_equal(only_status(fixture, 1).zone, long_zone);
+}
+
+/* A report that comes while the map is being stored counts when it comes again. */
+TEST(volumes_may_report_at_the_same_time) {
+        Fixture *fixture = *state;
+        _cleanup_free_ VolumeStatus *list = NULL;
+        uint64_t epoch;
+        size_t n;
+
+        for (int round = 0; round < 5; round++) {
+                for (uint32_t number = 1; number <= 5; number++) {
+                        VolumeReport request = make_report(number);
+
+                        assert_int_equal(volumes_report(fixture->volumes, &request), 0);
+                }
+                report(fixture, 1);
+        }
+
+        reopen(fixture, true);
+        assert_int_equal(volumes_list(fixture->volumes, &list, &n, &epoch), 0);
+        assert_int_equal(n, 5);
+        for (size_t i = 0; i < n; i++) {
+                assert_int_equal(list[i].number, i + 1);
+                assert_int_equal(list[i].state, VOLUME_ACTIVE);
+        }
+}
+
+/* How many of many values would have a copy on VOLUME, among those of COPIES that are placed. */
+static unsigned count_placed(Fixture *fixture, size_t copies, int placed, uint32_t number) {
+        unsigned n = 0;
+
+        for (uint64_t hash = 0; hash < 100; hash++) {
+                uint32_t numbers[COPIES_MAX];
+
+                assert_int_equal(
+                                volumes_place(fixture->volumes, hash << 56, copies, 1 * GIB,
+                                              numbers),
+                                placed);
+                for (int i = 0; i < placed; i++)
+                        n += numbers[i] == number;
+        }
+        return n;
+}
+
+TEST(placement_skips_volumes_that_are_down) {
+        Fixture *fixture = *state;
+        uint32_t placed[COPIES_MAX];
+
+        for (uint32_t number = 1; number <= 3; number++)
+                report(fixture, number);
+        assert_int_equal(count_placed(fixture, 3, 3, 1), 100);
+        assert_in_range(count_placed(fixture, 1, 1, 1), 1, 99);
+
+        shift_clock(TIMEOUT_SEC);
+        report(fixture, 2);
+        report(fixture, 3);
+        assert_int_equal(count_placed(fixture, 3, 2, 1), 0);
+        assert_int_equal(count_placed(fixture, 1, 1, 1), 0);
+
+        report(fixture, 1);
+        assert_int_equal(count_placed(fixture, 3, 3, 1), 100);
+
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 3, 0, placed), -EHOSTDOWN);
+}
+
+TEST(placement_skips_volumes_that_are_full) {
+        Fixture *fixture = *state;
+        uint32_t placed[COPIES_MAX];
+
+        report(fixture, 1);
+        report_free(fixture, 2, 1 * GIB);
+        assert_int_equal(count_placed(fixture, 2, 1, 2), 0);
+        report_free(fixture, 2, 1 * GIB + 1);
+        assert_int_equal(count_placed(fixture, 2, 2, 2), 100);
+
+        report_free(fixture, 1, 0);
+        report_free(fixture, 2, 0);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), -ENOSPC);
+
+        /* One that is down could have room. */
+        shift_clock(TIMEOUT_SEC);
+        report(fixture, 2);
+        assert_int_equal(count_placed(fixture, 2, 1, 2), 100);
+        report_free(fixture, 2, 0);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), -ENOSPC);
+}
+
+TEST(only_copies_on_live_volumes_are_chosen) {
+        Fixture *fixture = *state;
+        Record record = { .n_copies = 4, .copies = { 1, 2, 3, 9 } };
+        unsigned chosen[4] = {};
+        char url[VOLUME_URL_SIZE];
+
+        for (uint32_t number = 1; number <= 3; number++)
+                report(fixture, number);
+        for (int i = 0; i < 40; i++) {
+                int number = volumes_choose(fixture->volumes, &record, url);
+                VolumeReport expected;
+
+                assert_in_range(number, 1, 3);
+                expected = make_report((uint32_t) number);
+                assert_string_equal(url, expected.url);
+                chosen[number]++;
+        }
+        for (int number = 1; number <= 3; number++)
+                assert_in_range(chosen[number], 10, 20);
+
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(volumes_url(fixture->volumes, 3, url), -EHOSTDOWN);
+        assert_string_equal(url, "http://volume-3:3001");
+        report(fixture, 2);
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 2);
+        assert_string_equal(url, "http://volume-2:3001");
+
+        record = (Record){ .n_copies = 2, .copies = { 1, 9 } };
+        assert_int_equal(volumes_choose(fixture->volumes, &record, url), -EHOSTDOWN);
+        record = (Record){};
+        assert_int_equal(volumes_choose(fixture->volumes, &record, url), -EHOSTDOWN);
+}
+
+/* Lets the timer run twice and counts what it says to stderr. */
+static unsigned count_messages(Fixture *fixture, const char *message) {
+        FILE *output = tmpfile();
+        int saved = dup(STDERR_FILENO);
+        char line[256];
+        unsigned n = 0;
+
+        assert_non_null(output);
+        assert_ok(dup2(fileno(output), STDERR_FILENO));
+        for (int i = 0; i < 2; i++)
+                assert_ok(sd_event_run(fixture->event, UINT64_MAX));
+        assert_ok(dup2(saved, STDERR_FILENO));
+        close(saved);
+
+        rewind(output);
+        while (fgets(line, sizeof(line), output))
+                n += strstr(line, message) != NULL;
+        fclose(output);
+        return n;
+}
+
+TEST(who_comes_and_goes_is_announced_once) {
+        Fixture *fixture = *state;
+
+        report(fixture, 4);
+        assert_int_equal(count_messages(fixture, "Volume 4 is up"), 1);
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(count_messages(fixture, "Volume 4 is down"), 1);
+        assert_int_equal(count_messages(fixture, "Volume 4"), 0);
+        report(fixture, 4);
+        assert_int_equal(count_messages(fixture, "Volume 4 is up"), 1);
+
+        reopen(fixture, true);
+        assert_int_equal(count_messages(fixture, "Volume 4"), 0);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(there_is_no_volume_at_first),
+                RUN(the_first_report_makes_a_volume_active_for_good),
+                cmocka_unit_test_setup_teardown(
+                                by_hand_a_volume_stays_new, setup_by_hand, teardown),
+                RUN(a_number_belongs_to_one_store),
+                RUN(a_volume_may_move),
+                RUN(reports_that_cannot_be_are_refused),
+                RUN(volumes_may_report_at_the_same_time),
+                RUN(placement_skips_volumes_that_are_down),
+                RUN(placement_skips_volumes_that_are_full),
+                RUN(only_copies_on_live_volumes_are_chosen),
+                RUN(who_comes_and_goes_is_announced_once),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Histogram: counts of times in µs, exact up to 255 and within 1/128 above, of constant size and
+ * cost. */
+
+#include "base/macro.h"
+
+#define HISTOGRAM_SUB_BITS 7
+#define HISTOGRAM_MAX_BITS 40 /* longer times, 12 days, count as the longest */
+#define HISTOGRAM_SIZE     ((HISTOGRAM_MAX_BITS - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS)
+
+typedef struct Histogram {
+        uint64_t count;
+        uint64_t sum;
+        uint64_t max;
+        uint64_t buckets[HISTOGRAM_SIZE];
+} Histogram;
+
+void histogram_add(Histogram *histogram, uint64_t value);
+void histogram_merge(Histogram *histogram, const Histogram *other);
+
+/* The smallest recorded value (rounded up to the end of its bucket) that PERCENT of all values do
+ * not exceed; 0 if there are none. */
+uint64_t histogram_percentile(const Histogram *histogram, double percent) _pure_;
+
+double histogram_mean(const Histogram *histogram) _pure_;

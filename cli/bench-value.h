@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Value: bytes that follow from the key, so that every one of them can be checked when it is read,
+ * in pieces of any size and without keeping the value.
+ *
+ * A value of VALUE_HEAD_SIZE bytes or more carries its generation and its size in front (two u64,
+ * little-endian, the size disguised by the other two, so that damage to the head shows in it); the
+ * rest is a stream that depends on key and generation. So a reader needs not
+ * know which of several writers was the last, and a mix of two generations shows. A shorter value
+ * is the start of a stream that depends on the key alone. */
+
+#include "base/macro.h"
+
+#define VALUE_HEAD_SIZE 16
+
+typedef struct Value {
+        uint64_t generation;
+        uint64_t size;
+        uint64_t seed;
+} Value;
+
+/* KEY is a hash of the key, as key_hash() makes it. */
+Value value_make(uint64_t key, uint64_t generation, uint64_t size) _const_;
+
+/* Writes the SIZE bytes at OFFSET, all of them within the value. */
+void value_fill(const Value *value, uint64_t offset, void *ret, size_t size);
+
+/* A value that comes in, piece by piece. */
+typedef struct ValueCheck {
+        uint64_t key;
+        uint64_t offset;
+        Value value; /* once the head is complete */
+        uint8_t head[VALUE_HEAD_SIZE];
+        bool wrong;
+} ValueCheck;
+
+void value_check_begin(ValueCheck *check, uint64_t key);
+void value_check_update(ValueCheck *check, const void *data, size_t size);
+
+/* All of it has been seen. Returns 0, or -EBADMSG if any byte or the size is not as it should be.
+ */
+int value_check_end(ValueCheck *check);
+
+/* What a correct value said about itself; 0 for one without a head. */
+uint64_t value_check_generation(const ValueCheck *check) _pure_;

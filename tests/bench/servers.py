@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The servers under load: dkv and its peers, each private, on free ports, in a directory.
+
+They are context managers: inside `with` they answer, afterwards they are gone.
+"""
+
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+DEADLINE_SEC = 30
+
+
+class Failure(Exception):
+    """Something that a measurement needs does not work; the text says what."""
+
+
+def run(*argv):
+    """Runs a command to its end and returns what it printed."""
+    argv = [str(word) for word in argv]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f'{" ".join(argv)}: exit status {done.returncode}\n{done.stderr}{done.stdout}')
+    return done.stdout
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            return False
+        return True
+
+
+def free_ports(n=1):
+    """Returns the first of n consecutive ports that are free, below those that the kernel gives
+    to outgoing connections."""
+    for _ in range(1000):
+        first = random.randrange(10000, 32000 - n)
+        if all(is_free(port) for port in range(first, first + n)):
+            return first
+    raise Failure(f'There are no {n} free ports in a row.')
+
+
+class Server:
+    """A server that runs in the foreground as a child of ours."""
+
+    def __init__(self, directory):
+        self.directory = directory / type(self).__name__.lower()
+        self.port = free_ports(2)  # etcd listens to its like, too
+        self.url = f'http://127.0.0.1:{self.port}'
+
+    def __enter__(self):
+        self.directory.mkdir()
+        self.prepare()
+        with open(self.directory / 'log', 'w') as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in self.command()], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, cwd=self.directory, start_new_session=True)
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(DEADLINE_SEC)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def prepare(self):
+        pass
+
+    def wait(self):
+        deadline = time.monotonic() + DEADLINE_SEC
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                log = (self.directory / 'log').read_text()
+                raise Failure(f'{type(self).__name__} does not start:\n{log[-2000:]}')
+            time.sleep(0.05)
+
+    def is_ready(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', self.port)) == 0
+
+
+class Etcd(Server):
+    def command(self):
+        peer = f'http://127.0.0.1:{self.port + 1}'
+        return ['etcd', '--name=bench', '--data-dir=data', '--log-level=error', '--logger=zap',
+                '--quota-backend-bytes=8589934592',
+                f'--listen-client-urls={self.url}', f'--advertise-client-urls={self.url}',
+                f'--listen-peer-urls={peer}', f'--initial-advertise-peer-urls={peer}',
+                f'--initial-cluster=bench={peer}']
+
+    def is_ready(self):
+        # The port is open before there is a leader.
+        return super().is_ready() and subprocess.run(
+            ['etcdctl', f'--endpoints={self.url}', 'endpoint', 'health'],
+            env=os.environ | {'ETCDCTL_API': '3'}, capture_output=True).returncode == 0
+
+
+class Redis(Server):
+    def command(self):
+        # Each write is on the disk before it is acknowledged, and nothing else is written.
+        return ['redis-server', '--bind', '127.0.0.1', '--port', self.port, '--dir', '.',
+                '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
+                '--auto-aof-rewrite-percentage', '0']
+
+
+class Nginx(Server):
+    """Serves the files in self.www, and takes more of them at /dav/."""
+
+    def prepare(self):
+        self.www = self.directory / 'www'
+        (self.www / 'dav').mkdir(parents=True)
+        text = (HERE / 'nginx.conf').read_text()
+        text = text.replace('@DIRECTORY@', str(self.directory)).replace('@PORT@', str(self.port))
+        (self.directory / 'nginx.conf').write_text(text)
+
+    def command(self):
+        # Of root's server the workers would run as somebody else, who cannot read our files.
+        user = ['-g', 'user root;'] if os.geteuid() == 0 else []
+        return ['nginx', '-p', self.directory, '-c', self.directory / 'nginx.conf',
+                '-e', self.directory / 'error.log', *user]
+
+
+class Dkv:
+    """A sandbox, with the configuration that dkv has by default."""
+
+    def __init__(self, build, directory, volumes):
+        self.command = build / 'cli' / 'dkv-sandbox'
+        self.directory = directory / f'dkv-{volumes}'
+        self.volumes = volumes
+        self.port = free_ports(1 + volumes)
+        self.url = f'http://127.0.0.1:{self.port}'
+
+    def __enter__(self):
+        run(self.command, 'start', self.directory, f'--volumes={self.volumes}',
+            f'--port={self.port}')
+        return self
+
+    def __exit__(self, *_):
+        run(self.command, 'stop', self.directory)

@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A cluster for tests: a master and volumes as child processes on free ports, and a client that
+sees what the daemons really said. Nothing here sleeps for luck: what takes time is waited for."""
+
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+
+SOURCE = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(os.environ.get('DKV_BUILD', SOURCE / 'build')).resolve()
+MASTER, VOLUME, BENCH, SANDBOX = (
+    BUILD / program for program in ('daemons/master/dkv-master', 'daemons/volume/dkv-volume',
+                                    'cli/dkv-bench', 'cli/dkv-sandbox'))
+SANITIZED = MASTER.exists() and b'__asan_init' in MASTER.read_bytes()
+DEADLINE = 60 if SANITIZED else 30
+
+CURL = ['curl', '--silent', '--show-error', '--noproxy', '*', '--max-time', '600']
+
+# What must never be in a log, whatever the test did to the daemon.
+SANITIZER_REPORT = re.compile(r'.*(?:Sanitizer|runtime error:|Assertion .* failed).*')
+
+
+def wait_for(condition, what='', deadline=DEADLINE):
+    """Calls CONDITION until it returns something true; returns that."""
+    end = time.monotonic() + deadline
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < end, f'not within {deadline} s: {what or condition.__name__}'
+        time.sleep(0.02)
+
+
+def free_ports(n):
+    """Neighbouring ports nobody listens on, below those that the kernel gives to outgoing
+    connections: a daemon that is killed must find its port free again."""
+    while True:
+        first = random.randrange(10000, 32000)
+        sockets = []
+        try:
+            for port in range(first, first + n):
+                sockets.append(socket.socket())
+                sockets[-1].bind(('127.0.0.1', port))
+            return list(range(first, first + n))
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+
+
+def path_of(key):
+    """The path of a key, which is str or bytes."""
+    key = key if isinstance(key, bytes) else key.encode()
+    return '/' + urllib.parse.quote_from_bytes(key, safe='-._~/')
+
+
+class Answer:
+    def __init__(self, response, head=False):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = b'' if head else response.read()
+
+    def __getitem__(self, name):
+        return self.headers[name]
+
+    def __repr__(self):
+        return f'{self.status} {dict(self.headers)} {self.body[:300]!r}'
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    def expect(self, *statuses):
+        """Fails unless the status is one of these. Every error must explain itself."""
+        assert self.status in statuses, self
+        if self.status >= 400 and self.body:
+            assert self['Content-Type'] == 'application/problem+json', self
+            assert self.json['status'] == self.status, self
+            assert self.json['title'], self
+        if self.status == 503:
+            assert int(self['Retry-After']) > 0, self
+        return self
+
+
+class Raw:
+    """A connection that sends the very bytes it is given."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(('127.0.0.1', port), timeout=DEADLINE)
+
+    def send(self, *pieces):
+        for piece in pieces:
+            self.socket.sendall(piece if isinstance(piece, bytes) else piece.encode('latin-1'))
+        return self
+
+    def head(self, method, target, *headers):
+        """The beginning of a request."""
+        lines = [f'{method} {target} HTTP/1.1', 'Host: dkv', *headers, '', '']
+        return self.send('\r\n'.join(lines))
+
+    def chunk(self, data):
+        """A piece of a chunked body; an empty one ends it."""
+        return self.send(f'{len(data):x}\r\n', data, '\r\n')
+
+    def answer(self, method='GET'):
+        response = http.client.HTTPResponse(self.socket, method=method)
+        response.begin()
+        return Answer(response, head=method == 'HEAD')
+
+    def status_line(self):
+        """Reads one line and the empty one behind it, as of 100 Continue."""
+        data = b''
+        while not data.endswith(b'\r\n\r\n'):
+            piece = self.socket.recv(1)
+            assert piece, data
+            data += piece
+        return data.split(b'\r\n')[0].decode()
+
+    def reset(self):
+        """Goes away without a goodbye."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        self.socket.close()
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Daemon:
+    """One process, which may be killed and started again."""
+
+    def __init__(self, kind, name, directory, settings):
+        self.program = MASTER if kind == 'master' else VOLUME
+        self.name = name
+        self.conf = directory / f'{name}.conf'
+        self.log = directory / f'{name}.log'
+        self.data = pathlib.Path(settings['Directory'])
+        self.settings = settings
+        self.port = int(settings['Listen'].rpartition(':')[2])
+        self.section = kind.capitalize()
+        self.environment = {}
+        self.process = None
+        self.data.mkdir(exist_ok=True)
+
+    def start(self):
+        assert not self.process
+        lines = ''.join(f'{name}={value}\n' for name, value in self.settings.items())
+        self.conf.write_text(f'[{self.section}]\n{lines}')
+        with open(self.log, 'ab') as log:
+            self.process = subprocess.Popen(  # which dies with us, however we do
+                ['setpriv', '--pdeathsig=KILL', self.program, f'--config={self.conf}'],
+                start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment})
+
+    def kill(self, sig=signal.SIGKILL):
+        """Sends a signal. If it is one that ends, waits for that and returns the exit status."""
+        self.process.send_signal(sig)
+        if sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGABRT):
+            return self.wait()
+        return None
+
+    def wait(self):
+        status = self.process.wait(DEADLINE)
+        self.process = None
+        return status
+
+    def stop(self):
+        status = self.kill(signal.SIGTERM)
+        assert status == 0, f'{self.name} stopped with {status}: {self.log_tail()}'
+
+    def log_tail(self, lines=40):
+        text = self.log.read_text(errors='replace') if self.log.exists() else ''
+        return '\n'.join(text.splitlines()[-lines:])
+
+    def resident(self, field='VmRSS'):
+        """Resident memory in bytes; VmHWM is its peak so far."""
+        status = pathlib.Path(f'/proc/{self.process.pid}/status').read_text()
+        return int(re.search(rf'{field}:\s+(\d+) kB', status)[1]) * 1024
+
+
+class Cluster:
+    """Starts at once. MASTER and VOLUME are settings of theirs; DATA says for volumes, by number,
+    where they shall have their data if not in DIRECTORY."""
+
+    running = []  # for the report of a failed test
+
+    def __init__(self, directory, volumes=3, copies=1, master=None, volume=None, data=None,
+                 wait=True):
+        ports = free_ports(volumes + 1)
+        secret = directory / 'secret'
+        secret.write_bytes(os.urandom(24).hex().encode())
+        secret.chmod(0o600)
+
+        self.directory = directory
+        self.url = f'http://127.0.0.1:{ports[0]}'
+        self.master = Daemon('master', 'master', directory, {
+            'Directory': directory / 'master',
+            'Listen': f'127.0.0.1:{ports[0]}',
+            'SecretFile': secret,
+            'AutoAddVolumes': 'yes',
+            'Copies': copies,
+            **(master or {})})
+        self.volumes = {
+            n: Daemon('volume', f'volume-{n}', directory, {
+                'Number': n,
+                'Directory': (data or {}).get(n, directory / f'volume-{n}.data'),
+                'Listen': f'127.0.0.1:{ports[n]}',
+                'Master': self.url,
+                'SecretFile': secret,
+                'ReportSec': '100ms',
+                **(volume or {})})
+            for n in range(1, volumes + 1)}
+
+        Cluster.running.append(self)
+        try:
+            for daemon in self.daemons:
+                daemon.start()
+            if wait:
+                self.wait_healthy()
+        except BaseException:
+            self.abandon()
+            raise
+
+    @property
+    def daemons(self):
+        return [self.master, *self.volumes.values()]
+
+    def __getitem__(self, who):
+        return self.master if who == 'master' else self.volumes[who]
+
+    def close(self):
+        """Stops what runs, and complains of anything that a healthy daemon does not do."""
+        Cluster.running.remove(self)
+        try:
+            for daemon in self.daemons:
+                if daemon.process:
+                    daemon.kill(signal.SIGCONT)
+                    daemon.stop()
+            for daemon in self.daemons:
+                report = SANITIZER_REPORT.search(daemon.log.read_text(errors='replace'))
+                assert not report, f'{daemon.name}: {report[0]}\n{daemon.log_tail(60)}'
+        finally:
+            self.abandon()
+
+    def abandon(self):
+        for daemon in self.daemons:
+            if daemon.process:
+                daemon.kill()
+            shutil.rmtree(daemon.data, ignore_errors=True)
+
+    # Daemons
+
+    def kill(self, who, sig=signal.SIGKILL):
+        return self[who].kill(sig)
+
+    def start(self, who):
+        self[who].start()
+
+    def restart(self, who):
+        self[who].stop()
+        self[who].start()
+        self.wait_healthy()
+
+    def wait_healthy(self, deadline=DEADLINE):
+        """Until the master sees all volumes that run as active and up, and the others as down."""
+        def is_seen(n, volume, seen):
+            if not volume.process:
+                return not seen or not seen['up']
+            return seen and seen['up'] and seen['state'] == 'active' and self.health(n)['master']
+
+        def healthy():
+            for daemon in self.daemons:
+                assert not daemon.process or daemon.process.poll() is None, \
+                    f'{daemon.name} ended with {daemon.process.returncode}:\n{daemon.log_tail()}'
+            try:
+                seen = {v['number']: v for v in self.health()['volumes']}
+                return all(is_seen(n, one, seen.get(n)) for n, one in self.volumes.items())
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_for(healthy, 'all volumes active', deadline)
+
+    def health(self, who='master'):
+        return self.request('GET', '/-/health', who=who).json
+
+    # HTTP
+
+    def request(self, method, target, body=None, headers=None, who='master'):
+        """One request, no redirect followed. TARGET is a path with query, or a whole URL."""
+        port = self[who].port
+        if target.startswith('http://'):
+            url = urllib.parse.urlsplit(target)
+            port, target = url.port, url.path + (f'?{url.query}' if url.query else '')
+        connection = http.client.HTTPConnection('127.0.0.1', port, timeout=DEADLINE)
+        try:
+            try:
+                connection.request(method, target, body, headers or {})
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before all of it was sent; the answer says why
+            return Answer(connection.getresponse(), head=method == 'HEAD')
+        finally:
+            connection.close()
+
+    def put(self, key, value, query='', method='PUT', **headers):
+        return self.request(method, path_of(key) + query, value, to_headers(headers))
+
+    def post(self, key, value, **headers):
+        return self.put(key, value, method='POST', **headers)
+
+    def get(self, key, query='', **headers):
+        """Follows the redirect, as curl -L does."""
+        answer = self.request('GET', path_of(key) + query, headers=to_headers(headers))
+        if answer.status == 307:
+            answer = self.request('GET', answer['Location'], headers=to_headers(headers))
+        return answer
+
+    def head(self, key, **headers):
+        return self.request('HEAD', path_of(key), headers=to_headers(headers))
+
+    def delete(self, key, **headers):
+        return self.request('DELETE', path_of(key), headers=to_headers(headers))
+
+    def redirect(self, key):
+        """The URL with ticket that a GET is sent to."""
+        return self.request('GET', path_of(key)).expect(307)['Location']
+
+    def write_redirect(self, key, *headers, size=None, method='PUT'):
+        """The URL with ticket that a PUT is sent to which waits for 100 Continue, if it is not
+        known to be small."""
+        length = 'Transfer-Encoding: chunked' if size is None else f'Content-Length: {size}'
+        with self.raw().head(method, path_of(key), length, 'Expect: 100-continue', *headers) as raw:
+            return raw.answer().expect(307)['Location']
+
+    def volume_of(self, url):
+        """The number of the volume that a URL points to."""
+        port = urllib.parse.urlsplit(url).port
+        return next(n for n, volume in self.volumes.items() if volume.port == port)
+
+    def raw(self, who='master'):
+        return Raw(self[who].port)
+
+    def list(self, **parameters):
+        query = urllib.parse.urlencode(parameters, safe='%')
+        return self.request('GET', f'/?{query}').expect(200).json
+
+    def where(self, key):
+        return self.request('GET', '/-/where' + path_of(key)).expect(200).json
+
+    # Programs
+
+    def curl(self, *arguments, data=None):
+        """The real curl. Returns its CompletedProcess; stdout is bytes."""
+        return subprocess.run([*CURL, *map(str, arguments)], input=data, capture_output=True,
+                              check=False)
+
+    def bench(self, verb, *arguments, check=True):
+        """Runs dkv-bench; returns what it says as JSON."""
+        done = subprocess.run([BENCH, '--json', '--progress=no', *arguments, verb, self.url],
+                              capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f'{done.args}: {done.stdout}{done.stderr}'
+        return json.loads(done.stdout)
+
+    # Leaks
+
+    def copies_in_index(self):
+        """How many copies the index names, by walking all of it."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.master.port, timeout=DEADLINE)
+
+        def fetch(target):
+            connection.request('GET', target)
+            return Answer(connection.getresponse()).expect(200).json
+
+        copies, after = 0, ''
+        while after is not None:
+            page = fetch(f'/?after={after}&limit=1000')
+            for entry in page['keys']:
+                copies += len(fetch(f'/-/where/{entry["key"]}')['copies'])
+            after = page.get('after')
+        connection.close()
+        return copies
+
+    def objects(self):
+        return sum(self.health(n)['objects'] for n in self.volumes)
+
+    def wait_clean(self, deadline=2 * DEADLINE):
+        """Until nothing is garbage or pending; then the volumes hold what the index names."""
+        def clean():
+            return (self.health()['garbage'] == 0
+                    and all(self.health(n)['pending'] == 0 for n in self.volumes))
+
+        wait_for(clean, 'no garbage and nothing pending', deadline)
+        assert self.objects() == self.copies_in_index()
+
+
+def to_headers(words):
+    """content_type='a/b' becomes {'Content-Type': 'a/b'}."""
+    return {name.replace('_', '-').title(): value for name, value in words.items()}

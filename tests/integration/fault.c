@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A disk that fails when it is told to: preloaded into a daemon, makes the call that the file
+ * $DKV_FAULT names fail with EIO from then on. Only the data directory is meant: the file with the
+ * name is somewhere else and is opened here. */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool fails(int fd, const char *call) {
+        const char *path = getenv("DKV_FAULT");
+        char name[32] = "";
+        struct stat st;
+        int trigger;
+
+        trigger = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (trigger < 0)
+                return false;
+
+        (void) !read(trigger, name, sizeof(name) - 1);
+        (void) close(trigger);
+        if (strcmp(name, call) != 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return false;
+
+        errno = EIO;
+        return true;
+}
+
+#define WRAP(type, function, call, parameters, ...) \
+        type function parameters; \
+        type function parameters { \
+                type(*next) parameters = (type(*) parameters) dlsym(RTLD_NEXT, #function); \
+\
+                return fails(fd, call) ? -1 : next(__VA_ARGS__); \
+        }
+
+WRAP(int, fdatasync, "sync", (int fd), fd)
+WRAP(int, fsync, "sync", (int fd), fd)
+WRAP(ssize_t, pread, "read", (int fd, void *data, size_t size, off_t at), fd, data, size, at)
+WRAP(ssize_t, pread64, "read", (int fd, void *data, size_t size, off64_t at), fd, data, size, at)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""kill -9, again and again, under load: every acknowledged write is there and whole, nothing leaks.
+
+$DKV_KILLS says how many kills there are, half of them of the master."""
+
+import os
+import random
+import subprocess
+import time
+
+import pytest
+
+from cluster import BENCH, wait_for
+
+KILLS = int(os.environ.get('DKV_KILLS', '100'))
+# Short, so that what was left behind is collected while we wait.
+SETTINGS = {'GraceSec': '2s', 'TicketSec': '2s', 'VolumeTimeoutSec': '500ms'}
+
+
+class Load:
+    """dkv-bench, with a ledger of what it was told is stored."""
+
+    def __init__(self, cluster, ledger):
+        self.url, self.ledger = cluster.url, ledger
+        ledger.touch()
+        self.file = open(ledger, 'rb')
+        self.acknowledged = 0
+        self.process = subprocess.Popen([
+            'setpriv', '--pdeathsig=KILL', BENCH, '--json', '--progress=no', '--allow-errors',
+            '--duration=1h', '--connections=32', '--keys=3000', '--pattern=random',
+            '--size=1:2,1K:90,20K:4,100K:4', '--read=10', '--timeout=5s',
+            f'--acknowledged={ledger}', 'mixed', cluster.url],
+            stdout=subprocess.DEVNULL, start_new_session=True)
+
+    def count(self):
+        """How many writes were acknowledged so far."""
+        self.acknowledged += sum(not line.startswith(b'?') for line in self.file.readlines())
+        assert self.process.poll() is None, f'dkv-bench ended with {self.process.returncode}'
+        return self.acknowledged
+
+    def wait_for_more(self, n):
+        goal = self.count() + n
+        wait_for(lambda: self.count() >= goal, f'{n} more acknowledged writes')
+
+    def stop(self):
+        self.count()
+        self.file.close()
+        self.process.kill()
+        self.process.wait()
+
+    def check(self):
+        done = subprocess.run([BENCH, '--progress=no', 'check', self.ledger, self.url],
+                              capture_output=True, text=True, check=False)
+        print(done.stdout)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def kill_and_start(cluster, victims):
+    for who in victims:
+        cluster[who].process.kill()  # all at once, then see to the remains
+    for who in victims:
+        cluster[who].wait()
+        cluster.start(who)
+    cluster.wait_healthy()
+
+
+@pytest.mark.parametrize('copies', [1, 2])
+def test_acknowledged_writes_survive(new_cluster, tmp_path, copies):
+    cluster = new_cluster(volumes=3, copies=copies, master=SETTINGS)
+    victims = ['master'] * (KILLS // 2) + random.choices([1, 2, 3], k=KILLS // 2)
+    random.shuffle(victims)
+    begin = time.monotonic()
+    load = Load(cluster, tmp_path / 'ledger')
+    try:
+        for n, victim in enumerate(victims):
+            load.wait_for_more(random.randrange(1, 1500))
+            kill_and_start(cluster, ['master', 1, 2, 3] if n % 10 == 9 else [victim])
+        load.wait_for_more(1000)
+    finally:
+        load.stop()
+
+    seconds = time.monotonic() - begin
+    print(f'copies {copies}: {len(victims)} kills in {seconds:.0f} s, {load.acknowledged} '
+          f'acknowledged writes, {load.acknowledged / seconds:.0f}/s')
+    load.check()
+    cluster.wait_clean(deadline=120)
+    load.check()  # and the collector has taken nothing that counts
+
+
+def test_delete_survives(new_cluster):
+    """A deleted key does not come back."""
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    for _ in range(3):
+        for n in range(50):
+            cluster.put(f'{n}', b'x').expect(201)
+        for n in range(50):
+            cluster.delete(f'{n}').expect(204)
+        kill_and_start(cluster, ['master', 1])
+        assert cluster.list()['keys'] == []
+    cluster.wait_clean()
+    assert cluster.objects() == 0
+
+
+def test_acknowledged_right_before_the_crash(new_cluster):
+    """Not even the very last answer may be wrong."""
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    for size in 1, 1000, 100000:
+        for victims in ['master'], [1], ['master', 1]:
+            key = f'{size}/{len(victims)}/{victims[0]}'
+            cluster.put(key, b'v' * size).expect(201)
+            kill_and_start(cluster, victims)
+            assert cluster.get(key).expect(200).body == b'v' * size
+
+
+@pytest.mark.sanitize
+def test_versions_grow_across_crashes(new_cluster):
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    last = 0
+    for n in range(4):
+        version = int(cluster.put('k', b'%d' % n).expect(201, 204)['Dkv-Version'])
+        assert version > last
+        last = version
+        kill_and_start(cluster, ['master'])
+        assert cluster.get('k').body == b'%d' % n

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""dkv-sandbox, used as somebody would who tries dkv out."""
+
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+from cluster import CURL, SANDBOX, free_ports
+
+
+def run(*arguments, **options):
+    return subprocess.run([SANDBOX, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120, check=False, **options)
+
+
+class Sandbox:
+    def __init__(self, directory, port):
+        self.directory, self.port = directory, port
+        self.url = f'http://127.0.0.1:{port}'
+
+    def run(self, command, *arguments, status=0):
+        done = run(command, self.directory, *arguments)
+        assert done.returncode == status, f'{done.args}: {done.stdout}{done.stderr}'
+        return done.stderr if status else done.stdout
+
+    def start(self, *arguments, status=0):
+        return self.run('start', '--port', self.port, *arguments, status=status)
+
+    def status(self, status=0):
+        done = run('status', '--json', self.directory)
+        assert done.returncode == status
+        return json.loads(done.stdout)
+
+    def processes(self):
+        status = json.loads(run('status', '--json', self.directory).stdout)
+        return [status['master'], *status['volumes']]
+
+    def curl(self, *arguments, data=None):
+        return subprocess.run([*CURL, '-L', *arguments], input=data, capture_output=True,
+                              check=True).stdout
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    one = Sandbox(tmp_path / 'my "sand" box', free_ports(6)[0])
+    yield one
+    if (one.directory / 'master.conf').exists():
+        pids = [daemon['pid'] for daemon in one.processes()]
+        one.run('stop')
+        assert not any(pid and is_alive(pid) for pid in pids)
+
+
+def is_alive(pid):
+    try:
+        with open(f'/proc/{pid}/cmdline', 'rb') as file:
+            return bool(file.read())
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.sanitize
+def test_first_steps(sandbox):
+    """What it prints can be typed."""
+    hints = sandbox.start('--volumes', 2)
+    assert f'curl -L -T FILE {sandbox.url}/KEY' in hints
+
+    sandbox.curl('-T', '-', f'{sandbox.url}/hello', data=b'world')
+    assert sandbox.curl(f'{sandbox.url}/hello') == b'world'
+
+    status = sandbox.status()
+    assert status['health']['status'] == 'ok' and status['health']['keys'] == 1
+    assert [volume['number'] for volume in status['volumes']] == [1, 2]
+    assert os.stat(sandbox.directory / 'secret').st_mode & 0o777 == 0o600
+
+    sandbox.run('stop')
+    assert not any(daemon['running'] for daemon in sandbox.processes())
+    sandbox.status(status=1)
+    sandbox.run('stop')  # once more does no harm
+    sandbox.start()
+    assert sandbox.curl(f'{sandbox.url}/hello') == b'world'
+
+
+def test_start_is_idempotent(sandbox):
+    sandbox.start('--volumes', 2, '--copies', 2, '--set', 'volume.InlineMax=1K')
+    before = [daemon['pid'] for daemon in sandbox.processes()]
+    sandbox.start('--volumes', 2, '--copies', 2, '--set', 'volume.InlineMax=1K')
+    assert [daemon['pid'] for daemon in sandbox.processes()] == before
+
+    sandbox.run('kill', 1)
+    sandbox.run('start')  # only what is missing
+    after = [daemon['pid'] for daemon in sandbox.processes()]
+    assert after[0] == before[0] and after[1] != before[1] and after[2] == before[2]
+    assert 'Copies=2' in sandbox.start('--copies', 1, status=1)
+
+
+def test_settings_arrive(sandbox):
+    sandbox.start('--volumes', 1, '--set', 'master.ValueSizeMax=10', '--set=volume.InlineMax=1K')
+    answer = sandbox.curl('-T', '-', f'{sandbox.url}/k', data=b'x' * 11)
+    assert json.loads(answer)['status'] == 413
+
+
+def test_add_kill_restart(sandbox):
+    sandbox.start('--volumes', 1, '--set=master.VolumeTimeoutSec=500ms',
+                  '--set=volume.ReportSec=100ms')
+    sandbox.run('add')
+    sandbox.run('add')
+    assert [volume['state'] for volume in sandbox.status()['health']['volumes']] == ['active'] * 3
+
+    sandbox.run('kill', 2)
+    running = [volume['running'] for volume in sandbox.status(status=1)['volumes']]
+    assert running == [True, False, True]
+    assert 'not running' in sandbox.run('kill', 2, status=1)
+    sandbox.run('restart', 2)
+    sandbox.run('restart', 'master')
+    status = sandbox.status()
+    assert all(volume['up'] for volume in status['health']['volumes'])
+
+    sandbox.run('kill', 3, 'STOP')
+    sandbox.run('restart', 3)
+    sandbox.run('kill', 'master', 'TERM')
+    assert not sandbox.status(status=1)['master']['running']
+
+
+def test_taken_port_is_found_before_anything_starts(sandbox):
+    with socket.create_server(('127.0.0.1', sandbox.port + 2)):
+        message = sandbox.start(status=1)
+    assert str(sandbox.port + 2) in message
+    assert list(sandbox.directory.iterdir()) == []
+    sandbox.start('--volumes', 1)
+
+
+def test_daemon_that_does_not_start_is_quoted(sandbox):
+    message = sandbox.start('--volumes', 1, '--set', 'volume.InlineMax=lots', status=1)
+    assert 'volume@1.conf' in message and 'lots' in message
+    assert not any(daemon['running'] for daemon in sandbox.processes())
+
+
+@pytest.mark.parametrize('arguments', [
+    [], ['start'], ['dance', 'x'], ['start', 'x', '--volumes', '0'], ['start', 'x', '--port', 'x'],
+    ['start', 'x', '--nonsense'], ['stop', 'x', '--port', '1'], ['start', 'x', '--set', 'nonsense'],
+    ['start', 'x', '--set', 'master.Listen=1'], ['kill', 'x'], ['start', 'x', '--port']])
+def test_usage(arguments, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2 and '--help' in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_sandbox_is_left_alone(tmp_path):
+    (tmp_path / 'precious').write_text('mine')
+    for command in 'start', 'stop', 'status', 'add':
+        done = run(command, tmp_path)
+        assert done.returncode == 1 and 'sandbox' in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ['precious']
+
+
+def test_help_and_version():
+    for option in '--help', '--version':
+        done = run(option)
+        assert done.returncode == 0 and 'dkv' in done.stdout
+
+
+def test_recycled_pid_is_not_killed(sandbox, tmp_path):
+    """A pid file from before a reboot may name anybody."""
+    sandbox.start('--volumes', 1)
+    sandbox.run('stop')
+    bystander = subprocess.Popen(['sleep', '60'])
+    try:
+        (sandbox.directory / 'volume-1.pid').write_text(f'{bystander.pid}\n')
+        assert 'not running' in sandbox.run('kill', 1, status=1)
+        sandbox.run('stop')
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()

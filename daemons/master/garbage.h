@@ -2,7 +2,8 @@
 #pragma once
 
 /* Garbage collector: has volumes delete the copies that are due in the index's garbage table, and
- * forgets those that are gone. */
+ * forgets those that are gone. What a volume cannot delete, since its database is damaged there, is
+ * tried again now and then. */
 
 #include "base/macro.h"
 

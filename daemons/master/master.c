@@ -193,6 +193,10 @@ uint64_t master_garbage_due(const Master *master) {
         return clock_realtime() + master->conf.grace_usec;
 }
 
+uint64_t master_fence_due(void) {
+        return clock_realtime() + MASTER_COMMIT_USEC;
+}
+
 void master_log_damage(const char *key, uint64_t version, uint32_t volume) {
         char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
 

@@ -143,7 +143,6 @@ static int read_commits(const Buffer *body, uint64_t garbage_due_usec, CommitBat
                                 .key = wire.key,
                                 .record = wire.record,
                                 .condition = wire.condition,
-                                .again = wire.again,
                                 .garbage_due_usec = garbage_due_usec,
                         },
                 };
@@ -233,6 +232,7 @@ int peer_settle_finish(HttpRequest *request) {
         batch->settle.operation.done = on_settled;
         batch->settle.items = batch->items;
         batch->settle.garbage_due_usec = clock_realtime() + master->conf.ticket_usec;
+        batch->settle.fence_due_usec = master_fence_due();
         index_settle(master->index, &batch->settle);
         return HTTP_LATER;
 }

@@ -81,6 +81,12 @@ static void on_copied(OutboxItem *item, int error) {
                 return;
         }
 
+        /* Its volumes may have given it up, and the fence that was put up then may have fallen. */
+        if (clock_realtime() > record->mtime_usec + MASTER_COMMIT_USEC) {
+                fail(replication, -ESTALE);
+                return;
+        }
+
         replication->commit.garbage_due_usec = master_garbage_due(replication->master);
         index_commit(replication->master->index, &replication->commit);
 }
@@ -128,7 +134,7 @@ int replication_start(HttpRequest *request, const ReplicationInput *input, Repli
         };
 
         record = &replication->commit.record;
-        record->version = index_next_version(master->index);
+        record->version = index_next_version(master->index, VERSION_DIRECT);
         record->size = input->size;
         record->mtime_usec = clock_realtime();
         record->checksum = checksum_of(input->value, input->size);

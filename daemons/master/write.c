@@ -62,7 +62,7 @@ static int make_url(Master *master, const Write *write, bool create_only, char *
         char volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
                 .method = create_only ? TICKET_POST : TICKET_PUT,
-                .version = index_next_version(master->index),
+                .version = index_next_version(master->index, VERSION_TICKET),
                 .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
                 .size_max = master->conf.value_size_max,
                 .mtime_usec = clock_realtime(),

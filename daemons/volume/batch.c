@@ -25,34 +25,38 @@ struct StoreBatch {
         StoreItem items[];
 };
 
-static void store_reply(StoreBatch *batch) {
-        HttpRequest *request = batch->request;
-        _cleanup_(buffer_done) Buffer answer = {};
+static void reply_errors(HttpRequest *request, const Buffer *errors) {
         int r;
 
-        for (size_t i = 0; i < batch->n_items; i++)
-                wire_put_error(&answer, batch->items[i].error);
-
-        r = buffer_error(&answer);
+        r = buffer_error(errors);
         if (r >= 0)
                 r = http_request_reply_data(
-                                request, 200, "application/octet-stream", answer.data, answer.size);
+                                request, 200, "application/octet-stream", errors->data,
+                                errors->size);
         if (r < 0)
                 (void) http_request_reply_error(request, r, NULL);
 }
 
 static void store_done(StoreBatch *batch) {
-        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) == 0)
-                store_reply(batch);
+        _cleanup_(buffer_done) Buffer answer = {};
+
+        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+                return;
+
+        for (size_t i = 0; i < batch->n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+        reply_errors(batch->request, &answer);
 }
 
 static void item_done(StoreItem *item, int result) {
         VolumeDaemon *volume = http_request_userdata(item->batch->request);
 
-        if (result < 0) {
+        if (result < 0)
                 item->error = result;
+
+        /* Unless there is an object of this version, only not this one. */
+        if (result < 0 && result != -EEXIST)
                 pending_remove(volume->pending, item->version);
-        }
         store_done(item->batch);
 }
 
@@ -177,25 +181,40 @@ int batch_store_finish(HttpRequest *request) {
         return HTTP_LATER;
 }
 
-typedef struct DeleteBatch {
-        HttpRequest *request;
+typedef struct DeleteBatch DeleteBatch;
+
+typedef struct DeleteItem {
+        DeleteBatch *batch;
         ObjectDelete deletion;
-        uint64_t versions[];
-} DeleteBatch;
+        int error;
+} DeleteItem;
+
+struct DeleteBatch {
+        HttpRequest *request;
+        size_t n_items, n_left;
+        DeleteItem items[];
+};
+
+static void delete_done(DeleteBatch *batch) {
+        _cleanup_(buffer_done) Buffer answer = {};
+
+        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+                return;
+
+        for (size_t i = 0; i < batch->n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+        reply_errors(batch->request, &answer);
+}
 
 static void on_deleted(Operation *operation, int result) {
-        DeleteBatch *batch = CONTAINER_OF(operation, DeleteBatch, deletion.operation);
-        HttpRequest *request = batch->request;
-        VolumeDaemon *volume = http_request_userdata(request);
+        DeleteItem *item = CONTAINER_OF(operation, DeleteItem, deletion.operation);
+        VolumeDaemon *volume = http_request_userdata(item->batch->request);
 
-        if (result < 0) {
-                (void) http_request_reply_error(request, result, NULL);
-                return;
-        }
-
-        for (size_t i = 0; i < batch->deletion.n_versions; i++)
-                pending_remove(volume->pending, batch->versions[i]);
-        (void) http_request_reply(request, 204);
+        if (result < 0)
+                item->error = result;
+        else
+                pending_remove(volume->pending, item->deletion.version);
+        delete_done(item->batch);
 }
 
 int batch_delete_finish(HttpRequest *request) {
@@ -211,23 +230,28 @@ int batch_delete_finish(HttpRequest *request) {
                 return r;
 
         n = body->size / sizeof(uint64_t);
-        batch = calloc(1, sizeof(*batch) + n * sizeof(batch->versions[0]));
+        if (n > OBJECTS_MAX || body->size % sizeof(uint64_t) != 0)
+                return -EINVAL;
+        batch = calloc(1, sizeof(*batch) + n * sizeof(batch->items[0]));
         if (!batch)
                 return -ENOMEM;
         rpc_set_state(request, batch, free);
 
+        batch->request = request;
+        batch->n_items = n;
+        batch->n_left = n + 1; /* one for this function */
         reader = READER(body->data, body->size);
         for (size_t i = 0; i < n; i++)
-                batch->versions[i] = reader_get_u64(&reader);
-        if (reader_end(&reader) < 0)
-                return -EINVAL;
+                batch->items[i] = (DeleteItem){
+                        .batch = batch,
+                        .deletion = {
+                                .operation.done = on_deleted,
+                                .version = reader_get_u64(&reader),
+                        },
+                };
 
-        batch->request = request;
-        batch->deletion = (ObjectDelete){
-                .operation.done = on_deleted,
-                .versions = batch->versions,
-                .n_versions = n,
-        };
-        object_store_delete(volume->store, &batch->deletion);
+        for (size_t i = 0; i < n; i++)
+                object_store_delete(volume->store, &batch->items[i].deletion);
+        delete_done(batch);
         return HTTP_LATER;
 }

@@ -93,7 +93,6 @@ static void put_back(CommitQueue *queue, Commit *list) {
         for (; list; list = list->next) {
                 Commit ***tail = list->deadline_usec <= now ? &expired_tail : &again_tail;
 
-                list->wire.again = true;
                 **tail = list;
                 *tail = &list->next;
         }

@@ -47,6 +47,22 @@ static void add(Pending *pending, uint64_t version) {
         pending->highest = MAX(pending->highest, version);
 }
 
+/* Goes on behind a damaged page. Returns 1, or 0 if there is nothing behind it. */
+static int skip_damage(Pending *pending) {
+        uint64_t before = pending->highest;
+        int r;
+
+        r = object_store_skip_damage(pending->store, before, &pending->highest);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        log_warning("Objects after version %" PRIu64
+                    " cannot be listed, since a page of the database is damaged; those on it whose "
+                    "write failed will be left over.",
+                    before);
+        return r == 0;
+}
+
 /* All objects above the mark are pending. */
 static int load_objects(Pending *pending) {
         uint64_t versions[256];
@@ -58,15 +74,10 @@ static int load_objects(Pending *pending) {
                                 pending->store, pending->highest, versions, ELEMENTSOF(versions));
                 for (int i = 0; i < n; i++)
                         add(pending, versions[i]);
+                if (n == -EBADMSG)
+                        n = skip_damage(pending);
         } while (n > 0);
 
-        if (n == -EBADMSG) {
-                log_warning("Objects after version %" PRIu64
-                            " cannot be listed, since a page of the database is "
-                            "damaged; those whose write failed will be left over.",
-                            pending->highest);
-                return 0;
-        }
         return n;
 }
 

@@ -120,7 +120,7 @@ static void complete(Upload *upload) {
         }
 
         if (clock_monotonic() > upload->deadline_usec) {
-                (void) http_request_reply_error(upload->request, ESTALE, NULL);
+                (void) http_request_reply_error(upload->request, -ESTALE, NULL);
                 (void) upload_unref(upload);
                 return;
         }
@@ -166,7 +166,7 @@ static void on_forwarded(void *userdata, uint32_t volume, int error, const Check
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {
         Upload *upload = userdata;
 
-        if (result < 0)
+        if (result < 0 && result != -EEXIST) /* an object of that version may be pending */
                 pending_remove(upload->volume->pending, upload->ticket.version);
         part_done(upload, (uint32_t) upload->volume->conf.number, result < 0 ? result : 0,
                   &object_writer_record(writer)->checksum);

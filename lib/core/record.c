@@ -116,16 +116,22 @@ static void get_fields(Reader *reader, Record *record) {
                 reader->error = -EBADMSG;
 }
 
+/* In the byte that tells the number of copies. */
+#define CREATED 0x80
+
 static void put_copies(Buffer *buffer, const Record *record) {
         assert(record->n_copies <= COPIES_MAX);
 
-        buffer_put_u8(buffer, record->n_copies);
+        buffer_put_u8(buffer, record->n_copies | (record->created ? CREATED : 0));
         for (size_t i = 0; i < record->n_copies; i++)
                 buffer_put_varint(buffer, record->copies[i]);
 }
 
 static void get_copies(Reader *reader, Record *record) {
-        record->n_copies = reader_get_u8(reader);
+        uint8_t byte = reader_get_u8(reader);
+
+        record->created = byte & CREATED;
+        record->n_copies = byte & (uint8_t) ~CREATED;
         if (record->n_copies > COPIES_MAX) {
                 reader->error = -EBADMSG;
                 return;

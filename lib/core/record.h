@@ -24,6 +24,7 @@ typedef struct Record {
         const char *content_type; /* "" if the client gave none; borrowed */
         const char *metadata;     /* see metadata_next(); borrowed */
         size_t metadata_size;
+        bool created; /* this version made the key; in the index only */
         uint8_t n_copies;
         uint32_t copies[COPIES_MAX]; /* numbers of the volumes; empty in an object */
 } Record;

@@ -46,7 +46,6 @@ void wire_put_commit(Buffer *buffer, const WireCommit *commit) {
         size_t start;
 
         wire_put_key(buffer, commit->key);
-        buffer_put_u8(buffer, commit->again);
         condition_encode(&commit->condition, buffer);
 
         /* The record comes last and needs its length in front. */
@@ -65,7 +64,6 @@ int wire_get_commit(Reader *reader, WireCommit *ret) {
 
         if (!commit.key)
                 return -EBADMSG;
-        commit.again = reader_get_u8(reader) != 0;
         r = condition_decode(reader, &commit.condition);
         if (r < 0)
                 return r;

@@ -6,7 +6,7 @@
  *   POST /-/store   master -> volume: confirmed versions, then objects;
  *                   answered by an errno for each object
  *   POST /-/delete  master -> volume: versions;
- *                   answered by an empty body once all are gone for good
+ *                   answered by an errno for each, 0 once it is gone for good
  *   POST /-/commit  volume -> master: commits;
  *                   answered by an errno and flags for each
  *   POST /-/settle  volume -> master: number of the volume, then versions with their keys;
@@ -21,14 +21,13 @@
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 typedef struct WireCommit {
         const char *key; /* after wire_get_commit(): points into the data, as do the strings of the
                             record */
         Record record;
         Condition condition;
-        bool again; /* it may have been committed before, and the answer was lost */
 } WireCommit;
 
 void wire_put_commit(Buffer *buffer, const WireCommit *commit);

@@ -112,6 +112,11 @@ static int begin(Transaction *transaction) {
         return environment_error(environment, r);
 }
 
+static void call_ended(const Environment *environment, bool committed) {
+        if (environment->hooks.ended)
+                environment->hooks.ended(committed, environment->hooks.userdata);
+}
+
 /* Commits, or undoes if anything failed. */
 static int finish(Transaction *transaction) {
         Environment *environment = transaction->environment;
@@ -125,6 +130,7 @@ static int finish(Transaction *transaction) {
                 r = environment_error(environment, txn->abort(txn));
                 if (r < 0) /* memory and log have parted */
                         disk_fatal("roll back a transaction of", environment->dir_fd, -r);
+                call_ended(environment, false);
                 return transaction->error;
         }
 
@@ -135,6 +141,7 @@ static int finish(Transaction *transaction) {
         for (size_t i = 0; i < COUNTERS_MAX; i++)
                 atomic_fetch_add(&environment->counters[i], (uint64_t) transaction->counters[i]);
 
+        call_ended(environment, true);
         return 0;
 }
 

@@ -13,6 +13,9 @@
 
 #define STATE_FORMAT 1
 
+/* Room for most values; a second search of the tree costs more than unused memory. */
+#define FIRST_TRY (4 * KIB)
+
 int environment_error(Environment *environment, int db_error) {
         switch (db_error) {
         case 0:
@@ -76,7 +79,7 @@ int database_get(
         int r;
 
         do {
-                r = reserve(scratch, MAX((size_t) value.size, (size_t) 512));
+                r = reserve(scratch, MAX((size_t) value.size, (size_t) FIRST_TRY));
                 if (r < 0)
                         return r;
                 value.data = scratch->data;

@@ -22,6 +22,10 @@
 typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
 
+        /* On the committer's thread, when a transaction was committed (not flushed yet) or rolled
+         * back. Optional. */
+        void (*ended)(bool committed, void *userdata);
+
         /* On the committer's thread, when a batch is on the disk, before done(). Optional. */
         void (*flushed)(void *userdata);
         void *userdata;

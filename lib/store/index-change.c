@@ -12,7 +12,8 @@ static Index *index_of(const Transaction *transaction) {
         return transaction->environment->hooks.userdata;
 }
 
-/* Returns 1 and the record of the key, 0 if there is none, or a negative errno. */
+/* Returns 1 and the record of the key, 0 if there is none, or a negative errno. A page that cannot
+ * be read fails the transaction, a damaged record on a good page does not. */
 static int get_current(Transaction *transaction, const char *key, Record *ret) {
         Index *index = index_of(transaction);
         int r;
@@ -25,6 +26,12 @@ static int get_current(Transaction *transaction, const char *key, Record *ret) {
 
         r = record_decode(index->current.data, index->current.size, key, ret);
         return r < 0 ? r : 1;
+}
+
+/* Whether a change without a condition may go over what get_current() returned. */
+static bool may_overwrite(const Transaction *transaction, int error, const Condition *condition) {
+        return transaction->error >= 0 && (error == -EBADMSG || error == -EPROTONOSUPPORT) &&
+               condition_is_empty(condition);
 }
 
 static int add_garbage(
@@ -40,7 +47,13 @@ static int add_garbage(
         if (r != -ENOENT)
                 return r;
 
-        transaction->counters[COUNTER_GARBAGE] += volume != FENCE_VOLUME;
+        if (garbage_is_deadly(volume, version)) {
+                r = dead_add(&index->dead, version);
+                if (r < 0)
+                        return transaction_fail(transaction, r);
+        }
+
+        transaction->counters[COUNTER_GARBAGE] += volume != INDEX_FENCES;
         return transaction_put(
                         transaction, index->garbage, &key, sizeof(key), &value, sizeof(value));
 }
@@ -68,63 +81,18 @@ static int put_record(Transaction *transaction, const char *key, const Record *r
                         buffer->size);
 }
 
-/* The same, but a record that is damaged does not fail the transaction. */
-static int read_current(Transaction *transaction, const char *key, Record *ret) {
-        Index *index = index_of(transaction);
-        int r;
-
-        r = database_get(
-                        transaction->environment, index->records, key, strlen(key),
-                        &index->current);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0)
-                return r;
-
-        r = record_decode(index->current.data, index->current.size, key, ret);
-        return r < 0 ? r : 1;
-}
-
-/* Whether this commit succeeded before and its key was deleted since: its copies are garbage then,
- * made so a short time ago. Without this, a commit whose answer was lost would bring a deleted key
- * back, with copies that are about to be removed. */
-static int check_deleted(Transaction *transaction, const IndexCommit *commit) {
-        uint32_t volume = commit->record.copies[0];
-        uint64_t since = commit->garbage_due_usec - MIN(commit->garbage_due_usec, INDEX_AGAIN_USEC);
-        GarbageKey key = garbage_key(volume, since, 0);
-        Cursor cursor;
-        int r;
-
-        r = cursor_open(transaction->environment, index_of(transaction)->garbage, &cursor);
-        if (r < 0)
-                return transaction_fail(transaction, r);
-
-        for (r = cursor_seek(&cursor, &key, sizeof(key)); r >= 0; r = cursor_next(&cursor)) {
-                memcpy(&key, cursor.key.data, MIN(sizeof(key), (size_t) cursor.key.size));
-                if (be32toh(key.volume) != volume)
-                        break;
-                if (be64toh(key.version) == commit->record.version) {
-                        r = -ESTALE;
-                        break;
-                }
-        }
-        cursor_close(&cursor);
-
-        return r == -ENOENT ? 0 : MIN(r, 0);
-}
-
-/* Whether COMMIT may become current; CURRENT is NULL if there is no such key. */
+/* Whether COMMIT may become current; CURRENT is NULL if there is no such key, or none that can be
+ * read. */
 static int check_commit(
                 Transaction *transaction, const IndexCommit *commit, const Record *current) {
         int r;
 
-        if (fences_contain(&index_of(transaction)->fences, commit->record.version))
-                return -ESTALE;
-        if (commit->again && (!current || current->version < commit->record.version)) {
-                r = check_deleted(transaction, commit);
-                if (r < 0)
-                        return r;
-        }
+        /* What is overwritten already may have been current before, and died of that. */
+        if (dead_contains(&index_of(transaction)->dead, commit->record.version))
+                return current && current->version > commit->record.version &&
+                                                       condition_is_empty(&commit->condition)
+                                       ? 0
+                                       : -ESTALE;
 
         r = condition_check(&commit->condition, current ? &current->checksum : NULL);
         if (r < 0)
@@ -133,41 +101,49 @@ static int check_commit(
         return transaction_has_room(transaction) ? 0 : -ENOSPC;
 }
 
-static int replace(Transaction *transaction, IndexCommit *commit, const Record *old) {
-        const Record *record = &commit->record;
+/* OLD is NULL if there is no such key, or if its record cannot be read: then its size, too, is
+ * unknown. */
+static int replace(Transaction *transaction, IndexCommit *commit, const Record *old, bool exists) {
+        Record record = commit->record;
         int r;
 
         r = old ? add_copies_to_garbage(transaction, old, commit->garbage_due_usec) : 0;
         if (r < 0)
                 return r;
 
-        transaction->counters[COUNTER_KEYS] += old ? 0 : 1;
-        transaction->counters[COUNTER_BYTES] += (int64_t) (record->size - (old ? old->size : 0));
-        commit->created = !old;
-        return put_record(transaction, commit->key, record);
+        transaction->counters[COUNTER_KEYS] += !exists;
+        transaction->counters[COUNTER_BYTES] += (int64_t) (record.size - (old ? old->size : 0));
+        commit->created = record.created = !exists;
+        return put_record(transaction, commit->key, &record);
+}
+
+/* This commit came before, and its answer was lost; or, with another value, somebody has used the
+ * ticket twice: then the copies are those of the first, and stay. */
+static int repeat(IndexCommit *commit, const Record *current) {
+        if (!checksum_equal(&current->checksum, &commit->record.checksum))
+                return -ESTALE;
+
+        commit->created = current->created;
+        return 0;
 }
 
 static int apply_commit(Operation *operation, Transaction *transaction) {
         IndexCommit *commit = CONTAINER_OF(operation, IndexCommit, operation);
-        Record found, *current = NULL;
+        Record found, *current;
         int r, verdict;
 
         commit->created = commit->superseded = false;
 
         r = get_current(transaction, commit->key, &found);
-        if (r > 0) {
-                /* This commit came before, and its answer was lost. */
-                if (found.version == commit->record.version)
-                        return 0;
-                current = &found;
-        }
+        if (r < 0 && !may_overwrite(transaction, r, &commit->condition))
+                return r;
+        if (r > 0 && found.version == commit->record.version)
+                return repeat(commit, &found);
 
-        verdict = r < 0 ? r : check_commit(transaction, commit, current);
-        if (transaction->error < 0)
-                return transaction->error;
-
+        current = r > 0 ? &found : NULL;
+        verdict = check_commit(transaction, commit, current);
         if (verdict >= 0 && (!current || current->version < commit->record.version))
-                return replace(transaction, commit, current);
+                return replace(transaction, commit, current, r != 0);
 
         commit->superseded = verdict >= 0;
         r = add_copies_to_garbage(transaction, &commit->record, commit->garbage_due_usec);
@@ -181,27 +157,26 @@ void index_commit(Index *index, IndexCommit *commit) {
 
 static int apply_delete(Operation *operation, Transaction *transaction) {
         IndexDelete *deletion = CONTAINER_OF(operation, IndexDelete, operation);
-        Record current;
-        bool exists;
-        int r;
+        Record found, *current;
+        int r, exists;
 
-        r = get_current(transaction, deletion->key, &current);
+        exists = get_current(transaction, deletion->key, &found);
+        if (exists < 0 && !may_overwrite(transaction, exists, &deletion->condition))
+                return exists;
+        current = exists > 0 ? &found : NULL;
+
+        r = condition_check(&deletion->condition, current ? &current->checksum : NULL);
         if (r < 0)
                 return r;
-        exists = r > 0;
-
-        r = condition_check(&deletion->condition, exists ? &current.checksum : NULL);
-        if (r < 0)
-                return r;
-        if (!exists)
+        if (exists == 0)
                 return -ENOENT;
 
-        r = add_copies_to_garbage(transaction, &current, deletion->garbage_due_usec);
+        r = current ? add_copies_to_garbage(transaction, current, deletion->garbage_due_usec) : 0;
         if (r < 0)
                 return r;
 
         transaction->counters[COUNTER_KEYS]--;
-        transaction->counters[COUNTER_BYTES] -= (int64_t) current.size;
+        transaction->counters[COUNTER_BYTES] -= (int64_t) (current ? current->size : 0);
         return transaction_delete(
                         transaction, index_of(transaction)->records, deletion->key,
                         strlen(deletion->key));
@@ -220,14 +195,29 @@ static bool has_copy_on(const Record *record, uint32_t volume) {
         return false;
 }
 
+/* As get_current(), but neither a damaged record nor a damaged page fails the other items. */
+static int read_current(Transaction *transaction, const char *key, Record *ret) {
+        Index *index = index_of(transaction);
+        int r;
+
+        r = database_get(index->environment, index->records, key, strlen(key), &index->current);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return r;
+
+        r = record_decode(index->current.data, index->current.size, key, ret);
+        return r < 0 ? r : 1;
+}
+
 static int settle_item(Transaction *transaction, const IndexSettle *settle, IndexSettleItem *item) {
         bool is_current_version;
         Record current;
         int r;
 
+        /* It may be about this copy, so the copy stays. */
         r = read_current(transaction, item->key, &current);
         if (r == -EBADMSG || r == -EPROTONOSUPPORT) {
-                /* The record cannot be read. It may be about this copy, so the copy stays. */
                 item->current = true;
                 return 0;
         }
@@ -243,10 +233,7 @@ static int settle_item(Transaction *transaction, const IndexSettle *settle, Inde
         if (r < 0 || is_current_version)
                 return r;
 
-        r = fences_add(&index_of(transaction)->fences, item->version);
-        if (r < 0)
-                return transaction_fail(transaction, r);
-        return add_garbage(transaction, FENCE_VOLUME, settle->garbage_due_usec, item->version);
+        return add_garbage(transaction, INDEX_FENCES, settle->fence_due_usec, item->version);
 }
 
 static int apply_settle(Operation *operation, Transaction *transaction) {
@@ -264,29 +251,61 @@ void index_settle(Index *index, IndexSettle *settle) {
         environment_submit(index->environment, &settle->operation);
 }
 
+/* Returns 1, or 0 if there is no such entry, or a negative errno. */
 static int delete_garbage(Transaction *transaction, uint32_t volume, const Garbage *item) {
+        Index *index = index_of(transaction);
         GarbageKey key = garbage_key(volume, item->due_usec, item->version);
+        int r;
 
-        return transaction_delete(transaction, index_of(transaction)->garbage, &key, sizeof(key));
+        r = transaction_delete(transaction, index->garbage, &key, sizeof(key));
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+
+        if (garbage_is_deadly(volume, item->version)) {
+                r = dead_remove(&index->dead, item->version);
+                if (r < 0)
+                        return transaction_fail(transaction, r);
+        }
+
+        transaction->counters[COUNTER_GARBAGE] -= volume != INDEX_FENCES;
+        return 1;
+}
+
+/* A copy is gone: with the last one of a version that may still be asked for, a fence is put up. */
+static int forget(Transaction *transaction, const IndexCollected *collected, const Garbage *item) {
+        Index *index = index_of(transaction);
+        int r;
+
+        r = delete_garbage(transaction, collected->volume, item);
+        if (r <= 0 || collected->volume == INDEX_FENCES)
+                return r;
+        if (!garbage_is_deadly(collected->volume, item->version) ||
+            dead_contains(&index->dead, item->version))
+                return 0;
+
+        return add_garbage(transaction, INDEX_FENCES, collected->fence_due_usec, item->version);
+}
+
+static int put_off(Transaction *transaction, const IndexCollected *collected, const Garbage *item) {
+        int r;
+
+        r = delete_garbage(transaction, collected->volume, item);
+        if (r <= 0)
+                return r;
+
+        return add_garbage(
+                        transaction, collected->volume, collected->again_due_usec, item->version);
 }
 
 static int apply_collected(Operation *operation, Transaction *transaction) {
         IndexCollected *collected = CONTAINER_OF(operation, IndexCollected, operation);
-        int r;
+        int r = 0;
 
-        for (size_t i = 0; i < collected->n_items; i++) {
-                r = delete_garbage(transaction, collected->volume, &collected->items[i]);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-                if (r >= 0)
-                        transaction->counters[COUNTER_GARBAGE]--;
+        for (size_t i = 0; i < collected->n_items && r >= 0; i++)
+                r = i < collected->n_gone ? forget(transaction, collected, collected->items + i)
+                                          : put_off(transaction, collected, collected->items + i);
 
-                r = delete_garbage(transaction, FENCE_VOLUME, &collected->items[i]);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-        }
-
-        return 0;
+        return MIN(r, 0);
 }
 
 void index_collected(Index *index, IndexCollected *collected) {

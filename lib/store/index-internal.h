@@ -4,6 +4,7 @@
 /* Index, the inside: what index.c (reading) and index-change.c (changing) share. */
 
 #include "store/database.h"
+#include "store/dead.h"
 #include "store/index.h"
 
 enum {
@@ -24,12 +25,6 @@ typedef struct Versions {
         uint64_t new_end;
 } Versions;
 
-/* Versions that were given up, in order. */
-typedef struct Fences {
-        uint64_t *versions;
-        size_t n, allocated;
-} Fences;
-
 struct Index {
         Environment *environment;
         DB *records; /* key -> record */
@@ -37,7 +32,7 @@ struct Index {
         Versions versions;
 
         /* The committer's own: */
-        Fences fences;
+        Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
         Buffer current;
 };
 
@@ -50,12 +45,7 @@ typedef struct __attribute__((packed)) GarbageKey {
 
 #define GARBAGE_FORMAT 1
 
-/* No volume has this number: its entries are the versions that must not be committed any more, and
- * go with the garbage that they belong to. */
-#define FENCE_VOLUME 0
-
 GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
 
-/* Returns 0 or -ENOMEM. */
-int fences_add(Fences *fences, uint64_t version);
-bool fences_contain(const Fences *fences, uint64_t version);
+/* Whether an entry of the garbage table makes its version a dead one. */
+bool garbage_is_deadly(uint32_t volume, uint64_t version);

@@ -133,7 +133,7 @@ GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version) {
         return (GarbageKey){ htobe32(volume), htobe64(due_usec), htobe64(version) };
 }
 
-/* Returns how many, or a negative errno. */
+/* Returns how many, or a negative errno if not even the first can be read. */
 static int read_garbage(
                 Index *index,
                 Cursor *cursor,
@@ -158,7 +158,7 @@ static int read_garbage(
                 ret[n++] = (Garbage){ be64toh(key.due_usec), be64toh(key.version) };
         }
 
-        return r < 0 && r != -ENOENT ? r : (int) n;
+        return r < 0 && r != -ENOENT && n == 0 ? r : (int) n;
 }
 
 int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max) {
@@ -199,20 +199,19 @@ static void on_extended(Operation *operation, int result) {
         atomic_store(&versions->is_extending, false);
 }
 
-uint64_t index_next_version(Index *index) {
+uint64_t index_next_version(Index *index, VersionUse use) {
         Versions *versions = &index->versions;
-        uint64_t version = atomic_fetch_add(&versions->next, 1);
+        uint64_t n = atomic_fetch_add(&versions->next, 1);
 
         for (;;) {
                 uint64_t end = atomic_load(&versions->end);
 
-                if (version + VERSIONS_LOW >= end &&
-                    !atomic_exchange(&versions->is_extending, true)) {
+                if (n + VERSIONS_LOW >= end && !atomic_exchange(&versions->is_extending, true)) {
                         versions->new_end = atomic_load(&versions->end) + VERSIONS_BLOCK;
                         environment_submit(index->environment, &versions->extend);
                 }
-                if (version < end)
-                        return version;
+                if (n < end)
+                        return 2 * n + use;
 
                 /* Half a million versions went by while the disk flushed once. */
                 (void) usleep(USEC_PER_MSEC);
@@ -248,78 +247,68 @@ static int open_versions(Index *index) {
         return 0;
 }
 
-int fences_add(Fences *fences, uint64_t version) {
-        size_t i = fences->n;
-
-        if (fences_contain(fences, version))
-                return 0;
-
-        if (fences->n == fences->allocated) {
-                size_t allocated = MAX(fences->allocated * 2, (size_t) 64);
-                uint64_t *versions = realloc(fences->versions, allocated * sizeof(*versions));
-
-                if (!versions)
-                        return -ENOMEM;
-                fences->versions = versions;
-                fences->allocated = allocated;
-        }
-
-        /* New ones are mostly the greatest. */
-        for (; i > 0 && fences->versions[i - 1] > version; i--)
-                fences->versions[i] = fences->versions[i - 1];
-        fences->versions[i] = version;
-        fences->n++;
-        return 0;
+bool garbage_is_deadly(uint32_t volume, uint64_t version) {
+        return volume == INDEX_FENCES || (version & VERSION_TICKET);
 }
 
-bool fences_contain(const Fences *fences, uint64_t version) {
-        size_t low = 0, high = fences->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-
-                if (fences->versions[middle] == version)
-                        return true;
-                if (fences->versions[middle] < version)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-
-        return false;
-}
-
-/* Reads the fenced versions back. */
-static int load_fences(Index *index) {
-        GarbageKey key = garbage_key(FENCE_VOLUME, 0, 0);
-        Cursor cursor;
+/* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
+static int load_dead_from(Index *index, Cursor *cursor, GarbageKey *start) {
         int r;
 
-        r = cursor_open(index->environment, index->garbage, &cursor);
-        if (r < 0)
-                return r;
+        for (r = cursor_seek(cursor, start, sizeof(*start)); r >= 0; r = cursor_next(cursor)) {
+                uint32_t volume;
+                uint64_t version;
 
-        for (r = cursor_seek(&cursor, &key, sizeof(key)); r >= 0; r = cursor_next(&cursor)) {
-                if (cursor.key.size != sizeof(key)) {
-                        r = -EBADMSG;
-                        break;
-                }
-                memcpy(&key, cursor.key.data, sizeof(key));
-                if (be32toh(key.volume) != FENCE_VOLUME)
-                        break;
+                if (cursor->key.size != sizeof(*start))
+                        return -EBADMSG;
+                memcpy(start, cursor->key.data, sizeof(*start));
+                volume = be32toh(start->volume);
+                version = be64toh(start->version);
+                if (!garbage_is_deadly(volume, version))
+                        continue;
 
-                r = fences_add(&index->fences, be64toh(key.version));
+                r = dead_add(&index->dead, version);
                 if (r < 0)
-                        break;
+                        return r;
+                dead_keep(&index->dead);
         }
-        cursor_close(&cursor);
 
-        return r == -ENOENT ? 0 : MIN(r, 0);
+        *start = garbage_key(be32toh(start->volume) + 1, 0, 0);
+        return r;
+}
+
+/* What lies behind a damaged page is no danger to whoever becomes current: index_garbage() does not
+ * find it either. */
+static int load_dead(Index *index) {
+        GarbageKey start = garbage_key(0, 0, 0);
+        int r;
+
+        do {
+                Cursor cursor;
+
+                r = cursor_open(index->environment, index->garbage, &cursor);
+                if (r < 0)
+                        return r;
+                cursor_skip_values(&cursor);
+                r = load_dead_from(index, &cursor, &start);
+                cursor_close(&cursor);
+        } while (r == -EBADMSG && be32toh(start.volume) <= VOLUME_MAX);
+
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
+static void on_ended(bool committed, void *userdata) {
+        Index *index = userdata;
+
+        if (committed)
+                dead_keep(&index->dead);
+        else
+                dead_undo(&index->dead);
 }
 
 int index_open(const EnvironmentOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
-        EnvironmentHooks hooks = { .format = "index 1" };
+        EnvironmentHooks hooks = { .format = "index 1", .ended = on_ended };
         int r;
 
         assert(options);
@@ -343,7 +332,7 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
         if (r < 0)
                 return r;
 
-        r = load_fences(index);
+        r = load_dead(index);
         if (r < 0)
                 return r;
 
@@ -360,7 +349,7 @@ Index *index_free(Index *index) {
                 return NULL;
 
         environment_free(index->environment);
-        free(index->fences.versions);
+        dead_done(&index->dead);
         buffer_done(&index->current);
         free(index);
         return NULL;

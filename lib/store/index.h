@@ -8,7 +8,14 @@
  * changes in one transaction: a record, the counters, and the copies that thereby became garbage.
  *
  * Garbage is a copy that no record names any more, with the time from which on its volume may
- * delete it. The garbage table is the only way in which an object is ever deleted. */
+ * delete it. The garbage table is the only way in which an object is ever deleted.
+ *
+ * A commit may come more than once: a ticket is used again, a request repeated on its way. Lest a
+ * record so come to name copies that are about to be deleted, a version is dead, and its commit
+ * refused, from when a copy of it becomes garbage until the last one is deleted and its fence has
+ * fallen: an entry of the table without a copy, for as long as an older commit may be under way. A
+ * version without a ticket is committed but once, by the master; it is dead only behind the fence
+ * that is put up when a volume gives it up. Dead versions are kept in memory, too. */
 
 #include "base/buffer.h"
 #include "core/condition.h"
@@ -49,11 +56,12 @@ typedef struct IndexCounters {
 
 void index_counters(Index *index, IndexCounters *ret);
 
+/* The lowest bit of a version: whether it was given out with a ticket. */
+typedef enum VersionUse { VERSION_DIRECT, VERSION_TICKET } VersionUse;
+
 /* A version for a new write: greater than all before, also across crashes. Takes no system call but
  * once in a million. */
-uint64_t index_next_version(Index *index);
-
-#define INDEX_AGAIN_USEC (60 * USEC_PER_SEC)
+uint64_t index_next_version(Index *index, VersionUse use);
 
 /* Makes a stored version current. */
 typedef struct IndexCommit {
@@ -62,8 +70,6 @@ typedef struct IndexCommit {
         Record record;
         Condition condition;
         uint64_t garbage_due_usec; /* for the copies that are replaced; since the epoch */
-        bool again; /* an earlier attempt may have succeeded: looks whether the key was deleted
-                       since */
 
         bool created;    /* output: there was no such key */
         bool superseded; /* output: a newer version is current already; this one counts as
@@ -71,9 +77,10 @@ typedef struct IndexCommit {
                           */
 } IndexCommit;
 
-/* Result: 0, -ECANCELED or -EEXIST if the condition does not hold, -ESTALE if the version was given
- * up by an IndexSettle. In these cases the version's copies became garbage in the same transaction.
- */
+/* Result: 0, -ECANCELED or -EEXIST if the condition does not hold, -ESTALE if the version is dead;
+ * with these the copies became garbage. A commit of what is current already gets the answer of the
+ * first one. A damaged record is replaced, and the copies that it named stay behind on their
+ * volumes; but where there is a condition, or the page cannot be read, the result is -EBADMSG. */
 void index_commit(Index *index, IndexCommit *commit);
 
 typedef struct IndexDelete {
@@ -83,15 +90,14 @@ typedef struct IndexDelete {
         uint64_t garbage_due_usec;
 } IndexDelete;
 
-/* Result: 0, -ENOENT, or -ECANCELED. */
+/* Result: 0, -ENOENT, -ECANCELED, or -EBADMSG like index_commit(). */
 void index_delete(Index *index, IndexDelete *deletion);
 
 /* Copies that were stored but whose write failed or was never heard of again. */
 typedef struct IndexSettleItem {
         uint64_t version;
         const char *key;
-        bool current; /* output: it is the key's current version, and a copy on this volume is known
-                       */
+        bool current; /* output: the key's record names this very copy */
 } IndexSettleItem;
 
 /* Decides about copies on VOLUME: those that are not current become garbage, and their versions
@@ -102,6 +108,7 @@ typedef struct IndexSettle {
         IndexSettleItem *items;
         size_t n_items;
         uint64_t garbage_due_usec;
+        uint64_t fence_due_usec;
 } IndexSettle;
 
 void index_settle(Index *index, IndexSettle *settle);
@@ -111,16 +118,22 @@ typedef struct Garbage {
         uint64_t version;
 } Garbage;
 
+/* In the place of a volume: the fences. */
+#define INDEX_FENCES 0
+
 /* Reads up to MAX pieces of garbage of VOLUME that are due at DUE_USEC. Returns how many, or a
- * negative errno. */
+ * negative errno if not even the first can be read. */
 int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max);
 
-/* Forgets garbage that VOLUME has deleted. */
+/* Forgets the first N_GONE items, which VOLUME has deleted; it has failed to delete the rest, which
+ * will be due again later. */
 typedef struct IndexCollected {
         Operation operation;
         uint32_t volume;
         const Garbage *items;
-        size_t n_items;
+        size_t n_gone, n_items;
+        uint64_t again_due_usec; /* for the rest */
+        uint64_t fence_due_usec; /* for versions of which this was the last copy */
 } IndexCollected;
 
 void index_collected(Index *index, IndexCollected *collected);

@@ -148,19 +148,31 @@ static int link_name(ObjectStore *store, int fd, uint64_t version) {
         return linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-static int claim_and_link(ObjectStore *store, int fd, Claim *claim) {
+static bool is_same(const Buffer *x, const Buffer *y) {
+        return x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
+}
+
+/* Returns 1 if the same object has the name already, 0 if the name is free, or a negative errno. */
+static int find_name(ObjectStore *store, const Claim *claim) {
         _cleanup_(buffer_done) Buffer scratch = {};
         int r;
 
         for (const Claim *other = store->claims; other; other = other->next)
                 if (other->version == claim->version)
-                        return -EEXIST;
+                        return is_same(other->object, claim->object) ? 1 : -EEXIST;
 
         r = has_record(store, claim->version, &scratch);
-        if (r != 0)
-                return r < 0 ? r : -EEXIST;
+        if (r <= 0)
+                return r;
+        return is_same(&scratch, claim->object) ? 1 : -EEXIST;
+}
 
-        r = link_name(store, fd, claim->version);
+static int claim_and_link(ObjectStore *store, int fd, Claim *claim) {
+        int r;
+
+        r = find_name(store, claim);
+        if (r == 0)
+                r = link_name(store, fd, claim->version);
         if (r < 0)
                 return r;
 

@@ -128,16 +128,30 @@ int object_writer_new(
         return 0;
 }
 
-ObjectWriter *object_writer_free(ObjectWriter *writer) {
-        if (!writer)
-                return NULL;
-
+static void destroy(ObjectWriter *writer) {
         closep(&writer->fd); /* a file without a name goes with its last descriptor */
         checksum_state_free(writer->checksum);
         buffer_done(&writer->value);
         buffer_done(&writer->encoded);
         buffer_done(&writer->strings);
         free(writer);
+}
+
+static void run_destroy(Task *task) {
+        destroy(CONTAINER_OF(task, ObjectWriter, task));
+}
+
+ObjectWriter *object_writer_free(ObjectWriter *writer) {
+        if (!writer)
+                return NULL;
+        if (writer->fd < 0) {
+                destroy(writer);
+                return NULL;
+        }
+
+        /* Giving the blocks of a large file back takes the kernel long. */
+        writer->task.run = run_destroy;
+        workers_submit(&writer->store->workers, &writer->task);
         return NULL;
 }
 
@@ -249,6 +263,7 @@ static void run_finish_file(Task *task) {
         ObjectWriter *writer = CONTAINER_OF(task, ObjectWriter, task);
 
         writer->claim.version = writer->record.version;
+        writer->claim.object = &writer->encoded;
         writer->result = object_file_link(writer->store, writer->fd, &writer->claim);
         if (writer->result < 0) {
                 report(writer);

@@ -18,9 +18,11 @@ enum {
 
 #define DIRECTORIES 256
 
-/* A version whose name exists and whose record is on its way. */
+/* A version whose name exists and whose record is on its way. There may be several of a version, if
+ * the same object is stored more than once at a time. */
 typedef struct Claim {
         uint64_t version;
+        const Buffer *object; /* the record; not owned */
         struct Claim *next;
 } Claim;
 
@@ -55,9 +57,9 @@ void object_files_close(ObjectStore *store);
 /* Returns a new descriptor for reading, or -ENOENT. */
 int object_file_open(ObjectStore *store, uint64_t version);
 
-/* Gives the unnamed file its name, durably. The claim keeps the name until object_file_unclaim().
- * Returns 0, -EEXIST if there is an object of the version or one on its way, or another negative
- * errno. */
+/* Gives the unnamed file its name, durably; if the very same object has it already, that one keeps
+ * it. The claim keeps the name until object_file_unclaim(). Returns 0, -EEXIST if another object
+ * has the version or is about to, or another negative errno. */
 int object_file_link(ObjectStore *store, int fd, Claim *claim);
 void object_file_unclaim(ObjectStore *store, Claim *claim);
 

@@ -246,7 +246,7 @@ static int read_versions(Cursor *cursor, uint64_t after, uint64_t *ret, size_t m
                 ret[n++] = be64toh(key);
         }
 
-        return r < 0 && r != -ENOENT ? r : (int) n;
+        return r < 0 && r != -ENOENT && n == 0 ? r : (int) n;
 }
 
 int object_store_versions(ObjectStore *store, uint64_t after, uint64_t *ret, size_t max) {
@@ -265,6 +265,45 @@ int object_store_versions(ObjectStore *store, uint64_t after, uint64_t *ret, siz
         environment_read_unlock(store->environment);
 
         return r;
+}
+
+/* A probe: whether the first object above AFTER can be found. -ENOENT is a good answer, too. */
+static bool is_readable(ObjectStore *store, uint64_t after) {
+        uint64_t version;
+
+        return object_store_versions(store, after, &version, 1) != -EBADMSG;
+}
+
+/* A page covers a range of versions of unknown width: steps that grow, though slowly, lest one go
+ * over what lies between two damaged pages, lead behind it; then its end is narrowed down. */
+int object_store_skip_damage(ObjectStore *store, uint64_t after, uint64_t *ret_after) {
+        uint64_t damaged = after, readable, version;
+        int r;
+
+        for (uint64_t step = 1;; step += step / 8 + 1) {
+                if (step > (UINT64_MAX - after) / 2)
+                        return -ENOENT;
+                readable = after + step;
+                if (is_readable(store, readable))
+                        break;
+                damaged = readable;
+        }
+
+        while (readable - damaged > 1) {
+                uint64_t middle = damaged + (readable - damaged) / 2;
+
+                if (is_readable(store, middle))
+                        readable = middle;
+                else
+                        damaged = middle;
+        }
+
+        r = object_store_versions(store, readable, &version, 1);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+
+        *ret_after = readable;
+        return 0;
 }
 
 static int apply_put(Operation *operation, Transaction *transaction) {
@@ -337,13 +376,8 @@ static int delete_object(Transaction *transaction, uint64_t version) {
 }
 
 static int apply_delete(Operation *operation, Transaction *transaction) {
-        ObjectDelete *deletion = CONTAINER_OF(operation, ObjectDelete, operation);
-        int r = 0;
-
-        for (size_t i = 0; i < deletion->n_versions && r >= 0; i++)
-                r = delete_object(transaction, deletion->versions[i]);
-
-        return r;
+        return delete_object(
+                        transaction, CONTAINER_OF(operation, ObjectDelete, operation)->version);
 }
 
 void object_store_delete(ObjectStore *store, ObjectDelete *deletion) {

@@ -71,12 +71,14 @@ typedef struct ObjectPut {
  * damaged, -EEXIST if the version is taken by another object, -ENOSPC. */
 void object_store_put(ObjectStore *store, ObjectPut *put);
 
-/* Deletes objects; versions that are not there are fine. */
+/* Deletes an object; one that is not there is fine. One operation for each, so that a damaged page
+ * fails only those that need it. */
 typedef struct ObjectDelete {
         Operation operation;
-        const uint64_t *versions;
-        size_t n_versions;
+        uint64_t version;
 } ObjectDelete;
+
+/* Result: 0, -EBADMSG for a damaged page. */
 
 void object_store_delete(ObjectStore *store, ObjectDelete *deletion);
 
@@ -90,8 +92,13 @@ int object_store_scan(
                 void *userdata);
 
 /* Writes the versions of up to MAX objects above AFTER to RET, in order, without a look at the
- * objects themselves, which may be damaged. Returns how many, or a negative errno. */
+ * objects themselves, which may be damaged. Returns how many, less than MAX before a damaged page;
+ * -EBADMSG if the very next lies there; or another negative errno. */
 int object_store_versions(ObjectStore *store, uint64_t after, uint64_t *ret, size_t max);
+
+/* Where object_store_versions() can go on behind the damaged page that comes after AFTER. Returns
+ * 0, or -ENOENT if there is nothing more that can be read. */
+int object_store_skip_damage(ObjectStore *store, uint64_t after, uint64_t *ret_after);
 
 /* Named blobs that live with the store, such as the version up to which every object is settled. */
 typedef struct ObjectStoreSet {
@@ -114,7 +121,7 @@ int object_writer_new(
                 uint64_t size_hint,
                 ObjectWriter **ret);
 
-/* Freeing an unfinished writer discards what was written. */
+/* Freeing an unfinished writer discards what was written; a file goes on another thread. */
 ObjectWriter *object_writer_free(ObjectWriter *writer);
 DEFINE_CLEANUP(ObjectWriter *, object_writer_free);
 
@@ -122,8 +129,8 @@ DEFINE_CLEANUP(ObjectWriter *, object_writer_free);
  * the disk now and then, so that the flush at the end is short. */
 int object_writer_append(ObjectWriter *writer, const void *data, size_t size);
 
-/* Makes the object durable, on other threads; calls done() on one of them with 0, -EEXIST or
- * -ENOSPC. The writer stays the caller's and must not be freed before. */
+/* Makes the object durable, on other threads; calls done() on one of them with the results of
+ * object_store_put(). The writer stays the caller's and must not be freed before. */
 void object_writer_finish(
                 ObjectWriter *writer,
                 void (*done)(ObjectWriter *writer, int result, void *userdata),

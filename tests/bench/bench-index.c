@@ -74,7 +74,7 @@ static void submit_next(Slot *slot) {
         }
 
         format_key(number * load->multiplier % load->n_keys, slot->key);
-        slot->commit.record.version = index_next_version(load->index);
+        slot->commit.record.version = index_next_version(load->index, VERSION_DIRECT);
         index_commit(load->index, &slot->commit);
 }
 

@@ -34,8 +34,10 @@ def compile_alone(root, build, command, header):
 
 
 def commands_of_directories(build):
-    """One compile command for each directory of sources."""
+    """One compile command for each directory of sources: the one with the most include paths, where
+    programs differ."""
     commands = json.loads((build / 'compile_commands.json').read_text())
+    commands.sort(key=lambda c: c['command'].count(' -I'))
     return {(build / c['file']).resolve().parent: c for c in commands}
 
 

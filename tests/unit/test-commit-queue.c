@@ -94,7 +94,6 @@ static void assert_answered(const Trial *trial) {
 typedef struct Call {
         size_t n_commits;
         uint64_t versions[BATCH_MAX];
-        bool again[BATCH_MAX];
         Buffer answer;
 } Call;
 
@@ -114,8 +113,7 @@ static const Call *receive(void) {
                 assert_string_equal(commit.record.content_type, "text/plain");
                 assert_int_equal(commit.record.copies[0], 3);
                 assert_int_equal(commit.condition.create_only, commit.record.version % 7 == 0);
-                call.versions[call.n_commits] = commit.record.version;
-                call.again[call.n_commits++] = commit.again;
+                call.versions[call.n_commits++] = commit.record.version;
 
                 result = result_for(commit.record.version);
                 wire_put_commit_result(&call.answer, &result);
@@ -123,19 +121,17 @@ static const Call *receive(void) {
         return &call;
 }
 
-/* The commits in the order in which they came; again from the first N_AGAIN of them. */
-static void assert_call(const Call *call, uint64_t first, size_t n_commits, size_t n_again) {
+/* The commits in the order in which they came. */
+static void assert_call(const Call *call, uint64_t first, size_t n_commits) {
         assert_int_equal(call->n_commits, n_commits);
-        for (size_t i = 0; i < n_commits; i++) {
+        for (size_t i = 0; i < n_commits; i++)
                 assert_int_equal(call->versions[i], first + i);
-                assert_int_equal(call->again[i], i < n_again);
-        }
 }
 
-static void serve(uint64_t first, size_t n_commits, size_t n_again) {
+static void serve(uint64_t first, size_t n_commits) {
         const Call *call = receive();
 
-        assert_call(call, first, n_commits, n_again);
+        assert_call(call, first, n_commits);
         stand_in_answer(&master, &call->answer);
 }
 
@@ -148,15 +144,15 @@ TEST(what_waits_goes_in_one_call_and_each_gets_its_own_answer) {
         for (size_t i = 1; i < ELEMENTSOF(trials); i++)
                 submit(trials + i, i);
 
-        serve(0, 1, 0);
-        serve(1, BATCH_MAX, 0);
-        serve(1 + BATCH_MAX, ELEMENTSOF(trials) - 1 - BATCH_MAX, 0);
+        serve(0, 1);
+        serve(1, BATCH_MAX);
+        serve(1 + BATCH_MAX, ELEMENTSOF(trials) - 1 - BATCH_MAX);
         wait_for_all(ELEMENTSOF(trials));
         for (size_t i = 0; i < ELEMENTSOF(trials); i++)
                 assert_answered(trials + i);
 
         submit(trials, 99);
-        serve(99, 1, 0);
+        serve(99, 1);
         wait_for_all(1);
         assert_answered(trials);
 }
@@ -188,7 +184,7 @@ TEST(a_master_that_is_not_there_yet_is_asked_again) {
         submit(trials + 1, 2);
         stand_in_listen(&master);
 
-        serve(1, 2, 1);
+        serve(1, 2);
         wait_for_all(2);
         assert_answered(trials + 0);
         assert_answered(trials + 1);
@@ -213,7 +209,7 @@ static void answer_too_long(const Call *call) {
         stand_in_answer(&master, answer);
 }
 
-TEST(a_call_that_fails_is_made_again_and_says_so) {
+TEST(a_call_that_fails_is_made_again) {
         void (*const failures[])(const Call *call) = { cut, answer_error, answer_too_short,
                                                        answer_too_long };
         Trial trials[2 + ELEMENTSOF(failures)];
@@ -223,18 +219,18 @@ TEST(a_call_that_fails_is_made_again_and_says_so) {
         stand_in_await(&master);
         submit(trials + 1, 1);
         submit(trials + 2, 2);
-        serve(0, 1, 0);
+        serve(0, 1);
 
         /* What comes meanwhile goes along, behind the others. */
         for (size_t i = 0; i < ELEMENTSOF(failures); i++) {
                 const Call *call = receive();
 
-                assert_call(call, 1, 2 + i, i == 0 ? 0 : 1 + i);
+                assert_call(call, 1, 2 + i);
                 if (i + 1 < ELEMENTSOF(failures))
                         submit(trials + 3 + i, 3 + i);
                 failures[i](call);
         }
-        serve(1, ELEMENTSOF(trials) - 1, ELEMENTSOF(trials) - 1);
+        serve(1, ELEMENTSOF(trials) - 1);
         wait_for_all(ELEMENTSOF(trials));
         for (size_t i = 0; i < ELEMENTSOF(trials); i++)
                 assert_answered(trials + i);
@@ -248,13 +244,13 @@ TEST(a_commit_is_not_asked_for_again_after_its_deadline) {
         stand_in_await(&master);
         submit_until(trials + 1, 2, clock_monotonic() + USEC_PER_SEC);
         submit_until(trials + 2, 3, clock_monotonic() + USEC_PER_HOUR);
-        serve(1, 1, 0);
+        serve(1, 1);
         wait_for_all(1);
 
         (void) receive();
         shift_clock(1);
         stand_in_refuse(&master, -ESHUTDOWN);
-        serve(3, 1, 1);
+        serve(3, 1);
         wait_for_all(2);
         assert_int_equal(trials[1].result.error, -EHOSTDOWN);
         assert_answered(trials + 2);
@@ -267,7 +263,7 @@ TEST(patience_ends) {
         submit(trials + 0, 1);
         stand_in_await(&master);
         submit_until(trials + 1, 2, clock_monotonic() + USEC_PER_HOUR);
-        serve(1, 1, 0);
+        serve(1, 1);
         wait_for_all(1);
 
         (void) receive();
@@ -286,7 +282,7 @@ TEST(the_end_of_the_client_ends_the_call) {
         stand_in_await(&master);
         submit(trials + 1, 2);
         submit(trials + 2, 3);
-        serve(1, 1, 0);
+        serve(1, 1);
         wait_for_all(1);
 
         (void) receive();
@@ -336,7 +332,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(what_waits_goes_in_one_call_and_each_gets_its_own_answer),
                 RUN(a_master_that_is_not_there_yet_is_asked_again),
-                RUN(a_call_that_fails_is_made_again_and_says_so),
+                RUN(a_call_that_fails_is_made_again),
                 RUN(a_commit_is_not_asked_for_again_after_its_deadline),
                 RUN(patience_ends),
                 RUN(the_end_of_the_client_ends_the_call),

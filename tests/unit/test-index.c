@@ -2,144 +2,7 @@
 
 #include "test.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "scratch.h"
-#include "store/index.h"
-
-#define DUE UINT64_C(1000000)
-
-typedef struct Fixture {
-        char *directory;
-        Index *index;
-        Buffer scratch;
-} Fixture;
-
-static Index *open_index(const char *directory) {
-        EnvironmentOptions options = { .directory = directory };
-        Index *index;
-
-        assert_int_equal(index_open(&options, &index), 0);
-        return index;
-}
-
-static int setup(void **state) {
-        Fixture *fixture = calloc(1, sizeof(*fixture));
-
-        fixture->directory = scratch_new();
-        fixture->index = open_index(fixture->directory);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Fixture *fixture = *state;
-
-        index_free(fixture->index);
-        scratch_free(fixture->directory);
-        buffer_done(&fixture->scratch);
-        free(fixture);
-        return 0;
-}
-
-static void reopen(Fixture *fixture) {
-        fixture->index = index_free(fixture->index);
-        fixture->index = open_index(fixture->directory);
-}
-
-/* A record whose checksum says its version, with one copy. */
-static Record make_record(uint64_t version, uint32_t volume) {
-        return (Record){
-                .version = version,
-                .size = 100 * version,
-                .mtime_usec = 1,
-                .checksum.bytes = { (uint8_t) version },
-                .content_type = "text/plain",
-                .metadata = "",
-                .n_copies = 1,
-                .copies = { volume },
-        };
-}
-
-static int run_commit(Index *index, IndexCommit *commit) {
-        commit->operation.done = scratch_done;
-        index_commit(index, commit);
-        return scratch_wait();
-}
-
-static int commit(Index *index, const char *key, uint64_t version, uint32_t volume) {
-        IndexCommit request = {
-                .key = key,
-                .record = make_record(version, volume),
-                .garbage_due_usec = DUE,
-        };
-
-        return run_commit(index, &request);
-}
-
-static int erase(Index *index, const char *key, const Condition *condition) {
-        IndexDelete request = {
-                .operation.done = scratch_done,
-                .key = key,
-                .condition = *condition,
-                .garbage_due_usec = DUE,
-        };
-
-        index_delete(index, &request);
-        return scratch_wait();
-}
-
-static int settle(Index *index, uint32_t volume, IndexSettleItem *items, size_t n_items) {
-        IndexSettle request = {
-                .operation.done = scratch_done,
-                .volume = volume,
-                .items = items,
-                .n_items = n_items,
-                .garbage_due_usec = DUE,
-        };
-
-        index_settle(index, &request);
-        return scratch_wait();
-}
-
-static void assert_current(Fixture *fixture, const char *key, uint64_t version) {
-        Record record;
-
-        assert_int_equal(index_get(fixture->index, key, &fixture->scratch, &record), 0);
-        assert_int_equal(record.version, version);
-        assert_int_equal(record.checksum.bytes[0], (uint8_t) version);
-        assert_string_equal(record.content_type, "text/plain");
-}
-
-static void assert_absent(Fixture *fixture, const char *key) {
-        Record record;
-
-        assert_int_equal(index_get(fixture->index, key, &fixture->scratch, &record), -ENOENT);
-}
-
-static void assert_counters(Index *index, uint64_t keys, uint64_t bytes, uint64_t garbage) {
-        IndexCounters counters;
-
-        index_counters(index, &counters);
-        assert_int_equal(counters.keys, keys);
-        assert_int_equal(counters.bytes, bytes);
-        assert_int_equal(counters.garbage, garbage);
-}
-
-static void assert_garbage(Index *index, uint32_t volume, uint64_t version) {
-        Garbage garbage[16];
-        int n;
-
-        n = index_garbage(index, volume, DUE, garbage, ELEMENTSOF(garbage));
-        assert_ok(n);
-        for (int i = 0; i < n; i++)
-                if (garbage[i].version == version)
-                        return;
-        fail_msg("version %d of volume %u is no garbage", (int) version, volume);
-}
+#include "index-fixture.h"
 
 TEST(a_committed_key_is_there_also_after_a_restart) {
         Fixture *fixture = *state;
@@ -240,99 +103,88 @@ TEST(a_deleted_key_is_gone) {
         assert_counters(fixture->index, 0, 0, 1);
 }
 
-/* The answer to a commit got lost, somebody deleted the key, and the commit comes again. */
-TEST(a_repeated_commit_does_not_bring_a_deleted_key_back) {
+TEST(a_repeated_commit_gets_the_first_answer) {
         Fixture *fixture = *state;
-        IndexCommit request = {
+        IndexCommit create = {
                 .key = "k",
                 .record = make_record(1, 3),
-                .garbage_due_usec = DUE,
-                .again = true,
+                .condition.create_only = true,
         };
-        IndexCommit other = request;
+        IndexCommit replace = { .key = "k", .record = make_record(3, 3), .garbage_due_usec = DUE };
+        IndexCommit other;
+
+        for (unsigned round = 0; round < 3; round++) {
+                assert_int_equal(run_commit(fixture->index, &create), 0);
+                assert_true(create.created);
+                reopen(fixture);
+        }
+        for (unsigned round = 0; round < 3; round++) {
+                assert_int_equal(run_commit(fixture->index, &replace), 0);
+                assert_false(replace.created);
+        }
+        assert_counters(fixture->index, 1, 300, 1);
+
+        /* With another value it is not a repetition. */
+        other = replace;
+        other.record.checksum.bytes[1] = 1;
+        assert_int_equal(run_commit(fixture->index, &other), -ESTALE);
+        assert_current(fixture, "k", 3);
+        assert_counters(fixture->index, 1, 300, 1);
+}
+
+typedef struct BadRecord {
+        Operation operation;
+        Index *index;
+} BadRecord;
+
+static int apply_bad_record(Operation *operation, Transaction *transaction) {
+        Index *index = CONTAINER_OF(operation, BadRecord, operation)->index;
+
+        return transaction_put(
+                        transaction, index->records, "k", 1,
+                        "\x11"
+                        "damaged",
+                        8);
+}
+
+/* Damages the record of "k", but not its page. */
+static void damage_record(Index *index) {
+        BadRecord bad = { .operation.apply = apply_bad_record, .index = index };
+
+        assert_int_equal(environment_run(index->environment, &bad.operation), 0);
+}
+
+TEST(a_damaged_record_can_be_replaced_and_deleted) {
+        Fixture *fixture = *state;
+        const Condition match = { .match = { .present = true, .any = true } };
+        IndexCommit conditional = {
+                .key = "k",
+                .record = make_record(3, 4),
+                .condition = match,
+                .garbage_due_usec = DUE,
+        };
+        IndexCommit create = conditional;
+        Record record;
 
         assert_int_equal(commit(fixture->index, "k", 1, 3), 0);
+        damage_record(fixture->index);
+        assert_int_equal(index_get(fixture->index, "k", &fixture->scratch, &record), -EBADMSG);
+
+        create.condition = (Condition){ .create_only = true };
+        assert_int_equal(run_commit(fixture->index, &conditional), -EBADMSG);
+        assert_int_equal(run_commit(fixture->index, &create), -EBADMSG);
+        assert_int_equal(erase(fixture->index, "k", &match), -EBADMSG);
+        assert_counters(fixture->index, 1, 100, 0);
+
+        conditional.condition = (Condition){};
+        assert_int_equal(run_commit(fixture->index, &conditional), 0);
+        assert_false(conditional.created);
+        assert_current(fixture, "k", 3);
+
+        damage_record(fixture->index);
         assert_int_equal(erase(fixture->index, "k", &(Condition){}), 0);
-
-        assert_int_equal(run_commit(fixture->index, &request), -ESTALE);
         assert_absent(fixture, "k");
-        assert_counters(fixture->index, 0, 0, 1);
-
-        /* One whose first attempt never arrived succeeds. */
-        other.record = make_record(2, 3);
-        assert_int_equal(run_commit(fixture->index, &other), 0);
-        assert_current(fixture, "k", 2);
-}
-
-TEST(settling_keeps_what_is_current_and_fences_the_rest) {
-        Fixture *fixture = *state;
-        IndexSettleItem items[] = { { 1, "a" }, { 2, "a" }, { 3, "b" } };
-
-        assert_int_equal(commit(fixture->index, "a", 1, 3), 0);
-        assert_int_equal(settle(fixture->index, 3, items, 3), 0);
-        assert_true(items[0].current);
-        assert_false(items[1].current);
-        assert_false(items[2].current);
-
-        assert_int_equal(commit(fixture->index, "a", 2, 3), -ESTALE);
-        assert_int_equal(commit(fixture->index, "b", 3, 3), -ESTALE);
-        assert_current(fixture, "a", 1);
-
-        reopen(fixture);
-        assert_int_equal(commit(fixture->index, "b", 3, 3), -ESTALE);
-        assert_absent(fixture, "b");
-        assert_garbage(fixture->index, 3, 2);
-        assert_garbage(fixture->index, 3, 3);
-}
-
-TEST(a_copy_that_the_record_does_not_name_is_not_current) {
-        Fixture *fixture = *state;
-        IndexSettleItem item = { 1, "a" };
-
-        assert_int_equal(commit(fixture->index, "a", 1, 3), 0);
-        assert_int_equal(settle(fixture->index, 4, &item, 1), 0);
-        assert_false(item.current);
-        assert_garbage(fixture->index, 4, 1);
-
-        /* The version itself stays as good as it was. */
-        assert_int_equal(commit(fixture->index, "a", 1, 3), 0);
-        assert_current(fixture, "a", 1);
-}
-
-TEST(garbage_comes_in_order_when_it_is_due_and_is_forgotten_when_collected) {
-        Fixture *fixture = *state;
-        Garbage garbage[4];
-        IndexCollected collected = {
-                .operation.done = scratch_done,
-                .volume = 3,
-                .items = garbage,
-                .n_items = 2,
-        };
-
-        for (uint64_t version = 1; version <= 4; version++) {
-                IndexCommit request = {
-                        .key = "k",
-                        .record = make_record(version, 3),
-                        .garbage_due_usec = DUE - version,
-                };
-
-                assert_int_equal(run_commit(fixture->index, &request), 0);
-        }
-
-        assert_int_equal(index_garbage(fixture->index, 3, DUE - 5, garbage, 4), 0);
-        assert_int_equal(index_garbage(fixture->index, 2, DUE, garbage, 4), 0);
-        assert_int_equal(index_garbage(fixture->index, 4, DUE, garbage, 4), 0);
-        assert_int_equal(index_garbage(fixture->index, 3, DUE - 3, garbage, 4), 2);
-        assert_int_equal(garbage[0].version, 3);
-        assert_int_equal(garbage[1].version, 2);
-        assert_int_equal(garbage[1].due_usec, DUE - 3);
-        assert_counters(fixture->index, 1, 400, 3);
-
-        index_collected(fixture->index, &collected);
-        assert_int_equal(scratch_wait(), 0);
-        assert_int_equal(index_garbage(fixture->index, 3, DUE, garbage, 4), 1);
-        assert_int_equal(garbage[0].version, 1);
-        assert_counters(fixture->index, 1, 400, 1);
+        assert_int_equal(erase(fixture->index, "k", &(Condition){}), -ENOENT);
 }
 
 typedef struct Seen {
@@ -345,15 +197,6 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
 
         (void) snprintf(seen->keys[seen->n], sizeof(seen->keys[0]), "%s", key);
         return ++seen->n == seen->stop_at ? 7 : 0;
-}
-
-static void fill(Index *index, unsigned n) {
-        for (unsigned i = 0; i < n; i++) {
-                char key[32];
-
-                (void) snprintf(key, sizeof(key), "key/%04u", i);
-                assert_int_equal(commit(index, key, i + 1, 3), 0);
-        }
 }
 
 TEST(a_scan_sees_the_keys_of_a_prefix_in_order) {
@@ -398,14 +241,14 @@ TEST(versions_grow_across_restarts) {
         uint64_t last = 0;
 
         for (unsigned i = 0; i < 1200000; i++) {
-                uint64_t version = index_next_version(fixture->index);
+                uint64_t version = index_next_version(fixture->index, VERSION_TICKET);
 
                 assert_true(version > last);
                 last = version;
         }
 
         reopen(fixture);
-        assert_true(index_next_version(fixture->index) > last);
+        assert_true(index_next_version(fixture->index, VERSION_DIRECT) > last);
 }
 
 TEST(named_state_is_kept) {
@@ -482,10 +325,8 @@ int main(void) {
                 RUN(a_repeated_commit_succeeds_whatever_its_condition),
                 RUN(a_condition_that_fails_leaves_the_key_and_makes_garbage),
                 RUN(a_deleted_key_is_gone),
-                RUN(a_repeated_commit_does_not_bring_a_deleted_key_back),
-                RUN(settling_keeps_what_is_current_and_fences_the_rest),
-                RUN(a_copy_that_the_record_does_not_name_is_not_current),
-                RUN(garbage_comes_in_order_when_it_is_due_and_is_forgotten_when_collected),
+                RUN(a_repeated_commit_gets_the_first_answer),
+                RUN(a_damaged_record_can_be_replaced_and_deleted),
                 RUN(a_scan_sees_the_keys_of_a_prefix_in_order),
                 RUN(versions_grow_across_restarts),
                 RUN(named_state_is_kept),

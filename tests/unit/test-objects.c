@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,6 +59,25 @@ static void reopen(Fixture *fixture) {
         fixture->store = open_store(fixture->directory);
 }
 
+#define DISCARDED_SIZE 123456
+
+static pthread_t test_thread;
+static atomic_uint n_discarded_here, n_discarded;
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+/* Counts the files of that test that end with their descriptor. */
+int __wrap_close(int fd) {
+        struct stat status;
+
+        if (fstat(fd, &status) == 0 && status.st_nlink == 0 && status.st_size == DISCARDED_SIZE) {
+                n_discarded_here += pthread_equal(pthread_self(), test_thread) != 0;
+                n_discarded++;
+        }
+        return __real_close(fd);
+}
+
 /* Each version has a value of its own. */
 static uint8_t *make_value(uint64_t version, size_t size) {
         uint8_t *value = malloc(MAX(size, (size_t) 1));
@@ -102,12 +124,8 @@ static int put(Fixture *fixture, uint64_t version, size_t size, uint64_t size_hi
         return r < 0 ? r : finish(writer);
 }
 
-static int erase(Fixture *fixture, const uint64_t *versions, size_t n_versions) {
-        ObjectDelete request = {
-                .operation.done = scratch_done,
-                .versions = versions,
-                .n_versions = n_versions,
-        };
+static int erase(Fixture *fixture, uint64_t version) {
+        ObjectDelete request = { .operation.done = scratch_done, .version = version };
 
         object_store_delete(fixture->store, &request);
         return scratch_wait();
@@ -219,6 +237,24 @@ TEST(an_abandoned_writer_leaves_nothing) {
         assert_int_equal(access(file_path(fixture, 5), F_OK), -1);
 }
 
+/* It may take long, and whoever gives a value up has other things to do. */
+TEST(an_abandoned_file_is_discarded_by_a_worker) {
+        Fixture *fixture = *state;
+        _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
+        _cleanup_free_ uint8_t *value = make_value(5, DISCARDED_SIZE);
+
+        assert_int_equal(
+                        object_writer_new(fixture->store, "k", make_record(5), 200000, &writer), 0);
+        assert_int_equal(object_writer_append(writer, value, DISCARDED_SIZE), 0);
+
+        test_thread = pthread_self();
+        n_discarded = n_discarded_here = 0;
+        writer = object_writer_free(writer);
+        reopen(fixture);
+        assert_int_equal(n_discarded, 1);
+        assert_int_equal(n_discarded_here, 0);
+}
+
 TEST(a_version_is_stored_once) {
         Fixture *fixture = *state;
 
@@ -226,12 +262,72 @@ TEST(a_version_is_stored_once) {
         assert_int_equal(put(fixture, 1, 100, 100), 0);
         assert_int_equal(put(fixture, 1, 101, 101), -EEXIST);
         assert_int_equal(put(fixture, 2, 10000, 10000), 0);
+        assert_int_equal(put(fixture, 2, 10000, 10000), 0);
         assert_int_equal(put(fixture, 2, 10001, 10001), -EEXIST);
         assert_int_equal(put(fixture, 2, 101, 101), -EEXIST);
 
         assert_object(fixture, 1, 100);
         assert_object(fixture, 2, 10000);
         assert_counters(fixture, 2, 10100);
+}
+
+typedef struct Twin {
+        ObjectWriter *writer;
+        sem_t done;
+        int result;
+} Twin;
+
+static void on_twin_finished(ObjectWriter *writer, int result, void *userdata) {
+        Twin *twin = userdata;
+
+        twin->result = result;
+        assert_int_equal(sem_post(&twin->done), 0);
+}
+
+static void twin_start(Fixture *fixture, Twin *twin, uint64_t version, size_t size) {
+        _cleanup_free_ uint8_t *value = make_value(version, size);
+
+        assert_int_equal(sem_init(&twin->done, 0, 0), 0);
+        assert_int_equal(
+                        object_writer_new(
+                                        fixture->store, "users/42", make_record(version), size,
+                                        &twin->writer),
+                        0);
+        assert_int_equal(object_writer_append(twin->writer, value, size), 0);
+        object_writer_finish(twin->writer, on_twin_finished, twin);
+}
+
+static int twin_wait(Twin *twin) {
+        while (sem_wait(&twin->done) < 0)
+                ;
+        twin->writer = object_writer_free(twin->writer);
+        return twin->result;
+}
+
+/* A request may be repeated while the first is under way. */
+TEST(the_same_file_may_be_stored_twice_at_a_time) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 50; version++) {
+                Twin twins[3];
+                int n_taken = 0;
+
+                twin_start(fixture, twins + 0, version, 10000);
+                twin_start(fixture, twins + 1, version, 10000);
+                assert_int_equal(twin_wait(twins + 0), 0);
+                assert_int_equal(twin_wait(twins + 1), 0);
+                assert_object(fixture, version, 10000);
+
+                /* Of two that differ one wins. */
+                for (size_t i = 0; i < ELEMENTSOF(twins); i++)
+                        twin_start(fixture, twins + i, 100 + version, 10000 + i);
+                for (size_t i = 0; i < ELEMENTSOF(twins); i++)
+                        n_taken += twin_wait(twins + i) == -EEXIST;
+                assert_int_equal(n_taken, 2);
+                assert_int_equal(object_store_verify(fixture->store, 100 + version), 0);
+        }
+        reopen(fixture);
+        assert_object(fixture, 50, 10000);
 }
 
 static int put_encoded(Fixture *fixture, const Buffer *encoded) {
@@ -276,14 +372,14 @@ TEST(an_encoded_object_is_stored_if_it_is_whole) {
 
 TEST(deleted_objects_and_their_files_are_gone) {
         Fixture *fixture = *state;
-        const uint64_t versions[] = { 1, 2, 3 };
 
         assert_int_equal(put(fixture, 1, 100, 100), 0);
         assert_int_equal(put(fixture, 2, 10000, 10000), 0);
         assert_int_equal(put(fixture, 4, 10000, 10000), 0);
         assert_int_equal(access(file_path(fixture, 2), F_OK), 0);
 
-        assert_int_equal(erase(fixture, versions, ELEMENTSOF(versions)), 0);
+        for (uint64_t version = 1; version <= 3; version++)
+                assert_int_equal(erase(fixture, version), 0);
         assert_int_equal(get_error(fixture, 1), -ENOENT);
         assert_int_equal(get_error(fixture, 2), -ENOENT);
         assert_object(fixture, 4, 10000);
@@ -302,7 +398,7 @@ TEST(a_version_may_come_back_while_its_file_is_removed) {
         for (unsigned round = 0; round < 50; round++) {
                 assert_int_equal(put(fixture, version, 10000 + round, 10000), 0);
                 assert_object(fixture, version, 10000 + round);
-                assert_int_equal(erase(fixture, &version, 1), 0);
+                assert_int_equal(erase(fixture, version), 0);
         }
         assert_int_equal(put(fixture, version, 10000, 10000), 0);
         reopen(fixture);
@@ -421,7 +517,9 @@ int main(void) {
                 RUN(values_of_all_sizes_come_back_also_after_a_restart),
                 RUN(a_writer_knows_size_and_checksum),
                 RUN(an_abandoned_writer_leaves_nothing),
+                RUN(an_abandoned_file_is_discarded_by_a_worker),
                 RUN(a_version_is_stored_once),
+                RUN(the_same_file_may_be_stored_twice_at_a_time),
                 RUN(an_encoded_object_is_stored_if_it_is_whole),
                 RUN(deleted_objects_and_their_files_are_gone),
                 RUN(a_version_may_come_back_while_its_file_is_removed),

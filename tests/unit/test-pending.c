@@ -269,16 +269,36 @@ TEST(a_damaged_value_is_pending_like_any_other) {
         assert_int_equal(pending_count(fixture->pending), 40);
 }
 
-TEST(what_comes_before_a_damaged_page_is_pending) {
+TEST(all_but_damaged_pages_is_pending) {
+        Fixture *fixture = *state;
+        const uint64_t damaged[] = { 390, 590, 890, 1100 };
+        size_t n_damaged = 0;
+
+        /* Some are close to each other, some are far apart. */
+        for (uint64_t version = 1; version <= 600; version++)
+                store_object(fixture, version, 100);
+        for (uint64_t version = 601; version <= 1200; version++)
+                store_object(fixture, version * 1000000, 100);
+        for (size_t i = 0; i < ELEMENTSOF(damaged); i++)
+                damage_value(fixture, damaged[i] > 600 ? damaged[i] * 1000000 : damaged[i]);
+
+        open_pending(fixture);
+        for (uint64_t version = 1; version <= 1200; version++)
+                n_damaged += get_error(fixture, version > 600 ? version * 1000000 : version) ==
+                             -EBADMSG;
+        assert_in_range(n_damaged, ELEMENTSOF(damaged), 200);
+        assert_int_equal(pending_count(fixture->pending), 1200 - n_damaged);
+}
+
+TEST(a_damaged_page_at_the_end_hides_only_itself) {
         Fixture *fixture = *state;
 
         for (uint64_t version = 1; version <= 600; version++)
                 store_object(fixture, version, 100);
-        damage_value(fixture, 590);
-        assert_int_equal(get_error(fixture, 590), -EBADMSG);
+        damage_value(fixture, 600);
 
         open_pending(fixture);
-        assert_in_range(pending_count(fixture->pending), 256, 599);
+        assert_in_range(pending_count(fixture->pending), 500, 599);
 }
 
 TEST(a_mark_of_another_size_is_refused) {
@@ -306,7 +326,8 @@ int main(void) {
                 RUN(the_old_ones_come_in_the_order_in_which_they_came),
                 RUN(what_is_added_at_the_moment_is_not_old),
                 RUN(a_damaged_value_is_pending_like_any_other),
-                RUN(what_comes_before_a_damaged_page_is_pending),
+                RUN(all_but_damaged_pages_is_pending),
+                RUN(a_damaged_page_at_the_end_hides_only_itself),
                 RUN(a_mark_of_another_size_is_refused),
         };
 

@@ -29,6 +29,7 @@ static const Record full = {
         .content_type = "text/plain; charset=utf-8",
         .metadata = metadata,
         .metadata_size = sizeof(metadata),
+        .created = true,
         .n_copies = COPIES_MAX,
         .copies = { 1, 2, 3, 500, 127, 128, VOLUME_MAX - 1, VOLUME_MAX },
 };
@@ -43,6 +44,7 @@ static void assert_same(const Record *x, const Record *y) {
         assert_int_equal(x->metadata_size, y->metadata_size);
         if (y->metadata_size > 0)
                 assert_memory_equal(x->metadata, y->metadata, y->metadata_size);
+        assert_int_equal(x->created, y->created);
         assert_int_equal(x->n_copies, y->n_copies);
         assert_memory_equal(x->copies, y->copies, sizeof(x->copies));
 }
@@ -196,6 +198,7 @@ TEST(object_comes_back) {
                 Object decoded;
 
                 object.record.n_copies = 0;
+                object.record.created = false;
                 memset(object.record.copies, 0, sizeof(object.record.copies));
                 object.record.size = size;
                 object.record.checksum = checksum_of(value, size);

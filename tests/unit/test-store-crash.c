@@ -95,12 +95,15 @@ static int collect(Index *index, uint64_t due_usec, uint64_t version, uint32_t v
                 .operation.done = scratch_done,
                 .volume = volume,
                 .items = &item,
+                .n_gone = 1,
                 .n_items = 1,
         };
 
         index_collected(index, &request);
         return scratch_wait();
 }
+
+#define TICKETED ((uint64_t) 7)
 
 typedef struct IndexStep {
         int (*run)(Index *index);
@@ -116,7 +119,7 @@ static int create_a(Index *index) {
 }
 
 static int create_b(Index *index) {
-        return commit(index, "b", 2, 1);
+        return commit(index, "b", TICKETED, 1);
 }
 
 static int overwrite_a(Index *index) {
@@ -155,23 +158,24 @@ static int set_state(Index *index) {
 }
 
 static int create_b_again(Index *index) {
-        return commit(index, "b", 5, 1);
+        return commit(index, "b", 10, 1);
 }
 
 /* clang-format off */
 static const IndexStep index_steps[] = {
         { NULL                          },
         { create_a,       1, 0, 0       },
-        { create_b,       1, 2, 0       },
-        { overwrite_a,    3, 2, 1       },
+        { create_b,       1, TICKETED, 0 },
+        { overwrite_a,    3, TICKETED, 1 },
         { delete_b,       3, 0, 2       },
         { give_up_c,      3, 0, 3       },
         { collect_a,      3, 0, 2       },
         { set_state,      3, 0, 2       },
-        { create_b_again, 3, 5, 2       },
+        { create_b_again, 3, 10, 2      },
 };
 /* clang-format on */
 
+#define DELETE_STEP  4
 #define GIVE_UP_STEP 5
 
 /* After this step the index is closed and opened. */
@@ -254,10 +258,12 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
 
         /* What was neither acknowledged nor reported as failed may have happened. */
         CHECK(index_is_at(index, step) || (!has_failed && index_is_at(index, step + 1)));
+        if (step >= DELETE_STEP && version_of(index, "b") == 0)
+                CHECK(commit(index, "b", TICKETED, 1) == -ESTALE);
         if (step >= GIVE_UP_STEP)
                 CHECK(commit(index, "c", 4, 3) == -ESTALE);
         CHECK(commit(index, "d", 1000, 1) == 0);
-        CHECK(index_next_version(index) > 0);
+        CHECK(index_next_version(index, VERSION_DIRECT) > 0);
 }
 
 /* The object store */
@@ -296,8 +302,7 @@ static int put(ObjectStore *store, uint64_t version, size_t size) {
 static int delete (ObjectStore *store, uint64_t version) {
         ObjectDelete request = {
                 .operation.done = scratch_done,
-                .versions = &version,
-                .n_versions = 1,
+                .version = version,
         };
 
         object_store_delete(store, &request);

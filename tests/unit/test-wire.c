@@ -21,6 +21,7 @@ static WireCommit make_commit(void) {
                         .content_type = "text/plain",
                         .metadata = "a\0b",
                         .metadata_size = 4,
+                        .created = true,
                         .n_copies = 2,
                         .copies = { 3, 65535 },
                 },
@@ -29,7 +30,6 @@ static WireCommit make_commit(void) {
                         .none_match = { .present = true, .any = true },
                         .create_only = true,
                 },
-                .again = true,
         };
 }
 
@@ -47,6 +47,7 @@ static void assert_equal(const WireCommit *commit, const WireCommit *expected) {
         assert_memory_equal(
                         commit->record.metadata, expected->record.metadata,
                         expected->record.metadata_size);
+        assert_int_equal(commit->record.created, expected->record.created);
         assert_int_equal(commit->record.n_copies, expected->record.n_copies);
         assert_memory_equal(
                         commit->record.copies, expected->record.copies,
@@ -59,7 +60,6 @@ static void assert_equal(const WireCommit *commit, const WireCommit *expected) {
         assert_int_equal(condition->none_match.present, wanted->none_match.present);
         assert_int_equal(condition->none_match.any, wanted->none_match.any);
         assert_int_equal(condition->create_only, wanted->create_only);
-        assert_int_equal(commit->again, expected->again);
 }
 
 TEST(commits_come_back_one_after_another) {

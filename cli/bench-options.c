@@ -67,7 +67,7 @@ static int set(Options *options, const char *name, const char *value) {
                 return -EINVAL;
         }
 
-        r = conf_set(items, options, name, value ?: "yes");
+        r = conf_set(items, options, name, value ?: "yes", NULL);
         if (r < 0) {
                 log_error("Bad value of option '--%s': '%s'.", name, value);
                 return -EINVAL;

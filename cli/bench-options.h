@@ -3,9 +3,10 @@
 
 /* Options of dkv-bench: a table, which also is the help text. */
 
-#include "base/macro.h"
+#include "base/conf.h"
 
 typedef struct Options {
+        ConfOrigins origins;
         uint64_t connections;
         uint64_t threads;
         uint64_t duration_usec; /* 0 for no limit */

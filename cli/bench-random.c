@@ -29,15 +29,24 @@ double random_unit(Random *random) {
 
 /* The dialect of the configuration files: a number with K, M, G or T. */
 static int parse_quantity(const char *text, size_t length, ConfType type, uint64_t *ret) {
-        const ConfItem items[] = { { "", "value", type, 0, "0" }, {} };
+        typedef struct Quantity {
+                ConfOrigins origins;
+                uint64_t value;
+        } Quantity;
+        const ConfItem items[] = { { "", "value", type, offsetof(Quantity, value), "0" }, {} };
         _cleanup_free_ char *copy = strndup(text, length);
+        Quantity quantity = {};
+        int r;
 
         if (!copy)
                 return -ENOMEM;
         if (length == 0)
                 return -EINVAL;
 
-        return conf_set(items, ret, "value", copy);
+        r = conf_set(items, &quantity, "value", copy, NULL);
+        if (r >= 0)
+                *ret = quantity.value;
+        return r;
 }
 
 static int parse_item(Sizes *sizes, const char *text, size_t length) {

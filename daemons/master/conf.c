@@ -10,68 +10,54 @@
 
 /* clang-format off */
 const ConfItem master_conf_items[] = {
-        { "Master", "Directory",        CONF_STRING, AT(directory),           "/var/lib/dkv/master", 0, 0,
+        { "Master", "Directory",        CONF_STRING, AT(directory),                "/var/lib/dkv/master", 0, 0,
           "Where the index is kept." },
-        { "Master", "Listen",           CONF_STRING, AT(listen),              "127.0.0.1:3000", 0, 0,
+        { "Master", "Listen",           CONF_STRING, AT(endpoint.listen),          "127.0.0.1:3000", 0, 0,
           "Address and port to serve on." },
-        { "Master", "SecretFile",       CONF_STRING, AT(secret_file),         "/etc/credstore/dkv.secret", 0, 0,
+        { "Master", "SecretFile",       CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
           "The cluster's secret, where systemd passes no credential dkv.secret." },
-        { "Master", "Copies",           CONF_UINT,   AT(copies),              "1",     1, COPIES_MAX,
-          "Copies of each value, on different volumes." },
-        { "Master", "AutoAddVolumes",   CONF_BOOL,   AT(auto_add_volumes),    "no",    0, 0,
-          "Whether a volume that reports for the first time takes part at once." },
-        { "Master", "Proxy",            CONF_BOOL,   AT(proxy),               "no",    0, 0,
-          "Whether the master relays values instead of redirecting clients to volumes." },
-        { "Master", "ValueSizeMax",     CONF_SIZE,   AT(value_size_max),      "1T",    1, 1024 * TIB,
-          "Largest value." },
-        { "Master", "GraceSec",         CONF_TIME,   AT(grace_usec),          "10min", USEC_PER_SEC, 1000 * USEC_PER_DAY,
-          "How long replaced, deleted and failed copies stay readable before they are removed." },
-        { "Master", "TicketSec",        CONF_TIME,   AT(ticket_usec),         "1min",  USEC_PER_SEC, USEC_PER_HOUR,
-          "How long a redirect may be followed; at most GraceSec=." },
-        { "Master", "VolumeTimeoutSec", CONF_TIME,   AT(volume_timeout_usec), "3s",    USEC_PER_SEC / 2, USEC_PER_HOUR,
-          "A volume that has not reported for so long is down." },
-        { "Master", "CacheSize",        CONF_SIZE,   AT(cache_size),          "0",     0, 1024 * GIB,
+        { "Master", "Copies",           CONF_UINT,   AT(copies),                   "1",     1, COPIES_MAX,
+          "Copies of each value, on different volumes.", .live = true },
+        { "Master", "AutoAddVolumes",   CONF_BOOL,   AT(auto_add_volumes),         "no",    0, 0,
+          "Whether a volume that reports for the first time takes part at once.", .live = true },
+        { "Master", "Proxy",            CONF_BOOL,   AT(proxy),                    "no",    0, 0,
+          "Whether the master relays values instead of redirecting clients to volumes.", .live = true },
+        { "Master", "ValueSizeMax",     CONF_SIZE,   AT(value_size_max),           "1T",    1, 1024 * TIB,
+          "Largest value.", .live = true },
+        { "Master", "GraceSec",         CONF_TIME,   AT(grace_usec),               "10min", USEC_PER_SEC, 1000 * USEC_PER_DAY,
+          "How long replaced, deleted and failed copies stay readable before they are removed.", .live = true },
+        { "Master", "TicketSec",        CONF_TIME,   AT(ticket_usec),              "1min",  USEC_PER_SEC, USEC_PER_HOUR,
+          "How long a redirect may be followed; at most GraceSec=.", .live = true },
+        { "Master", "VolumeTimeoutSec", CONF_TIME,   AT(volume_timeout_usec),      "3s",    USEC_PER_SEC / 2, USEC_PER_HOUR,
+          "A volume that has not reported for so long is down.", .live = true },
+        { "Master", "CacheSize",        CONF_SIZE,   AT(cache_size),               "0",     0, 1024 * GIB,
           "Memory for pages of the index; 0 is an eighth of the machine's memory, 64M to 4G." },
-        { "Master", "CheckpointSize",   CONF_SIZE,   AT(checkpoint_size),     "64M",   MIB, 16 * GIB,
+        { "Master", "CheckpointSize",   CONF_SIZE,   AT(checkpoint_size),          "64M",   MIB, 16 * GIB,
           "Database log after which a checkpoint is made." },
-        { "Master", "ReserveSize",      CONF_SIZE,   AT(reserve_size),        "256M",  0, TIB,
+        { "Master", "ReserveSize",      CONF_SIZE,   AT(reserve_size),             "256M",  0, TIB,
           "Free space below which no write is accepted any more." },
-        { "Master", "Threads",          CONF_UINT,   AT(threads),             "0",     0, 256,
+        { "Master", "Threads",          CONF_UINT,   AT(endpoint.threads),         "0",     0, 256,
           "Threads that serve requests; 0 is one for each processor." },
-        { "Master", "ConnectionsMax",   CONF_UINT,   AT(connections_max),     "1024",  8, 1000000,
+        { "Master", "ConnectionsMax",   CONF_UINT,   AT(endpoint.connections_max), "1024",  8, 1000000,
           "Connections of clients and volumes at a time." },
-        { "Master", "HeaderSizeMax",    CONF_SIZE,   AT(header_size_max),     "16K",   KIB, 64 * KIB,
+        { "Master", "HeaderSizeMax",    CONF_SIZE,   AT(endpoint.header_size_max), "16K",   KIB, 64 * KIB,
           "Largest header section of a request." },
-        { "Master", "TimeoutSec",       CONF_TIME,   AT(timeout_usec),        "30s",   USEC_PER_SEC, USEC_PER_HOUR,
+        { "Master", "TimeoutSec",       CONF_TIME,   AT(endpoint.timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,
           "How long a connection may make no progress." },
-        { "Master", "StopSec",          CONF_TIME,   AT(stop_usec),           "30s",   0, USEC_PER_HOUR,
+        { "Master", "StopSec",          CONF_TIME,   AT(endpoint.stop_usec),       "30s",   0, USEC_PER_HOUR,
           "How long running requests may take to end when the daemon stops." },
         {}
 };
 /* clang-format on */
 
-static void report(
-                int level, const char *file, unsigned line, const char *message, void *userdata) {
-        (void) log_full_errno(level, 0, "%s:%u: %s", file, line, message);
-}
-
-int master_conf_load(MasterConf *conf, const char *path, char *const set[]) {
+int master_conf_load(MasterConf *conf, const ProgramArguments *arguments) {
         int r;
 
-        path = path ?: "/etc/dkv/master.conf";
-        *conf = (MasterConf){};
-        r = conf_init(master_conf_items, conf);
+        r = program_load(
+                        arguments, arguments->config ?: "/etc/dkv/master.conf", master_conf_items,
+                        conf);
         if (r < 0)
-                return log_error_errno(r, "Failed to set defaults: %m");
-        r = conf_load(master_conf_items, path, conf, report, NULL);
-        if (r < 0)
-                return log_error_errno(r, "Failed to load '%s': %m", path);
-
-        for (; set && *set; set++) {
-                r = conf_set_assignment(master_conf_items, conf, *set);
-                if (r < 0)
-                        return log_error_errno(r, "Bad setting '%s': %m", *set);
-        }
+                return r;
 
         if (conf->ticket_usec > conf->grace_usec)
                 return log_error_errno(

@@ -1,33 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The settings of dkv-master; master.conf describes them, the table in conf.c decides. */
+/* The settings of dkv-master; master.conf describes them, the table in conf.c decides. What is
+ * atomic may change at any time: whoever needs it twice reads it once. */
+
+#include <stdatomic.h>
 
 #include "base/conf.h"
+#include "net/endpoint.h"
+#include "net/program.h"
 
 typedef struct MasterConf {
+        ConfOrigins origins;
         char *directory;
-        char *listen;
-        char *secret_file;
-        uint64_t copies;
+        _Atomic uint64_t copies;
         bool auto_add_volumes;
-        bool proxy;
-        uint64_t value_size_max;
-        uint64_t grace_usec;
-        uint64_t ticket_usec;
+        _Atomic bool proxy;
+        _Atomic uint64_t value_size_max;
+        _Atomic uint64_t grace_usec;
+        _Atomic uint64_t ticket_usec;
         uint64_t volume_timeout_usec;
         uint64_t cache_size; /* 0: by the machine's memory */
         uint64_t checkpoint_size;
         uint64_t reserve_size;
-        uint64_t threads;
-        uint64_t connections_max;
-        uint64_t header_size_max;
-        uint64_t timeout_usec;
-        uint64_t stop_usec;
+        EndpointConf endpoint;
 } MasterConf;
 
 extern const ConfItem master_conf_items[];
 
-/* Loads PATH (NULL for /etc/dkv/master.conf), then SET ("NAME=VALUE", NULL-terminated). Errors are
- * logged. Returns 0 or a negative errno. */
-int master_conf_load(MasterConf *conf, const char *path, char *const set[]);
+/* Fills CONF, zeroed, and logs errors. */
+int master_conf_load(MasterConf *conf, const ProgramArguments *arguments);

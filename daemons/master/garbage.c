@@ -10,6 +10,7 @@
 #include "core/wire.h"
 #include "garbage.h"
 #include "master.h"
+#include "net/periodic.h"
 
 #define BATCH_MAX     4096
 #define INTERVAL_USEC (USEC_PER_SEC / 2)
@@ -28,7 +29,7 @@ typedef struct Round {
 
 struct GarbageCollector {
         Master *master; /* not owned */
-        sd_event_source *timer;
+        Periodic *timer;
         uint32_t next_volume; /* where the next search begins, so that each volume has its turn */
         Round rounds[ROUNDS_MAX];
         Round fences; /* nobody has to be asked about these */
@@ -219,7 +220,7 @@ static int drop_fences(GarbageCollector *collector) {
         return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_tick(void *userdata) {
         GarbageCollector *collector = userdata;
         int r, error;
 
@@ -229,13 +230,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         if (error < 0 && error != collector->error)
                 (void) log_warning_errno(error, "Failed to collect all garbage, trying again: %m");
         collector->error = error;
-
-        r = sd_event_source_set_time_relative(source, INTERVAL_USEC);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return log_error_errno(r, "Failed to set the timer of the garbage collector: %m");
-        return 0;
 }
 
 int garbage_collector_new(Master *master, GarbageCollector **ret) {
@@ -250,9 +244,9 @@ int garbage_collector_new(Master *master, GarbageCollector **ret) {
         for (size_t i = 0; i < ROUNDS_MAX; i++)
                 collector->rounds[i].collector = collector;
         collector->fences.collector = collector;
-        r = sd_event_add_time_relative(
-                        master->event, &collector->timer, CLOCK_MONOTONIC, INTERVAL_USEC,
-                        100 * USEC_PER_MSEC, on_timer, collector);
+        r = periodic_new(
+                        master->event, INTERVAL_USEC, INTERVAL_USEC, on_tick, collector,
+                        &collector->timer);
         if (r < 0)
                 return r;
 
@@ -264,7 +258,7 @@ GarbageCollector *garbage_collector_free(GarbageCollector *collector) {
         if (!collector)
                 return NULL;
 
-        (void) sd_event_source_disable_unref(collector->timer);
+        (void) periodic_free(collector->timer);
         free(collector);
         return NULL;
 }

@@ -9,9 +9,12 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "health.h"
 #include "master-http.h"
 #include "master.h"
-#include "net/service.h"
+
+/* For relays, when the master is told to stop. */
+#define RELAYS_USEC (10 * USEC_PER_SEC)
 
 static int open_index(Master *master) {
         const MasterConf *conf = &master->conf;
@@ -30,6 +33,7 @@ static int open_index(Master *master) {
                                         .reserve_size = conf->reserve_size,
                                         .before_done = http_replies_hold,
                                         .after_done = http_replies_release,
+                                        .on_progress = service_recovering,
                         },
                         &master->index);
         if (r < 0)
@@ -37,52 +41,17 @@ static int open_index(Master *master) {
         if (environment_was_recovered(index_environment(master->index)))
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The index was not closed by the last run and was recovered.");
+        return 0;
+}
+
+static int connect_volumes(Master *master) {
+        const MasterConf *conf = &master->conf;
+        int r;
 
         r = volumes_new(master->index, master->event, conf->volume_timeout_usec,
                         conf->auto_add_volumes, &master->volumes);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the cluster map: %m");
-        return 0;
-}
-
-static int new_client(
-                const Master *master,
-                const void *secret,
-                size_t secret_size,
-                unsigned connections_max,
-                HttpClient **ret) {
-        HttpClientOptions options = {
-                .connect_timeout_usec = 2 * USEC_PER_SEC,
-                .stall_timeout_usec = master->conf.timeout_usec,
-                .connections_max = connections_max,
-                .secret = secret,
-                .secret_size = secret_size,
-        };
-
-        return http_client_new(&options, ret);
-}
-
-static int connect_client(Master *master) {
-        _cleanup_free_ void *secret = NULL;
-        size_t size;
-        int r;
-
-        r = service_read_secret(master->conf.secret_file, &secret, &size);
-        if (r < 0)
-                return log_error_errno(
-                                r,
-                                "Failed to read the cluster's secret from '%s', which must be readable by its owner only: %m",
-                                master->conf.secret_file);
-
-        r = secret_new(secret, size, &master->secret);
-        if (r >= 0)
-                r = new_client(master, secret, size, 64, &master->client);
-        if (r >= 0)
-                r = new_client(master, secret, size, (unsigned) master->conf.connections_max,
-                               &master->bulk);
-        explicit_bzero(secret, size);
-        if (r < 0)
-                return log_error_errno(r, "Failed to start the HTTP client: %m");
 
         r = outbox_new(master->client, master->volumes, &master->outbox);
         if (r >= 0)
@@ -92,56 +61,117 @@ static int connect_client(Master *master) {
         return 0;
 }
 
-static int start_server(Master *master) {
-        const MasterConf *conf = &master->conf;
-        _cleanup_close_ int fd = -1;
+static int start_bus(Master *master) {
         int r;
 
-        fd = service_listen(conf->listen);
-        if (fd < 0)
-                return log_error_errno(fd, "Failed to listen on '%s': %m", conf->listen);
-
-        r = http_server_new(
-                        &(HttpServerOptions){
-                                        .listen_fd = fd,
-                                        .n_threads = (unsigned) conf->threads,
-                                        .connections_max = (unsigned) conf->connections_max,
-                                        .header_max = conf->header_size_max,
-                                        .timeout_usec = conf->timeout_usec,
-                                        .routes = master_routes,
-                                        .userdata = master,
-                        },
-                        &master->server);
+        r = master_bus_new(master, master->arguments->bus_address, &master->bus);
         if (r < 0)
-                return log_error_errno(r, "Failed to start the HTTP server: %m");
-
-        TAKE_FD(fd);
+                return log_error_errno(
+                                r, "Failed to start on the bus '%s': %m",
+                                master->arguments->bus_address);
         return 0;
 }
 
-int master_new(MasterConf *conf, Master **ret) {
+static void on_reload(void *userdata) {
+        Master *master = userdata;
+        MasterConf *conf = &master->conf, fresh = {};
+        int r;
+
+        r = master_conf_load(&fresh, master->arguments);
+        if (r >= 0) {
+                program_apply(master_conf_items, conf, &fresh, "dkv-master");
+                volumes_configure(
+                                master->volumes, conf->volume_timeout_usec, conf->auto_add_volumes);
+        } else
+                log_error("All settings stay as they were.");
+        conf_done(master_conf_items, &fresh);
+}
+
+static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
+        Master *master = userdata;
+
+        return !environment_is_stuck(index_environment(master->index), timeout_usec);
+}
+
+static void on_status(char *ret, size_t size, void *userdata) {
+        Master *master = userdata;
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        IndexCounters counters;
+        uint64_t epoch;
+        Health health;
+        size_t n, n_active = 0;
+
+        if (volumes_list(master->volumes, &volumes, &n, &epoch) < 0)
+                return;
+
+        for (size_t i = 0; i < n; i++)
+                n_active += volumes[i].state == VOLUME_ACTIVE;
+        index_counters(master->index, &counters);
+        health_of(volumes, n, master->conf.copies, clock_realtime(), &health);
+
+        (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu volumes%s%s", counters.keys,
+                        n_active, health.level == HEALTH_OK ? "" : ". ",
+                        health.level == HEALTH_OK ? "" : health.reason);
+}
+
+/* A relay ends when its volume has made a commit, here, for which it may have to connect. So the
+ * door stays open until relays have ended; other clients with large values are redirected
+ * meanwhile. */
+static bool on_stop(void *userdata) {
+        Master *master = userdata;
+        uint64_t now = clock_monotonic();
+
+        if (!atomic_exchange(&master->stopping, true))
+                master->relays_until = now + RELAYS_USEC;
+        if (atomic_load(&master->n_relays) > 0 && now < master->relays_until)
+                return false;
+        return http_server_drain(master->server, 0) == 0;
+}
+
+static const ServiceHooks service_hooks = {
+        .reload = on_reload,
+        .is_alive = on_is_alive,
+        .status = on_status,
+        .stop = on_stop,
+};
+
+static int start(Master *master) {
+        MasterConf *conf = &master->conf;
+        int r;
+
+        r = master_conf_load(conf, master->arguments);
+        if (r < 0)
+                return r;
+        r = service_new(&service_hooks, master, &master->service);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the event loop: %m");
+        master->event = service_event(master->service);
+
+        r = endpoint_connect(&conf->endpoint, &master->secret, &master->client, &master->bulk);
+        if (r < 0)
+                return r;
+        r = open_index(master);
+        if (r < 0)
+                return r;
+        r = connect_volumes(master);
+        if (r < 0)
+                return r;
+        r = endpoint_serve(&conf->endpoint, master_routes, master, &master->server);
+        if (r < 0)
+                return r;
+        return start_bus(master);
+}
+
+int master_new(const ProgramArguments *arguments, Master **ret) {
         _cleanup_(master_freep) Master *master = NULL;
         int r;
 
         master = malloc(sizeof(*master));
-        if (!master) {
-                conf_done(master_conf_items, conf);
+        if (!master)
                 return log_error_errno(-ENOMEM, "Failed to start: %m");
-        }
 
-        *master = (Master){ .conf = *conf };
-        *conf = (MasterConf){};
-
-        r = service_new(NULL, NULL, &master->event);
-        if (r < 0)
-                return log_error_errno(r, "Failed to make the event loop: %m");
-        r = open_index(master);
-        if (r < 0)
-                return r;
-        r = connect_client(master);
-        if (r < 0)
-                return r;
-        r = start_server(master);
+        *master = (Master){ .arguments = arguments };
+        r = start(master);
         if (r < 0)
                 return r;
 
@@ -153,23 +183,17 @@ Master *master_free(Master *master) {
         if (!master)
                 return NULL;
 
-        /* Requests that do not end in time are cut by the end of the process: the index needs no
-         * orderly end, whereas freeing what other threads still work with would. */
-        if (master->server && http_server_drain(master->server, master->conf.stop_usec) < 0) {
-                log_warning("%u requests did not end in time and are cut.",
-                            http_server_active(master->server));
-                _exit(EXIT_SUCCESS);
-        }
-
+        endpoint_cut(master->server);
         (void) http_client_free(master->bulk);
         (void) http_client_free(master->client);
         (void) http_server_free(master->server);
         (void) index_free(master->index);
         (void) garbage_collector_free(master->garbage);
         (void) outbox_free(master->outbox);
-        (void) volumes_free(master->volumes);
+        master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
+        (void) master_bus_free(master->bus);
         (void) secret_free(master->secret);
-        (void) sd_event_unref(master->event);
+        (void) service_free(master->service);
         conf_done(master_conf_items, &master->conf);
         free(master);
         return NULL;
@@ -178,12 +202,9 @@ Master *master_free(Master *master) {
 int master_run(Master *master) {
         int r;
 
-        log_info("The master serves '%s' on %s.", master->conf.directory, master->conf.listen);
-        service_notify("READY=1\nSTATUS=Serving '%s' on %s", master->conf.directory,
-                       master->conf.listen);
-
-        r = sd_event_loop(master->event);
-        service_notify("STOPPING=1\nSTATUS=Waiting for running requests to end");
+        log_info("The master serves '%s' on %s.", master->conf.directory,
+                 master->conf.endpoint.listen);
+        r = service_run(master->service, master->conf.endpoint.stop_usec);
         if (r < 0)
                 return log_error_errno(r, "The event loop failed: %m");
         return 0;

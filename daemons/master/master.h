@@ -11,16 +11,20 @@
 #include "conf.h"
 #include "core/key.h"
 #include "garbage.h"
+#include "master-bus.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
 #include "net/secret.h"
+#include "net/service.h"
 #include "outbox.h"
 #include "store/index.h"
 #include "volumes.h"
 
 typedef struct Master {
+        const ProgramArguments *arguments; /* not owned */
         MasterConf conf;
-        sd_event *event;
+        Service *service;
+        sd_event *event; /* the service's */
         Secret *secret;
         Index *index;
         Volumes *volumes;
@@ -29,17 +33,22 @@ typedef struct Master {
         Outbox *outbox;
         GarbageCollector *garbage;
         HttpServer *server;
+        MasterBus *bus;
+
+        atomic_bool stopping; /* no more relays; see relay_new() */
+        atomic_uint n_relays;
+        uint64_t relays_until; /* monotonic; once it is stopping, how long they are waited for */
 } Master;
 
-/* Opens the index, connects everything and starts to serve. Takes the content of CONF over, in any
- * case. Errors are logged. */
-int master_new(MasterConf *conf, Master **ret);
+/* Loads the settings, opens the index, connects everything and starts to serve. ARGUMENTS must
+ * stay: the settings are loaded again when a signal asks for it. Errors are logged. */
+int master_new(const ProgramArguments *arguments, Master **ret);
 
-/* Lets running requests end, then stops. */
+/* Ends the process if there are requests that do not. */
 Master *master_free(Master *master);
 DEFINE_CLEANUP(Master *, master_free);
 
-/* Runs until a signal ends it. */
+/* Runs until a signal ends it, and then until running requests have ended. */
 int master_run(Master *master);
 
 /* From when on what becomes garbage now may be deleted; µs since the epoch. */

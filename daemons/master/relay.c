@@ -20,6 +20,7 @@ _Static_assert(PIPE_SIZE > WRITE_BUFFER_MAX, "what was buffered must fit the emp
 
 /* Shared by the request and the call. */
 struct Relay {
+        Master *master; /* not owned */
         unsigned references;
         Pipe *pipe;
         HttpCall *call;
@@ -138,7 +139,7 @@ static int on_header(const char *name, const char *value, void *userdata) {
         return wanted ? http_call_add_header(call, name, value) : 0;
 }
 
-int relay_new(HttpRequest *request, const char *url, Relay **ret) {
+static int start(HttpRequest *request, const char *url, Relay **ret) {
         Master *master = http_request_userdata(request);
         _cleanup_(relay_unrefp) Relay *relay = NULL;
         int r;
@@ -146,7 +147,7 @@ int relay_new(HttpRequest *request, const char *url, Relay **ret) {
         relay = malloc(sizeof(*relay));
         if (!relay)
                 return -ENOMEM;
-        *relay = (Relay){ .references = 1, .request = request };
+        *relay = (Relay){ .master = master, .references = 1, .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 
         r = pipe_new(PIPE_SIZE,
@@ -171,9 +172,24 @@ int relay_new(HttpRequest *request, const char *url, Relay **ret) {
         return 0;
 }
 
+int relay_new(HttpRequest *request, const char *url, Relay **ret) {
+        Master *master = http_request_userdata(request);
+        int r;
+
+        /* Counted first, so that whoever waits for the last one knows of this one. */
+        (void) atomic_fetch_add(&master->n_relays, 1);
+        r = atomic_load(&master->stopping) && !master->conf.proxy ? -ESHUTDOWN
+                                                                  : start(request, url, ret);
+        if (r < 0)
+                (void) atomic_fetch_sub(&master->n_relays, 1);
+        return r;
+}
+
 Relay *relay_free(Relay *relay) {
         if (!relay)
                 return NULL;
+
+        (void) atomic_fetch_sub(&relay->master->n_relays, 1);
 
         (void) pthread_mutex_lock(&relay->lock);
         relay->request = NULL;

@@ -8,7 +8,9 @@
 
 typedef struct Relay Relay;
 
-/* Starts sending to URL, which has a ticket, with the request's headers that concern the value. */
+/* Starts sending to URL, which has a ticket, with the request's headers that concern the value.
+ * Returns 0, -ESHUTDOWN if the master is stopping and the client may be redirected instead, or
+ * another negative errno. */
 int relay_new(HttpRequest *request, const char *url, Relay **ret);
 
 /* The request is over; gives up if the body was not complete. */

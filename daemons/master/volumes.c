@@ -2,52 +2,26 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "core/cluster-codec.h"
-#include "volumes.h"
+#include "volumes-internal.h"
 
-#define STATE_NAME "cluster"
-#define WATCH_USEC (USEC_PER_SEC / 4)
+#define WATCH_USEC  (USEC_PER_SEC / 4)
+#define NOTICES_MAX 64
 
-/* What is known of a volume besides the map. */
-typedef struct Live {
-        uint64_t seen_usec; /* monotonic; 0 for never */
-        bool announced_up;  /* what the log said last */
-        uint64_t disk_free, disk_size, objects, bytes, pending;
-} Live;
-
-typedef struct MapChange {
-        Volumes *volumes;
-        IndexSet set;
-        Cluster *cluster; /* will be in force when it is durable */
-        Buffer encoded;
-        uint32_t number; /* of the volume that it is about */
-        bool is_new, is_added;
-} MapChange;
-
-struct Volumes {
-        Index *index; /* not owned */
-        uint64_t timeout_usec;
-        bool auto_add;
-        sd_event_source *timer;
-        pthread_rwlock_t lock;
-        Cluster *cluster; /* under the lock */
-        Live *live;       /* under the lock; by number */
-        size_t n_live;
-        bool changing; /* under the lock: a MapChange is on its way */
-};
-
-static bool is_up(const Volumes *volumes, uint32_t number) {
+bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) {
         const Live *live = number < volumes->n_live ? volumes->live + number : NULL;
 
-        return live && live->seen_usec > 0 &&
-               clock_monotonic() - live->seen_usec < volumes->timeout_usec;
+        /* NOW_USEC may be from before the last report. */
+        return live && live->seen_usec > 0 && now_usec < live->seen_usec + volumes->timeout_usec;
+}
+
+static bool is_nearly_full(const Live *live) {
+        return live->disk_free < live->disk_size / 20;
 }
 
 static int extend_live(Volumes *volumes, uint32_t number) {
@@ -56,7 +30,7 @@ static int extend_live(Volumes *volumes, uint32_t number) {
         if (number < volumes->n_live)
                 return 0;
 
-        live = realloc(volumes->live, (number + 1) * sizeof(*live));
+        live = reallocarray(volumes->live, (size_t) number + 1, sizeof(*live));
         if (!live)
                 return -ENOMEM;
         memset(live + volumes->n_live, 0, (number + 1 - volumes->n_live) * sizeof(*live));
@@ -65,67 +39,115 @@ static int extend_live(Volumes *volumes, uint32_t number) {
         return 0;
 }
 
-static void log_volume(int level, const char *id, uint32_t number, const char *what) {
-        char field[32];
+/* What the main loop sees of a volume; what differs from its last look is news. */
+typedef enum LookMark {
+        LOOK_KNOWN = 1 << 0,
+        LOOK_UP = 1 << 1,
+        LOOK_NEARLY_FULL = 1 << 2,
+        LOOK_MAINTENANCE = 1 << 3,
+} LookMark;
 
-        (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, number);
-        log_event(level, id, (const char *[]){ field, NULL }, "Volume %" PRIu32 " %s.", number,
-                  what);
+typedef struct Notice {
+        uint32_t number;
+        VolumeState state;
+        unsigned before, now; /* looks */
+        bool changed;
+        bool maintenance_is_over; /* while the map still has it */
+} Notice;
+
+static Notice look(const Volumes *volumes, const Volume *volume, uint64_t now, uint64_t realtime) {
+        const Live *live = volumes->live + volume->number;
+        bool maintenance = volume_in_maintenance(volume, realtime);
+        Notice notice = {
+                .number = volume->number,
+                .state = volume->state,
+                .before = live->look,
+                .now = LOOK_KNOWN,
+                .maintenance_is_over = volume->maintenance_until > 0 && !maintenance,
+        };
+
+        if (volumes_is_up(volumes, volume->number, now))
+                notice.now |= LOOK_UP;
+        if (is_nearly_full(live))
+                notice.now |= LOOK_NEARLY_FULL;
+        if (maintenance)
+                notice.now |= LOOK_MAINTENANCE;
+        notice.changed = live->changed || notice.now != notice.before;
+        return notice;
 }
 
-static int on_watch(sd_event_source *source, uint64_t usec, void *userdata) {
-        Volumes *volumes = userdata;
-        int r;
+/* With the lock held for reading: what it writes is the main loop's, or written under the lock for
+ * writing by others. Returns the number of notices; what finds no room is news the next time. */
+static size_t collect(Volumes *volumes, Notice ret[static NOTICES_MAX]) {
+        const Cluster *cluster = volumes->map.cluster;
+        uint64_t now = clock_monotonic(), realtime = clock_realtime();
+        size_t n = 0;
 
-        (void) pthread_rwlock_wrlock(&volumes->lock);
-        for (size_t i = 0; i < volumes->cluster->n_volumes; i++) {
-                const Volume *volume = volumes->cluster->volumes + i;
-                Live *live = volumes->live + volume->number;
-                bool up = is_up(volumes, volume->number);
+        for (size_t i = 0; i < cluster->n_volumes && n < NOTICES_MAX; i++) {
+                Notice notice = look(volumes, cluster->volumes + i, now, realtime);
+                Live *live = volumes->live + notice.number;
 
-                if (up == live->announced_up || volume->state == VOLUME_REMOVED)
+                if (!notice.changed && !notice.maintenance_is_over)
                         continue;
-                live->announced_up = up;
-                if (up)
-                        log_volume(LOG_NOTICE, EVENT_VOLUME_UP, volume->number, "is up");
-                else
-                        log_volume(LOG_WARNING, EVENT_VOLUME_DOWN, volume->number,
-                                   "is down: it does not report any more");
+                live->look = notice.now;
+                live->changed = false;
+                ret[n++] = notice;
         }
-        (void) pthread_rwlock_unlock(&volumes->lock);
-
-        r = sd_event_source_set_time_relative(source, WATCH_USEC);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        if (r < 0)
-                return log_error_errno(r, "Failed to set the timer of the volumes: %m");
-        return 0;
+        return n;
 }
 
-static int load(Volumes *volumes) {
-        _cleanup_(buffer_done) Buffer encoded = {};
-        int r;
+static void log_liveness(const Notice *notice) {
+        char field[sizeof("DKV_VOLUME=") + 10];
+        const char *const fields[] = { field, NULL };
 
-        r = index_get_state(volumes->index, STATE_NAME, &encoded);
-        if (r == -ENOENT)
-                return cluster_new(&volumes->cluster);
-        if (r < 0)
-                return r;
-        r = cluster_decode(encoded.data, encoded.size, &volumes->cluster);
-        if (r < 0)
-                return r;
+        (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, notice->number);
+        if (notice->now & LOOK_UP)
+                log_event(LOG_NOTICE, EVENT_VOLUME_UP, fields, "Volume %" PRIu32 " is up.",
+                          notice->number);
+        else
+                log_event(notice->now & LOOK_MAINTENANCE ? LOG_NOTICE : LOG_WARNING,
+                          EVENT_VOLUME_DOWN, fields,
+                          "Volume %" PRIu32 " is down: it does not report any more.",
+                          notice->number);
+}
 
-        for (size_t i = 0; i < volumes->cluster->n_volumes; i++) {
-                Volume *volume = volumes->cluster->volumes + i;
+static void on_watch(void *userdata) {
+        Volumes *volumes = userdata;
+        Notice notices[NOTICES_MAX];
+        size_t n;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        n = collect(volumes, notices);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+
+        for (const Notice *notice = notices; notice < notices + n; notice++) {
+                if ((notice->before ^ notice->now) & LOOK_UP && notice->state != VOLUME_REMOVED)
+                        log_liveness(notice);
+                if (notice->changed && volumes->on_change)
+                        volumes->on_change(
+                                        notice->number, !(notice->before & LOOK_KNOWN),
+                                        volumes->userdata);
+                if (notice->maintenance_is_over)
+                        volumes_end_maintenance(volumes, notice->number);
+        }
+}
+
+static int expect_volumes(Volumes *volumes) {
+        const Cluster *cluster = volumes->map.cluster;
+        uint64_t now = clock_monotonic(), realtime = clock_realtime();
+
+        for (size_t i = 0; i < cluster->n_volumes; i++) {
+                const Volume *volume = cluster->volumes + i;
+                int r;
 
                 r = extend_live(volumes, volume->number);
                 if (r < 0)
                         return r;
                 volumes->live[volume->number] = (Live){
-                        .seen_usec = clock_monotonic(),
-                        .announced_up = true,
+                        .seen_usec = now,
                         .disk_free = UINT64_MAX,
                 };
+                volumes->live[volume->number].look = look(volumes, volume, now, realtime).now;
         }
         return 0;
 }
@@ -142,14 +164,14 @@ int volumes_new(Index *index,
         if (!volumes)
                 return -ENOMEM;
 
-        *volumes = (Volumes){ .index = index, .timeout_usec = timeout_usec, .auto_add = auto_add };
-        (void) pthread_rwlock_init(&volumes->lock, NULL);
-        r = load(volumes);
+        *volumes = (Volumes){ .timeout_usec = timeout_usec, .auto_add = auto_add };
+        r = map_init(&volumes->map, index);
         if (r < 0)
                 return r;
-        r = sd_event_add_time_relative(
-                        event, &volumes->timer, CLOCK_MONOTONIC, WATCH_USEC, 10 * USEC_PER_MSEC,
-                        on_watch, volumes);
+        r = expect_volumes(volumes);
+        if (r < 0)
+                return r;
+        r = periodic_new(event, WATCH_USEC, WATCH_USEC, on_watch, volumes, &volumes->watch);
         if (r < 0)
                 return r;
 
@@ -161,130 +183,28 @@ Volumes *volumes_free(Volumes *volumes) {
         if (!volumes)
                 return NULL;
 
-        (void) sd_event_source_disable_unref(volumes->timer);
-        (void) cluster_free(volumes->cluster);
-        (void) pthread_rwlock_destroy(&volumes->lock);
+        (void) periodic_free(volumes->watch);
+        map_done(&volumes->map);
         free(volumes->live);
         free(volumes);
         return NULL;
 }
 
-static MapChange *map_change_free(MapChange *change) {
-        if (!change)
-                return NULL;
-
-        (void) cluster_free(change->cluster);
-        buffer_done(&change->encoded);
-        free(change);
-        return NULL;
-}
-DEFINE_CLEANUP(MapChange *, map_change_free);
-
-static void on_map_stored(Operation *operation, int result) {
-        _cleanup_(map_change_freep)
-                        MapChange *change = CONTAINER_OF(operation, MapChange, set.operation);
-        Volumes *volumes = change->volumes;
-
-        (void) pthread_rwlock_wrlock(&volumes->lock);
-        volumes->changing = false;
-        if (result >= 0) {
-                Cluster *old = volumes->cluster;
-
-                volumes->cluster = TAKE_PTR(change->cluster);
-                change->cluster = old;
-        }
-        (void) pthread_rwlock_unlock(&volumes->lock);
-
-        if (result < 0) {
-                (void) log_warning_errno(
-                                result, "Failed to store the cluster map, trying again: %m");
-                return;
-        }
-        if (change->is_new)
-                log_volume(LOG_NOTICE, EVENT_VOLUME_NEW, change->number,
-                           "reports for the first time");
-        if (change->is_added)
-                log_volume(LOG_NOTICE, EVENT_VOLUME_ADDED, change->number,
-                           "takes part in the cluster from now on");
+void volumes_configure(Volumes *volumes, uint64_t timeout_usec, bool auto_add) {
+        (void) pthread_rwlock_wrlock(&volumes->map.lock);
+        volumes->timeout_usec = timeout_usec;
+        volumes->auto_add = auto_add;
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
 }
 
-/* Makes the map say what the report says. Returns 0 or a negative errno.
- */
-static int apply_report(Volumes *volumes, const VolumeReport *report, MapChange *change) {
-        Cluster *cluster = change->cluster;
-        Volume *volume = cluster_find(cluster, report->number);
-        int r;
-
-        if (!volume) {
-                r = cluster_add_volume(
-                                cluster, report->number, report->uuid, report->url, report->zone,
-                                1);
-                if (r < 0)
-                        return r;
-                volume = cluster_find(cluster, report->number);
-                change->is_new = true;
-        }
-        if (volumes->auto_add && volume->state == VOLUME_NEW) {
-                r = cluster_set_state(cluster, report->number, VOLUME_ACTIVE);
-                if (r < 0)
-                        return r;
-                change->is_added = true;
-        }
-        r = cluster_set_url(cluster, report->number, report->url);
-        if (r < 0)
-                return r;
-        return cluster_set_zone(cluster, report->number, report->zone);
-}
-
-/* With the lock held for writing. A change that comes while another one is on its way is made upon
- * the next report. */
-static int start_change(Volumes *volumes, const VolumeReport *report) {
-        _cleanup_(map_change_freep) MapChange *change = NULL;
-        int r;
-
-        if (volumes->changing)
-                return 0;
-
-        change = calloc(1, sizeof(*change));
-        if (!change)
-                return -ENOMEM;
-        change->volumes = volumes;
-        change->number = report->number;
-        r = cluster_copy(volumes->cluster, &change->cluster);
-        if (r < 0)
-                return r;
-        r = apply_report(volumes, report, change);
-        if (r < 0)
-                return r;
-
-        change->cluster->epoch++;
-        cluster_encode(change->cluster, &change->encoded);
-        r = buffer_error(&change->encoded);
-        if (r < 0)
-                return r;
-
-        change->set = (IndexSet){
-                .operation.done = on_map_stored,
-                .name = STATE_NAME,
-                .data = change->encoded.data,
-                .size = change->encoded.size,
-        };
-        volumes->changing = true;
-        index_set(volumes->index, &TAKE_PTR(change)->set);
-        return 0;
-}
-
-static bool differs(const Volumes *volumes, const Volume *volume, const VolumeReport *report) {
-        return !volume || strcmp(volume->url, report->url) != 0 ||
-               strcmp(volume->zone, report->zone) != 0 ||
-               (volumes->auto_add && volume->state == VOLUME_NEW);
+void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *userdata) {
+        volumes->on_change = on_change;
+        volumes->userdata = userdata;
 }
 
 static int check_report(const Volume *volume, const VolumeReport *report) {
         if (report->number == 0 || report->number > VOLUME_MAX ||
-            strlen(report->url) >= VOLUME_URL_SIZE ||
-            strncmp(report->url, "http://", strlen("http://")) != 0 ||
-            strlen(report->zone) >= sizeof(((VolumeStatus *) NULL)->zone))
+            volumes_check_url(report->url) < 0 || volumes_check_zone(report->zone) < 0)
                 return -EINVAL;
         if (!volume)
                 return 0;
@@ -293,34 +213,41 @@ static int check_report(const Volume *volume, const VolumeReport *report) {
         return volume->state == VOLUME_REMOVED ? -EBUSY : 0;
 }
 
-int volumes_report(Volumes *volumes, const VolumeReport *report) {
-        const Volume *volume;
+/* With the lock held for writing. */
+static int take_note(Volumes *volumes, const VolumeReport *report) {
         Live *live;
         int r;
 
-        (void) pthread_rwlock_wrlock(&volumes->lock);
-        volume = cluster_find(volumes->cluster, report->number);
-        r = check_report(volume, report);
-        if (r >= 0)
-                r = extend_live(volumes, report->number);
-        if (r >= 0) {
-                live = volumes->live + report->number;
-                live->seen_usec = clock_monotonic();
-                live->disk_free = report->disk_free;
-                live->disk_size = report->disk_size;
-                live->objects = report->objects;
-                live->bytes = report->bytes;
-                live->pending = report->pending;
-                if (differs(volumes, volume, report))
-                        r = start_change(volumes, report);
-        }
-        (void) pthread_rwlock_unlock(&volumes->lock);
+        r = check_report(cluster_find(volumes->map.cluster, report->number), report);
+        if (r < 0)
+                return r;
+        r = extend_live(volumes, report->number);
+        if (r < 0)
+                return r;
 
+        live = volumes->live + report->number;
+        live->seen_usec = clock_monotonic();
+        live->reported_usec = clock_realtime();
+        live->disk_free = report->disk_free;
+        live->disk_size = report->disk_size;
+        live->objects = report->objects;
+        live->bytes = report->bytes;
+        live->pending = report->pending;
+        return volumes_change_by_report(volumes, report);
+}
+
+int volumes_report(Volumes *volumes, const VolumeReport *report) {
+        int r;
+
+        (void) pthread_rwlock_wrlock(&volumes->map.lock);
+        r = take_note(volumes, report);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }
 
 typedef struct Choice {
         const Volumes *volumes;
+        uint64_t now_usec;
         uint64_t size;
         bool any_up;
 } Choice;
@@ -328,7 +255,9 @@ typedef struct Choice {
 static bool is_usable(const Volume *volume, void *userdata) {
         Choice *choice = userdata;
 
-        if (!is_up(choice->volumes, volume->number))
+        if (!volumes_is_up(choice->volumes, volume->number, choice->now_usec))
+                return false;
+        if (volume->maintenance_until > 0 && volume_in_maintenance(volume, clock_realtime()))
                 return false;
         choice->any_up = true;
         return choice->volumes->live[volume->number].disk_free > choice->size;
@@ -340,12 +269,12 @@ int volumes_place(
                 size_t copies,
                 uint64_t size,
                 uint32_t ret[static COPIES_MAX]) {
-        Choice choice = { .volumes = volumes, .size = size };
+        Choice choice = { .volumes = volumes, .now_usec = clock_monotonic(), .size = size };
         size_t n;
 
-        (void) pthread_rwlock_rdlock(&volumes->lock);
-        n = cluster_place(volumes->cluster, hash, copies, is_usable, &choice, ret);
-        (void) pthread_rwlock_unlock(&volumes->lock);
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        n = cluster_place(volumes->map.cluster, hash, copies, is_usable, &choice, ret);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
 
         if (n > 0)
                 return (int) n;
@@ -353,71 +282,90 @@ int volumes_place(
 }
 
 /* With the lock held. */
-static int find_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SIZE]) {
-        const Volume *volume = cluster_find(volumes->cluster, number);
+static int find_url(
+                const Volumes *volumes,
+                uint32_t number,
+                uint64_t now_usec,
+                char ret[static VOLUME_URL_SIZE]) {
+        const Volume *volume = cluster_find(volumes->map.cluster, number);
 
         if (!volume)
                 return -ENOENT;
-        memcpy(ret, volume->url, strlen(volume->url) + 1); /* check_report() has limited it */
-        return is_up(volumes, number) ? 0 : -EHOSTDOWN;
+        memcpy(ret, volume->url, strlen(volume->url) + 1); /* volumes_check_url() has limited it */
+        return volumes_is_up(volumes, number, now_usec) ? 0 : -EHOSTDOWN;
 }
 
 int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SIZE]) {
+        uint64_t now_usec = clock_monotonic();
         int r;
 
-        (void) pthread_rwlock_rdlock(&volumes->lock);
-        r = find_url(volumes, number, ret);
-        (void) pthread_rwlock_unlock(&volumes->lock);
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = find_url(volumes, number, now_usec, ret);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }
 
 int volumes_choose(Volumes *volumes, const Record *record, char ret_url[static VOLUME_URL_SIZE]) {
         static __thread unsigned turn; /* spreads readers over the copies */
+        uint64_t now_usec = clock_monotonic();
         int r = -EHOSTDOWN;
 
-        (void) pthread_rwlock_rdlock(&volumes->lock);
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
         turn++;
         for (size_t i = 0; i < record->n_copies && r < 0; i++) {
                 uint32_t number = record->copies[(turn + i) % record->n_copies];
 
-                if (find_url(volumes, number, ret_url) >= 0)
+                if (find_url(volumes, number, now_usec, ret_url) >= 0)
                         r = (int) number;
         }
-        (void) pthread_rwlock_unlock(&volumes->lock);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }
 
+/* With the lock held. */
+static VolumeStatus make_status(
+                const Volumes *volumes, const Volume *volume, uint64_t now, uint64_t realtime) {
+        const Live *live = volumes->live + volume->number;
+        VolumeStatus status = {
+                .number = volume->number,
+                .weight = volume->weight,
+                .state = volume->state,
+                .up = volumes_is_up(volumes, volume->number, now),
+                .nearly_full = is_nearly_full(live),
+                .url_is_set = volume->url_is_set,
+                .zone_is_set = volume->zone_is_set,
+                .seen_usec = live->reported_usec,
+                .disk_free = live->disk_free,
+                .disk_size = live->disk_size,
+                .objects = live->objects,
+                .bytes = live->bytes,
+                .pending = live->pending,
+        };
+
+        if (volume_in_maintenance(volume, realtime))
+                status.maintenance_until = volume->maintenance_until;
+        memcpy(status.uuid, volume->uuid, sizeof(status.uuid));
+        (void) snprintf(status.url, sizeof(status.url), "%s", volume->url);
+        (void) snprintf(status.zone, sizeof(status.zone), "%s", volume->zone);
+        return status;
+}
+
 int volumes_list(Volumes *volumes, VolumeStatus **ret, size_t *ret_n, uint64_t *ret_epoch) {
+        uint64_t now = clock_monotonic(), realtime = clock_realtime();
         const Cluster *cluster;
         VolumeStatus *list;
 
-        (void) pthread_rwlock_rdlock(&volumes->lock);
-        cluster = volumes->cluster;
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        cluster = volumes->map.cluster;
         list = calloc(MAX(cluster->n_volumes, (size_t) 1), sizeof(*list));
-        for (size_t i = 0; list && i < cluster->n_volumes; i++) {
-                const Volume *volume = cluster->volumes + i;
-                const Live *live = volumes->live + volume->number;
-
-                list[i] = (VolumeStatus){
-                        .number = volume->number,
-                        .weight = volume->weight,
-                        .state = volume->state,
-                        .up = is_up(volumes, volume->number),
-                        .disk_free = live->disk_free,
-                        .disk_size = live->disk_size,
-                        .objects = live->objects,
-                        .bytes = live->bytes,
-                        .pending = live->pending,
-                };
-                (void) snprintf(list[i].url, sizeof(list[i].url), "%s", volume->url);
-                (void) snprintf(list[i].zone, sizeof(list[i].zone), "%s", volume->zone);
-        }
+        for (size_t i = 0; list && i < cluster->n_volumes; i++)
+                list[i] = make_status(volumes, cluster->volumes + i, now, realtime);
         if (list) {
                 *ret = list;
                 *ret_n = cluster->n_volumes;
                 *ret_epoch = cluster->epoch;
         }
-        (void) pthread_rwlock_unlock(&volumes->lock);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
 
         return list ? 0 : -ENOMEM;
 }

@@ -3,8 +3,8 @@
 
 /* Volumes: the cluster map as it is in force, with what each volume last reported.
  *
- * Looked at by every request, from any thread; changed rarely, by storing a changed copy of the map
- * in the index and putting it into force once it is durable. */
+ * Looked at by every request, from any thread; changed rarely, by volumes' reports and by the
+ * administrator (see map.h for how). */
 
 #include <systemd/sd-event.h>
 
@@ -30,6 +30,9 @@ int volumes_new(Index *index, sd_event *event, uint64_t timeout_usec, bool auto_
 Volumes *volumes_free(Volumes *volumes);
 DEFINE_CLEANUP(Volumes *, volumes_free);
 
+/* Changes what volumes_new() was told. */
+void volumes_configure(Volumes *volumes, uint64_t timeout_usec, bool auto_add);
+
 /* Takes note. Returns 0, -EINVAL for a number or URL that cannot be, -EEXIST if the number belongs
  * to a store with another uuid, -EBUSY for the number of a removed volume. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
@@ -43,7 +46,8 @@ int volumes_place(
                 uint64_t size,
                 uint32_t ret[static COPIES_MAX]);
 
-#define VOLUME_URL_SIZE 256
+#define VOLUME_URL_SIZE  256
+#define VOLUME_ZONE_SIZE 64
 
 /* Returns 0, -ENOENT, or -EHOSTDOWN if it is down; the URL is written to RET in both of the other
  * cases. */
@@ -58,9 +62,70 @@ typedef struct VolumeStatus {
         uint32_t number, weight;
         VolumeState state;
         bool up;
-        char url[VOLUME_URL_SIZE], zone[64];
-        uint64_t disk_free, disk_size, objects, bytes, pending;
+        bool nearly_full; /* less than 5 % of the disk is free */
+        uint8_t uuid[16];
+        char url[VOLUME_URL_SIZE], zone[VOLUME_ZONE_SIZE];
+        bool url_is_set, zone_is_set; /* by the administrator */
+        uint64_t maintenance_until;   /* as in core/cluster.h, but 0 as soon as it is over */
+        uint64_t seen_usec;           /* of the last report, since the epoch; 0 if there was none
+                                       * since the master's start */
+        uint64_t disk_free;           /* UINT64_MAX if there was no report yet */
+        uint64_t disk_size, objects, bytes, pending;
 } VolumeStatus;
 
 /* Returns a new array, ordered by number. */
 int volumes_list(Volumes *volumes, VolumeStatus **ret, size_t *ret_n, uint64_t *ret_epoch);
+
+/* What an administrator may change. Each change is checked and made upon the map as it then is, all
+ * or nothing, after those that came before it; it is in force, durable and told when done() is
+ * called with 0 and the map's epoch. The functions return a negative errno if the change is refused
+ * at once: then there is no done(). If it had to wait and is refused later, or cannot be stored,
+ * done() gets the error. What changes nothing is a success and leaves the epoch as it is.
+ *
+ * All of them: -EREMCHG if EPOCH is not EPOCH_ANY and the map has another, -ENOENT for the number
+ * of an unknown volume, -EBUSY for that of a removed one, -EINVAL for values that cannot be.
+ *
+ * done() runs on the committer's thread and must not block; what still waits in volumes_free() gets
+ * -ESHUTDOWN from there. */
+typedef void (*VolumesDone)(int result, uint64_t epoch, void *userdata);
+
+/* Makes volumes active. Besides: -EHOSTDOWN if one of them is new and down, -EBUSY if one is being
+ * drained. */
+int volumes_add(Volumes *volumes,
+                const uint32_t numbers[],
+                size_t n,
+                uint64_t epoch,
+                VolumesDone done,
+                void *userdata);
+
+/* For a message: the first of NUMBERS that volumes_add() would refuse now, with the reason, or 0.
+ */
+uint32_t volumes_find_refused(
+                Volumes *volumes, const uint32_t numbers[], size_t n, int *ret_reason);
+
+typedef struct VolumeSettings {
+        const char *url, *zone; /* NULL leaves as is, "" gives back to the volume's own report */
+        uint32_t weight;        /* 0 leaves as is */
+} VolumeSettings;
+
+int volumes_set(Volumes *volumes,
+                uint32_t number,
+                const VolumeSettings *settings,
+                uint64_t epoch,
+                VolumesDone done,
+                void *userdata);
+
+/* While in maintenance, a volume gets no new values, is still read, and may be down without
+ * degrading the cluster. UNTIL_USEC is since the epoch, UINT64_MAX without end, 0 ends it. */
+int volumes_set_maintenance(
+                Volumes *volumes,
+                uint32_t number,
+                uint64_t until_usec,
+                uint64_t epoch,
+                VolumesDone done,
+                void *userdata);
+
+/* Called on the main loop, soon after a volume became known or its status changed in anything but
+ * figures (disk_free to pending, seen_usec). There is one observer at most; NULL for none. */
+typedef void (*VolumesObserver)(uint32_t number, bool is_new, void *userdata);
+void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *userdata);

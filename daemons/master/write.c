@@ -19,6 +19,7 @@ typedef struct Write {
         Condition condition;
         Record record;   /* what is known of it: content type and metadata */
         Buffer metadata; /* what the record points to */
+        uint64_t wanted; /* copies */
         uint32_t volumes[COPIES_MAX];
         size_t n_volumes;
 
@@ -45,12 +46,12 @@ static int check_condition(Master *master, const Write *write) {
 static int place(Master *master, Write *write, uint64_t size) {
         int r;
 
+        write->wanted = master->conf.copies;
         r = volumes_place(
-                        master->volumes, key_hash(write->key), master->conf.copies, size,
-                        write->volumes);
+                        master->volumes, key_hash(write->key), write->wanted, size, write->volumes);
         if (r < 0)
                 return r;
-        if ((uint64_t) r <= master->conf.copies / 2)
+        if ((uint64_t) r <= write->wanted / 2)
                 return -EHOSTDOWN;
 
         write->n_volumes = (size_t) r;
@@ -66,7 +67,7 @@ static int make_url(Master *master, const Write *write, bool create_only, char *
                 .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
                 .size_max = master->conf.value_size_max,
                 .mtime_usec = clock_realtime(),
-                .wanted = (uint8_t) master->conf.copies,
+                .wanted = (uint8_t) write->wanted,
         };
         int r;
 
@@ -103,6 +104,7 @@ static int redirect(HttpRequest *request, const Write *write) {
                         request, 307, "text/plain", redirect_text, strlen(redirect_text));
 }
 
+/* Without a relay afterwards, the client was redirected. */
 static int start_relay(HttpRequest *request, Write *write) {
         char url[MASTER_URL_SIZE];
         int r;
@@ -111,7 +113,8 @@ static int start_relay(HttpRequest *request, Write *write) {
                      sizeof(url));
         if (r < 0)
                 return r;
-        return relay_new(request, url, &write->relay);
+        r = relay_new(request, url, &write->relay);
+        return r == -ESHUTDOWN ? redirect(request, write) : r;
 }
 
 static int read_headers(HttpRequest *request, Write *write) {
@@ -178,6 +181,8 @@ ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
                 r = start_relay(request, write);
                 if (r < 0)
                         return r;
+                if (!write->relay)
+                        return (ssize_t) size;
         }
 
         /* What was gathered before it became clear that the value is not small. */
@@ -193,7 +198,6 @@ ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
 }
 
 int write_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
         Write *write = *http_request_state(request);
 
         if (write->relay)
@@ -209,7 +213,7 @@ int write_finish(HttpRequest *request) {
                                         .size = write->body.size,
                                         .volumes = write->volumes,
                                         .n_volumes = write->n_volumes,
-                                        .wanted = master->conf.copies,
+                                        .wanted = write->wanted,
                         },
                         &write->replication);
 }

@@ -13,48 +13,43 @@
 
 /* clang-format off */
 const ConfItem volume_conf_items[] = {
-        { "Volume", "Number",         CONF_UINT,   AT(number),          "1",     1, VOLUME_MAX,
+        { "Volume", "Number",         CONF_UINT,   AT(number),                   "1",     1, VOLUME_MAX,
           "The volume's number, unique in the cluster and never used again." },
-        { "Volume", "Directory",      CONF_STRING, AT(directory),       "",      0, 0,
+        { "Volume", "Directory",      CONF_STRING, AT(directory),                "",      0, 0,
           "Where values are kept; /var/lib/dkv/volume-N if empty." },
-        { "Volume", "Listen",         CONF_STRING, AT(listen),          "",      0, 0,
+        { "Volume", "Listen",         CONF_STRING, AT(endpoint.listen),          "",      0, 0,
           "Address and port to serve on; 127.0.0.1:3000+N if empty." },
-        { "Volume", "Url",            CONF_STRING, AT(url),             "",      0, 0,
+        { "Volume", "Url",            CONF_STRING, AT(url),                      "",      0, 0,
           "What clients are sent to; http:// and the address of Listen= if empty." },
-        { "Volume", "Master",         CONF_STRING, AT(master),          "http://127.0.0.1:3000", 0, 0,
+        { "Volume", "Master",         CONF_STRING, AT(master),                   "http://127.0.0.1:3000", 0, 0,
           "Where the master is." },
-        { "Volume", "Zone",           CONF_STRING, AT(zone),            "",      0, 0,
-          "A name that volumes share which may fail together; copies go to different zones first." },
-        { "Volume", "SecretFile",     CONF_STRING, AT(secret_file),     "/etc/credstore/dkv.secret", 0, 0,
+        { "Volume", "Zone",           CONF_STRING, AT(zone),                     "",      0, 0,
+          "A name that volumes share which may fail together; copies go to different zones first.", .live = true },
+        { "Volume", "SecretFile",     CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
           "The cluster's secret, where systemd passes no credential dkv.secret." },
-        { "Volume", "InlineMax",      CONF_SIZE,   AT(inline_max),      "32K",   0, INLINE_MAX,
+        { "Volume", "InlineMax",      CONF_SIZE,   AT(inline_max),               "32K",   0, INLINE_MAX,
           "Values up to this size are kept in the database, larger ones in files." },
-        { "Volume", "CacheSize",      CONF_SIZE,   AT(cache_size),      "64M",   MIB, 64 * GIB,
+        { "Volume", "CacheSize",      CONF_SIZE,   AT(cache_size),               "64M",   MIB, 64 * GIB,
           "Memory for pages of the database." },
-        { "Volume", "CheckpointSize", CONF_SIZE,   AT(checkpoint_size), "64M",   MIB, 16 * GIB,
+        { "Volume", "CheckpointSize", CONF_SIZE,   AT(checkpoint_size),          "64M",   MIB, 16 * GIB,
           "Database log after which a checkpoint is made." },
-        { "Volume", "ReserveSize",    CONF_SIZE,   AT(reserve_size),    "256M",  0, TIB,
+        { "Volume", "ReserveSize",    CONF_SIZE,   AT(reserve_size),             "256M",  0, TIB,
           "Free space below which nothing is stored any more." },
-        { "Volume", "ReportSec",      CONF_TIME,   AT(report_usec),     "1s",    USEC_PER_SEC / 10, USEC_PER_MIN,
-          "How often the volume reports to the master." },
-        { "Volume", "Threads",        CONF_UINT,   AT(threads),         "0",     0, 256,
+        { "Volume", "ReportSec",      CONF_TIME,   AT(report_usec),              "1s",    USEC_PER_SEC / 10, USEC_PER_MIN,
+          "How often the volume reports to the master.", .live = true },
+        { "Volume", "Threads",        CONF_UINT,   AT(endpoint.threads),         "0",     0, 256,
           "Threads that serve requests; 0 is one for each processor." },
-        { "Volume", "ConnectionsMax", CONF_UINT,   AT(connections_max), "1024",  8, 1000000,
+        { "Volume", "ConnectionsMax", CONF_UINT,   AT(endpoint.connections_max), "1024",  8, 1000000,
           "Connections of clients and other daemons at a time." },
-        { "Volume", "HeaderSizeMax",  CONF_SIZE,   AT(header_size_max), "16K",   KIB, 64 * KIB,
+        { "Volume", "HeaderSizeMax",  CONF_SIZE,   AT(endpoint.header_size_max), "16K",   KIB, 64 * KIB,
           "Largest header section of a request." },
-        { "Volume", "TimeoutSec",     CONF_TIME,   AT(timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,
+        { "Volume", "TimeoutSec",     CONF_TIME,   AT(endpoint.timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,
           "How long a connection may make no progress." },
-        { "Volume", "StopSec",        CONF_TIME,   AT(stop_usec),       "30s",   0, USEC_PER_HOUR,
+        { "Volume", "StopSec",        CONF_TIME,   AT(endpoint.stop_usec),       "30s",   0, USEC_PER_HOUR,
           "How long running requests may take to end when the daemon stops." },
         {}
 };
 /* clang-format on */
-
-static void report(
-                int level, const char *file, unsigned line, const char *message, void *userdata) {
-        (void) log_full_errno(level, 0, "%s:%u: %s", file, line, message);
-}
 
 /* Fills STRING with PREFIX and N if it is empty. */
 static int fill(char **string, const char *prefix, uint64_t n) {
@@ -78,41 +73,40 @@ static int fill_in(VolumeConf *conf) {
         r = fill(&conf->directory, "/var/lib/dkv/volume-", conf->number);
         if (r < 0)
                 return r;
-        r = fill(&conf->listen, "127.0.0.1:", 3000 + conf->number);
+        r = fill(&conf->endpoint.listen, "127.0.0.1:", 3000 + conf->number);
         if (r < 0 || *conf->url)
                 return r;
 
-        if (asprintf(&url, "http://%s", conf->listen) < 0)
+        if (asprintf(&url, "http://%s", conf->endpoint.listen) < 0)
                 return -ENOMEM;
         free(conf->url);
         conf->url = url;
         return 0;
 }
 
-int volume_conf_load(VolumeConf *conf, uint64_t number, const char *path, char *const set[]) {
+static int set_number(VolumeConf *conf, uint64_t number) {
+        char value[sizeof("18446744073709551615")];
+
+        if (number == 0)
+                return 0;
+
+        (void) snprintf(value, sizeof(value), "%" PRIu64, number);
+        return conf_set(volume_conf_items, conf, "Number", value, "--number");
+}
+
+int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments) {
         char standard[sizeof("/etc/dkv/volume@.conf") + 20];
         int r;
 
-        *conf = (VolumeConf){};
-        r = conf_init(volume_conf_items, conf);
+        (void) snprintf(standard, sizeof(standard), "/etc/dkv/volume@%" PRIu64 ".conf",
+                        MAX(arguments->number, UINT64_C(1)));
+        r = program_load(arguments, arguments->config ?: standard, volume_conf_items, conf);
         if (r < 0)
-                return log_error_errno(r, "Failed to set defaults: %m");
-        if (number > 0)
-                conf->number = number;
+                return r;
 
-        (void) snprintf(standard, sizeof(standard), "/etc/dkv/volume@%u.conf",
-                        (unsigned) conf->number);
-        r = conf_load(volume_conf_items, path ?: standard, conf, report, NULL);
-        if (r < 0)
-                return log_error_errno(r, "Failed to load '%s': %m", path ?: standard);
-
-        for (; set && *set; set++) {
-                r = conf_set_assignment(volume_conf_items, conf, *set);
-                if (r < 0)
-                        return log_error_errno(r, "Bad setting '%s': %m", *set);
-        }
-
-        r = fill_in(conf);
+        r = set_number(conf, arguments->number);
+        if (r >= 0)
+                r = fill_in(conf);
         if (r < 0)
                 return log_error_errno(r, "Failed to set defaults: %m");
         return 0;

@@ -4,29 +4,26 @@
 /* The settings of dkv-volume; volume.conf describes them, the table in conf.c decides. */
 
 #include "base/conf.h"
+#include "net/endpoint.h"
+#include "net/program.h"
 
 typedef struct VolumeConf {
+        ConfOrigins origins;
         uint64_t number;
         char *directory;
-        char *listen;
         char *url;
         char *master;
-        char *zone;
-        char *secret_file;
+        char *zone; /* the main loop's thread only */
         uint64_t inline_max;
         uint64_t cache_size;
         uint64_t checkpoint_size;
         uint64_t reserve_size;
         uint64_t report_usec;
-        uint64_t threads;
-        uint64_t connections_max;
-        uint64_t header_size_max;
-        uint64_t timeout_usec;
-        uint64_t stop_usec;
+        EndpointConf endpoint;
 } VolumeConf;
 
 extern const ConfItem volume_conf_items[];
 
-/* Loads PATH (NULL for the place that belongs to the number) and what it leaves open from the
- * number: directory, port and URL. Errors are logged. Returns 0 or a negative errno. */
-int volume_conf_load(VolumeConf *conf, uint64_t number, const char *path, char *const set[]);
+/* Fills CONF, zeroed, and logs errors. What the settings leave open depends on the number:
+ * directory, port and URL. */
+int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments);

@@ -11,12 +11,13 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "core/wire.h"
+#include "net/periodic.h"
 #include "report.h"
 #include "volume.h"
 
 struct Report {
         VolumeDaemon *volume; /* not owned */
-        sd_event_source *timer;
+        Periodic *timer;
         char *url;
         bool busy;           /* atomic: a call is under way */
         bool accepted;       /* atomic */
@@ -146,23 +147,16 @@ static int send_report(Report *report) {
         return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_tick(void *userdata) {
         Report *report = userdata;
         int r;
 
-        if (!__atomic_load_n(&report->busy, __ATOMIC_ACQUIRE)) {
-                r = send_report(report);
-                if (r < 0)
-                        (void) log_warning_errno(
-                                        r, "Failed to report to the master, trying again: %m");
-        }
+        if (__atomic_load_n(&report->busy, __ATOMIC_ACQUIRE))
+                return;
 
-        r = sd_event_source_set_time_relative(source, report->volume->conf.report_usec);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        r = send_report(report);
         if (r < 0)
-                return log_error_errno(r, "Failed to set the timer of the reports: %m");
-        return 0;
+                (void) log_warning_errno(r, "Failed to report to the master, trying again: %m");
 }
 
 int report_new(VolumeDaemon *volume, Report **ret) {
@@ -178,9 +172,9 @@ int report_new(VolumeDaemon *volume, Report **ret) {
                 report->url = NULL;
                 return -ENOMEM;
         }
-        r = sd_event_add_time_relative(
-                        volume->event, &report->timer, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
-                        on_timer, report);
+        r = periodic_new(
+                        volume->event, 0, volume->conf.report_usec, on_tick, report,
+                        &report->timer);
         if (r < 0)
                 return r;
 
@@ -192,10 +186,14 @@ Report *report_free(Report *report) {
         if (!report)
                 return NULL;
 
-        (void) sd_event_source_disable_unref(report->timer);
+        (void) periodic_free(report->timer);
         free(report->url);
         free(report);
         return NULL;
+}
+
+void report_reload(Report *report) {
+        periodic_set_interval(report->timer, report->volume->conf.report_usec);
 }
 
 bool report_is_accepted(const Report *report) {

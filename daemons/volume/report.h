@@ -16,6 +16,9 @@ int report_new(VolumeDaemon *volume, Report **ret);
 Report *report_free(Report *report);
 DEFINE_CLEANUP(Report *, report_free);
 
+/* Takes note of the settings that can change. */
+void report_reload(Report *report);
+
 /* Whether the master took the last report. From any thread. */
 bool report_is_accepted(const Report *report);
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/wire.h"
+#include "net/periodic.h"
 #include "report.h"
 #include "settle.h"
 #include "volume.h"
@@ -14,7 +15,7 @@
 
 struct Settle {
         VolumeDaemon *volume; /* not owned */
-        sd_event_source *timer;
+        Periodic *timer;
         char *url;
         bool busy; /* atomic: a call is under way, and the rest belongs to it */
         uint64_t versions[BATCH_MAX];
@@ -81,24 +82,18 @@ static int ask(Settle *settle) {
         return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+static void on_tick(void *userdata) {
         Settle *settle = userdata;
         int r;
 
-        if (!__atomic_load_n(&settle->busy, __ATOMIC_ACQUIRE)) {
-                pending_save(settle->volume->pending);
-                r = ask(settle);
-                if (r < 0)
-                        (void) log_warning_errno(
-                                        r, "Failed to ask about pending objects, trying again: %m");
-        }
+        if (__atomic_load_n(&settle->busy, __ATOMIC_ACQUIRE))
+                return;
 
-        r = sd_event_source_set_time_relative(source, INTERVAL_USEC);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        pending_save(settle->volume->pending);
+        r = ask(settle);
         if (r < 0)
-                return log_error_errno(r, "Failed to set the timer of pending objects: %m");
-        return 0;
+                (void) log_warning_errno(
+                                r, "Failed to ask about pending objects, trying again: %m");
 }
 
 int settle_new(VolumeDaemon *volume, Settle **ret) {
@@ -114,9 +109,9 @@ int settle_new(VolumeDaemon *volume, Settle **ret) {
                 settle->url = NULL;
                 return -ENOMEM;
         }
-        r = sd_event_add_time_relative(
-                        volume->event, &settle->timer, CLOCK_MONOTONIC, INTERVAL_USEC,
-                        100 * USEC_PER_MSEC, on_timer, settle);
+        r = periodic_new(
+                        volume->event, INTERVAL_USEC, INTERVAL_USEC, on_tick, settle,
+                        &settle->timer);
         if (r < 0)
                 return r;
 
@@ -128,7 +123,7 @@ Settle *settle_free(Settle *settle) {
         if (!settle)
                 return NULL;
 
-        (void) sd_event_source_disable_unref(settle->timer);
+        (void) periodic_free(settle->timer);
         free(settle->url);
         free(settle);
         return NULL;

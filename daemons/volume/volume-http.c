@@ -168,8 +168,8 @@ static int health_finish(HttpRequest *request) {
 /* clang-format off */
 const HttpRoute volume_routes[] = {
         { "GET",  "/-/health",  .finish = health_finish                                                  },
-        { "POST", "/-/store",   rpc_begin,         rpc_body,    batch_store_finish,  rpc_end             },
-        { "POST", "/-/delete",  rpc_begin,         rpc_body,    batch_delete_finish, rpc_end             },
+        { "POST", "/-/store",   rpc_begin,         rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
+        { "POST", "/-/delete",  rpc_begin,         rpc_body,    batch_delete_finish, rpc_end, 64 * KIB   },
         { "PUT",  "/-/copy/",   upload_begin_copy, upload_body, upload_finish,       upload_end          },
         { "GET",  "/",          .finish = get_finish,           .end = get_end                           },
         { "PUT",  "/",          upload_begin,      upload_body, upload_finish,       upload_end          },

@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "core/key.h"
-#include "net/service.h"
 #include "volume-http.h"
 #include "volume.h"
 
@@ -21,6 +20,7 @@ static int open_store(VolumeDaemon *volume) {
                         .cache_size = conf->cache_size,
                         .checkpoint_size = conf->checkpoint_size,
                         .reserve_size = conf->reserve_size,
+                        .on_progress = service_recovering,
                 },
                 .inline_max = conf->inline_max,
         };
@@ -44,55 +44,16 @@ static int open_store(VolumeDaemon *volume) {
         return 0;
 }
 
-static int new_client(
-                const VolumeDaemon *volume,
-                const void *secret,
-                size_t secret_size,
-                unsigned connections_max,
-                HttpClient **ret) {
-        HttpClientOptions options = {
-                .connect_timeout_usec = 2 * USEC_PER_SEC,
-                .stall_timeout_usec = volume->conf.timeout_usec,
-                .connections_max = connections_max,
-                .secret = secret,
-                .secret_size = secret_size,
-        };
-
-        return http_client_new(&options, ret);
-}
-
-static int connect_client(VolumeDaemon *volume) {
-        _cleanup_free_ void *secret = NULL;
-        size_t size;
+static int start_work(VolumeDaemon *volume) {
         int r;
 
-        r = service_read_secret(volume->conf.secret_file, &secret, &size);
+        r = verify_new(&volume->verify);
         if (r < 0)
-                return log_error_errno(
-                                r,
-                                "Failed to read the cluster's secret from '%s', which must be the master's and readable by its owner only: %m",
-                                volume->conf.secret_file);
-
-        r = secret_new(secret, size, &volume->secret);
-        if (r >= 0)
-                r = new_client(volume, secret, size, 64, &volume->client);
-        if (r >= 0)
-                r = new_client(volume, secret, size, (unsigned) volume->conf.connections_max,
-                               &volume->bulk);
-        explicit_bzero(secret, size);
-        if (r < 0)
-                return log_error_errno(r, "Failed to start the HTTP client: %m");
+                return log_error_errno(r, "Failed to start the verifier: %m");
 
         r = commit_queue_new(volume->client, volume->conf.master, &volume->commits);
-        if (r < 0)
-                return log_error_errno(r, "Failed to make the commit queue: %m");
-        return 0;
-}
-
-static int start_reporting(VolumeDaemon *volume) {
-        int r;
-
-        r = report_new(volume, &volume->report);
+        if (r >= 0)
+                r = report_new(volume, &volume->report);
         if (r >= 0)
                 r = settle_new(volume, &volume->settle);
         if (r < 0)
@@ -100,63 +61,104 @@ static int start_reporting(VolumeDaemon *volume) {
         return 0;
 }
 
-static int start_server(VolumeDaemon *volume) {
-        const VolumeConf *conf = &volume->conf;
-        _cleanup_close_ int fd = -1;
+static int start_bus(VolumeDaemon *volume) {
         int r;
 
-        r = verify_new(&volume->verify);
+        r = volume_bus_new(volume, volume->arguments->bus_address, &volume->bus);
         if (r < 0)
-                return log_error_errno(r, "Failed to start the verifier: %m");
-
-        fd = service_listen(conf->listen);
-        if (fd < 0)
-                return log_error_errno(fd, "Failed to listen on '%s': %m", conf->listen);
-
-        r = http_server_new(
-                        &(HttpServerOptions){
-                                        .listen_fd = fd,
-                                        .n_threads = (unsigned) conf->threads,
-                                        .connections_max = (unsigned) conf->connections_max,
-                                        .header_max = conf->header_size_max,
-                                        .timeout_usec = conf->timeout_usec,
-                                        .routes = volume_routes,
-                                        .userdata = volume,
-                        },
-                        &volume->server);
-        if (r < 0)
-                return log_error_errno(r, "Failed to start the HTTP server: %m");
-
-        TAKE_FD(fd);
+                return log_error_errno(
+                                r, "Failed to start on the bus '%s': %m",
+                                volume->arguments->bus_address);
         return 0;
 }
 
-int volume_daemon_new(VolumeConf *conf, VolumeDaemon **ret) {
+static void on_reload(void *userdata) {
+        VolumeDaemon *volume = userdata;
+        char unit[sizeof("dkv-volume@18446744073709551615")];
+        VolumeConf fresh = {};
+        int r;
+
+        (void) snprintf(unit, sizeof(unit), "dkv-volume@%" PRIu64, volume->conf.number);
+        r = volume_conf_load(&fresh, volume->arguments);
+        if (r >= 0) {
+                program_apply(volume_conf_items, &volume->conf, &fresh, unit);
+                report_reload(volume->report);
+        } else
+                log_error("All settings stay as they were.");
+        conf_done(volume_conf_items, &fresh);
+}
+
+static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
+        VolumeDaemon *volume = userdata;
+
+        return !environment_is_stuck(object_store_environment(volume->store), timeout_usec);
+}
+
+static void on_status(char *ret, size_t size, void *userdata) {
+        VolumeDaemon *volume = userdata;
+        ObjectStoreCounters counters;
+
+        if (object_store_counters(volume->store, &counters) < 0)
+                return;
+
+        (void) snprintf(ret, size, "Volume %" PRIu64 ": %" PRIu64 " objects, %.1f GiB free, %s %s",
+                        volume->conf.number, counters.objects,
+                        (double) counters.disk_free / (double) GIB,
+                        report_is_accepted(volume->report) ? "reporting to"
+                                                           : "not known by the master at",
+                        volume->conf.master);
+}
+
+static bool on_stop(void *userdata) {
+        VolumeDaemon *volume = userdata;
+
+        return http_server_drain(volume->server, 0) == 0;
+}
+
+static const ServiceHooks service_hooks = {
+        .reload = on_reload,
+        .is_alive = on_is_alive,
+        .status = on_status,
+        .stop = on_stop,
+};
+
+static int start(VolumeDaemon *volume) {
+        VolumeConf *conf = &volume->conf;
+        int r;
+
+        r = volume_conf_load(conf, volume->arguments);
+        if (r < 0)
+                return r;
+        r = service_new(&service_hooks, volume, &volume->service);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the event loop: %m");
+        volume->event = service_event(volume->service);
+
+        r = endpoint_connect(&conf->endpoint, &volume->secret, &volume->client, &volume->bulk);
+        if (r < 0)
+                return r;
+        r = open_store(volume);
+        if (r < 0)
+                return r;
+        r = start_work(volume);
+        if (r < 0)
+                return r;
+        r = endpoint_serve(&conf->endpoint, volume_routes, volume, &volume->server);
+        if (r < 0)
+                return r;
+        return start_bus(volume);
+}
+
+int volume_daemon_new(const ProgramArguments *arguments, VolumeDaemon **ret) {
         _cleanup_(volume_daemon_freep) VolumeDaemon *volume = NULL;
         int r;
 
         volume = malloc(sizeof(*volume));
-        if (!volume) {
-                conf_done(volume_conf_items, conf);
+        if (!volume)
                 return log_error_errno(-ENOMEM, "Failed to start: %m");
-        }
 
-        *volume = (VolumeDaemon){ .conf = *conf };
-        *conf = (VolumeConf){};
-
-        r = service_new(NULL, NULL, &volume->event);
-        if (r < 0)
-                return log_error_errno(r, "Failed to make the event loop: %m");
-        r = open_store(volume);
-        if (r < 0)
-                return r;
-        r = connect_client(volume);
-        if (r < 0)
-                return r;
-        r = start_reporting(volume);
-        if (r < 0)
-                return r;
-        r = start_server(volume);
+        *volume = (VolumeDaemon){ .arguments = arguments };
+        r = start(volume);
         if (r < 0)
                 return r;
 
@@ -168,14 +170,8 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         if (!volume)
                 return NULL;
 
-        /* Requests that do not end in time are cut by the end of the process: a store needs no
-         * orderly end, whereas freeing what other threads still work with would. */
-        if (volume->server && http_server_drain(volume->server, volume->conf.stop_usec) < 0) {
-                log_warning("%u requests did not end in time and are cut.",
-                            http_server_active(volume->server));
-                _exit(EXIT_SUCCESS);
-        }
-
+        endpoint_cut(volume->server);
+        (void) volume_bus_free(volume->bus);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);
         (void) http_server_free(volume->server);
@@ -186,7 +182,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) object_store_free(volume->store);
         (void) pending_free(volume->pending);
         (void) secret_free(volume->secret);
-        (void) sd_event_unref(volume->event);
+        (void) service_free(volume->service);
         conf_done(volume_conf_items, &volume->conf);
         free(volume);
         return NULL;
@@ -196,12 +192,8 @@ int volume_daemon_run(VolumeDaemon *volume) {
         int r;
 
         log_info("Volume %" PRIu64 " serves '%s' on %s.", volume->conf.number,
-                 volume->conf.directory, volume->conf.listen);
-        service_notify("READY=1\nSTATUS=Serving '%s' on %s", volume->conf.directory,
-                       volume->conf.listen);
-
-        r = sd_event_loop(volume->event);
-        service_notify("STOPPING=1\nSTATUS=Waiting for running requests to end");
+                 volume->conf.directory, volume->conf.endpoint.listen);
+        r = service_run(volume->service, volume->conf.endpoint.stop_usec);
         if (r < 0)
                 return log_error_errno(r, "The event loop failed: %m");
         return 0;

@@ -13,15 +13,19 @@
 #include "net/http-client.h"
 #include "net/http-server.h"
 #include "net/secret.h"
+#include "net/service.h"
 #include "pending.h"
 #include "report.h"
 #include "settle.h"
 #include "store/objects.h"
 #include "verify.h"
+#include "volume-bus.h"
 
 typedef struct VolumeDaemon {
+        const ProgramArguments *arguments; /* not owned */
         VolumeConf conf;
-        sd_event *event;
+        Service *service;
+        sd_event *event; /* the service's */
         Secret *secret;
         ObjectStore *store;
         Pending *pending;
@@ -32,17 +36,18 @@ typedef struct VolumeDaemon {
         Settle *settle;
         Verify *verify;
         HttpServer *server;
+        VolumeBus *bus;
 } VolumeDaemon;
 
-/* Opens the store, connects everything and starts to serve. Takes the content of CONF over, in any
- * case. Errors are logged. */
-int volume_daemon_new(VolumeConf *conf, VolumeDaemon **ret);
+/* Loads the settings, opens the store, connects everything and starts to serve. ARGUMENTS must
+ * stay: the settings are loaded again when a signal asks for it. Errors are logged. */
+int volume_daemon_new(const ProgramArguments *arguments, VolumeDaemon **ret);
 
-/* Lets running requests end, then stops. */
+/* Ends the process if there are requests that do not. */
 VolumeDaemon *volume_daemon_free(VolumeDaemon *volume);
 DEFINE_CLEANUP(VolumeDaemon *, volume_daemon_free);
 
-/* Runs until a signal ends it. */
+/* Runs until a signal ends it, and then until running requests have ended. */
 int volume_daemon_run(VolumeDaemon *volume);
 
 /* Logs that an object is damaged. */

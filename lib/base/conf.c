@@ -56,6 +56,7 @@ static const TypeInfo types[] = {
 /* clang-format on */
 
 static void *field_of(const ConfItem *item, void *conf) {
+        assert(item->offset >= sizeof(ConfOrigins)); /* there is one in front */
         return (char *) conf + item->offset;
 }
 
@@ -127,7 +128,7 @@ static int set_number(const ConfItem *item, uint64_t *field, const char *value) 
         return 0;
 }
 
-static int set(const ConfItem *item, void *conf, const char *value) {
+static int set_field(const ConfItem *item, void *conf, const char *value) {
         switch (item->type) {
         case CONF_STRING:
                 return set_string(field_of(item, conf), value);
@@ -143,9 +144,42 @@ static int set(const ConfItem *item, void *conf, const char *value) {
         return -EINVAL;
 }
 
+static char **origin_of(const ConfItem items[], const ConfItem *item, void *conf) {
+        ConfOrigins *origins = conf;
+
+        assert(item - items < CONF_ITEMS_MAX);
+        return origins->of + (item - items);
+}
+
+/* An empty value stands for the initial one, which comes from nowhere. */
+static int set(const ConfItem items[],
+               const ConfItem *item,
+               void *conf,
+               const char *value,
+               const char *origin) {
+        char **field = origin_of(items, item, conf), *copy = NULL;
+        int r;
+
+        if (*value != '\0' && origin) {
+                copy = strdup(origin);
+                if (!copy)
+                        return -ENOMEM;
+        }
+
+        r = set_field(item, conf, *value != '\0' ? value : item->initial);
+        if (r < 0) {
+                free(copy);
+                return r;
+        }
+
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
 int conf_init(const ConfItem items[], void *conf) {
         for (const ConfItem *item = items; item->name; item++) {
-                int r = set(item, conf, item->initial);
+                int r = set(items, item, conf, "", NULL);
 
                 assert(r >= 0 || r == -ENOMEM); /* a table with a bad default */
                 if (r < 0)
@@ -156,24 +190,32 @@ int conf_init(const ConfItem items[], void *conf) {
 }
 
 void conf_done(const ConfItem items[], void *conf) {
-        for (const ConfItem *item = items; item->name; item++)
-                if (item->type == CONF_STRING) {
-                        char **string = field_of(item, conf);
+        for (const ConfItem *item = items; item->name; item++) {
+                char **string = field_of(item, conf), **origin = origin_of(items, item, conf);
 
+                if (item->type == CONF_STRING) {
                         free(*string);
                         *string = NULL;
                 }
+                free(*origin);
+                *origin = NULL;
+        }
 }
 
-int conf_set(const ConfItem items[], void *conf, const char *name, const char *value) {
+int conf_set(const ConfItem items[],
+             void *conf,
+             const char *name,
+             const char *value,
+             const char *origin) {
         for (const ConfItem *item = items; item->name; item++)
                 if (strcmp(item->name, name) == 0)
-                        return set(item, conf, *value == '\0' ? item->initial : value);
+                        return set(items, item, conf, value, origin);
 
         return -ENOENT;
 }
 
-int conf_set_assignment(const ConfItem items[], void *conf, const char *assignment) {
+int conf_set_assignment(
+                const ConfItem items[], void *conf, const char *assignment, const char *origin) {
         _cleanup_free_ char *name = strdup(assignment);
         char *value;
 
@@ -183,7 +225,72 @@ int conf_set_assignment(const ConfItem items[], void *conf, const char *assignme
         if (!value)
                 return -EINVAL;
         *value++ = '\0';
-        return conf_set(items, conf, name, value);
+        return conf_set(items, conf, name, value, origin);
+}
+
+static void swap_strings(char **a, char **b) {
+        char *swap = *a;
+
+        *a = *b;
+        *b = swap;
+}
+
+static void take_over(const ConfItem *item, void *conf, void *fresh) {
+        void *to = field_of(item, conf), *from = field_of(item, fresh);
+
+        switch (item->type) {
+        case CONF_STRING:
+                swap_strings(to, from);
+                break;
+        case CONF_BOOL:
+                __atomic_store_n((bool *) to, *(bool *) from, __ATOMIC_RELAXED);
+                break;
+        case CONF_UINT:
+        case CONF_SIZE:
+        case CONF_TIME:
+                __atomic_store_n((uint64_t *) to, *(uint64_t *) from, __ATOMIC_RELAXED);
+                break;
+        }
+}
+
+static bool differs(const ConfItem *item, const void *conf, const void *fresh) {
+        const void *a = const_field_of(item, conf), *b = const_field_of(item, fresh);
+
+        switch (item->type) {
+        case CONF_STRING:
+                return strcmp(*(char *const *) a, *(char *const *) b) != 0;
+        case CONF_BOOL:
+                return *(const bool *) a != *(const bool *) b;
+        case CONF_UINT:
+        case CONF_SIZE:
+        case CONF_TIME:
+                return *(const uint64_t *) a != *(const uint64_t *) b;
+        }
+
+        assert(false);
+        return false;
+}
+
+void conf_apply(const ConfItem items[],
+                void *conf,
+                void *fresh,
+                void (*on_difference)(const ConfItem *item, const char *value, void *userdata),
+                void *userdata) {
+        for (const ConfItem *item = items; item->name; item++) {
+                bool is_different = differs(item, conf, fresh);
+                _cleanup_free_ char *value = NULL;
+
+                if (is_different) {
+                        value = conf_format(item, fresh);
+                        if (item->live)
+                                take_over(item, conf, fresh);
+                        on_difference(item, value ?: "?", userdata);
+                }
+
+                /* The same value may stand at another place now. */
+                if (!is_different || item->live)
+                        swap_strings(origin_of(items, item, conf), origin_of(items, item, fresh));
+        }
 }
 
 static char *format_number(const Unit units[], uint64_t value) {
@@ -213,6 +320,13 @@ char *conf_format(const ConfItem *item, const void *conf) {
 
         assert(false);
         return NULL;
+}
+
+const char *conf_origin(const void *conf, size_t index) {
+        const ConfOrigins *origins = conf;
+
+        assert(index < CONF_ITEMS_MAX);
+        return origins->of[index] ?: "";
 }
 
 /* One file on its way through inih. */
@@ -290,6 +404,17 @@ static void complain_about_value(
                          type->expected, value);
 }
 
+static int set_here(const Parser *parser, const ConfItem *item, const char *value) {
+        _cleanup_free_ char *origin = NULL;
+
+        if (asprintf(&origin, "%s:%u", parser->path, parser->line) < 0) {
+                origin = NULL;
+                return -ENOMEM;
+        }
+
+        return set(parser->items, item, parser->conf, value, origin);
+}
+
 /* The ini_handler. Always returns 1, for "go on". */
 static int on_value(void *userdata, const char *section, const char *name, const char *value) {
         Parser *parser = userdata;
@@ -300,7 +425,7 @@ static int on_value(void *userdata, const char *section, const char *name, const
                 if (strcmp(item->section, section) != 0 || strcmp(item->name, name) != 0)
                         continue;
 
-                r = set(item, parser->conf, *value == '\0' ? item->initial : value);
+                r = set_here(parser, item, value);
                 if (r == -EINVAL || r == -ERANGE) {
                         complain_about_value(parser, item, value, r);
                         parser->error = -EINVAL;

@@ -27,12 +27,23 @@ typedef struct ConfItem {
         size_t offset;             /* of the field to store to */
         const char *initial;       /* as it would be written in the file */
         uint64_t minimum, maximum; /* for numbers, in the unit of the field; 0, 0 for no limit */
-        const char *help;          /* one sentence, for --help-settings and the shipped file */
+        const char *help;          /* one sentence, for the shipped file */
+        bool live;                 /* can change while the daemon runs */
 } ConfItem;
+
+#define CONF_ITEMS_MAX 32
+
+/* What every struct of settings begins with: where each value comes from, by its place in the
+ * table: "/etc/dkv/master.conf:7", "--set", or NULL for the initial value. */
+typedef struct ConfOrigins {
+        char *of[CONF_ITEMS_MAX];
+} ConfOrigins;
 
 /* What went wrong where, for messages; LINE is 0 if it is about the whole file. */
 typedef void (*ConfReport)(
                 int level, const char *file, unsigned line, const char *message, void *userdata);
+
+/* In what follows CONF is a struct that begins with ConfOrigins. */
 
 /* Sets each field of CONF, which must be zeroed, to its initial value. Returns 0 or -ENOMEM. */
 int conf_init(const ConfItem items[], void *conf);
@@ -51,15 +62,32 @@ int conf_load(const ConfItem items[],
               ConfReport report,
               void *userdata);
 
-/* Sets one value, as from --set=NAME=VALUE. Returns 0, -ENOENT for an unknown name, -EINVAL for a
- * bad value, -ERANGE for one outside of its limits. */
-int conf_set(const ConfItem items[], void *conf, const char *name, const char *value);
+/* Sets one value; ORIGIN, if not NULL, is kept with it. Returns 0, -ENOENT for an unknown name,
+ * -EINVAL for a bad value, -ERANGE for one outside of its limits. */
+int conf_set(const ConfItem items[],
+             void *conf,
+             const char *name,
+             const char *value,
+             const char *origin);
 
 /* The same for "NAME=VALUE"; -EINVAL if there is no "=". */
-int conf_set_assignment(const ConfItem items[], void *conf, const char *assignment);
+int conf_set_assignment(
+                const ConfItem items[], void *conf, const char *assignment, const char *origin);
+
+/* Tells on_difference() each setting in which FRESH, loaded by the same table, is not as CONF, and
+ * takes over those that are live. A number that other threads read (as _Atomic) may be live; of a
+ * string, the old one is FRESH's to free afterwards, so only the caller's thread may read it. */
+void conf_apply(const ConfItem items[],
+                void *conf,
+                void *fresh,
+                void (*on_difference)(const ConfItem *item, const char *value, void *userdata),
+                void *userdata);
 
 /* The value of one field as it would be written in a file. Returns a new string or NULL. */
 char *conf_format(const ConfItem *item, const void *conf);
+
+/* Where the value of ITEMS[INDEX] comes from; "" for the initial one. */
+const char *conf_origin(const void *conf, size_t index);
 
 /* Prints the shipped file: each setting with its help, and its default commented out. */
 void conf_print_template(const ConfItem items[], const char *program);

@@ -9,16 +9,21 @@
 /* clang-format off */
 
 /* The cluster */
-#define EVENT_VOLUME_NEW       "2d4fbe8289494144a677ce96c0901850" /* reported for the first time */
-#define EVENT_VOLUME_ADDED     "19fa6fb25146402b8fc603b81f3bb563" /* takes part in placement from now on */
-#define EVENT_VOLUME_UP        "b627cfb6d3234e339403c77560635455" /* is heard of again */
-#define EVENT_VOLUME_DOWN      "fc3e9597cbc243e0b5c157279b72c1df" /* has not been heard of for too long */
-#define EVENT_SECRET_MISMATCH  "a3bc306649eb4219b3531f9c41ba318f" /* the other daemon has another secret */
+#define EVENT_VOLUME_NEW        "2d4fbe8289494144a677ce96c0901850" /* reported for the first time */
+#define EVENT_VOLUME_ADDED      "19fa6fb25146402b8fc603b81f3bb563" /* takes part in placement from now on */
+#define EVENT_VOLUME_UP         "b627cfb6d3234e339403c77560635455" /* is heard of again */
+#define EVENT_VOLUME_DOWN       "fc3e9597cbc243e0b5c157279b72c1df" /* has not been heard of for too long */
+#define EVENT_VOLUME_CHANGED    "574a2530117f419ab176ac60afa6142b" /* has another weight, zone or URL */
+#define EVENT_MAINTENANCE_BEGAN "82b3d22d86ef4540bfc66e49fcb23eb7" /* gets no new values for a while */
+#define EVENT_MAINTENANCE_ENDED "2e958b56fe54480db862ee998c26e601" /* gets new values again */
+#define EVENT_MAP_NOT_STORED    "37bec82439ed453c8290fd0898529d51" /* a change of the cluster map was not made */
+#define EVENT_SECRET_MISMATCH   "a3bc306649eb4219b3531f9c41ba318f" /* the other daemon has another secret */
+#define EVENT_SECRET_UNUSABLE   "8a1a78a0377b4137b6ab3d2f0252eac5" /* the secret is missing or cannot be read */
 
 /* The disk */
-#define EVENT_RECOVERED        "99042ad1e6cf4397bc6a66bc10e7be80" /* the last run was not stopped cleanly */
-#define EVENT_DISK_NEARLY_FULL "baeec4d8aaa44c6ebb6ac96ecb99fbce" /* above the high-water mark */
-#define EVENT_CORRUPTION_FOUND "2da6849331504ce581199795471e42f7" /* a checksum does not match */
-#define EVENT_DISK_FAILED      "95983059cf84429a8905d31ab3c846be" /* the device failed to read, write or flush: the daemon aborts */
+#define EVENT_RECOVERED         "99042ad1e6cf4397bc6a66bc10e7be80" /* the last run was not stopped cleanly */
+#define EVENT_DISK_NEARLY_FULL  "baeec4d8aaa44c6ebb6ac96ecb99fbce" /* above the high-water mark */
+#define EVENT_CORRUPTION_FOUND  "2da6849331504ce581199795471e42f7" /* a checksum does not match */
+#define EVENT_DISK_FAILED       "95983059cf84429a8905d31ab3c846be" /* the device failed to read, write or flush: the daemon aborts */
 
 /* clang-format on */

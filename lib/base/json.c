@@ -19,6 +19,22 @@ Json *json_new_array(void) {
         return json_object_new_array();
 }
 
+Json *json_new_string(const char *value) {
+        return json_object_new_string(value);
+}
+
+Json *json_new_uint(uint64_t value) {
+        return json_object_new_uint64(value);
+}
+
+Json *json_new_bool(bool value) {
+        return json_object_new_boolean(value);
+}
+
+Json *json_share(const Json *json) {
+        return json_object_get((Json *) json); /* not const to json-c: it counts */
+}
+
 Json *json_free(Json *json) {
         (void) json_object_put(json);
         return NULL;
@@ -39,11 +55,11 @@ int json_add(Json *object, const char *name, Json *child) {
 }
 
 int json_add_string(Json *object, const char *name, const char *value) {
-        return json_add(object, name, json_object_new_string(value));
+        return json_add(object, name, json_new_string(value));
 }
 
 int json_add_uint(Json *object, const char *name, uint64_t value) {
-        return json_add(object, name, json_object_new_uint64(value));
+        return json_add(object, name, json_new_uint(value));
 }
 
 int json_add_double(Json *object, const char *name, double value) {
@@ -62,7 +78,7 @@ int json_add_double(Json *object, const char *name, double value) {
 }
 
 int json_add_bool(Json *object, const char *name, bool value) {
-        return json_add(object, name, json_object_new_boolean(value));
+        return json_add(object, name, json_new_bool(value));
 }
 
 int json_append(Json *array, Json *child) {

@@ -13,6 +13,12 @@ typedef struct json_object Json;
 
 Json *json_new_object(void);
 Json *json_new_array(void);
+Json *json_new_string(const char *value);
+Json *json_new_uint(uint64_t value);
+Json *json_new_bool(bool value);
+
+/* One more owner of the same document, which nobody must change any more. */
+Json *json_share(const Json *json);
 Json *json_free(Json *json);
 DEFINE_CLEANUP(Json *, json_free);
 

@@ -6,7 +6,20 @@
 
 #include "core/cluster-codec.h"
 
-#define FORMAT_CLUSTER 0x31
+#define FORMAT_CLUSTER 0x32
+
+/* As it was before a volume had marks: still read. */
+#define FORMAT_UNMARKED 0x31
+
+enum {
+        MARK_URL_IS_SET = 1 << 0,
+        MARK_ZONE_IS_SET = 1 << 1,
+        MARK_MAX = (1 << 2) - 1,
+};
+
+static uint8_t get_marks(const Volume *volume) {
+        return (uint8_t) ((volume->url_is_set ? MARK_URL_IS_SET : 0) | (volume->zone_is_set ? MARK_ZONE_IS_SET : 0));
+}
 
 void cluster_encode(const Cluster *cluster, Buffer *buffer) {
         const uint32_t *removed;
@@ -30,6 +43,8 @@ void cluster_encode(const Cluster *cluster, Buffer *buffer) {
                 buffer_put(buffer, volume->uuid, sizeof(volume->uuid));
                 buffer_put_string(buffer, volume->url);
                 buffer_put_string(buffer, volume->zone);
+                buffer_put_u8(buffer, get_marks(volume));
+                buffer_put_varint(buffer, volume->maintenance_until);
         }
 
         limit = buckets_limit(cluster->buckets);
@@ -63,12 +78,15 @@ static int get_string(Reader *reader, char **ret) {
         return 0;
 }
 
-static int get_volume(Reader *reader, Cluster *cluster) {
+static int get_volume(Reader *reader, uint8_t format, Cluster *cluster) {
         _cleanup_free_ char *url = NULL, *zone = NULL;
         uint64_t number = reader_get_varint(reader);
         uint64_t weight = reader_get_varint(reader);
         uint8_t state = reader_get_u8(reader);
         const uint8_t *uuid = reader_get(reader, 16);
+        uint64_t maintenance_until = 0;
+        uint8_t marks = 0;
+        Volume *volume;
         int r;
 
         if (!uuid || number > VOLUME_MAX || weight > WEIGHT_MAX || state >= _VOLUME_STATE_MAX)
@@ -79,20 +97,30 @@ static int get_volume(Reader *reader, Cluster *cluster) {
         r = get_string(reader, &zone);
         if (r < 0)
                 return r;
+        if (format != FORMAT_UNMARKED) {
+                marks = reader_get_u8(reader);
+                maintenance_until = reader_get_varint(reader);
+        }
+        if (marks > MARK_MAX)
+                return -EBADMSG;
 
         r = cluster_add_volume(cluster, (uint32_t) number, uuid, url, zone, (uint32_t) weight);
         if (r < 0)
                 return r == -ENOMEM ? r : -EBADMSG;
 
-        cluster_find(cluster, (uint32_t) number)->state = state;
+        volume = cluster_find(cluster, (uint32_t) number);
+        volume->state = state;
+        volume->url_is_set = marks & MARK_URL_IS_SET;
+        volume->zone_is_set = marks & MARK_ZONE_IS_SET;
+        volume->maintenance_until = maintenance_until;
         return 0;
 }
 
-static int get_volumes(Reader *reader, Cluster *cluster) {
+static int get_volumes(Reader *reader, uint8_t format, Cluster *cluster) {
         uint64_t n = reader_get_varint(reader);
 
         for (uint64_t i = 0; i < n; i++) {
-                int r = get_volume(reader, cluster);
+                int r = get_volume(reader, format, cluster);
 
                 if (r < 0)
                         return r;
@@ -189,7 +217,7 @@ int cluster_decode(const void *data, size_t size, Cluster **ret) {
         format = reader_get_u8(&reader);
         if (reader_error(&reader) < 0)
                 return -EBADMSG;
-        if (format != FORMAT_CLUSTER)
+        if (format != FORMAT_CLUSTER && format != FORMAT_UNMARKED)
                 return -EPROTONOSUPPORT;
 
         r = cluster_new(&cluster);
@@ -197,7 +225,7 @@ int cluster_decode(const void *data, size_t size, Cluster **ret) {
                 return r;
 
         cluster->epoch = reader_get_u64(&reader);
-        r = get_volumes(&reader, cluster);
+        r = get_volumes(&reader, format, cluster);
         if (r < 0)
                 return r;
         r = get_owners(&reader, cluster);

@@ -18,6 +18,10 @@ const char *volume_state_to_string(VolumeState state) {
         return names[state];
 }
 
+bool volume_in_maintenance(const Volume *volume, uint64_t now_usec) {
+        return now_usec < volume->maintenance_until;
+}
+
 int cluster_new(Cluster **ret) {
         _cleanup_(cluster_freep) Cluster *cluster = NULL;
         int r;
@@ -71,11 +75,16 @@ int cluster_copy(const Cluster *cluster, Cluster **ret) {
         copy->epoch = cluster->epoch;
         for (size_t i = 0; i < cluster->n_volumes; i++) {
                 const Volume *v = &cluster->volumes[i];
+                Volume *w;
 
                 r = cluster_add_volume(copy, v->number, v->uuid, v->url, v->zone, v->weight);
                 if (r < 0)
                         return r;
-                copy->volumes[i].state = v->state;
+                w = &copy->volumes[i];
+                w->state = v->state;
+                w->url_is_set = v->url_is_set;
+                w->zone_is_set = v->zone_is_set;
+                w->maintenance_until = v->maintenance_until;
         }
 
         buckets_free(TAKE_PTR(copy->buckets));

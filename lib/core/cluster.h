@@ -30,7 +30,19 @@ typedef struct Volume {
         uint8_t uuid[16]; /* of the store; two stores must not have the same number */
         char *url;        /* scheme, host and port, without a slash at the end; owned */
         char *zone;       /* owned */
+
+        /* Fixed by the administrator: what the volume reports does not change them. */
+        bool url_is_set, zone_is_set;
+
+        /* In maintenance, a volume gets no new values. µs since the epoch; 0 for not at all,
+         * UINT64_MAX without end. */
+        uint64_t maintenance_until;
 } Volume;
+
+/* Whether its maintenance still lasts at NOW_USEC. */
+bool volume_in_maintenance(const Volume *volume, uint64_t now_usec) _pure_;
+
+#define EPOCH_ANY 0 /* no map that has a volume has this epoch */
 
 typedef struct Cluster {
         uint64_t epoch;

@@ -363,6 +363,26 @@ int signature_format(
         return 0;
 }
 
+static int signature_parse(
+                const char *signature, uint64_t *ret_expiry_sec, uint8_t ret_tag[static TAG_SIZE]) {
+        const char *dot = signature ? strchr(signature, '.') : NULL;
+
+        if (!dot || parse_hex(dot + 1, strlen(dot + 1), ret_tag, TAG_SIZE) < 0)
+                return -EACCES;
+        return get_number(signature, (size_t) (dot - signature), UINT64_MAX, ret_expiry_sec);
+}
+
+int signature_check_expiry(const char *signature, uint64_t now_sec) {
+        uint8_t tag[TAG_SIZE];
+        uint64_t expiry_sec;
+        int r;
+
+        r = signature_parse(signature, &expiry_sec, tag);
+        if (r < 0)
+                return r;
+        return now_sec <= expiry_sec ? 0 : -EACCES;
+}
+
 int signature_check(
                 const char *signature,
                 const char *method,
@@ -372,7 +392,6 @@ int signature_check(
                 uint64_t now_sec,
                 Signer *signer) {
         uint8_t tag[TAG_SIZE], expected[TAG_SIZE];
-        const char *dot;
         uint64_t expiry_sec;
         int r;
 
@@ -381,11 +400,7 @@ int signature_check(
         assert(body || body_size == 0);
         assert(signer);
 
-        dot = signature ? strchr(signature, '.') : NULL;
-        if (!dot || parse_hex(dot + 1, strlen(dot + 1), tag, sizeof(tag)) < 0)
-                return -EACCES;
-
-        r = get_number(signature, (size_t) (dot - signature), UINT64_MAX, &expiry_sec);
+        r = signature_parse(signature, &expiry_sec, tag);
         if (r < 0)
                 return r;
 

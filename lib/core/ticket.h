@@ -78,6 +78,9 @@ int signature_format(
                 Signer *signer,
                 char ret[static SIGNATURE_SIZE]);
 
+/* Returns 0, or -EACCES: absent (NULL), malformed, or expired by what it says itself. */
+int signature_check_expiry(const char *signature, uint64_t now_sec);
+
 /* Returns 0, or -EACCES: absent (NULL), malformed, altered, or expired. */
 int signature_check(
                 const char *signature,

@@ -14,13 +14,34 @@
 #include "base/buffer.h"
 #include "net/http-server.h"
 
+typedef enum HttpCount {
+        COUNT_REQUESTS,
+        COUNT_READS,
+        COUNT_WRITES,
+        COUNT_DELETES,
+        COUNT_ERRORS,
+        COUNT_BYTES_IN,
+        COUNT_BYTES_OUT,
+        _COUNT_MAX,
+        COUNT_NONE = _COUNT_MAX, /* in the place of a kind */
+} HttpCount;
+
+/* A thread of the server. It alone writes its counters, and they share no cache line with those of
+ * another. */
+typedef struct __attribute__((aligned(64))) HttpThread {
+        HttpServer *server; /* not owned */
+        struct MHD_Daemon *daemon;
+        atomic_uint_least64_t counts[_COUNT_MAX];
+} HttpThread;
+
 struct HttpServer {
-        struct MHD_Daemon **daemons; /* one for each thread */
-        size_t n_daemons;
+        HttpThread *threads;
+        size_t n_threads;
         int listen_fd; /* theirs in common */
         const HttpRoute *routes;
         void *userdata;
         size_t header_max;
+        unsigned timeout_sec;
 
         atomic_uint n_active;
         atomic_bool draining, closed; /* no more connections; no more requests */
@@ -30,6 +51,7 @@ struct HttpServer {
         pthread_cond_t idle;
         HttpRequest *parked;
         bool stopping;
+        uint64_t linger_until; /* monotonic: connections without a request are left open so long */
 };
 
 /* How the thread of a connection and the one that answers it meet. A flag that is set is the last
@@ -43,15 +65,18 @@ typedef enum HttpWait {
 
 struct HttpRequest {
         HttpServer *server;                /* not owned */
+        HttpThread *thread;                /* not owned */
         struct MHD_Connection *connection; /* not owned */
         const HttpRoute *route;
         const char *method;
         void *state;
+        HttpCount kind;
         uint64_t size, received; /* of the body */
         bool started;            /* the headers were looked at */
         bool begun;              /* begin() was called, or would have been */
         bool later;              /* finish() was called and said so */
         bool is_1_0, expects_continue;
+        bool is_hurried; /* its connection has a time-out of its own */
 
         atomic_uint wait; /* HttpWait */
         bool listed;      /* in server->parked */
@@ -65,6 +90,7 @@ struct HttpRequest {
         Buffer headers; /* name, 0, value, 0, … */
         HttpStream stream;
         bool stream_is_chunked;
+        uint64_t reply_size; /* of the body; of a stream, what was read so far */
 
         const char *query;
         char path[]; /* and, behind its 0, the query */
@@ -73,6 +99,14 @@ struct HttpRequest {
 /* What the message's framing says: sets SIZE and EXPECTS_CONTINUE. Returns 0, or -EINVAL if it is
  * ambiguous: then nothing can be known about what follows on the connection. */
 int http_request_check_framing(HttpRequest *request, const char *version);
+
+/* What kind of request it counts as: COUNT_READS, COUNT_WRITES, COUNT_DELETES or COUNT_NONE. */
+HttpCount http_count_kind(const char *method, const char *path);
+
+/* Counts a request that is over; COMPLETE if its reply was sent as a whole. */
+void http_count(const HttpRequest *request, bool complete);
+
+unsigned http_server_connections(const HttpServer *server);
 
 /* The answer is ERROR, unless there is one already. */
 void http_request_fail(HttpRequest *request, int error);

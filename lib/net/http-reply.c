@@ -19,10 +19,12 @@ int http_request_add_header(HttpRequest *request, const char *name, const char *
         assert(name);
         assert(value);
 
-        if (strpbrk(value, "\r\n"))
-                return -EINVAL;
         if (*value == '\0')
                 return 0;
+
+        /* Remembered, as a failed allocation is: no reply is made without one of its headers. */
+        if (strpbrk(value, "\r\n") && buffer_error(&request->headers) == 0)
+                request->headers.error = -EINVAL;
 
         buffer_put(&request->headers, name, strlen(name) + 1);
         buffer_put(&request->headers, value, strlen(value) + 1);
@@ -49,7 +51,8 @@ static int apply_headers(const Buffer *headers, struct MHD_Response *response) {
 
 /* Takes RESPONSE over; NULL is one that could not be made. After a failure the request waits for
  * another reply, without the headers of this one. */
-static int answer(HttpRequest *request, unsigned status, struct MHD_Response *response) {
+static int
+answer(HttpRequest *request, unsigned status, uint64_t size, struct MHD_Response *response) {
         int r;
 
         assert(!request->response);
@@ -66,6 +69,7 @@ static int answer(HttpRequest *request, unsigned status, struct MHD_Response *re
 
         request->response = response;
         request->status = status;
+        request->reply_size = size;
         http_request_wake(request, HTTP_ANSWERED);
         return 0;
 }
@@ -73,7 +77,7 @@ static int answer(HttpRequest *request, unsigned status, struct MHD_Response *re
 int http_request_reply(HttpRequest *request, unsigned status) {
         assert(request);
 
-        return answer(request, status,
+        return answer(request, status, 0,
                       MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
@@ -89,7 +93,7 @@ int http_request_reply_data(
         if (content_type)
                 (void) http_request_add_header(request, "Content-Type", content_type);
 
-        return answer(request, status,
+        return answer(request, status, size,
                       MHD_create_response_from_buffer(size, (void *) data, MHD_RESPMEM_MUST_COPY));
 }
 
@@ -113,6 +117,8 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
 
         assert(request);
 
+        if (buffer_error(&request->headers) < 0)
+                buffer_clear(&request->headers); /* of the reply that this one is instead of */
         if (info->retry_sec > 0) {
                 (void) snprintf(retry, sizeof(retry), "%u", info->retry_sec);
                 (void) http_request_add_header(request, "Retry-After", retry);
@@ -122,7 +128,7 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
         body = format_problem(info, detail);
         /* Without a response, the connection is cut. */
         if (!body ||
-            answer(request, info->http_status,
+            answer(request, info->http_status, strlen(body),
                    MHD_create_response_from_buffer(strlen(body), body, MHD_RESPMEM_MUST_COPY)) < 0)
                 http_request_wake(request, HTTP_ANSWERED);
 
@@ -137,7 +143,7 @@ static ssize_t no_body(void *userdata, uint64_t position, char *buffer, size_t s
 int http_request_reply_head(HttpRequest *request, unsigned status, uint64_t size) {
         assert(request);
 
-        return answer(request, status,
+        return answer(request, status, size,
                       MHD_create_response_from_callback(size, 1, no_body, NULL, NULL));
 }
 
@@ -211,7 +217,7 @@ int http_request_reply_value(
                         TAKE_FD(owned);
         }
 
-        return answer(request, partial ? 206 : 200, response);
+        return answer(request, partial ? 206 : 200, range.size, response);
 }
 
 /* With MHD_USE_TURBO, MHD would not tell the client before the connection has timed out. */
@@ -234,8 +240,10 @@ static ssize_t on_stream_read(void *userdata, uint64_t position, char *buffer, s
 
         for (;;) {
                 n = request->stream.read(request->stream.userdata, buffer, size);
-                if (n > 0)
+                if (n > 0) {
+                        request->reply_size += (uint64_t) n;
                         return n;
+                }
                 if (n == 0 && request->stream_is_chunked)
                         return MHD_CONTENT_READER_END_OF_STREAM;
                 if (n != -EAGAIN)
@@ -257,7 +265,7 @@ int http_request_reply_stream(
         request->stream = *stream; /* closed when the request is over, whatever becomes of this */
         request->stream_is_chunked = size == HTTP_SIZE_UNKNOWN && !request->is_1_0;
 
-        return answer(request, status,
+        return answer(request, status, 0,
                       MHD_create_response_from_callback(
                                       size == HTTP_SIZE_UNKNOWN ? MHD_SIZE_UNKNOWN : size,
                                       (size_t) MAX(MIN(size, STREAM_BLOCK), UINT64_C(1)),

@@ -49,7 +49,7 @@ bool http_request_expects_continue(const HttpRequest *request);
 void http_request_resume(HttpRequest *request);
 
 /* Adds a header to the reply to come. Returns 0, -EINVAL for a value with line breaks, or -ENOMEM.
- */
+ * After a failure only an error can be replied, which forgets all headers that were added. */
 int http_request_add_header(HttpRequest *request, const char *name, const char *value);
 
 /* The replies. Exactly one per request; on the handler's thread or, after HTTP_LATER, on any. All

@@ -7,18 +7,28 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "core/record.h"
 #include "net/http-private.h"
 
-/* libmicrohttpd clears this much memory after each request, and keeps it while a connection is
- * idle: 128 KiB halve the requests per second, less than 32 KiB slow large bodies down. */
-#define CONNECTION_MEMORY (32 * KIB)
+/* What a connection needs besides the header section of a request: that of the reply, with all
+ * metadata that a value may have, and lists of both. libmicrohttpd clears all of a connection's
+ * memory after each request: 6 KiB more cost a tenth of the requests per second. */
+#define REPLY_MEMORY (METADATA_MAX + 2 * KIB)
+
+/* For what is left of a body whose sender has closed the connection */
+#define REST_SEC 1U
 
 /* For the replies to what was waiting when the server is freed. */
 #define STOP_GRACE_USEC (200 * USEC_PER_MSEC)
 
+/* For requests that are on their way when the server begins to drain */
+#define LINGER_USEC (250 * USEC_PER_MSEC)
+#define POLL_USEC   (5 * USEC_PER_MSEC)
+
 /* The target has to be copied: libmicrohttpd cuts it into pieces next. */
 static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection) {
         size_t size = target ? strlen(target) : 0;
+        HttpThread *thread = userdata;
         HttpRequest *request;
         char *query;
 
@@ -26,7 +36,11 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
         if (!request)
                 return NULL;
 
-        *request = (HttpRequest){ .server = userdata, .connection = connection };
+        *request = (HttpRequest){
+                .server = thread->server,
+                .thread = thread,
+                .connection = connection,
+        };
         memcpy(request->path, target ?: "", size + 1);
 
         query = memchr(request->path, '?', size);
@@ -120,6 +134,12 @@ static void release_active(HttpServer *server) {
         (void) pthread_mutex_unlock(&server->lock);
 }
 
+static bool exceeds_route(const HttpRequest *request, uint64_t size) {
+        uint64_t max = request->route->body_max;
+
+        return max > 0 && size > max;
+}
+
 static int begin_route(HttpRequest *request) {
         HttpServer *server = request->server;
 
@@ -132,6 +152,8 @@ static int begin_route(HttpRequest *request) {
         if (request->size > 0 && !request->route->body)
                 return http_request_reply_error(
                                 request, EFBIG, "This kind of request has no body.");
+        if (request->size != HTTP_SIZE_UNKNOWN && exceeds_route(request, request->size))
+                return -EFBIG;
 
         /* Counted first, so that whoever closes the door knows who is in. */
         (void) atomic_fetch_add(&server->n_active, 1);
@@ -157,12 +179,40 @@ static enum MHD_Result send_reply(HttpRequest *request) {
         atomic_fetch_and(&request->wait, ~HTTP_ANSWERED);
 
         response = TAKE_PTR(request->response);
-        if (atomic_load(&request->server->draining))
-                (void) MHD_add_response_header(response, "Connection", "close"); /* a courtesy */
+
+        /* A courtesy to clients. What other daemons say, running requests may wait for. */
+        if (atomic_load(&request->server->draining) && request->kind != COUNT_NONE)
+                (void) MHD_add_response_header(response, "Connection", "close");
 
         result = MHD_queue_response(request->connection, request->status, response);
         MHD_destroy_response(response); /* drops our reference, MHD has its own */
         return result;
+}
+
+/* Whether the client sends no more. MHD takes a read that does not fill its buffer for the last one
+ * before the next event, so an end of the stream that came together with data would go unnoticed
+ * until the time-out. */
+static bool sender_is_gone(const HttpRequest *request) {
+        const union MHD_ConnectionInfo *info;
+        char byte;
+
+        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Nobody but MHD knows whether the rest of the body is in its buffer. If it is, MHD comes to it at
+ * once. */
+static void await_rest(HttpRequest *request) {
+        request->is_hurried = true;
+        (void) MHD_set_connection_option(
+                        request->connection, MHD_CONNECTION_OPTION_TIMEOUT, REST_SEC);
+}
+
+static void restore_timeout(HttpRequest *request) {
+        request->is_hurried = false;
+        (void) MHD_set_connection_option(
+                        request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                        request->server->timeout_sec);
 }
 
 /* The headers are in. An answer given to MHD here makes it close the connection, so it is kept for
@@ -173,6 +223,7 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
 
         request->started = true;
         request->method = method;
+        request->kind = http_count_kind(method, request->path);
 
         r = http_request_check_framing(request, version);
         if (r < 0) {
@@ -181,31 +232,24 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
         }
 
         r = begin_route(request);
+        if (r == -ESHUTDOWN && !request->begun)
+                return MHD_NO; /* nothing was done: the client may ask whoever comes next */
         if (r < 0)
                 http_request_fail(request, r);
 
         if (http_request_is_answered(request) && request->expects_continue && request->size > 0)
                 return send_reply(request);
+        if (request->size > 0 && sender_is_gone(request))
+                await_rest(request);
 
         return MHD_YES;
 }
 
-/* Whether the client will send no more of a body that is not complete. MHD takes a read that does
- * not fill its buffer for the last one before the next event, so an end of the stream that came
- * together with data would go unnoticed until the time-out. */
-static bool sender_is_gone(const HttpRequest *request) {
-        const union MHD_ConnectionInfo *info;
-        char byte;
-
-        if (request->size == HTTP_SIZE_UNKNOWN || request->received == request->size)
-                return false;
-
-        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 /* MHD takes no answer in the middle of a body: what follows an error is read and thrown away. */
 static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *size) {
+        if (request->route && exceeds_route(request, request->received + *size))
+                http_request_fail(request, -EFBIG);
+
         while (*size > 0 && !http_request_is_answered(request)) {
                 ssize_t n;
                 int r;
@@ -232,11 +276,19 @@ static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *s
 
         request->received += *size;
         *size = 0;
-        return sender_is_gone(request) ? MHD_NO : MHD_YES;
+        if (request->received == request->size || !sender_is_gone(request))
+                return MHD_YES;
+        if (request->size != HTTP_SIZE_UNKNOWN)
+                return MHD_NO;
+        await_rest(request);
+        return MHD_YES;
 }
 
 static enum MHD_Result on_end(HttpRequest *request) {
         int r;
+
+        if (request->is_hurried)
+                restore_timeout(request);
 
         if (!request->later && !http_request_is_answered(request)) {
                 r = request->route->finish(request);
@@ -293,6 +345,8 @@ static void on_completed(
 
         http_request_unpark(request);
 
+        if (request->started)
+                http_count(request, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         if (request->stream.closed)
                 request->stream.closed(request->stream.userdata);
         if (request->begun && request->route->end)
@@ -313,21 +367,20 @@ static size_t on_unescape(void *userdata, struct MHD_Connection *connection, cha
 }
 
 static struct MHD_Daemon *start_daemon(
-                HttpServer *server, const HttpServerOptions *options, size_t n_threads) {
+                HttpThread *thread, const HttpServerOptions *options, size_t n_threads) {
         size_t connections_max = (options->connections_max + n_threads - 1) / n_threads;
-        uint64_t timeout_sec = (options->timeout_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
 
         /* clang-format off */
         return MHD_start_daemon(
                         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
-                        0, NULL, NULL, on_request, server,
+                        0, NULL, NULL, on_request, thread,
                         MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
                         MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX(connections_max, 1U),
                         MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                (size_t) MAX(CONNECTION_MEMORY, 2 * options->header_max),
-                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) timeout_sec,
+                                (size_t) (options->header_max + REPLY_MEMORY),
+                        MHD_OPTION_CONNECTION_TIMEOUT, thread->server->timeout_sec,
                         MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-                        MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+                        MHD_OPTION_URI_LOG_CALLBACK, on_target, thread,
                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
                         MHD_OPTION_END);
         /* clang-format on */
@@ -342,16 +395,19 @@ static int start(HttpServer *server, const HttpServerOptions *options) {
         if (n_threads == 0)
                 n_threads = (size_t) MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
 
-        server->daemons = calloc(n_threads, sizeof(*server->daemons));
-        if (!server->daemons)
+        server->threads = aligned_alloc(_Alignof(HttpThread), n_threads * sizeof(*server->threads));
+        if (!server->threads)
                 return -ENOMEM;
 
-        while (server->n_daemons < n_threads) {
+        while (server->n_threads < n_threads) {
+                HttpThread *thread = server->threads + server->n_threads;
+
+                *thread = (HttpThread){ .server = server };
                 errno = 0;
-                server->daemons[server->n_daemons] = start_daemon(server, options, n_threads);
-                if (!server->daemons[server->n_daemons])
+                thread->daemon = start_daemon(thread, options, n_threads);
+                if (!thread->daemon)
                         return errno > 0 ? -errno : -ENOMEM;
-                server->n_daemons++;
+                server->n_threads++;
         }
 
         return 0;
@@ -376,6 +432,9 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
                 .routes = options->routes,
                 .userdata = options->userdata,
                 .header_max = options->header_max,
+                .timeout_sec =
+                                (unsigned) ((options->timeout_usec + USEC_PER_SEC - 1) /
+                                            USEC_PER_SEC),
         };
 
         /* None of these can fail with glibc. */
@@ -394,35 +453,54 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         return 0;
 }
 
+static void begin_drain(HttpServer *server) {
+        if (atomic_exchange(&server->draining, true))
+                return;
+
+        server->linger_until = clock_monotonic() + LINGER_USEC;
+        for (size_t i = 0; i < server->n_threads; i++)
+                (void) MHD_quiesce_daemon(server->threads[i].daemon);
+}
+
+/* With the lock held. Connections that are kept alive go on bringing requests until there is a
+ * moment without any. One that brings none for a while is cut: its client has to be ready for that
+ * at any time. */
+static bool close_door(HttpServer *server, uint64_t now) {
+        if (atomic_load(&server->n_active) > 0)
+                return false;
+        if (now < server->linger_until && !server->stopping && http_server_connections(server) > 0)
+                return false;
+
+        atomic_store(&server->closed, true);
+        if (atomic_load(&server->n_active) == 0)
+                return true;
+
+        atomic_store(&server->closed, false);
+        return false;
+}
+
 int http_server_drain(HttpServer *server, uint64_t timeout_usec) {
-        uint64_t deadline = clock_monotonic() + timeout_usec;
-        struct timespec until = {
-                .tv_sec = (time_t) (deadline / USEC_PER_SEC),
-                .tv_nsec = (long) (deadline % USEC_PER_SEC * 1000),
-        };
-        int r = 0;
+        uint64_t now = clock_monotonic(), deadline = now + timeout_usec;
+        bool is_closed;
 
         assert(server);
 
-        if (!atomic_exchange(&server->draining, true))
-                for (size_t i = 0; i < server->n_daemons; i++)
-                        (void) MHD_quiesce_daemon(server->daemons[i]);
+        begin_drain(server);
 
-        /* Connections that are kept alive go on bringing requests until there is a moment without
-         * any. */
         (void) pthread_mutex_lock(&server->lock);
-        while (r == 0) {
-                while (atomic_load(&server->n_active) > 0 && r == 0)
-                        r = pthread_cond_timedwait(&server->idle, &server->lock, &until);
+        while (!(is_closed = close_door(server, now)) && now < deadline) {
+                uint64_t until = MIN(deadline, now + POLL_USEC);
+                struct timespec spec = {
+                        .tv_sec = (time_t) (until / USEC_PER_SEC),
+                        .tv_nsec = (long) (until % USEC_PER_SEC * 1000),
+                };
 
-                atomic_store(&server->closed, true);
-                if (atomic_load(&server->n_active) == 0)
-                        break;
-                atomic_store(&server->closed, r > 0);
+                (void) pthread_cond_timedwait(&server->idle, &server->lock, &spec);
+                now = clock_monotonic();
         }
         (void) pthread_mutex_unlock(&server->lock);
 
-        return -r;
+        return is_closed ? 0 : -ETIMEDOUT;
 }
 
 /* MHD must not be stopped while a connection is suspended. */
@@ -442,9 +520,9 @@ HttpServer *http_server_free(HttpServer *server) {
 
         wake_all(server);
         (void) http_server_drain(server, STOP_GRACE_USEC); /* the rest is cut off */
-        for (size_t i = 0; i < server->n_daemons; i++)
-                MHD_stop_daemon(server->daemons[i]);
-        free(server->daemons);
+        for (size_t i = 0; i < server->n_threads; i++)
+                MHD_stop_daemon(server->threads[i].daemon);
+        free(server->threads);
 
         closep(&server->listen_fd);
         (void) pthread_cond_destroy(&server->idle);

@@ -9,7 +9,7 @@
  * Content-Length with Transfer-Encoding) are refused before a handler sees them, header sections
  * over the limit as well. What libmicrohttpd cannot make sense of (a malformed request line or
  * chunk, more headers than fit its memory) it answers itself, in HTML, and closes the connection.
- */
+ * Of a client that closes its side in the middle of a body the handler hears within a second. */
 
 #include "base/macro.h"
 #include "net/http-request.h"
@@ -39,6 +39,10 @@ typedef struct HttpRoute {
          * between HTTP_LATER and the reply): release http_request_state(). Called exactly once if
          * begin() was. Optional. */
         void (*end)(HttpRequest *request);
+
+        /* Larger bodies are refused with 413, before begin() where the size is announced. 0 leaves
+         * the limit to body(). */
+        uint64_t body_max;
 } HttpRoute;
 
 /* A handler that returns a negative errno has that error replied. */
@@ -56,8 +60,9 @@ typedef struct HttpServerOptions {
 
 int http_server_new(const HttpServerOptions *options, HttpServer **ret);
 
-/* Stops accepting; returns when no request is left or TIMEOUT_USEC has passed. Returns 0 or
- * -ETIMEDOUT. */
+/* Stops accepting; answers what comes on the open connections, and has them closed. Returns 0 when
+ * no request is left, or -ETIMEDOUT when TIMEOUT_USEC have passed: then it goes on, and may be
+ * called again. After 0, no request is begun any more. */
 int http_server_drain(HttpServer *server, uint64_t timeout_usec);
 
 /* Ends what is left: requests that wait are answered 503. Whoever might still answer or resume one
@@ -67,3 +72,18 @@ DEFINE_CLEANUP(HttpServer *, http_server_free);
 
 /* Requests begun and not ended. */
 unsigned http_server_active(const HttpServer *server);
+
+/* What the server has done since it was started; requests under way are not in it, but for what
+ * they have sent of their bodies. Keys that start with "-/" are ours: such requests count as
+ * requests, not as reads, writes or deletes. */
+typedef struct HttpCounters {
+        uint64_t requests;
+        uint64_t reads;               /* GET, HEAD */
+        uint64_t writes;              /* PUT, POST */
+        uint64_t deletes;             /* DELETE */
+        uint64_t errors;              /* answered with 5xx */
+        uint64_t bytes_in, bytes_out; /* of bodies */
+        unsigned active, connections; /* now */
+} HttpCounters;
+
+void http_server_counters(const HttpServer *server, HttpCounters *ret);

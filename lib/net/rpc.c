@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -13,13 +14,24 @@ typedef struct Rpc {
         void (*free_state)(void *state);
 } Rpc;
 
-int rpc_begin(HttpRequest *request) {
-        uint64_t size = http_request_size(request);
+/* What all bodies together take now. */
+static atomic_size_t memory;
 
-        if (!http_request_header(request, SIGNATURE_HEADER))
-                return -EACCES; /* before anything is kept in memory */
-        if (size != HTTP_SIZE_UNKNOWN && size > RPC_BODY_MAX)
-                return -EFBIG;
+static void release_body(Rpc *rpc) {
+        (void) atomic_fetch_sub(&memory, rpc->body.allocated);
+        buffer_done(&rpc->body);
+}
+
+/* The signature can be checked only when the body is there; what is plain from the header alone is
+ * refused before anything is kept. */
+int rpc_begin(HttpRequest *request) {
+        int r;
+
+        r = signature_check_expiry(
+                        http_request_header(request, SIGNATURE_HEADER),
+                        clock_realtime() / USEC_PER_SEC);
+        if (r < 0)
+                return r;
 
         *http_request_state(request) = calloc(1, sizeof(Rpc));
         return *http_request_state(request) ? 0 : -ENOMEM;
@@ -27,12 +39,19 @@ int rpc_begin(HttpRequest *request) {
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
         Rpc *rpc = *http_request_state(request);
-
-        if (rpc->body.size + size > RPC_BODY_MAX)
-                return -EFBIG;
+        size_t before = rpc->body.allocated, growth;
+        int r;
 
         buffer_put(&rpc->body, data, size);
-        return buffer_error(&rpc->body) < 0 ? -ENOMEM : (ssize_t) size;
+        growth = rpc->body.allocated - before;
+        r = buffer_error(&rpc->body);
+        if (atomic_fetch_add(&memory, growth) + growth > RPC_MEMORY_MAX && growth > 0)
+                r = -EAGAIN;
+        if (r < 0) {
+                release_body(rpc); /* the sender may take his time with the rest */
+                return r;
+        }
+        return (ssize_t) size;
 }
 
 void rpc_end(HttpRequest *request) {
@@ -43,7 +62,7 @@ void rpc_end(HttpRequest *request) {
 
         if (rpc->free_state)
                 rpc->free_state(rpc->state);
-        buffer_done(&rpc->body);
+        release_body(rpc);
         free(rpc);
 }
 

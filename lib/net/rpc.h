@@ -3,15 +3,19 @@
 
 /* RPC: signed requests from one daemon to another, with a body that fits memory.
  *
- * A route names rpc_begin, rpc_body, rpc_end and a finish function of its own, which calls
- * rpc_check() first. http_request_state() then belongs to this file; what the route itself wants to
- * keep goes to rpc_set_state(). */
+ * A route names rpc_begin, rpc_body, rpc_end, its largest body, and a finish function of its own,
+ * which calls rpc_check() first. http_request_state() then belongs to this file; what the route
+ * itself wants to keep goes to rpc_set_state().
+ *
+ * Whether a signature is right is known only when the body is there. So that strangers cannot fill
+ * the memory, all bodies of the process together take at most RPC_MEMORY_MAX; beyond that requests
+ * are refused with 503. */
 
 #include "base/buffer.h"
 #include "net/http-request.h"
 #include "net/secret.h"
 
-#define RPC_BODY_MAX (16 * MIB)
+#define RPC_MEMORY_MAX (64 * MIB)
 
 int rpc_begin(HttpRequest *request);
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -12,11 +13,27 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "core/ticket.h"
+#include "net/periodic.h"
 #include "net/service.h"
 
 #define SECRET_SIZE_MAX (64 * KIB)
+#define STATUS_SIZE     512
+#define STATUS_USEC     (5 * USEC_PER_SEC)
+#define STOP_USEC       (10 * USEC_PER_MSEC)
+
+struct Service {
+        const ServiceHooks *hooks; /* not owned */
+        void *userdata;
+        sd_event *event;
+        Periodic *status, *watchdog;
+        Periodic *stopping; /* from the signal on */
+        uint64_t watchdog_usec, stop_usec;
+        uint64_t stop_deadline; /* monotonic */
+        char told[STATUS_SIZE]; /* the last STATUS= */
+};
 
 static int set_nonblocking(int fd) {
         int flags = fcntl(fd, F_GETFL);
@@ -55,6 +72,10 @@ static int take_passed_socket(void) {
                 return -ENOTSOCK;
         r = set_nonblocking(fd);
         return r < 0 ? r : fd;
+}
+
+bool service_is_activated(void) {
+        return take_passed_socket() >= 0;
 }
 
 /* Splits "HOST:PORT", "[HOST]:PORT" or "PORT" in place; HOST becomes NULL if there is none. */
@@ -189,74 +210,176 @@ int service_port(int fd) {
         }
 }
 
-typedef struct Reload {
-        int (*function)(void *userdata);
-        void *userdata;
-} Reload;
+int service_format_address(int fd, char ret[static SERVICE_ADDRESS_SIZE]) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof(address);
+        char host[SERVICE_ADDRESS_SIZE], port[sizeof("65535")];
+
+        if (getsockname(fd, (struct sockaddr *) &address, &size) < 0)
+                return -errno;
+        if (getnameinfo((struct sockaddr *) &address, size, host, sizeof(host), port, sizeof(port),
+                        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                return -EAFNOSUPPORT;
+
+        if (snprintf(ret, SERVICE_ADDRESS_SIZE, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host,
+                     port) >= SERVICE_ADDRESS_SIZE)
+                return -ENOBUFS;
+        return 0;
+}
+
+static void notify_status(Service *service) {
+        char text[STATUS_SIZE] = "";
+
+        if (!service->hooks->status || service->stopping)
+                return;
+
+        service->hooks->status(text, sizeof(text), service->userdata);
+        if (strcmp(text, service->told) == 0)
+                return;
+
+        memcpy(service->told, text, sizeof(text));
+        service_notify("STATUS=%s", text);
+}
+
+static void on_status(void *userdata) {
+        notify_status(userdata);
+}
+
+/* Not fed for half of its time, systemd's patience ends within the other half. */
+static void on_watchdog(void *userdata) {
+        Service *service = userdata;
+        const ServiceHooks *hooks = service->hooks;
+
+        if (!hooks->is_alive || hooks->is_alive(service->watchdog_usec / 2, service->userdata))
+                service_notify("WATCHDOG=1");
+}
+
+static void on_stop(void *userdata) {
+        Service *service = userdata;
+        const ServiceHooks *hooks = service->hooks;
+
+        if (!hooks->stop || hooks->stop(service->userdata) ||
+            clock_monotonic() >= service->stop_deadline)
+                (void) sd_event_exit(service->event, 0);
+}
+
+/* The second signal finds somebody who does not want to wait. */
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Service *service = userdata;
+
+        if (service->stopping)
+                return sd_event_exit(service->event, 0);
+
+        service_notify("STOPPING=1\nSTATUS=Waiting for running requests to end");
+        service->stop_deadline = clock_monotonic() + service->stop_usec;
+        if (periodic_new(service->event, 0, STOP_USEC, on_stop, service, &service->stopping) < 0)
+                return sd_event_exit(service->event, 0);
+        return 0;
+}
 
 static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
-        Reload *reload = userdata;
+        Service *service = userdata;
 
-        return reload->function ? reload->function(reload->userdata) : 0;
+        if (!service->hooks->reload || service->stopping)
+                return 0;
+
+        service_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic());
+        service->hooks->reload(service->userdata);
+        service_notify("READY=1");
+        notify_status(service);
+        return 0;
 }
 
-static int add_reload(sd_event *event, int (*on_reload)(void *userdata), void *userdata) {
-        sd_event_source *source = NULL;
-        Reload *reload;
-        int r;
-
-        reload = malloc(sizeof(*reload));
-        if (!reload)
-                return -ENOMEM;
-
-        *reload = (Reload){ .function = on_reload, .userdata = userdata };
-
-        r = sd_event_add_signal(event, &source, SIGHUP, on_hangup, reload);
-        if (r < 0) {
-                free(reload);
-                return r;
-        }
-
-        (void) sd_event_source_set_destroy_callback(source, free);
-        r = sd_event_source_set_floating(source, true); /* lives as long as the loop */
-        (void) sd_event_source_unref(source);
-        return r;
-}
-
-int service_new(int (*on_reload)(void *userdata), void *userdata, sd_event **ret) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+static int block_signals(void) {
         sigset_t signals;
-        int r;
-
-        assert(ret);
 
         (void) signal(SIGPIPE, SIG_IGN);
         (void) sigemptyset(&signals);
         (void) sigaddset(&signals, SIGTERM);
         (void) sigaddset(&signals, SIGINT);
         (void) sigaddset(&signals, SIGHUP);
-        r = pthread_sigmask(SIG_BLOCK, &signals, NULL);
-        if (r != 0)
-                return -r;
+        return -pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
 
-        r = sd_event_default(&event);
+static int add_sources(Service *service) {
+        sd_event *event = service->event;
+        uint64_t usec = 0;
+        int r;
+
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_signal, service);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+        r = sd_event_add_signal(event, NULL, SIGINT, on_signal, service);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+        r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, service);
         if (r < 0)
                 return r;
-        r = add_reload(event, on_reload, userdata);
-        if (r < 0)
-                return r;
-        r = sd_event_set_watchdog(event, true);
+        r = periodic_new(event, STATUS_USEC, STATUS_USEC, on_status, service, &service->status);
         if (r < 0)
                 return r;
 
-        *ret = TAKE_PTR(event);
+        r = sd_watchdog_enabled(0, &usec);
+        if (r <= 0)
+                return r;
+        service->watchdog_usec = usec;
+        return periodic_new(event, 0, usec / 4, on_watchdog, service, &service->watchdog);
+}
+
+int service_new(const ServiceHooks *hooks, void *userdata, Service **ret) {
+        _cleanup_(service_freep) Service *service = NULL;
+        int r;
+
+        assert(hooks);
+        assert(ret);
+
+        service = malloc(sizeof(*service));
+        if (!service)
+                return -ENOMEM;
+
+        *service = (Service){ .hooks = hooks, .userdata = userdata };
+        r = block_signals();
+        if (r < 0)
+                return r;
+        r = sd_event_default(&service->event);
+        if (r < 0)
+                return r;
+        r = add_sources(service);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(service);
         return 0;
+}
+
+Service *service_free(Service *service) {
+        if (!service)
+                return NULL;
+
+        (void) periodic_free(service->stopping);
+        (void) periodic_free(service->watchdog);
+        (void) periodic_free(service->status);
+        (void) sd_event_unref(service->event);
+        free(service);
+        return NULL;
+}
+
+sd_event *service_event(Service *service) {
+        return service->event;
+}
+
+int service_run(Service *service, uint64_t stop_usec) {
+        assert(service);
+
+        service->stop_usec = stop_usec;
+        service_notify("READY=1");
+        notify_status(service);
+        return sd_event_loop(service->event);
+}
+
+void service_recovering(unsigned percent) {
+        service_notify("EXTEND_TIMEOUT_USEC=%" PRIu64 "\nSTATUS=Recovering the database: %u %%",
+                       30 * USEC_PER_SEC, percent);
 }
 
 /* systemd protects its credentials by the directory they are in, and may show other mode bits for
@@ -311,6 +434,8 @@ int service_read_secret(const char *path, void **ret_secret, size_t *ret_size) {
         n = pread_all(fd, secret, (size_t) status.st_size, 0);
         if (n < 0)
                 return (int) n;
+        if (n > 0 && ((const char *) secret)[n - 1] == '\n')
+                n--;
         if (n < SECRET_MIN)
                 return -EINVAL;
 

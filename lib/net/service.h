@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Service: what each daemon does to be one: listening sockets, signals, readiness, the main loop.
- */
+/* Service: what each daemon does to be one: listening sockets, signals, the main loop, and what
+ * systemd is told about all that. Outside of systemd it is the same, and nobody is told. */
 
 #include <systemd/sd-event.h>
 
@@ -17,14 +17,52 @@ int service_listen(const char *listen);
 /* The port that a socket is bound to, or a negative errno. */
 int service_port(int fd);
 
-/* Makes the thread's default event loop with SIGTERM and SIGINT ending it and SIGHUP calling
- * ON_RELOAD (may be NULL). All threads that are started later have these signals blocked. SIGPIPE
- * is ignored. */
-int service_new(int (*on_reload)(void *userdata), void *userdata, sd_event **ret);
+/* Whether systemd passed a socket that service_listen() takes. */
+bool service_is_activated(void);
 
-/* The cluster's secret: $CREDENTIALS_DIRECTORY/dkv.secret, else the file PATH. Returns 0 and a new
- * buffer, -ENOENT if there is neither, -EINVAL if it is shorter than SECRET_MIN, -EPERM if others
- * than the owner may read the file. */
+/* Where a socket is bound to: "127.0.0.1:3000". */
+#define SERVICE_ADDRESS_SIZE 64
+int service_format_address(int fd, char ret[static SERVICE_ADDRESS_SIZE]);
+
+typedef struct Service Service;
+
+/* What the daemon does; all of it on the main loop's thread, all of it optional. */
+typedef struct ServiceHooks {
+        /* SIGHUP: reads its settings anew. */
+        void (*reload)(void *userdata);
+
+        /* Whether its threads have made progress within the last TIMEOUT_USEC. While they do not,
+         * systemd's watchdog is not fed. */
+        bool (*is_alive)(uint64_t timeout_usec, void *userdata);
+
+        /* A sentence for "systemctl status"; asked for again and again, sent if it changes. */
+        void (*status)(char *ret, size_t size, void *userdata);
+
+        /* SIGTERM, SIGINT: lets go what is under way. Called again and again until it returns true,
+         * while the loop goes on with everything else. */
+        bool (*stop)(void *userdata);
+} ServiceHooks;
+
+/* Makes the thread's default event loop. All threads that are started later have the signals
+ * blocked that it handles. SIGPIPE is ignored. HOOKS must stay. */
+int service_new(const ServiceHooks *hooks, void *userdata, Service **ret);
+Service *service_free(Service *service);
+DEFINE_CLEANUP(Service *, service_free);
+
+/* Borrowed. */
+sd_event *service_event(Service *service);
+
+/* Tells systemd that all is ready, and runs the loop until a signal ends it and stop() is done, or
+ * STOP_USEC have passed, or a second signal has come. */
+int service_run(Service *service, uint64_t stop_usec);
+
+/* For EnvironmentOptions.on_progress: the start takes long, and is not stuck. */
+void service_recovering(unsigned percent);
+
+/* The cluster's secret: $CREDENTIALS_DIRECTORY/dkv.secret, else the file PATH. A newline at the end
+ * does not belong to it, since whoever copies a file by hand may add or lose it. Returns 0 and a
+ * new buffer, -ENOENT if there is neither, -EINVAL if it is shorter than SECRET_MIN, -EPERM if
+ * others than the owner may read the file. */
 int service_read_secret(const char *path, void **ret_secret, size_t *ret_size);
 
 /* sd_notify() with one formatted line such as "STATUS=…"; does nothing outside of systemd. */

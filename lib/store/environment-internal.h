@@ -59,6 +59,7 @@ struct Environment {
         int dir_fd;
         int lock_fd;
         bool was_recovered;
+        uint64_t progress_due; /* when on_progress() is called next; while it is opened */
 
         DB_ENV *db_env;
         atomic_bool is_open; /* before that, trouble is an error; then it is fatal */

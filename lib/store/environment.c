@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/statvfs.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "store/database.h"
@@ -28,6 +29,8 @@
 #define CACHE_MUTEXES 1024
 
 #define LOCK_FILE "lock"
+
+#define PROGRESS_USEC USEC_PER_SEC
 
 uint64_t environment_default_cache(void) {
         uint64_t memory = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
@@ -106,6 +109,27 @@ static void on_message(const DB_ENV *db_env, const char *prefix, const char *mes
         log_debug("Berkeley DB: %s", message);
 }
 
+/* Called for each record of the log. */
+static void on_feedback(DB_ENV *db_env, int what, int percent) {
+        Environment *environment = db_env->app_private;
+        uint64_t now = clock_monotonic();
+
+        if (what != DB_RECOVER || now < environment->progress_due)
+                return;
+
+        environment->progress_due = now + PROGRESS_USEC;
+        environment->options.on_progress((unsigned) percent);
+}
+
+static int configure_progress(Environment *environment, DB_ENV *db_env) {
+        if (!environment->options.on_progress)
+                return 0;
+
+        environment->progress_due = clock_monotonic() + PROGRESS_USEC;
+        db_env->app_private = environment;
+        return db_env->set_feedback(db_env, on_feedback);
+}
+
 static int configure(Environment *environment, DB_ENV *db_env) {
         uint64_t cache_size = MAX(environment->options.cache_size, CACHE_SIZE_MIN);
         uint32_t log_size = (uint32_t) environment->options.log_size;
@@ -123,6 +147,8 @@ static int configure(Environment *environment, DB_ENV *db_env) {
                 r = db_env->set_mp_mtxcount(db_env, CACHE_MUTEXES);
         if (r == 0)
                 r = db_env->log_set_config(db_env, DB_LOG_AUTO_REMOVE, 1);
+        if (r == 0)
+                r = configure_progress(environment, db_env);
 
         return environment_error(environment, r);
 }

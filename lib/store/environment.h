@@ -51,6 +51,9 @@ typedef struct EnvironmentOptions {
          * NULL. For what is better done once for all of them. */
         void (*before_done)(void);
         void (*after_done)(void);
+
+        /* While a recovery takes long, about once a second, on the opener's thread; may be NULL. */
+        void (*on_progress)(unsigned percent);
 } EnvironmentOptions;
 
 /* For cache_size: an eighth of the machine's memory, at least 64 MiB, at most 4 GiB. */

@@ -34,20 +34,31 @@ def compile_alone(root, build, command, header):
 
 
 def commands_of_directories(build):
-    """One compile command for each directory of sources: the one with the most include paths, where
-    programs differ."""
-    commands = json.loads((build / 'compile_commands.json').read_text())
-    commands.sort(key=lambda c: c['command'].count(' -I'))
-    return {(build / c['file']).resolve().parent: c for c in commands}
+    """The compile commands of each directory of sources."""
+    commands = {}
+    for command in json.loads((build / 'compile_commands.json').read_text()):
+        source = (build / command['file']).resolve()
+        commands.setdefault(source.parent, []).append((source, command))
+    return commands
+
+
+def command_for(header, commands, default):
+    """That of a source which includes the header, for programs of one directory may differ; or that
+    of any source beside it."""
+    beside = commands.get(header.parent, [(None, default)])
+    for source, command in beside:
+        if source and f'"{header.name}"' in source.read_text():
+            return command
+    return beside[0][1]
 
 
 def complaints(root, build):
     commands = commands_of_directories(build)
-    default = commands.get(root / 'lib/base') or next(iter(commands.values()))
+    default = commands[root / 'lib/base'][0][1]
     headers = [h for d in DIRECTORIES for h in sorted((root / d).rglob('*.h'))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from filter(None, pool.map(
-            lambda h: compile_alone(root, build, commands.get(h.parent, default), h), headers))
+            lambda h: compile_alone(root, build, command_for(h, commands, default), h), headers))
 
 
 found = list(complaints(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

@@ -30,7 +30,7 @@ HOMES = {
     'xxhash.h': {'lib/core'},
     'gnutls/': {'lib/core'},
     'systemd/sd-journal.h': {'lib/base', 'cli'},
-    'systemd/sd-event.h': {'lib/net'} | DAEMONS,
+    'systemd/sd-event.h': {'lib/net', 'cli'} | DAEMONS,
     'systemd/sd-daemon.h': {'lib/net'} | DAEMONS,
     'systemd/sd-bus.h': {'lib/net', 'cli'} | DAEMONS,
 }

@@ -12,14 +12,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.parse
 
 SOURCE = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get('DKV_BUILD', SOURCE / 'build')).resolve()
-MASTER, VOLUME, BENCH, SANDBOX = (
+MASTER, VOLUME, BENCH, SANDBOX, DKVADM = (
     BUILD / program for program in ('daemons/master/dkv-master', 'daemons/volume/dkv-volume',
-                                    'cli/dkv-bench', 'cli/dkv-sandbox'))
+                                    'cli/dkv-bench', 'cli/dkv-sandbox', 'cli/dkvadm'))
 SANITIZED = MASTER.exists() and b'__asan_init' in MASTER.read_bytes()
 DEADLINE = 60 if SANITIZED else 30
 
@@ -144,6 +145,46 @@ class Raw:
         self.close()
 
 
+class Bus:
+    """A private D-Bus. Its socket lies where the path is short enough for one."""
+
+    CONF = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+         "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+        <busconfig>
+          <type>session</type>
+          <listen>{}</listen>
+          <auth>EXTERNAL</auth>
+          <policy context="default">
+            <allow own="*"/>
+            <allow send_destination="*"/>
+            <allow receive_sender="*"/>
+          </policy>
+        </busconfig>"""
+
+    def __init__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='dkv-bus-', dir='/tmp'))
+        self.address = f'unix:path={self.directory}/socket'
+        self.process = None
+        (self.directory / 'conf').write_text(self.CONF.format(self.address))
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ['setpriv', '--pdeathsig=KILL', 'dbus-daemon', f'--config-file={self.directory}/conf',
+             '--nofork', '--nopidfile', '--print-address'],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self.process.stdout.readline().startswith(b'unix:')  # now it listens
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
 class Daemon:
     """One process, which may be killed and started again."""
 
@@ -157,6 +198,7 @@ class Daemon:
         self.port = int(settings['Listen'].rpartition(':')[2])
         self.section = kind.capitalize()
         self.environment = {}
+        self.bus_address = 'none'
         self.process = None
         self.data.mkdir(exist_ok=True)
 
@@ -166,7 +208,8 @@ class Daemon:
         self.conf.write_text(f'[{self.section}]\n{lines}')
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(  # which dies with us, however we do
-                ['setpriv', '--pdeathsig=KILL', self.program, f'--config={self.conf}'],
+                ['setpriv', '--pdeathsig=KILL', self.program, f'--config={self.conf}',
+                 f'--bus-address={self.bus_address}'],
                 start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment})
 
@@ -198,12 +241,12 @@ class Daemon:
 
 class Cluster:
     """Starts at once. MASTER and VOLUME are settings of theirs; DATA says for volumes, by number,
-    where they shall have their data if not in DIRECTORY."""
+    where they shall have their data if not in DIRECTORY. With BUS they have one, and dkvadm()."""
 
     running = []  # for the report of a failed test
 
     def __init__(self, directory, volumes=3, copies=1, master=None, volume=None, data=None,
-                 wait=True):
+                 wait=True, bus=False):
         ports = free_ports(volumes + 1)
         secret = directory / 'secret'
         secret.write_bytes(os.urandom(24).hex().encode())
@@ -229,9 +272,14 @@ class Cluster:
                 **(volume or {})})
             for n in range(1, volumes + 1)}
 
+        self.bus = Bus() if bus else None
+        if bus:
+            (directory / 'bus').write_text(f'{self.bus.address}\n')  # as a sandbox has it
+
         Cluster.running.append(self)
         try:
             for daemon in self.daemons:
+                daemon.bus_address = self.bus.address if bus else 'none'
                 daemon.start()
             if wait:
                 self.wait_healthy()
@@ -265,6 +313,9 @@ class Cluster:
             if daemon.process:
                 daemon.kill()
             shutil.rmtree(daemon.data, ignore_errors=True)
+        if self.bus:
+            self.bus.close()
+            self.bus = None
 
     # Daemons
 
@@ -377,6 +428,16 @@ class Cluster:
                               capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, f'{done.args}: {done.stdout}{done.stderr}'
         return json.loads(done.stdout)
+
+    def dkvadm(self, *arguments, status=0):
+        """Runs dkvadm as its user would. Returns what it prints, or its complaint."""
+        done = subprocess.run([DKVADM, f'--sandbox={self.directory}', *map(str, arguments)],
+                              capture_output=True, text=True, timeout=DEADLINE, check=False)
+        assert done.returncode == status, f'{done.args}: {done.stdout}{done.stderr}'
+        return done.stderr if status in (1, 2) else done.stdout
+
+    def dkvadm_json(self, *arguments, status=0):
+        return json.loads(self.dkvadm('--json=short', *arguments, status=status))
 
     # Leaks
 

@@ -81,6 +81,36 @@ def test_garbage_does_no_harm(cluster, who, garbage):
     assert cluster.health(who)['status'] == 'ok'
 
 
+HEAD = b'PUT /malformed HTTP/1.1\r\nHost: dkv\r\n'
+CHUNKED = HEAD + b'Transfer-Encoding: chunked\r\n\r\n'
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('who', ['master', 1])
+@pytest.mark.parametrize('message, status', [
+    (b'PUT /malformed\r\n\r\n', 400), (b'PUT /malformed FTP/1.1\r\n\r\n', 400),
+    (b'PUT /malformed HTTP/2.0\r\n\r\n', 505), (HEAD + b'no colon\r\n\r\n', 400),
+    (HEAD + b'Content-Length: 99999999999999999999\r\n\r\n', 413),
+    (HEAD + b'X: ' + 100000 * b'x', 431), (HEAD + 10000 * b'X: y\r\n', 431),
+    (b'PUT /' + 100000 * b'x', 414), (CHUNKED + b'x\r\n', 400),
+    (CHUNKED + b'5\r\nhelloXX\r\n', 400), (CHUNKED + b'99999999999999999999\r\n', 413)],
+    ids=range(11))
+def test_what_no_handler_sees(cluster, who, message, status):
+    """The HTTP library answers it, in words of its own, and closes."""
+    with cluster.raw(who) as raw:
+        try:
+            raw.send(message)
+        except ConnectionError:
+            pass  # it need not read all
+        answer = raw.answer()
+        assert (answer.status, answer['Connection']) == (status, 'close')
+        try:
+            assert raw.socket.recv(1) == b''
+        except ConnectionResetError:
+            pass
+    cluster.get('malformed').expect(404)
+
+
 @pytest.mark.sanitize
 @pytest.mark.parametrize('ending', ['reset', 'half_close'])
 @pytest.mark.parametrize('how', ['relayed', 'redirected', 'chunked', 'chunked-redirected'])

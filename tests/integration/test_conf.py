@@ -26,7 +26,9 @@ def conf(tmp_path, text):
 @pytest.mark.sanitize
 @pytest.mark.parametrize('kind', PROGRAMS)
 def test_words_about_itself(kind):
-    assert f'dkv-{kind}' in run(kind, '--help').stdout
+    usage = run(kind, '--help').stdout
+    assert f'dkv-{kind}' in usage
+    assert ('--number' in usage) == (kind == 'volume')
     assert re.search(r'\d+\.\d+', run(kind, '--version').stdout)
     assert run(kind, '--nonsense').returncode == 2
     assert run(kind, 'nonsense').returncode == 2
@@ -97,6 +99,7 @@ def test_secret_that_is_none(tmp_path, secret):
     done = run('master', f'--config={tmp_path}/none', f'--set=Directory={tmp_path}',
                f'--set=Listen=127.0.0.1:{port}', f'--set=SecretFile={tmp_path}/secret')
     assert done.returncode == 1 and f'{tmp_path}/secret' in done.stderr
+    assert 'dkvadm secret create' in done.stderr
 
 
 @pytest.mark.sanitize

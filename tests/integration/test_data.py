@@ -89,6 +89,19 @@ def test_headers_are_kept(cluster, query):
         assert answer['Dkv-Meta-Author'].encode('latin-1') == 'J. Müller'.encode()
 
 
+@pytest.mark.sanitize
+def test_largest_metadata_and_a_large_request_at_once(cluster):
+    metadata = {f'dkv_meta_{n}': f'{n:0130}' for n in range(60)}
+    key = 'k' * 1000
+    cluster.put(key, b'v', **metadata).expect(201)
+
+    for answer in (cluster.get(key, x='x' * 14000), cluster.get(key, '?proxy=1', x='x' * 14000),
+                   cluster.head(key, x='x' * 14000)):
+        answer.expect(200)
+        for name, value in metadata.items():
+            assert answer[name.replace('_', '-')] == value
+
+
 def test_headers_belong_to_one_version(cluster):
     cluster.put('meta', b'1', dkv_meta_colour='red', content_type='a/b').expect(201)
     cluster.put('meta', b'2').expect(204)

@@ -28,12 +28,17 @@ def test_no_volume_at_all(new_cluster):
     cluster.get('k').expect(404)
     health = cluster.request('GET', '/-/health')
     assert (health.status, health.json['status']) == (503, 'down')
+    assert health.json['reason'] == 'No volume is known.'
+    assert 'dkvadm volume add' in health.json['advice']
 
 
 def test_volume_that_nobody_activated(new_cluster):
     cluster = new_cluster(volumes=1, master={'AutoAddVolumes': 'no'}, wait=False)
     wait_for(lambda: answers(cluster) and cluster.health()['volumes'], 'the report of a volume')
-    assert cluster.health()['volumes'][0]['state'] == 'new'
+    health = cluster.health()
+    assert health['volumes'][0]['state'] == 'new'
+    assert health['reason'] == 'No volume is active. Volume 1 waits to be added.'
+    assert health['advice'] == 'dkvadm volume add 1'
     cluster.put('k', b'v').expect(503)
 
 
@@ -100,7 +105,10 @@ def test_dead_volume_is_avoided_by_new_writes(new_cluster):
     cluster = new_cluster(volumes=3, master=BRIEF)
     cluster.kill(2)
     cluster.wait_healthy()
-    assert cluster.health()['status'] == 'degraded'
+    health = cluster.health()
+    assert health['status'] == 'degraded'
+    assert health['reason'].startswith('Volume 2 is down since ')
+    assert 'dkv-volume@2' in health['advice']
     for n in range(30):
         cluster.put(f'{n}', b'v').expect(201)
         assert cluster.where(f'{n}')['copies'][0]['volume'] != 2

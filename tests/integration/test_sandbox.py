@@ -3,12 +3,13 @@
 
 import json
 import os
+import pathlib
 import socket
 import subprocess
 
 import pytest
 
-from cluster import CURL, SANDBOX, free_ports
+from cluster import CURL, SANDBOX, free_ports, wait_for
 
 
 def run(*arguments, **options):
@@ -36,7 +37,7 @@ class Sandbox:
 
     def processes(self):
         status = json.loads(run('status', '--json', self.directory).stdout)
-        return [status['master'], *status['volumes']]
+        return [status['master'], *status['volumes'], status['bus']]
 
     def curl(self, *arguments, data=None):
         return subprocess.run([*CURL, '-L', *arguments], input=data, capture_output=True,
@@ -92,8 +93,64 @@ def test_start_is_idempotent(sandbox):
     sandbox.run('kill', 1)
     sandbox.run('start')  # only what is missing
     after = [daemon['pid'] for daemon in sandbox.processes()]
-    assert after[0] == before[0] and after[1] != before[1] and after[2] == before[2]
+    assert [a == b for a, b in zip(after, before)] == [True, False, True, True]
     assert 'Copies=2' in sandbox.start('--copies', 1, status=1)
+
+
+def peers(address):
+    """The processes that are connected to a bus, by name."""
+    listing = subprocess.run(['busctl', f'--address={address}', '--no-legend', 'list'],
+                             capture_output=True, text=True, check=False)
+    return {line.split()[2] for line in listing.stdout.splitlines()}
+
+
+def bus_file(sandbox):
+    return (sandbox.directory / 'bus').read_text().strip()
+
+
+@pytest.mark.parametrize('name', ['plain', 'my "sand" box, 100 % ours', 'x' * 110])
+def test_each_has_a_bus(tmp_path, name):
+    """Whatever the directory is called; a path to a socket can have 107 bytes."""
+    sandbox = Sandbox(tmp_path / name, free_ports(2)[0])
+    sandbox.directory.mkdir()
+    sandbox.start('--volumes', 1)
+    try:
+        bus, address = sandbox.status()['bus'], bus_file(sandbox)
+        assert bus['running'] and bus['address'] == address
+        wait_for(lambda: peers(address) >= {'dbus-daemon', 'dkv-master', 'dkv-volume'})
+        socket_path = pathlib.Path(address.removeprefix('unix:path='))
+        assert (socket_path.parent == sandbox.directory) == (name == 'plain')
+    finally:
+        sandbox.run('stop')
+    assert not is_alive(bus['pid']) and not (sandbox.directory / 'bus').exists()
+    assert not socket_path.exists()
+    assert socket_path.parent == sandbox.directory or not socket_path.parent.exists()
+
+
+def test_the_bus_stays_or_comes_back_where_it_was(sandbox):
+    sandbox.start('--volumes', 1)
+    bus, address = sandbox.status()['bus'], bus_file(sandbox)
+    sandbox.run('restart', 'master')
+    assert sandbox.status()['bus']['pid'] == bus['pid']
+
+    sandbox.run('kill', 'bus')
+    assert not sandbox.status(status=1)['bus']['running']
+    sandbox.run('start')
+    assert sandbox.status()['bus']['running'] and bus_file(sandbox) == address
+    sandbox.run('restart', 'bus')
+    wait_for(lambda: peers(address) >= {'dbus-daemon', 'dkv-master', 'dkv-volume'})
+
+
+def test_without_dbus_daemon_nothing_starts(sandbox, tmp_path):
+    programs = tmp_path / 'bin'
+    programs.mkdir()
+    for directory in os.environ['PATH'].split(':'):
+        for program in pathlib.Path(directory).glob('*'):
+            if program.name != 'dbus-daemon' and not (programs / program.name).exists():
+                (programs / program.name).symlink_to(program)
+    done = run('start', sandbox.directory, env={**os.environ, 'PATH': str(programs)})
+    assert done.returncode == 1 and 'dbus-daemon' in done.stderr
+    assert not sandbox.directory.exists()
 
 
 def test_settings_arrive(sandbox):
@@ -136,6 +193,7 @@ def test_daemon_that_does_not_start_is_quoted(sandbox):
     message = sandbox.start('--volumes', 1, '--set', 'volume.InlineMax=lots', status=1)
     assert 'volume@1.conf' in message and 'lots' in message
     assert not any(daemon['running'] for daemon in sandbox.processes())
+    assert not (sandbox.directory / 'bus').exists()
 
 
 @pytest.mark.parametrize('arguments', [

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A monotonic clock that a test moves on. To be linked with -Wl,--wrap=clock_gettime, which leaves
- * shared libraries with the clock of the system: their timers do not notice. */
+/* Clocks that a test moves on. To be linked with -Wl,--wrap=clock_gettime, which leaves shared
+ * libraries with the clock of the system: their timers do not notice. */
 
 #include <stdatomic.h>
 
@@ -11,10 +11,12 @@
 int __real_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 
-static atomic_uint_least64_t shift_usec;
+static atomic_uint_least64_t shift_usec, shift_realtime_usec;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
-        uint64_t shift = clock == CLOCK_MONOTONIC ? atomic_load(&shift_usec) : 0;
+        uint64_t shift = clock == CLOCK_MONOTONIC  ? atomic_load(&shift_usec)
+                         : clock == CLOCK_REALTIME ? atomic_load(&shift_realtime_usec)
+                                                   : 0;
         int r = __real_clock_gettime(clock, ret);
 
         ret->tv_sec += (time_t) (shift / USEC_PER_SEC); /* of whole seconds */
@@ -23,4 +25,9 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
 
 static inline void shift_clock(uint64_t seconds) {
         shift_usec += seconds * USEC_PER_SEC;
+}
+
+/* The time of day, which the other one leaves alone. */
+static inline void shift_realtime(uint64_t seconds) {
+        shift_realtime_usec += seconds * USEC_PER_SEC;
 }

@@ -3,57 +3,9 @@
 #include "test.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "core/cluster-codec.h"
-#include "core/cluster.h"
-#include "core/key.h"
-
-#define N_KEYS 100000
-
-static const uint8_t uuid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
-
-static uint64_t hashes[N_KEYS];
-
-static int setup(void **state) {
-        for (unsigned i = 0; i < N_KEYS; i++) {
-                char key[32];
-
-                (void) snprintf(key, sizeof(key), "key/%u", i);
-                hashes[i] = key_hash(key);
-        }
-        return 0;
-}
-
-static void add_volume(Cluster *cluster, uint32_t number, const char *zone, uint32_t weight) {
-        char url[32];
-
-        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%u", 3000 + number);
-        assert_ok(cluster_add_volume(cluster, number, uuid, url, zone, weight));
-        assert_ok(cluster_set_state(cluster, number, VOLUME_ACTIVE));
-}
-
-/* Volumes 1 to N, of WEIGHTS or of weight 1, in as many zones in turn. */
-static Cluster *make_cluster(uint32_t n, const uint32_t weights[], uint32_t n_zones) {
-        Cluster *cluster;
-
-        assert_ok(cluster_new(&cluster));
-        for (uint32_t i = 0; i < n; i++) {
-                const char zone[] = { (char) ('a' + i % n_zones), 0 };
-
-                add_volume(cluster, i + 1, zone, weights ? weights[i] : 1);
-        }
-        return cluster;
-}
-
-static uint32_t first_copy(const Cluster *cluster, uint64_t hash) {
-        uint32_t volumes[COPIES_MAX];
-
-        assert_int_equal(cluster_place(cluster, hash, 1, NULL, NULL, volumes), 1);
-        return volumes[0];
-}
+#include "cluster-fixture.h"
 
 TEST(volumes_are_kept_in_order) {
         static const uint32_t numbers[] = { 5, 1, VOLUME_MAX, 3, 4 };
@@ -177,8 +129,6 @@ static void assert_balanced(const Cluster *cluster) {
                 assert_true(load[cluster->volumes[i].number] <=
                             1.05 * mean * cluster->volumes[i].weight);
 }
-
-static const uint32_t uneven[] = { 1, 2, 1, 1, 3, 1, 2, 1, 1, 1 };
 
 TEST(ten_volumes_are_balanced) {
         static const uint32_t many[] = { 10, 20, 10, 16, 32, 10, 20, 12, 14, 10 };
@@ -363,37 +313,6 @@ TEST(no_volume_no_place) {
         assert_int_equal(cluster_place(cluster, 1, 3, NULL, NULL, volumes), 0);
 }
 
-static void assert_same(const Cluster *x, const Cluster *y) {
-        assert_true(x->epoch == y->epoch);
-        assert_int_equal(x->n_volumes, y->n_volumes);
-        for (size_t i = 0; i < x->n_volumes; i++) {
-                const Volume *v = &x->volumes[i], *w = &y->volumes[i];
-
-                assert_int_equal(v->number, w->number);
-                assert_int_equal(v->weight, w->weight);
-                assert_int_equal(v->state, w->state);
-                assert_memory_equal(v->uuid, w->uuid, sizeof(v->uuid));
-                assert_string_equal(v->url, w->url);
-                assert_string_equal(v->zone, w->zone);
-        }
-        assert_int_equal(buckets_limit(x->buckets), buckets_limit(y->buckets));
-        assert_int_equal(buckets_count(x->buckets), buckets_count(y->buckets));
-        if (buckets_count(x->buckets) > 0)
-                for (unsigned i = 0; i < 1000; i++)
-                        assert_int_equal(first_copy(x, hashes[i]), first_copy(y, hashes[i]));
-}
-
-/* One with volumes of each state and holes in its buckets. */
-static Cluster *make_worn_cluster(void) {
-        Cluster *cluster = make_cluster(6, uneven, 2);
-
-        cluster->epoch = UINT64_C(0x0102030405060708);
-        assert_ok(cluster_add_volume(cluster, 7, uuid, "http://[::1]:3007", "", WEIGHT_MAX));
-        assert_ok(cluster_set_state(cluster, 5, VOLUME_DRAINING));
-        assert_ok(cluster_set_state(cluster, 2, VOLUME_REMOVED));
-        return cluster;
-}
-
 TEST(copies_are_equal_and_independent) {
         _cleanup_(cluster_freep) Cluster *cluster = make_worn_cluster(), *copy = NULL;
         _cleanup_(cluster_freep) Cluster *empty = NULL, *second = NULL;
@@ -411,97 +330,15 @@ TEST(copies_are_equal_and_independent) {
         assert_same(empty, second);
 }
 
-TEST(map_comes_back) {
-        _cleanup_(cluster_freep) Cluster *worn = make_worn_cluster(), *empty = NULL;
-        Cluster *const clusters[] = { worn, (assert_ok(cluster_new(&empty)), empty) };
+TEST(maintenance_has_an_end) {
+        Volume volume = {};
 
-        for (size_t i = 0; i < ELEMENTSOF(clusters); i++) {
-                _cleanup_(cluster_freep) Cluster *decoded = NULL;
-                _cleanup_(buffer_done) Buffer buffer = {};
-
-                cluster_encode(clusters[i], &buffer);
-                assert_ok(buffer_error(&buffer));
-                assert_ok(cluster_decode(buffer.data, buffer.size, &decoded));
-                assert_same(decoded, clusters[i]);
-        }
-}
-
-TEST(damaged_map_is_refused) {
-        _cleanup_(cluster_freep) Cluster *cluster = make_worn_cluster(), *decoded = NULL;
-        _cleanup_(buffer_done) Buffer buffer = {};
-
-        cluster_encode(cluster, &buffer);
-        for (size_t bit = 0; bit < 8 * buffer.size; bit++) {
-                buffer.data[bit / 8] ^= (uint8_t) (1 << bit % 8);
-                assert_int_equal(
-                                cluster_decode(buffer.data, buffer.size, &decoded),
-                                bit < 8 ? -EPROTONOSUPPORT : -EBADMSG);
-                buffer.data[bit / 8] ^= (uint8_t) (1 << bit % 8);
-        }
-
-        for (size_t size = 0; size < buffer.size; size++) {
-                _cleanup_free_ uint8_t *copy = malloc(1 + size);
-
-                memcpy(copy + 1, buffer.data, size); /* up to the end of the block */
-                assert_int_equal(cluster_decode(copy + 1, size, &decoded), -EBADMSG);
-        }
-
-        buffer_put_u8(&buffer, 0);
-        assert_int_equal(cluster_decode(buffer.data, buffer.size, &decoded), -EBADMSG);
-}
-
-/* The check sum is right in these, but what it covers makes no sense. */
-TEST(contradictory_map_is_refused) {
-        for (unsigned i = 0; i < 7; i++) {
-                _cleanup_(cluster_freep) Cluster *cluster = make_worn_cluster(), *decoded = NULL;
-                _cleanup_(buffer_done) Buffer buffer = {};
-                uint32_t bucket;
-
-                switch (i) {
-                case 0: /* more weight than buckets */
-                        cluster_find(cluster, 1)->weight++;
-                        break;
-                case 1: /* no buckets */
-                        cluster_find(cluster, 5)->state = VOLUME_ACTIVE;
-                        break;
-                case 2: /* buckets that it should not have */
-                        cluster_find(cluster, 1)->state = VOLUME_DRAINING;
-                        break;
-                case 3: /* a bucket of nobody */
-                        cluster->owners[0] = 99;
-                        break;
-                case 4: /* a removed bucket of somebody */
-                        cluster->owners[1] = 5;
-                        break;
-                case 5: /* the same, in exchange for one that is there */
-                        cluster->owners[1] = 1;
-                        cluster->owners[0] = 0;
-                        break;
-                case 6: /* a bucket that is there, of nobody */
-                        assert_ok(buckets_add(cluster->buckets, &bucket));
-                        break;
-                }
-
-                cluster_encode(cluster, &buffer);
-                assert_int_equal(cluster_decode(buffer.data, buffer.size, &decoded), -EBADMSG);
-        }
-}
-
-/* Without its last bucket a map has a lower limit; no other form of the same is taken. */
-TEST(last_bucket_is_not_removed_first) {
-        static const uint8_t before[] = { 2, 0, 2, 1, 0 }, after[] = { 2, 2, 0, 1, 1 };
-        _cleanup_(cluster_freep) Cluster *cluster = make_cluster(2, NULL, 1), *decoded = NULL;
-        _cleanup_(buffer_done) Buffer buffer = {};
-
-        assert_ok(cluster_set_state(cluster, 1, VOLUME_REMOVED));
-        cluster_encode(cluster, &buffer);
-        assert_ok(buffer_error(&buffer));
-
-        buffer.size -= sizeof(uint64_t) + sizeof(before);
-        assert_memory_equal(buffer.data + buffer.size, before, sizeof(before));
-        buffer_put(&buffer, after, sizeof(after));
-        buffer_put_u64(&buffer, XXH3_64bits(buffer.data, buffer.size));
-        assert_int_equal(cluster_decode(buffer.data, buffer.size, &decoded), -EBADMSG);
+        assert_false(volume_in_maintenance(&volume, 0));
+        volume.maintenance_until = 5;
+        assert_true(volume_in_maintenance(&volume, 4));
+        assert_false(volume_in_maintenance(&volume, 5));
+        volume.maintenance_until = UINT64_MAX;
+        assert_true(volume_in_maintenance(&volume, UINT64_MAX - 1));
 }
 
 int main(void) {
@@ -524,10 +361,7 @@ int main(void) {
                 cmocka_unit_test(zones_are_spread_first),
                 cmocka_unit_test(no_volume_no_place),
                 cmocka_unit_test(copies_are_equal_and_independent),
-                cmocka_unit_test(map_comes_back),
-                cmocka_unit_test(damaged_map_is_refused),
-                cmocka_unit_test(contradictory_map_is_refused),
-                cmocka_unit_test(last_bucket_is_not_removed_first),
+                cmocka_unit_test(maintenance_has_an_end),
         };
 
         return cmocka_run_group_tests(tests, setup, NULL);

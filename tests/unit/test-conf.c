@@ -12,6 +12,7 @@
 #include "base/file.h"
 
 typedef struct Settings {
+        ConfOrigins origins;
         char *listen;
         bool proxy;
         uint64_t copies;
@@ -23,9 +24,9 @@ typedef struct Settings {
 
 /* clang-format off */
 static const ConfItem items[] = {
-        { "Http",  "Listen",   CONF_STRING, AT(listen),    "127.0.0.1:3000", 0, 0, "Where to listen." },
-        { "Http",  "Proxy",    CONF_BOOL,   AT(proxy),     "no",   0, 0,                 "Whether to relay reads." },
-        { "Store", "Copies",   CONF_UINT,   AT(copies),    "1",    1, 16,                "How many copies to keep." },
+        { "Http",  "Listen",   CONF_STRING, AT(listen),    "127.0.0.1:3000", 0, 0, "Where to listen.", .live = true },
+        { "Http",  "Proxy",    CONF_BOOL,   AT(proxy),     "no",   0, 0,                 "Whether to relay reads.", .live = true },
+        { "Store", "Copies",   CONF_UINT,   AT(copies),    "1",    1, 16,                "How many copies to keep.", .live = true },
         { "Store", "ValueMax", CONF_SIZE,   AT(value_max), "5G",   KIB, TIB,             "The largest value." },
         { "Store", "GraceSec", CONF_TIME,   AT(grace),     "10min", 0, 24 * USEC_PER_HOUR, "When garbage goes." },
         {}
@@ -75,7 +76,7 @@ static void assert_set(const char *name, const char *value, size_t offset, uint6
         _cleanup_settings_ Settings settings = {};
 
         assert_ok(conf_init(items, &settings));
-        assert_ok(conf_set(items, &settings, name, value));
+        assert_ok(conf_set(items, &settings, name, value, "here"));
         assert_int_equal(*(uint64_t *) ((char *) &settings + offset), expected);
 }
 
@@ -85,7 +86,7 @@ static void assert_not_set(const char *name, const char *value, int error) {
 
         assert_ok(conf_init(items, &settings));
         before = settings;
-        assert_int_equal(conf_set(items, &settings, name, value), error);
+        assert_int_equal(conf_set(items, &settings, name, value, "here"), error);
         assert_memory_equal(&settings, &before, sizeof(settings));
 }
 
@@ -136,13 +137,13 @@ TEST(assignment_is_split_at_the_first_equals_sign) {
         _cleanup_settings_ Settings settings = {};
 
         assert_ok(conf_init(items, &settings));
-        assert_ok(conf_set_assignment(items, &settings, "Listen=a=b"));
+        assert_ok(conf_set_assignment(items, &settings, "Listen=a=b", "--set"));
         assert_string_equal(settings.listen, "a=b");
-        assert_ok(conf_set_assignment(items, &settings, "Listen="));
+        assert_ok(conf_set_assignment(items, &settings, "Listen=", "--set"));
         assert_string_equal(settings.listen, "127.0.0.1:3000");
-        assert_int_equal(conf_set_assignment(items, &settings, "Listen"), -EINVAL);
-        assert_int_equal(conf_set_assignment(items, &settings, "=x"), -ENOENT);
-        assert_int_equal(conf_set_assignment(items, &settings, "Copies=17"), -ERANGE);
+        assert_int_equal(conf_set_assignment(items, &settings, "Listen", "--set"), -EINVAL);
+        assert_int_equal(conf_set_assignment(items, &settings, "=x", "--set"), -ENOENT);
+        assert_int_equal(conf_set_assignment(items, &settings, "Copies=17", "--set"), -ERANGE);
 }
 
 TEST(booleans_have_four_spellings) {
@@ -154,7 +155,7 @@ TEST(booleans_have_four_spellings) {
         assert_ok(conf_init(items, &settings));
         for (size_t i = 0; i < ELEMENTSOF(spellings); i++) {
                 settings.proxy = i >= 4;
-                assert_ok(conf_set(items, &settings, "Proxy", spellings[i]));
+                assert_ok(conf_set(items, &settings, "Proxy", spellings[i], NULL));
                 assert_int_equal(settings.proxy, i < 4);
         }
 }
@@ -285,7 +286,7 @@ TEST(values_format_as_they_are_written) {
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_free_ char *formatted = NULL;
 
-                assert_ok(conf_set(items, &settings, cases[i].item->name, cases[i].value));
+                assert_ok(conf_set(items, &settings, cases[i].item->name, cases[i].value, NULL));
                 formatted = conf_format(cases[i].item, &settings);
                 assert_string_equal(formatted, cases[i].formatted);
         }
@@ -331,6 +332,79 @@ TEST(template_states_every_default) {
         assert_string_equal(settings.listen, defaults.listen);
 }
 
+static const char *origin(const Settings *settings, const char *name) {
+        for (size_t i = 0; items[i].name; i++)
+                if (strcmp(items[i].name, name) == 0)
+                        return conf_origin(settings, i);
+        return NULL;
+}
+
+TEST(origins_say_where_values_come_from) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf.d", 0700));
+        put("conf", "[Store]\nCopies=2\n\nGraceSec=2s\nValueMax=1G\n");
+        put("conf.d/a.conf", "\n[Store]\nCopies=3\nValueMax=\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_ok(conf_set_assignment(items, &settings, "Proxy=no", "--set"));
+
+        assert_string_equal(origin(&settings, "Copies"), "conf.d/a.conf:3");
+        assert_string_equal(origin(&settings, "GraceSec"), "conf:4");
+        assert_string_equal(origin(&settings, "ValueMax"), ""); /* set back */
+        assert_string_equal(origin(&settings, "Proxy"), "--set");
+        assert_string_equal(origin(&settings, "Listen"), "");
+
+        /* What is refused leaves the origin as well as the value. */
+        assert_int_equal(conf_set(items, &settings, "GraceSec", "x", "here"), -EINVAL);
+        assert_string_equal(origin(&settings, "GraceSec"), "conf:4");
+}
+
+typedef struct Differences {
+        char text[256];
+} Differences;
+
+static void on_difference(const ConfItem *item, const char *value, void *userdata) {
+        Differences *differences = userdata;
+        size_t used = strlen(differences->text);
+
+        (void) snprintf(differences->text + used, sizeof(differences->text) - used, "%s=%s ",
+                        item->name, value);
+}
+
+TEST(live_settings_are_applied_and_the_others_told) {
+        _cleanup_settings_ Settings settings = {}, fresh = {};
+        Differences differences = {};
+
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_init(items, &fresh));
+        assert_ok(conf_set(items, &settings, "ValueMax", "1G", "old:1"));
+        assert_ok(conf_set(items, &settings, "Copies", "2", "old:2"));
+        assert_ok(conf_set(items, &fresh, "Listen", "elsewhere", "new:1"));
+        assert_ok(conf_set(items, &fresh, "Proxy", "yes", "new:2"));
+        assert_ok(conf_set(items, &fresh, "Copies", "2", "new:3"));
+        assert_ok(conf_set(items, &fresh, "ValueMax", "2G", "new:4"));
+        assert_ok(conf_set(items, &fresh, "GraceSec", "600s", "new:5"));
+        conf_apply(items, &settings, &fresh, on_difference, &differences);
+
+        assert_string_equal(differences.text, "Listen=elsewhere Proxy=yes ValueMax=2G ");
+        assert_string_equal(settings.listen, "elsewhere");
+        assert_true(settings.proxy);
+        assert_int_equal(settings.value_max, GIB); /* is not live */
+        assert_string_equal(origin(&settings, "Listen"), "new:1");
+        assert_string_equal(origin(&settings, "Copies"), "new:3"); /* the same, elsewhere */
+        assert_string_equal(origin(&settings, "ValueMax"), "old:1");
+        assert_string_equal(origin(&settings, "GraceSec"), "new:5");
+
+        /* What is not in force is told again each time, what is in force is not. */
+        assert_ok(conf_set(items, &fresh, "Listen", "elsewhere", "new:1"));
+        assert_ok(conf_set(items, &fresh, "Proxy", "yes", "new:2"));
+        differences = (Differences){};
+        conf_apply(items, &settings, &fresh, on_difference, &differences);
+        assert_string_equal(differences.text, "ValueMax=2G ");
+}
+
 int main(void) {
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter, leave)
         static const struct CMUnitTest tests[] = {
@@ -347,6 +421,8 @@ int main(void) {
                 IN_DIRECTORY(unreadable_file_is_an_error),
                 cmocka_unit_test(values_format_as_they_are_written),
                 IN_DIRECTORY(template_states_every_default),
+                IN_DIRECTORY(origins_say_where_values_come_from),
+                cmocka_unit_test(live_settings_are_applied_and_the_others_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

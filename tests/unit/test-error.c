@@ -13,6 +13,10 @@ TEST(error_has_status_name_and_sentence) {
         assert_int_equal(info->http_status, 404);
         assert_string_equal(info->bus_name, "org.dkv.Error.NotFound");
         assert_ptr_equal(error_info(-ENOENT), info);
+
+        info = error_info(EREMCHG);
+        assert_int_equal(info->http_status, 409);
+        assert_string_equal(info->bus_name, "org.dkv.Error.Conflict");
 }
 
 TEST(unknown_error_is_internal) {
@@ -42,8 +46,8 @@ TEST(status_goes_back_to_its_error) {
         assert_int_equal(error_from_http_status(404), ENOENT);
         assert_int_equal(error_from_http_status(507), ENOSPC);
         assert_int_equal(error_from_http_status(403), EACCES);
-        assert_int_equal(error_from_http_status(409), EEXIST);    /* shared with EBUSY */
-        assert_int_equal(error_from_http_status(503), EHOSTDOWN); /* shared by three */
+        assert_int_equal(error_from_http_status(409), EEXIST);    /* shared with others */
+        assert_int_equal(error_from_http_status(503), EHOSTDOWN); /* shared by others */
         assert_int_equal(error_from_http_status(418), EREMOTEIO);
         assert_int_equal(error_from_http_status(500), EREMOTEIO);
 

@@ -340,48 +340,6 @@ TEST(a_client_that_waits_is_told_to_go_on_or_not_to) {
         assert_status(exchange(&fixture, request), 307);
 }
 
-TEST(end_but_not_finish_if_the_client_goes_away) {
-        static const char *const requests[] = {
-                "PUT /put HTTP/1.1\r\n" CLOSE "Content-Length: 10\r\n\r\nabc",
-                "PUT /put HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-                "PUT /put HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n10\r\nabc",
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(requests); i++)
-                for (int reset = 0; reset < 2; reset++) {
-                        struct linger linger = { .l_onoff = 1 };
-                        int fd = fixture_connect(&fixture);
-
-                        send_text(fd, requests[i]);
-                        wait_for(&seen->begun);
-                        if (reset)
-                                assert_ok(
-                                                setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger,
-                                                           sizeof(linger)));
-                        close(fd);
-                        wait_for(&seen->ended);
-                }
-
-        assert_int_equal(seen->n_finished, 0);
-        assert_int_equal(seen->n_ended, 2 * ELEMENTSOF(requests));
-        assert_int_equal(http_server_drain(fixture.server, PATIENCE_SEC * USEC_PER_SEC), 0);
-}
-
-/* The data and the end of the stream reach the server as one event. */
-TEST(an_end_right_behind_data_is_noticed) {
-        for (int i = 0; i < 100; i++) {
-                int fd = fixture_connect(&fixture);
-
-                send_text(fd, "PUT /put HTTP/1.1\r\n" CLOSE "Content-Length: 10\r\n\r\n");
-                wait_for(&seen->begun);
-                send_text(fd, "abc");
-                close(fd);
-                wait_for(&seen->ended);
-        }
-
-        assert_int_equal(seen->n_finished, 0);
-}
-
 #define STOP ((HttpRequest *) &fixture)
 
 static void *answer_parked(void *userdata) {
@@ -580,8 +538,6 @@ int main(void) {
                 SERVER_TEST(bodies_are_refused_where_none_belongs),
                 SERVER_TEST(an_answer_to_the_headers_waits_for_the_body),
                 SERVER_TEST(a_client_that_waits_is_told_to_go_on_or_not_to),
-                SERVER_TEST(end_but_not_finish_if_the_client_goes_away),
-                SERVER_TEST(an_end_right_behind_data_is_noticed),
                 SERVER_TEST(another_thread_may_answer_at_any_time),
                 SERVER_TEST(an_answer_right_before_the_pause_counts),
                 SERVER_TEST(draining_waits_for_what_runs),

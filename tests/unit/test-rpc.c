@@ -9,7 +9,8 @@
 #include "net/http-client.h"
 #include "net/rpc.h"
 
-#define SECRET "0123456789abcdef"
+#define SECRET   "0123456789abcdef"
+#define BODY_MAX (16 * MIB)
 
 static Fixture fixture;
 static Secret *secret;
@@ -50,8 +51,8 @@ static int stateless_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "POST", "/echo",      rpc_begin, rpc_body, echo_finish,      rpc_end },
-        { "POST", "/stateless", rpc_begin, rpc_body, stateless_finish, rpc_end },
+        { "POST", "/echo",      rpc_begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
+        { "POST", "/stateless", rpc_begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
         {}
 };
 /* clang-format on */
@@ -138,12 +139,12 @@ static void run_echo(const void *data, size_t size) {
 }
 
 TEST(a_signed_call_passes_and_its_state_is_freed_once) {
-        _cleanup_free_ uint8_t *large = malloc(RPC_BODY_MAX);
+        _cleanup_free_ uint8_t *large = malloc(BODY_MAX);
 
-        memset(large, 'x', RPC_BODY_MAX);
+        memset(large, 'x', BODY_MAX);
         run_echo("body", 4);
         run_echo("", 0);
-        run_echo(large, RPC_BODY_MAX);
+        run_echo(large, BODY_MAX);
 
         for (unsigned i = 0; i < 3; i++)
                 wait_for(&freed);
@@ -237,20 +238,71 @@ TEST(a_target_that_is_too_long_is_forbidden) {
         assert_status(send_as(target, "POST", target, "body", 30), 200);
 }
 
-/* Announces a body of SIZE bytes and sends none of it. */
-static const char *announce(const char *signature, uint64_t size) {
-        static char request[256];
+/* What a stranger can make as well: only its form is right. */
+static const char *make_signature(int lifetime_sec) {
+        static char signature[SIGNATURE_SIZE];
+        uint64_t now_sec = clock_realtime() / USEC_PER_SEC;
+
+        (void) snprintf(signature, sizeof(signature), "%llx.%032x",
+                        (unsigned long long) now_sec + (uint64_t) lifetime_sec, 0);
+        return signature;
+}
+
+/* Announces a body of SIZE bytes. */
+static void announce(int fd, const char *signature, uint64_t size) {
+        char request[256];
 
         (void) snprintf(request, sizeof(request),
-                        "POST /echo HTTP/1.1\r\n" CLOSE
-                        "%sContent-Length: %llu\r\nExpect: 100-continue\r\n\r\n",
+                        "POST /echo HTTP/1.1\r\n" CLOSE SIGNATURE_HEADER
+                        ": %s\r\nContent-Length: %llu\r\nExpect: 100-continue\r\n\r\n",
                         signature, (unsigned long long) size);
-        return exchange(&fixture, request);
+        send_text(fd, request);
+}
+
+/* What the announcement alone is answered. */
+static const char *announce_only(const char *signature, uint64_t size) {
+        static char answer[4096];
+        int fd = fixture_connect(&fixture);
+
+        announce(fd, signature, size);
+        receive_until(fd, "\r\n\r\n", answer, sizeof(answer));
+        close(fd);
+        return answer;
 }
 
 TEST(what_cannot_be_right_is_refused_before_its_body_comes) {
-        assert_status(announce("", 1), 403);
-        assert_status(announce(SIGNATURE_HEADER ": nonsense\r\n", RPC_BODY_MAX + 1), 413);
+        assert_status(announce_only("", 1), 403);
+        assert_status(announce_only("nonsense", 1), 403);
+        assert_status(announce_only(make_signature(-10), 1), 403);
+        assert_status(announce_only(make_signature(30), BODY_MAX + 1), 413);
+        assert_status(announce_only(make_signature(30), BODY_MAX), 100);
+}
+
+/* Until their last bytes come, nobody knows that these calls are not signed. */
+TEST(strangers_cannot_fill_the_memory) {
+        _cleanup_free_ char *body = calloc(1, BODY_MAX);
+        int fds[2 * RPC_MEMORY_MAX / BODY_MAX];
+        size_t n_refused = 0, n_forbidden = 0;
+        char answer[4096];
+
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                fds[i] = fixture_connect(&fixture);
+                announce(fds[i], make_signature(30), BODY_MAX);
+                receive_until(fds[i], "\r\n\r\n", answer, sizeof(answer));
+                assert_int_equal(send(fds[i], body, BODY_MAX - 1, MSG_NOSIGNAL), BODY_MAX - 1);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
+                assert_int_equal(send(fds[i], body, 1, MSG_NOSIGNAL), 1);
+                (void) receive_all(fds[i], answer, sizeof(answer));
+                n_refused += strncmp(answer, "HTTP/1.1 503 ", 13) == 0;
+                n_forbidden += strncmp(answer, "HTTP/1.1 403 ", 13) == 0;
+        }
+
+        assert_int_equal(n_refused + n_forbidden, ELEMENTSOF(fds));
+        assert_true(n_refused > 0);
+        assert_true(n_forbidden > 0); /* what fits is read to its end */
+        run_echo("body", 4);          /* and all of it is given back */
+        run_echo(body, BODY_MAX);
 }
 
 static ssize_t read_zeroes(void *userdata, void *data, size_t size) {
@@ -266,18 +318,18 @@ static ssize_t read_zeroes(void *userdata, void *data, size_t size) {
 static void trial_init_chunked(Trial *trial, size_t size) {
         trial_init(trial, client, "/echo");
         trial->size = size;
-        assert_ok(http_call_add_header(trial->call, SIGNATURE_HEADER, "nonsense"));
+        assert_ok(http_call_add_header(trial->call, SIGNATURE_HEADER, make_signature(30)));
         http_call_set_source(trial->call, UINT64_MAX, read_zeroes);
 }
 
 TEST(a_body_that_turns_out_too_large_is_refused) {
         Trial trial;
 
-        trial_init_chunked(&trial, RPC_BODY_MAX + 1);
+        trial_init_chunked(&trial, BODY_MAX + 1);
         assert_int_equal(trial_run(&trial), 413);
         buffer_done(&trial.answer);
 
-        trial_init_chunked(&trial, RPC_BODY_MAX);
+        trial_init_chunked(&trial, BODY_MAX);
         assert_forbidden(&trial); /* its signature is all that is wrong */
 }
 
@@ -291,6 +343,7 @@ int main(void) {
                 RUN(an_altered_call_is_forbidden),
                 RUN(a_target_that_is_too_long_is_forbidden),
                 RUN(what_cannot_be_right_is_refused_before_its_body_comes),
+                RUN(strangers_cannot_fill_the_memory),
                 RUN(a_body_that_turns_out_too_large_is_refused),
         };
 

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/file.h"
+#include "net/periodic.h"
 #include "net/service.h"
 
 TEST(listens_where_it_is_told) {
@@ -99,21 +101,186 @@ TEST(takes_the_socket_that_is_passed) {
         assert_int_equal(activate("http:other", "2"), 3);
 }
 
-static int on_reload(void *userdata) {
-        int *n_reloads = userdata;
+TEST(address_is_told_as_it_is_written) {
+        _cleanup_close_ int fd = -1;
+        char address[SERVICE_ADDRESS_SIZE], expected[64];
 
-        (*n_reloads)++;
-        return kill(getpid(), SIGTERM) < 0 ? -errno : 0;
+        fd = service_listen("127.0.0.1:0");
+        assert_ok(fd);
+        assert_ok(service_format_address(fd, address));
+        (void) snprintf(expected, sizeof(expected), "127.0.0.1:%i", service_port(fd));
+        assert_string_equal(address, expected);
+        assert_false(service_is_activated());
 }
 
-TEST(signals_reload_and_end_the_loop) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        int n_reloads = 0;
+/* In the place of systemd */
+typedef struct Manager {
+        int fd;
+        char directory[sizeof("/tmp/test-service-XXXXXX")];
+        char text[4096]; /* what it was told, each message followed by '|' */
+} Manager;
 
-        assert_ok(service_new(on_reload, &n_reloads, &event));
-        assert_ok(kill(getpid(), SIGHUP));
-        assert_int_equal(sd_event_loop(event), 0);
-        assert_int_equal(n_reloads, 1);
+static int manager_start(void **state) {
+        Manager *manager = calloc(1, sizeof(*manager));
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (!manager)
+                return -1;
+        *state = manager;
+        strcpy(manager->directory, "/tmp/test-service-XXXXXX");
+        if (!mkdtemp(manager->directory))
+                return -1;
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify",
+                        manager->directory);
+
+        manager->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (manager->fd < 0 || bind(manager->fd, (void *) &address, sizeof(address)) < 0)
+                return -1;
+        return setenv("NOTIFY_SOCKET", address.sun_path, 1);
+}
+
+static int manager_stop(void **state) {
+        Manager *manager = *state;
+        char path[64];
+
+        (void) unsetenv("NOTIFY_SOCKET");
+        (void) unsetenv("WATCHDOG_USEC");
+        (void) close(manager->fd);
+        (void) snprintf(path, sizeof(path), "%s/notify", manager->directory);
+        (void) unlink(path);
+        (void) rmdir(manager->directory);
+        free(manager);
+        return 0;
+}
+
+/* All that it was told since the last time. */
+static const char *told(Manager *manager) {
+        char message[512];
+        ssize_t n;
+
+        manager->text[0] = '\0';
+        while ((n = recv(manager->fd, message, sizeof(message) - 1, 0)) >= 0) {
+                message[n] = '\0';
+                assert_true(strlen(manager->text) + (size_t) n + 2 < sizeof(manager->text));
+                strcat(strcat(manager->text, message), "|");
+        }
+        return manager->text;
+}
+
+static size_t count(const char *text, const char *word) {
+        size_t n = 0;
+
+        while ((text = strstr(text, word))) {
+                n++;
+                text += strlen(word);
+        }
+        return n;
+}
+
+/* A daemon. What its hooks do is counted. */
+typedef struct Daemon {
+        unsigned n_reloads, n_stops, n_alive, n_ticks;
+        unsigned stops_needed, alive_for;
+        bool impatient;
+} Daemon;
+
+static void on_reload(void *userdata) {
+        Daemon *daemon = userdata;
+
+        daemon->n_reloads++;
+        assert_ok(kill(getpid(), SIGTERM));
+}
+
+static void on_status(char *ret, size_t size, void *userdata) {
+        Daemon *daemon = userdata;
+
+        (void) snprintf(ret, size, "%u reloads", daemon->n_reloads);
+}
+
+static bool on_stop(void *userdata) {
+        Daemon *daemon = userdata;
+
+        if (daemon->impatient && daemon->n_stops == 0)
+                assert_ok(kill(getpid(), SIGINT));
+        return ++daemon->n_stops == daemon->stops_needed;
+}
+
+static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
+        Daemon *daemon = userdata;
+
+        assert_int_equal(timeout_usec, 20 * USEC_PER_MSEC);
+        if (++daemon->n_alive == 6)
+                assert_ok(kill(getpid(), SIGTERM));
+        return daemon->n_alive <= daemon->alive_for;
+}
+
+static void on_tick(void *userdata) {
+        Daemon *daemon = userdata;
+
+        daemon->n_ticks++;
+}
+
+static void run(Daemon *daemon, const ServiceHooks *hooks, int sig, uint64_t stop_usec) {
+        _cleanup_(service_freep) Service *service = NULL;
+        _cleanup_(periodic_freep) Periodic *ticks = NULL;
+
+        assert_ok(service_new(hooks, daemon, &service));
+        assert_ok(periodic_new(service_event(service), 0, USEC_PER_MSEC, on_tick, daemon, &ticks));
+        if (sig > 0)
+                assert_ok(kill(getpid(), sig));
+        assert_int_equal(service_run(service, stop_usec), 0);
+}
+
+TEST(systemd_is_told_of_each_change) {
+        static const ServiceHooks hooks = { .reload = on_reload, .status = on_status };
+        Daemon daemon = {};
+        const char *text, *reloading;
+
+        run(&daemon, &hooks, SIGHUP, 0);
+        assert_int_equal(daemon.n_reloads, 1);
+        text = told(*state);
+        assert_int_equal(strncmp(text, "READY=1|STATUS=0 reloads|", 25), 0);
+        reloading = strstr(text, "RELOADING=1\nMONOTONIC_USEC=");
+        assert_non_null(reloading);
+        assert_non_null(strstr(reloading, "|READY=1|STATUS=1 reloads|STOPPING=1\nSTATUS="));
+}
+
+TEST(loop_goes_on_until_all_has_stopped) {
+        static const ServiceHooks hooks = { .stop = on_stop };
+        Daemon daemon = { .stops_needed = 4 };
+
+        run(&daemon, &hooks, SIGTERM, USEC_PER_HOUR);
+        assert_int_equal(daemon.n_stops, 4);
+        assert_true(daemon.n_ticks > 4);
+        assert_int_equal(count(told(*state), "STOPPING=1"), 1);
+}
+
+TEST(stop_has_an_end) {
+        static const ServiceHooks hooks = { .stop = on_stop };
+        Daemon daemon = {}, impatient = { .impatient = true };
+
+        run(&daemon, &hooks, SIGINT, 50 * USEC_PER_MSEC);
+        assert_true(daemon.n_stops > 1);
+
+        run(&impatient, &hooks, SIGTERM, USEC_PER_HOUR); /* a second signal */
+        assert_true(impatient.n_stops <= 2);
+}
+
+TEST(watchdog_is_fed_while_there_is_progress) {
+        static const ServiceHooks hooks = { .is_alive = on_is_alive };
+        Daemon daemon = { .alive_for = 3 };
+
+        assert_ok(setenv("WATCHDOG_USEC", "40000", 1));
+        run(&daemon, &hooks, 0, 0);
+        assert_int_equal(daemon.n_alive, 6);
+        assert_int_equal(count(told(*state), "WATCHDOG=1|"), 3);
+}
+
+TEST(recovery_asks_for_patience) {
+        service_recovering(40);
+        assert_string_equal(
+                        told(*state),
+                        "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=Recovering the database: 40 %|");
 }
 
 static void assert_secret(const char *path, const char *expected) {
@@ -142,7 +309,7 @@ TEST(secret_is_read_if_it_is_one) {
         assert_ok(chmod(path, 0640));
         assert_int_equal(service_read_secret(path, &secret, &size), -EPERM);
 
-        assert_ok(write_file(AT_FDCWD, credential, "fedcba9876543210", 16, 0440));
+        assert_ok(write_file(AT_FDCWD, credential, "fedcba9876543210\n", 17, 0440));
         assert_ok(setenv("CREDENTIALS_DIRECTORY", directory, 1));
         assert_secret(path, "fedcba9876543210");
         assert_ok(unsetenv("CREDENTIALS_DIRECTORY"));
@@ -153,12 +320,18 @@ TEST(secret_is_read_if_it_is_one) {
 }
 
 int main(void) {
+#define WITH_MANAGER(test) cmocka_unit_test_setup_teardown(test, manager_start, manager_stop)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(listens_where_it_is_told),
                 cmocka_unit_test(refuses_malformed_addresses),
                 cmocka_unit_test(refuses_an_address_in_use),
                 cmocka_unit_test(takes_the_socket_that_is_passed),
-                cmocka_unit_test(signals_reload_and_end_the_loop),
+                cmocka_unit_test(address_is_told_as_it_is_written),
+                WITH_MANAGER(systemd_is_told_of_each_change),
+                WITH_MANAGER(loop_goes_on_until_all_has_stopped),
+                WITH_MANAGER(stop_has_an_end),
+                WITH_MANAGER(watchdog_is_fed_while_there_is_progress),
+                WITH_MANAGER(recovery_asks_for_patience),
                 cmocka_unit_test(secret_is_read_if_it_is_one),
         };
 

@@ -340,6 +340,10 @@ TEST(signature_expires) {
         assert_ok(signature_format("GET", "/", NULL, 0, NOW, signer, signature));
         assert_ok(signature_check(signature, "GET", "/", NULL, 0, NOW, signer));
         assert_int_equal(signature_check(signature, "GET", "/", NULL, 0, NOW + 1, signer), -EACCES);
+        assert_ok(signature_check_expiry(signature, NOW));
+        assert_int_equal(signature_check_expiry(signature, NOW + 1), -EACCES);
+        assert_int_equal(signature_check_expiry(NULL, NOW), -EACCES);
+        assert_int_equal(signature_check_expiry("nonsense", NOW), -EACCES);
 
         assert_ok(signature_format("GET", "/", NULL, 0, UINT64_MAX, signer, signature));
         assert_ok(signature_check(signature, "GET", "/", NULL, 0, NOW, signer));

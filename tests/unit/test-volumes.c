@@ -6,109 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scratch.h"
-#include "shift.h"
-#include "volumes.h"
-
-#define TIMEOUT_SEC 60
-#define FREE        (100 * GIB)
-
-typedef struct Fixture {
-        char *directory;
-        sd_event *event;
-        Index *index;
-        Volumes *volumes;
-} Fixture;
-
-static void open_all(Fixture *fixture, bool auto_add) {
-        EnvironmentOptions options = { .directory = fixture->directory };
-
-        assert_int_equal(index_open(&options, &fixture->index), 0);
-        assert_int_equal(
-                        volumes_new(fixture->index, fixture->event, TIMEOUT_SEC * USEC_PER_SEC,
-                                    auto_add, &fixture->volumes),
-                        0);
-}
-
-static void close_all(Fixture *fixture) {
-        fixture->index = index_free(fixture->index);
-        fixture->volumes = volumes_free(fixture->volumes);
-}
-
-static void reopen(Fixture *fixture, bool auto_add) {
-        close_all(fixture);
-        open_all(fixture, auto_add);
-}
-
-static int setup_with(void **state, bool auto_add) {
-        Fixture *fixture = calloc(1, sizeof(*fixture));
-
-        fixture->directory = scratch_new();
-        assert_ok(sd_event_new(&fixture->event));
-        open_all(fixture, auto_add);
-        *state = fixture;
-        return 0;
-}
-
-static int setup(void **state) {
-        return setup_with(state, true);
-}
-
-static int setup_by_hand(void **state) {
-        return setup_with(state, false);
-}
-
-static int teardown(void **state) {
-        Fixture *fixture = *state;
-
-        close_all(fixture);
-        sd_event_unref(fixture->event);
-        scratch_free(fixture->directory);
-        free(fixture);
-        return 0;
-}
-
-/* What volume NUMBER says of itself. */
-static VolumeReport make_report(uint32_t number) {
-        static char url[64];
-
-        (void) snprintf(url, sizeof(url), "http://volume-%u:3001", number);
-        return (VolumeReport){
-                .number = number,
-                .uuid = { (uint8_t) number },
-                .url = url,
-                .zone = "here",
-                .disk_free = FREE,
-                .disk_size = 2 * FREE,
-                .objects = 7,
-                .bytes = 8,
-                .pending = 9,
-        };
-}
-
-/* Waits until the map that follows from the report is in force. */
-static int send_report(Fixture *fixture, const VolumeReport *report) {
-        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
-        int r;
-
-        r = volumes_report(fixture->volumes, report);
-        index_set(fixture->index, &barrier); /* done when all that was submitted before is */
-        assert_int_equal(scratch_wait(), 0);
-        return r;
-}
-
-static void report(Fixture *fixture, uint32_t number) {
-        VolumeReport request = make_report(number);
-
-        assert_int_equal(send_report(fixture, &request), 0);
-}
-
-static void report_free(Fixture *fixture, uint32_t number, uint64_t disk_free) {
-        VolumeReport request = make_report(number);
-
-        request.disk_free = disk_free;
-        assert_int_equal(send_report(fixture, &request), 0);
-}
+#include "volumes-fixture.h"
 
 /* What is known of the only volume there is. */
 static VolumeStatus only_status(Fixture *fixture, uint64_t epoch) {
@@ -170,6 +68,21 @@ TEST(the_first_report_makes_a_volume_active_for_good) {
         assert_int_equal(status.objects, 7);
         assert_int_equal(status.bytes, 8);
         assert_int_equal(status.pending, 9);
+}
+
+TEST(status_says_who_reported_when) {
+        Fixture *fixture = *state;
+        uint64_t before = clock_realtime();
+        uint8_t uuid[16] = { 4 };
+        VolumeStatus status;
+
+        report(fixture, 4);
+        status = only_status(fixture, 1);
+        assert_memory_equal(status.uuid, uuid, sizeof(uuid));
+        assert_in_range(status.seen_usec, before, clock_realtime());
+
+        reopen(fixture, true);
+        assert_int_equal(only_status(fixture, 1).seen_usec, 0);
 }
 
 TEST(by_hand_a_volume_stays_new) {
@@ -381,27 +294,6 @@ TEST(only_copies_on_live_volumes_are_chosen) {
         assert_int_equal(volumes_choose(fixture->volumes, &record, url), -EHOSTDOWN);
 }
 
-/* Lets the timer run twice and counts what it says to stderr. */
-static unsigned count_messages(Fixture *fixture, const char *message) {
-        FILE *output = tmpfile();
-        int saved = dup(STDERR_FILENO);
-        char line[256];
-        unsigned n = 0;
-
-        assert_non_null(output);
-        assert_ok(dup2(fileno(output), STDERR_FILENO));
-        for (int i = 0; i < 2; i++)
-                assert_ok(sd_event_run(fixture->event, UINT64_MAX));
-        assert_ok(dup2(saved, STDERR_FILENO));
-        close(saved);
-
-        rewind(output);
-        while (fgets(line, sizeof(line), output))
-                n += strstr(line, message) != NULL;
-        fclose(output);
-        return n;
-}
-
 TEST(who_comes_and_goes_is_announced_once) {
         Fixture *fixture = *state;
 
@@ -422,6 +314,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(there_is_no_volume_at_first),
                 RUN(the_first_report_makes_a_volume_active_for_good),
+                RUN(status_says_who_reported_when),
                 cmocka_unit_test_setup_teardown(
                                 by_hand_a_volume_stays_new, setup_by_hand, teardown),
                 RUN(a_number_belongs_to_one_store),

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The master on D-Bus: /org/dkv/Master1, interface org.dkv.Master1.Manager; see org.dkv.Master1(5).
+ * The volumes are in volumes-bus.h, changes in bus-change.h. */
+
+#include "health.h"
+#include "net/bus-authorize.h"
+#include "net/bus-server.h"
+#include "net/periodic.h"
+
+typedef struct Master Master;
+typedef struct VolumeObject VolumeObject;
+
+/* What the properties that announce their changes say of the cluster as a whole. */
+typedef struct MasterSummary {
+        uint64_t epoch;
+        uint32_t copies;
+        Health health;
+} MasterSummary;
+
+typedef struct MasterBus {
+        Master *master; /* not owned */
+        char *address;
+        uint64_t started_usec;
+        BusServer *server;
+        BusAuthority authority;
+        Periodic *refresh;
+
+        /* As told to the bus last. */
+        uint64_t refreshed_usec; /* monotonic */
+        MasterSummary summary;
+        VolumeObject **volumes; /* ordered by number; volumes.h never forgets one */
+        size_t n_volumes;
+} MasterBus;
+
+/* For bus_print_introspection(). */
+extern const BusObject master_bus_objects[];
+
+/* What it takes to change something. */
+#define MASTER_BUS_ACTION "org.dkv.manage-volumes"
+
+/* Connects to the bus at ADDRESS ("system", "none", or a D-Bus address), and again whenever that
+ * becomes necessary. MASTER, which is not owned, is complete but for the bus; the bus becomes the
+ * observer of its volumes. */
+int master_bus_new(Master *master, const char *address, MasterBus **ret);
+
+/* When the loop has ended, and after index_free() and volumes_free(): these end the changes of the
+ * map that were asked for over the bus. MASTER has NULL for its volumes then. */
+MasterBus *master_bus_free(MasterBus *bus);
+DEFINE_CLEANUP(MasterBus *, master_bus_free);
+
+/* Looks what has changed, and tells. Happens by itself, too. */
+void master_bus_refresh(MasterBus *bus);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "net/endpoint.h"
+#include "net/service.h"
+
+#define CONNECT_TIMEOUT_USEC  (2 * USEC_PER_SEC)
+#define SHORT_CONNECTIONS_MAX 64
+
+/* For requests that end while the daemon does: one that failed to start, or was told twice to stop
+ */
+#define CUT_USEC USEC_PER_SEC
+
+static const char *what_is_wrong(int error) {
+        switch (error) {
+        case -ENOENT:
+                return "is missing";
+        case -EINVAL:
+                return "is too short to be one";
+        case -EPERM:
+                return "can be read by others than its owner";
+        default:
+                return "cannot be read";
+        }
+}
+
+static int log_secret(const EndpointConf *conf, int error) {
+        log_event(LOG_ERR, EVENT_SECRET_UNUSABLE, NULL,
+                  "The secret of the cluster, credential dkv.secret or file '%s', cannot be used: it %s. "
+                  "\"dkvadm secret create\" on the master's machine makes one; copy its "
+                  "/etc/credstore/dkv.secret to the same place on the volumes' machines (mode 0600), "
+                  "and start this service again.",
+                  conf->secret_file, what_is_wrong(error));
+        return error;
+}
+
+static int new_client(
+                const EndpointConf *conf,
+                const void *secret,
+                size_t secret_size,
+                unsigned connections_max,
+                HttpClient **ret) {
+        HttpClientOptions options = {
+                .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
+                .stall_timeout_usec = conf->timeout_usec,
+                .connections_max = connections_max,
+                .secret = secret,
+                .secret_size = secret_size,
+        };
+
+        return http_client_new(&options, ret);
+}
+
+int endpoint_connect(
+                const EndpointConf *conf, Secret **secret, HttpClient **client, HttpClient **bulk) {
+        _cleanup_free_ void *data = NULL;
+        size_t size;
+        int r;
+
+        r = service_read_secret(conf->secret_file, &data, &size);
+        if (r < 0)
+                return log_secret(conf, r);
+
+        r = secret_new(data, size, secret);
+        if (r >= 0)
+                r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, client);
+        if (r >= 0)
+                r = new_client(conf, data, size, (unsigned) conf->connections_max, bulk);
+        explicit_bzero(data, size);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start the HTTP client: %m");
+        return 0;
+}
+
+/* A socket that systemd passed may be another one than the settings say. */
+static void log_address(const EndpointConf *conf, int fd) {
+        char address[SERVICE_ADDRESS_SIZE];
+
+        if (service_is_activated() && service_format_address(fd, address) >= 0 &&
+            strcmp(address, conf->listen) != 0)
+                log_info("Serving on %s, which systemd passed; Listen=%s is not used.", address,
+                         conf->listen);
+}
+
+int endpoint_serve(
+                const EndpointConf *conf,
+                const HttpRoute routes[],
+                void *userdata,
+                HttpServer **ret) {
+        HttpServerOptions options = {
+                .n_threads = (unsigned) conf->threads,
+                .connections_max = (unsigned) conf->connections_max,
+                .header_max = conf->header_size_max,
+                .timeout_usec = conf->timeout_usec,
+                .routes = routes,
+                .userdata = userdata,
+        };
+        _cleanup_close_ int fd = -1;
+        int r;
+
+        fd = service_listen(conf->listen);
+        if (fd < 0)
+                return log_error_errno(fd, "Failed to listen on '%s': %m", conf->listen);
+        log_address(conf, fd);
+
+        options.listen_fd = fd;
+        r = http_server_new(&options, ret);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start the HTTP server: %m");
+
+        TAKE_FD(fd);
+        return 0;
+}
+
+void endpoint_cut(HttpServer *server) {
+        if (!server || http_server_drain(server, CUT_USEC) == 0)
+                return;
+
+        log_warning("%u requests did not end in time and are cut.", http_server_active(server));
+        _exit(EXIT_SUCCESS);
+}

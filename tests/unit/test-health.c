@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "health.h"
+
+#define NOW  (1700000000 * USEC_PER_SEC) /* 2023-11-14 22:13:20 UTC */
+#define FREE (50 * GIB)
+
+/* A volume that is well. */
+static VolumeStatus healthy(uint32_t number) {
+        return (VolumeStatus){
+                .number = number,
+                .state = VOLUME_ACTIVE,
+                .up = true,
+                .seen_usec = NOW,
+                .disk_free = FREE,
+                .disk_size = 2 * FREE,
+        };
+}
+
+static VolumeStatus with_state(uint32_t number, VolumeState state) {
+        VolumeStatus volume = healthy(number);
+
+        volume.state = state;
+        return volume;
+}
+
+static VolumeStatus down(uint32_t number, uint64_t seconds) {
+        VolumeStatus volume = healthy(number);
+
+        volume.up = false;
+        volume.seen_usec -= seconds * USEC_PER_SEC;
+        return volume;
+}
+
+static VolumeStatus in_maintenance(VolumeStatus volume) {
+        volume.maintenance_until = UINT64_MAX;
+        return volume;
+}
+
+static VolumeStatus with_space(uint32_t number, uint64_t disk_free, bool nearly_full) {
+        VolumeStatus volume = healthy(number);
+
+        volume.disk_free = disk_free;
+        volume.nearly_full = nearly_full;
+        return volume;
+}
+
+static void assert_health(
+                const VolumeStatus volumes[],
+                size_t n,
+                uint64_t copies,
+                HealthLevel level,
+                const char *reason,
+                const char *advice) {
+        Health health;
+
+        health_of(volumes, n, copies, NOW, &health);
+        assert_string_equal(health.reason, reason);
+        assert_string_equal(health.advice, advice);
+        assert_string_equal(health_level_to_string(health.level), health_level_to_string(level));
+}
+
+#define ASSERT_HEALTH(copies, level, reason, advice, ...) \
+        assert_health((const VolumeStatus[]){ __VA_ARGS__ }, \
+                      ELEMENTSOF(((const VolumeStatus[]){ __VA_ARGS__ })), copies, level, reason, \
+                      advice)
+
+TEST(levels_have_names) {
+        assert_string_equal(health_level_to_string(HEALTH_OK), "ok");
+        assert_string_equal(health_level_to_string(HEALTH_DEGRADED), "degraded");
+        assert_string_equal(health_level_to_string(HEALTH_DOWN), "down");
+}
+
+TEST(all_is_well) {
+        ASSERT_HEALTH(1, HEALTH_OK, "Volume 1 is up.", "", healthy(1));
+        ASSERT_HEALTH(1, HEALTH_OK, "Volumes 1 and 7 are up.", "", healthy(1), healthy(7));
+        ASSERT_HEALTH(2, HEALTH_OK, "Volumes 1, 2 and 3 are up.", "", healthy(1), healthy(2),
+                      healthy(3), with_state(4, VOLUME_REMOVED));
+}
+
+TEST(a_cluster_begins_with_a_volume) {
+        static const char advice[] =
+                        "Start volumes on their machines (systemctl start dkv-volume@1), then add them: dkvadm volume add 1";
+
+        assert_health(NULL, 0, 1, HEALTH_DOWN, "No volume is known.", advice);
+        ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is known.", advice, with_state(1, VOLUME_REMOVED));
+}
+
+TEST(new_volumes_wait_to_be_added) {
+        VolumeStatus silent = with_state(3, VOLUME_NEW);
+
+        ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is active. Volumes 1 and 2 wait to be added.",
+                      "dkvadm volume add 1 2", with_state(1, VOLUME_NEW),
+                      with_state(2, VOLUME_NEW));
+        ASSERT_HEALTH(1, HEALTH_OK, "Volume 2 waits to be added.", "dkvadm volume add 2",
+                      healthy(1), with_state(2, VOLUME_NEW));
+
+        silent.up = false; /* nobody misses it, and it cannot be added */
+        ASSERT_HEALTH(1, HEALTH_OK, "Volume 1 is up.", "", healthy(1), silent);
+        ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is active.",
+                      "Start more volumes, then add them: dkvadm volume add NUMBER", silent);
+}
+
+TEST(a_volume_that_is_down_is_missed) {
+        VolumeStatus draining = down(1, 0);
+
+        ASSERT_HEALTH(2, HEALTH_DEGRADED, "Volume 2 is down since 22:12:20.",
+                      "On its machine: systemctl status dkv-volume@2; journalctl -u dkv-volume@2",
+                      healthy(1), down(2, 60), healthy(3));
+        ASSERT_HEALTH(2, HEALTH_DEGRADED, "Volume 2 is down since 2023-11-13 22:13:20.",
+                      "On its machine: systemctl status dkv-volume@2; journalctl -u dkv-volume@2",
+                      healthy(1), down(2, 24 * 3600), healthy(3));
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volumes 2 and 3 are down.",
+                      "On the first one's machine: systemctl status dkv-volume@2; journalctl -u dkv-volume@2",
+                      healthy(1), down(2, 60), down(3, 60));
+
+        /* It has values; when it was last heard of, nobody knows. */
+        draining.state = VOLUME_DRAINING;
+        draining.seen_usec = 0;
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 1 is down.",
+                      "On its machine: systemctl status dkv-volume@1; journalctl -u dkv-volume@1",
+                      draining, healthy(2));
+}
+
+TEST(without_a_majority_nothing_is_stored) {
+        ASSERT_HEALTH(3, HEALTH_DOWN,
+                      "Nothing can be stored: 1 of 3 volumes can take new values, Copies=3 needs 2. Volumes 2 and 3 are down.",
+                      "On the first one's machine: systemctl status dkv-volume@2; journalctl -u dkv-volume@2",
+                      healthy(1), down(2, 60), down(3, 60));
+        ASSERT_HEALTH(1, HEALTH_DOWN,
+                      "Nothing can be stored: 0 of 1 volumes can take new values, Copies=1 needs 1. Volume 1 is full.",
+                      "Add a volume, or delete values that nobody needs.", with_space(1, 0, true));
+        ASSERT_HEALTH(1, HEALTH_DOWN,
+                      "Nothing can be stored: 0 of 1 volumes can take new values, Copies=1 needs 1. Volume 1 is in maintenance.",
+                      "When the work is done: dkvadm volume maintenance 1 off",
+                      in_maintenance(healthy(1)));
+}
+
+TEST(copies_want_as_many_volumes) {
+        ASSERT_HEALTH(3, HEALTH_DEGRADED, "Active volumes: 2, fewer than Copies=3.",
+                      "Start more volumes, then add them: dkvadm volume add NUMBER", healthy(1),
+                      healthy(2));
+        ASSERT_HEALTH(2, HEALTH_DOWN,
+                      "Nothing can be stored: 1 of 1 volumes can take new values, Copies=2 needs 2. Volume 4 waits to be added.",
+                      "dkvadm volume add 4", healthy(1), with_state(4, VOLUME_NEW));
+}
+
+TEST(maintenance_is_no_reason_to_worry) {
+        ASSERT_HEALTH(2, HEALTH_OK, "Volume 2 is in maintenance.",
+                      "When the work is done: dkvadm volume maintenance 2 off", healthy(1),
+                      in_maintenance(down(2, 60)), healthy(3));
+        ASSERT_HEALTH(2, HEALTH_DEGRADED,
+                      "Volume 3 is down since 22:12:20. Volume 2 is in maintenance.",
+                      "On its machine: systemctl status dkv-volume@3; journalctl -u dkv-volume@3",
+                      healthy(1), in_maintenance(down(2, 60)), down(3, 60), healthy(4));
+}
+
+TEST(space_runs_out_visibly) {
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 2 is nearly full.",
+                      "Add a volume, or delete values that nobody needs.", healthy(1),
+                      with_space(2, 1, true));
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 3 is full. Volume 2 is nearly full.",
+                      "Add a volume, or delete values that nobody needs.", healthy(1),
+                      with_space(2, 1, true), with_space(3, 0, true));
+}
+
+TEST(many_volumes_are_counted) {
+        static VolumeStatus volumes[VOLUME_MAX];
+
+        for (uint32_t i = 0; i < 100; i++)
+                volumes[i] = healthy(i + 1);
+        assert_health(volumes, 100, 3, HEALTH_OK,
+                      "Volumes 1, 2, 3, 4, 5, 6, 7, 8 and 92 others are up.", "");
+        assert_health(volumes, 8, 3, HEALTH_OK, "Volumes 1, 2, 3, 4, 5, 6, 7 and 8 are up.", "");
+
+        /* As bad as it can be, in words as long as they can be. */
+        for (uint32_t i = 0; i < ELEMENTSOF(volumes); i++)
+                switch ((volumes[i] = healthy(VOLUME_MAX - i), i % 5)) {
+                case 0:
+                        volumes[i].up = false;
+                        break;
+                case 1:
+                        volumes[i].disk_free = 0;
+                        break;
+                case 2:
+                        volumes[i].nearly_full = true;
+                        break;
+                case 3:
+                        volumes[i].state = VOLUME_NEW;
+                        break;
+                default:
+                        volumes[i].maintenance_until = UINT64_MAX;
+                }
+        for (uint64_t copies = 1; copies <= UINT64_MAX / 2; copies *= 2) {
+                Health health;
+
+                health_of(volumes, ELEMENTSOF(volumes), copies, NOW, &health);
+                assert_int_not_equal(health.level, HEALTH_OK);
+                assert_in_range(strlen(health.reason), 1, sizeof(health.reason) - 1);
+                assert_int_equal(health.reason[strlen(health.reason) - 1], '.'); /* no half one */
+                assert_in_range(strlen(health.advice), 1, sizeof(health.advice) - 1);
+        }
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(levels_have_names),
+                cmocka_unit_test(all_is_well),
+                cmocka_unit_test(a_cluster_begins_with_a_volume),
+                cmocka_unit_test(new_volumes_wait_to_be_added),
+                cmocka_unit_test(a_volume_that_is_down_is_missed),
+                cmocka_unit_test(without_a_majority_nothing_is_stored),
+                cmocka_unit_test(copies_want_as_many_volumes),
+                cmocka_unit_test(maintenance_is_no_reason_to_worry),
+                cmocka_unit_test(space_runs_out_visibly),
+                cmocka_unit_test(many_volumes_are_counted),
+        };
+
+        (void) setenv("TZ", "UTC", true);
+        tzset();
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

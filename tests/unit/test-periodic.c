@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include "base/clock.h"
+#include "net/periodic.h"
+
+typedef struct Work {
+        sd_event *event;
+        Periodic *periodic;
+        unsigned n, wanted;
+        uint64_t at[8];
+        uint64_t next_interval; /* to set at the first tick; 0 for none */
+} Work;
+
+static void on_tick(void *userdata) {
+        Work *work = userdata;
+
+        work->at[work->n++] = clock_monotonic();
+        if (work->next_interval > 0)
+                periodic_set_interval(work->periodic, work->next_interval);
+        if (work->n == work->wanted)
+                assert_int_equal(sd_event_exit(work->event, 0), 0);
+}
+
+/* Runs until it has ticked as often as it should. */
+static void run(Work *work, uint64_t first_usec, uint64_t interval_usec) {
+        assert_ok(sd_event_new(&work->event));
+        assert_ok(periodic_new(
+                        work->event, first_usec, interval_usec, on_tick, work, &work->periodic));
+        assert_ok(sd_event_loop(work->event));
+        assert_null(periodic_free(work->periodic));
+        sd_event_unref(work->event);
+}
+
+TEST(ticks_again_and_again) {
+        uint64_t start = clock_monotonic();
+        Work work = { .wanted = 4 };
+
+        run(&work, 30 * USEC_PER_MSEC, 10 * USEC_PER_MSEC);
+        assert_int_equal(work.n, 4);
+        assert_true(work.at[0] >= start + 30 * USEC_PER_MSEC);
+        for (unsigned i = 1; i < work.n; i++)
+                assert_true(work.at[i] >= work.at[i - 1] + 10 * USEC_PER_MSEC);
+}
+
+TEST(first_tick_may_come_at_once) {
+        Work work = { .wanted = 1 };
+
+        assert_ok(sd_event_new(&work.event));
+        assert_ok(periodic_new(work.event, 0, USEC_PER_HOUR, on_tick, &work, &work.periodic));
+        assert_true(sd_event_run(work.event, 0) > 0); /* without waiting */
+        assert_int_equal(work.n, 1);
+        assert_null(periodic_free(work.periodic));
+        sd_event_unref(work.event);
+}
+
+TEST(interval_can_change) {
+        Work work = { .wanted = 3, .next_interval = 1 * USEC_PER_MSEC };
+
+        run(&work, 0, USEC_PER_HOUR);
+        assert_int_equal(work.n, 3);
+}
+
+TEST(freed_one_does_not_tick) {
+        sd_event *event = NULL;
+        Periodic *periodic;
+        Work work = {};
+
+        assert_ok(sd_event_new(&event));
+        assert_ok(periodic_new(event, 0, USEC_PER_MSEC, on_tick, &work, &periodic));
+        assert_null(periodic_free(periodic));
+        assert_null(periodic_free(NULL));
+        assert_int_equal(sd_event_run(event, 10 * USEC_PER_MSEC), 0);
+        assert_int_equal(work.n, 0);
+        sd_event_unref(event);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(ticks_again_and_again),
+                cmocka_unit_test(first_tick_may_come_at_once),
+                cmocka_unit_test(interval_can_change),
+                cmocka_unit_test(freed_one_does_not_tick),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

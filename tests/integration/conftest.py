@@ -3,11 +3,11 @@
 
 import pytest
 
-from cluster import BENCH, MASTER, SANDBOX, VOLUME, Cluster
+from cluster import BENCH, DKVADM, MASTER, SANDBOX, VOLUME, Cluster
 
 
 def pytest_sessionstart():
-    for program in MASTER, VOLUME, BENCH, SANDBOX:
+    for program in MASTER, VOLUME, BENCH, SANDBOX, DKVADM:
         if not program.exists():
             pytest.exit(f'{program} is not built; see $DKV_BUILD', returncode=4)
 

@@ -160,6 +160,26 @@ def test_stop_lets_requests_end(manage):
     assert cluster.get('k').expect(200).body == b'abcdef'
 
 
+def test_stop_keeps_the_door_open_for_relays(manage):
+    """A large value passes through the master. Its volume is to commit it there, and may have to
+    connect for that."""
+    cluster, manager = manage('master', volumes=1, master={'Proxy': 'yes'})
+    slow = cluster.raw().head('PUT', '/k', 'Content-Length: 100000', 'Expect: 100-continue')
+    assert '100' in slow.status_line()
+    slow.send('a' * 60000)
+
+    manager.daemon.process.send_signal(signal.SIGTERM)
+    manager.wait_told('STOPPING=1')
+    for _ in range(20):
+        cluster.raw().head('GET', '/other', 'Connection: close').answer().expect(404)
+    slow.send('a' * 40000)
+    slow.answer().expect(201)
+    assert manager.daemon.wait() == 0
+
+    manager.start()
+    assert cluster.get('k').expect(200).body == b'a' * 100000
+
+
 def test_stop_has_an_end(manage):
     cluster, manager = manage('master', volumes=1, master={'Proxy': 'yes', 'StopSec': '1s'})
     slow = cluster.raw().head('PUT', '/k', 'Content-Length: 6', 'Expect: 100-continue')

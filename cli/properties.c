@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "net/bus.h"
+#include "properties.h"
+
+static const Property *find(const Property table[], const char *name) {
+        for (const Property *property = table; property->name; property++)
+                if (strcmp(property->name, name) == 0)
+                        return property;
+
+        return NULL;
+}
+
+static int read_value(sd_bus_message *message, const Property *property, void *field) {
+        const char type[] = { property->type, '\0' };
+        const char *text;
+        int truth, r;
+
+        switch (property->type) {
+        case 's':
+                r = sd_bus_message_read(message, "s", &text);
+                if (r < 0)
+                        return r;
+
+                free(*(char **) field);
+                *(char **) field = strdup(text);
+                return *(char **) field ? 0 : -ENOMEM;
+        case 'b':
+                r = sd_bus_message_read(message, "b", &truth);
+                if (r >= 0)
+                        *(bool *) field = truth;
+                return r;
+        default:
+                return sd_bus_message_read_basic(message, *type, field);
+        }
+}
+
+typedef struct PropertiesReader {
+        const Property *table;
+        void *object;
+} PropertiesReader;
+
+static int on_property(sd_bus_message *message, void *userdata) {
+        PropertiesReader *reader = userdata;
+        const Property *property;
+        const char *name, *contents;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &name);
+        if (r < 0)
+                return r;
+
+        property = find(reader->table, name);
+        if (!property)
+                return sd_bus_message_skip(message, "v");
+
+        r = sd_bus_message_peek_type(message, NULL, &contents);
+        if (r < 0)
+                return r;
+        if (contents[0] != property->type || contents[1] != '\0')
+                return -EBADMSG;
+
+        r = sd_bus_message_enter_container(message, 'v', contents);
+        if (r < 0)
+                return r;
+        r = read_value(message, property, (char *) reader->object + property->offset);
+        if (r < 0)
+                return r;
+        return sd_bus_message_exit_container(message);
+}
+
+int properties_read(sd_bus_message *message, const Property table[], void *object) {
+        PropertiesReader reader = { .table = table, .object = object };
+
+        return bus_read_entries(message, "sv", on_property, &reader);
+}
+
+int properties_complete(const Property table[], void *object) {
+        for (const Property *property = table; property->name; property++) {
+                char **field = (char **) ((char *) object + property->offset);
+
+                if (property->type != 's' || *field)
+                        continue;
+                *field = strdup("");
+                if (!*field)
+                        return -ENOMEM;
+        }
+
+        return 0;
+}
+
+void properties_done(const Property table[], void *object) {
+        for (const Property *property = table; property->name; property++) {
+                char **field = (char **) ((char *) object + property->offset);
+
+                if (property->type != 's')
+                        continue;
+                free(*field);
+                *field = NULL;
+        }
+}

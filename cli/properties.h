@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Properties: those of an object on the bus, read into a struct by a table. */
+
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
+
+typedef struct Property {
+        const char *name;
+        char type;     /* s (char *, owned by the struct), b (bool), u (uint32_t), t (uint64_t) */
+        size_t offset; /* of the field */
+} Property;
+
+/* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names. What
+ * the table does not know is skipped, what the message does not have is left alone, so that
+ * programs of different releases get along. Returns 0, -EBADMSG for a property of another type, or
+ * another negative errno; the strings that were read are the struct's in any case. */
+int properties_read(sd_bus_message *message, const Property table[], void *object);
+
+/* Sets each string that is still NULL to an empty one. Returns 0 or -ENOMEM. */
+int properties_complete(const Property table[], void *object);
+
+/* Frees the strings. */
+void properties_done(const Property table[], void *object);

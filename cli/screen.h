@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Screen: the terminal as a page that is drawn anew again and again, while keys are read one by
+ * one.
+ *
+ * What was on the terminal comes back when the program leaves the screen: by screen_leave(), by
+ * exit(), or by an assertion that fails. Signals are left to the caller, who turns them into an
+ * ordinary end. There is one screen in a process. */
+
+#include <stdio.h>
+
+#include "base/macro.h"
+
+/* Takes stdin and stdout, which must be terminals. Returns 0 or a negative errno. */
+int screen_enter(void);
+void screen_leave(void);
+
+/* Draws the first lines of TEXT that fit the terminal, cut to its width, and its last line at the
+ * bottom. TEXT may have colours. Returns 0 or a negative errno. */
+int screen_draw(const char *text);

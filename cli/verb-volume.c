@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The verbs of volumes that talk to the master. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "core/cluster.h"
+#include "dkvadm.h"
+#include "format.h"
+#include "moment.h"
+#include "view.h"
+#include "volume-table.h"
+
+/* A daemon that has just been started is known after its first report. */
+#define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
+#define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
+
+static int get_view(Context *context, View **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        r = view_get(context->bus, &error, ret);
+        if (r < 0)
+                return context_complain(context, r, &error, "Failed to ask the master");
+
+        return 0;
+}
+
+int verb_volume_list(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(view_freep) View *view = NULL;
+        _cleanup_(table_freep) Table *table = NULL;
+        int r;
+
+        r = get_view(context, &view);
+        if (r < 0)
+                return r;
+
+        r = volume_table_new(view, &table);
+        if (r < 0)
+                return complain(r, "Failed to list the volumes: %m");
+
+        if (view->n_volumes == 0 && context->json == JSON_OFF) {
+                context_say(context, "No volume is known yet.");
+                return 0;
+        }
+        return context_print_table(context, table);
+}
+
+int verb_volume_show(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(view_freep) View *view = NULL;
+        _cleanup_(table_freep) Table *table = NULL;
+        const VolumeView *volume;
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        r = get_view(context, &view);
+        if (r < 0)
+                return r;
+
+        volume = view_find(view, number);
+        if (!volume) {
+                (void) complain(-ENOENT, "The master knows no volume %" PRIu32 ".", number);
+                advise("See which there are: dkvadm volume list. A new one: dkvadm volume create %" PRIu32,
+                       number);
+                return -ENOENT;
+        }
+
+        r = volume_table_new_detailed(volume, &table);
+        if (r < 0)
+                return complain(r, "Failed to show the volume: %m");
+
+        return context_print_list(context, table);
+}
+
+/* One call of AddVolumes(). */
+static int call_add(
+                Context *context,
+                const uint32_t numbers[],
+                size_t n,
+                sd_bus_error *reterr_error,
+                uint64_t *ret_epoch) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(
+                        context->bus, &call, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                        "AddVolumes");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_append_array(call, 'u', numbers, n * sizeof(*numbers));
+        if (r < 0)
+                return r;
+        r = context_append_epoch(context, call);
+        if (r < 0)
+                return r;
+
+        r = sd_bus_call(context->bus, call, 0, reterr_error, &reply);
+        if (r < 0)
+                return r;
+        return sd_bus_message_read(reply, "t", ret_epoch);
+}
+
+static bool may_come_yet(const sd_bus_error *error) {
+        return sd_bus_error_has_names(error, "org.dkv.Error.NotFound", "org.dkv.Error.Unavailable");
+}
+
+int master_add_volumes(Context *context, const uint32_t numbers[], size_t n, uint64_t *ret_epoch) {
+        uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
+        bool told = context->quiet;
+        int r;
+
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        for (;;) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+                const struct timespec pause = { .tv_nsec = REPORT_RETRY_USEC * 1000 };
+
+                r = call_add(context, numbers, n, &error, ret_epoch);
+                if (r >= 0)
+                        return 0;
+
+                if (!may_come_yet(&error) || clock_monotonic() >= deadline) {
+                        (void) context_complain(
+                                        context, r, &error, "Failed to add %s",
+                                        n == 1 ? "the volume" : "the volumes");
+                        if (may_come_yet(&error))
+                                advise("See which the master knows: dkvadm volume list. "
+                                       "Start one: systemctl start dkv-volume@N");
+                        return r;
+                }
+
+                if (!told)
+                        advise("%s Waiting for it...", error.message ?: "It does not report yet.");
+                told = true;
+                (void) nanosleep(&pause, NULL);
+        }
+}
+
+int verb_volume_add(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_free_ uint32_t *numbers = calloc((size_t) argc, sizeof(*numbers));
+        uint64_t epoch;
+        int r;
+
+        if (!numbers)
+                return complain(-ENOMEM, "Failed to add the volumes: %m");
+
+        for (int i = 0; i < argc; i++) {
+                r = parse_volume(argv[i], numbers + i);
+                if (r != 0)
+                        return r;
+        }
+
+        r = master_add_volumes(context, numbers, (size_t) argc, &epoch);
+        if (r < 0)
+                return r;
+
+        for (int i = 0; i < argc; i++)
+                context_say(context, "Volume %" PRIu32 " is active.", numbers[i]);
+        return 0;
+}
+
+/* A method of the volume's object; the caller appends the arguments. */
+static int new_volume_call(
+                Context *context, uint32_t number, const char *method, sd_bus_message **ret) {
+        char path[sizeof(MASTER_PATH "/volume/4294967295")];
+
+        (void) snprintf(path, sizeof(path), MASTER_PATH "/volume/%" PRIu32, number);
+        return sd_bus_message_new_method_call(
+                        context->bus, ret, MASTER_NAME, path, MASTER_VOLUME_INTERFACE, method);
+}
+
+/* Sends CALL, which has been built if R is not negative. */
+static int finish_volume_call(Context *context, sd_bus_message *call, int r, uint32_t number) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        if (r >= 0)
+                r = sd_bus_call(context->bus, call, 0, &error, NULL);
+        if (r >= 0)
+                return 0;
+
+        if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+                return context_complain(
+                                context, r, &error, "Failed to change volume %" PRIu32, number);
+
+        (void) complain(r, "Failed to change volume %" PRIu32 ": The master knows no such volume.",
+                        number);
+        advise("See which there are: dkvadm volume list");
+        return r;
+}
+
+static int append_settings(const Context *context, sd_bus_message *call) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && context->weight > 0)
+                r = sd_bus_message_append(call, "{sv}", "weight", "u", (uint32_t) context->weight);
+        if (r >= 0 && context->zone)
+                r = sd_bus_message_append(call, "{sv}", "zone", "s", context->zone);
+        if (r >= 0 && context->url)
+                r = sd_bus_message_append(call, "{sv}", "url", "s", context->url);
+        if (r >= 0 && context->epoch > 0)
+                r = sd_bus_message_append(call, "{sv}", "epoch", "t", context->epoch);
+
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int verb_volume_set(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        if (context->weight == 0 && !context->zone && !context->url)
+                return complain_usage("There is nothing to set: give --weight, --zone or --url.");
+        if (context->weight > WEIGHT_MAX)
+                return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        r = new_volume_call(context, number, "Set", &call);
+        if (r >= 0)
+                r = append_settings(context, call);
+        r = finish_volume_call(context, call, r, number);
+        if (r < 0)
+                return r;
+
+        context_say(context, "Volume %" PRIu32 " is changed.", number);
+        return 0;
+}
+
+/* "2h" from now, as a time of day. */
+static int parse_until(const char *argument, uint64_t now, uint64_t *ret) {
+        uint64_t span;
+
+        if (!argument) {
+                *ret = UINT64_MAX;
+                return 0;
+        }
+        if (parse_span(argument, &span) < 0 || span < USEC_PER_SEC)
+                return complain_usage("'%s' is no time such as 30min, 2h or 1d.", argument);
+
+        *ret = now + span;
+        return 0;
+}
+
+int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        bool on = strcmp(argv[1], "on") == 0;
+        uint64_t now = clock_realtime(), until = 0;
+        char text[FORMAT_SIZE];
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        if (!on && (argc > 2 || strcmp(argv[1], "off") != 0))
+                return complain_usage("Usage: volume maintenance N on [TIME], or off");
+        r = on ? parse_until(argc > 2 ? argv[2] : NULL, now, &until) : 0;
+        if (r != 0)
+                return r;
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        r = new_volume_call(context, number, "SetMaintenance", &call);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "t", until);
+        if (r >= 0)
+                r = context_append_epoch(context, call);
+        r = finish_volume_call(context, call, r, number);
+        if (r < 0)
+                return r;
+
+        if (until == 0)
+                context_say(context, "Volume %" PRIu32 " takes new values again.", number);
+        else
+                context_say(context, "Volume %" PRIu32 " is in maintenance until %s.", number,
+                            until == UINT64_MAX ? "it is told otherwise"
+                                                : format_time(text, until, now));
+        return 0;
+}

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an administrator does to volumes is in force at once, durable, and what requests go by."""
+
+import time
+
+import pytest
+
+from cluster import wait_for
+
+BRIEF = {'VolumeTimeoutSec': '500ms'}
+
+
+@pytest.fixture
+def cluster(new_cluster):
+    return new_cluster(volumes=3, master=BRIEF, bus=True)
+
+
+def administer(cluster, *arguments):
+    """The bus hears of volumes a moment after everybody else."""
+    def known():
+        listed = cluster.dkvadm_json('volume', 'list')
+        return len(listed) == len(cluster.volumes) and all(v['up'] for v in listed)
+
+    wait_for(known, 'the volumes on the bus')
+    return cluster.dkvadm('volume', *arguments)
+
+
+def homes(cluster, prefix):
+    """Which volumes have new values."""
+    for n in range(40):
+        cluster.put(f'{prefix}{n}', b'v').expect(201)
+    return {copy['volume'] for n in range(40) for copy in cluster.where(f'{prefix}{n}')['copies']}
+
+
+def volume(cluster, number):
+    return {v['number']: v for v in cluster.health()['volumes']}[number]
+
+
+@pytest.mark.sanitize
+def test_a_volume_in_maintenance_is_read_and_not_written(cluster):
+    assert homes(cluster, 'before/') == {1, 2, 3}
+    administer(cluster, 'maintenance', 2, 'on')
+    assert volume(cluster, 2)['maintenance']
+    assert homes(cluster, 'now/') == {1, 3}
+    for n in range(40):
+        assert cluster.get(f'before/{n}').expect(200).body == b'v'
+
+    # It may be away, and whatever happens to the master, it stays in maintenance.
+    cluster.kill(2)
+    wait_for(lambda: not volume(cluster, 2)['up'], 'the volume to be missed')
+    health = cluster.health()
+    assert (health['status'], health['reason']) == ('ok', 'Volume 2 is in maintenance.')
+    cluster.kill('master')
+    cluster.start('master')
+    cluster.wait_healthy()
+    wait_for(lambda: not volume(cluster, 2)['up'], 'the volume to be missed again')
+    assert cluster.health()['status'] == 'ok'
+
+    cluster.start(2)
+    administer(cluster, 'maintenance', 2, 'off')
+    assert homes(cluster, 'after/') == {1, 2, 3}
+    health = cluster.health()
+    assert (health['status'], health['reason']) == ('ok', 'Volumes 1, 2 and 3 are up.')
+
+
+def test_maintenance_ends_in_time(cluster):
+    epoch = cluster.health()['epoch']
+    start = time.monotonic()
+    administer(cluster, 'maintenance', 2, 'on', '2s')
+    assert volume(cluster, 2)['maintenance']
+    wait_for(lambda: not volume(cluster, 2)['maintenance'], 'the end of the maintenance')
+    assert time.monotonic() > start + 1.5
+    wait_for(lambda: cluster.health()['epoch'] == epoch + 2, 'the map to say so')
+    assert homes(cluster, 'after/') == {1, 2, 3}
+
+
+def test_clients_are_sent_where_the_administrator_says(cluster):
+    url = f'http://localhost:{cluster[2].port}'
+    administer(cluster, 'set', 2, f'--url={url}', '--zone=cellar', '--weight=5')
+    for _ in range(2):
+        assert (volume(cluster, 2)['url'], volume(cluster, 2)['zone']) == (url, 'cellar')
+        assert volume(cluster, 2)['weight'] == 5
+        for n in range(20):
+            cluster.put(f'k{n}', b'v').expect(201, 204)
+            there = cluster.where(f'k{n}')['copies'][0]
+            if there['volume'] == 2:
+                assert cluster.redirect(f'k{n}').startswith(url)
+        cluster.kill('master')
+        cluster.start('master')
+        cluster.wait_healthy()
+
+    administer(cluster, 'set', 2, '--url=', '--zone=')
+    wait_for(lambda: volume(cluster, 2)['url'] != url, 'the own report of the volume')
+    assert volume(cluster, 2)['zone'] == ''

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "complaint.h"
+#include "verbs.h"
+
+typedef struct Values {
+        bool quiet, follow;
+        const char *zone;
+        uint64_t weight;
+        unsigned json;
+} Values;
+
+#define AT(field) offsetof(Values, field)
+
+static const char *const modes[] = { "off", "short", NULL };
+
+/* clang-format off */
+static const Option options[] = {
+        { 'q',  "quiet",  OPTION_FLAG,   AT(quiet),  NULL,        "Say nothing"                        },
+        { '\0', "json",   OPTION_CHOICE, AT(json),   "short|off", "Print JSON", modes                  },
+        { 'z',  "zone",   OPTION_TEXT,   AT(zone),   "NAME",      "Set the zone", NULL, .special = true   },
+        { '\0', "weight", OPTION_NUMBER, AT(weight), "N",         "Set the weight", NULL, .special = true },
+        { 'f',  "follow", OPTION_FLAG,   AT(follow), NULL,        "Go on", NULL, .special = true          },
+        {}
+};
+
+static int run(int argc, char *argv[], void *userdata) {
+        return 0;
+}
+
+static const Verb verbs[] = {
+        { "status",      "",     0, 0,        "",            run, "Show it"   },
+        { "volume list", "",     0, 0,        "",            run, "List them" },
+        { "volume set",  "N",    1, 1,        "weight zone", run, "Change it" },
+        { "volume add",  "N...", 1, VERB_ANY, "",            run, "Add them"  },
+        {}
+};
+/* clang-format on */
+
+/* Runs the parser on a copy: it sorts its arguments. */
+static int parse(Values *values, uint64_t *ret_given, ...) {
+        static char *argv[16];
+        va_list arguments;
+        int argc = 0;
+
+        *values = (Values){};
+        va_start(arguments, ret_given);
+        argv[argc++] = (char *) "program";
+        while ((argv[argc] = va_arg(arguments, char *)))
+                argc++;
+        va_end(arguments);
+
+        return options_parse(options, argc, argv, values, ret_given);
+}
+
+TEST(options_stand_anywhere) {
+        uint64_t given;
+        Values values;
+
+        assert_int_equal(
+                        parse(&values, &given, "-q", "volume", "--zone=a", "set", "--weight", "3",
+                              "7", NULL),
+                        5);
+        assert_true(values.quiet);
+        assert_false(values.follow);
+        assert_string_equal(values.zone, "a");
+        assert_int_equal(values.weight, 3);
+        assert_int_equal(given, 1 << 0 | 1 << 2 | 1 << 3);
+}
+
+TEST(letters_may_be_put_together) {
+        uint64_t given;
+        Values values;
+
+        assert_int_equal(parse(&values, &given, "-qfz", "a", "-", NULL), 3);
+        assert_true(values.quiet && values.follow);
+        assert_string_equal(values.zone, "a");
+        assert_int_equal(parse(&values, &given, "-zb", NULL), 2);
+        assert_string_equal(values.zone, "b");
+}
+
+TEST(two_dashes_end_the_options) {
+        uint64_t given;
+        Values values;
+
+        assert_int_equal(parse(&values, &given, "--", "-q", NULL), 2);
+        assert_false(values.quiet);
+        assert_int_equal(given, 0);
+}
+
+TEST(bad_options_are_refused) {
+        uint64_t given;
+        Values values;
+
+        assert_int_equal(parse(&values, &given, "--nothing", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "-x", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--zone", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "-z", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--quiet=yes", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--weight=many", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--weight=-1", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--json=long", NULL), -EINVAL);
+        assert_ok(parse(&values, &given, "--json=short", NULL));
+        assert_int_equal(values.json, 1);
+}
+
+static const Verb *
+match(uint64_t given, int argc, const char *first, const char *second, const char *third) {
+        char *argv[] = { (char *) first, (char *) second, (char *) third, NULL };
+        int words = 0;
+        const Verb *verb = verbs_match(verbs, options, given, argc, argv, &words);
+
+        if (verb)
+                assert_int_equal(words, strchr(verb->name, ' ') ? 2 : 1);
+        return verb;
+}
+
+TEST(verbs_have_one_word_or_two) {
+        assert_ptr_equal(match(0, 1, "status", NULL, NULL), verbs + 0);
+        assert_ptr_equal(match(0, 2, "volume", "list", NULL), verbs + 1);
+        assert_ptr_equal(match(0, 3, "volume", "set", "7"), verbs + 2);
+        assert_null(match(0, 0, NULL, NULL, NULL));
+        assert_null(match(0, 1, "volume", NULL, NULL));
+        assert_null(match(0, 2, "volume", "lis", NULL));
+        assert_null(match(0, 1, "stat", NULL, NULL));
+        assert_null(match(0, 1, "volume list", NULL, NULL));
+        assert_null(match(0, 1, "", NULL, NULL));
+}
+
+TEST(number_of_arguments_is_checked) {
+        assert_null(match(0, 2, "volume", "set", NULL));
+        assert_null(match(0, 2, "status", "now", NULL));
+        assert_non_null(match(0, 3, "volume", "add", "1"));
+        assert_null(match(0, 2, "volume", "add", NULL));
+}
+
+TEST(special_options_are_for_some_verbs) {
+        assert_non_null(match(1 << 0, 1, "status", NULL, NULL));
+        assert_non_null(match(1 << 2 | 1 << 3, 3, "volume", "set", "7"));
+        assert_null(match(1 << 4, 3, "volume", "set", "7"));
+        assert_null(match(1 << 2, 1, "status", NULL, NULL));
+        assert_true(verb_takes(verbs + 2, "weight") && verb_takes(verbs + 2, "zone"));
+        assert_false(verb_takes(verbs + 2, "one") || verb_takes(verbs + 2, "wei"));
+}
+
+static char *help(int n_words, const char *word) {
+        char *words[] = { (char *) word, NULL }, *text;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        assert_non_null(file);
+        verbs_print_help(verbs, options, n_words, words, file);
+        assert_int_equal(fclose(file), 0);
+        return text;
+}
+
+TEST(help_is_made_of_the_table) {
+        _cleanup_free_ char *all = help(0, NULL), *some = help(1, "volume"), *none = help(1, "vol");
+
+        for (const Verb *verb = verbs; verb->name; verb++) {
+                assert_non_null(strstr(all, verb->name));
+                assert_non_null(strstr(all, verb->help));
+        }
+        assert_null(strstr(all, "--weight"));
+        assert_null(strstr(some, "status"));
+        assert_non_null(strstr(some, "volume set N"));
+        assert_non_null(strstr(some, "--weight=N"));
+        assert_null(strstr(some, "--follow"));
+        assert_string_equal(none, "");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(options_stand_anywhere),
+                cmocka_unit_test(letters_may_be_put_together),
+                cmocka_unit_test(two_dashes_end_the_options),
+                cmocka_unit_test(bad_options_are_refused),
+                cmocka_unit_test(verbs_have_one_word_or_two),
+                cmocka_unit_test(number_of_arguments_is_checked),
+                cmocka_unit_test(special_options_are_for_some_verbs),
+                cmocka_unit_test(help_is_made_of_the_table),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

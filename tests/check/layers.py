@@ -15,6 +15,7 @@ ALLOWED = {
     'daemons/master': {'base', 'core', 'store', 'net'},
     'daemons/volume': {'base', 'core', 'store', 'net'},
     'cli': {'base', 'core', 'net'},
+    'units': {'base', 'core', 'master', 'volume'},  # of the daemons, only the settings
 }
 
 DAEMONS = {'daemons/master', 'daemons/volume'}

@@ -30,7 +30,7 @@ int environment_error(Environment *environment, int db_error) {
         case DB_RUNRECOVERY:
                 if (environment->is_open)
                         disk_fatal("go on with the databases of", environment->dir_fd, EBADMSG);
-                return -EBADMSG;
+                return disk_was_full() ? -ENOSPC : -EBADMSG;
         case DB_PAGE_NOTFOUND: /* a page names one behind the end of the file */
         case DB_VERIFY_BAD:
                 return -EBADMSG;

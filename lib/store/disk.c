@@ -24,6 +24,8 @@ static _Atomic(bool) is_database[4096];
 /* How many files were created, and of how many the names are flushed. */
 static atomic_uint_least64_t n_created, n_named;
 
+static atomic_bool was_full;
+
 static void (*_Atomic fatal_handler)(const char *what, int error);
 
 static _Thread_local char last_damage[PATH_MAX + 64];
@@ -169,10 +171,16 @@ static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
         n = pwrite(fd, data, size, offset);
 
         /* A page that finds no room stays in the cache until there is some; the log cannot wait. */
-        if (n < 0 && errno != EINTR && !(errno == ENOSPC && has_pages(fd)))
+        if (n < 0 && errno == ENOSPC && has_pages(fd))
+                atomic_store(&was_full, true);
+        else if (n < 0 && errno != EINTR)
                 disk_fatal("write", fd, errno);
 
         return n;
+}
+
+bool disk_was_full(void) {
+        return atomic_load(&was_full);
 }
 
 static void flush_directory_of(int fd) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What happens when machines, disks and bits fail. Each test makes one thing go wrong."""
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -274,6 +275,28 @@ def test_full_volume_does_not_stop_the_others(small_disk, new_cluster):
     for n in range(40):
         cluster.put(f'{n}', value).expect(201, 507)
     wait_for(eight_are_stored, 'writes to go to the volume with room')
+
+
+def test_start_on_a_full_disk_says_so(small_disk, new_cluster):
+    """After a crash, so that there is something to recover; and goes on once there is room."""
+    cluster = new_cluster(volumes=1, data={1: small_disk / 'data'})
+    for n in range(200):
+        cluster.put(f'{n}', b'x' * 30000).expect(201)
+    cluster.kill(1)
+
+    filler = small_disk / 'filler'
+    with open(filler, 'wb', buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b'x' * 65536)
+    volume = cluster[1]
+    volume.start()
+    assert volume.wait() != 0
+    assert 'No space left on device' in volume.log_tail()
+
+    filler.unlink()
+    cluster.start(1)
+    cluster.wait_healthy()
+    assert cluster.get('199').expect(200).body == b'x' * 30000
 
 
 # Flipped bits

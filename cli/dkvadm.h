@@ -15,6 +15,8 @@
 #define MASTER_PATH             "/org/dkv/Master1"
 #define MASTER_INTERFACE        "org.dkv.Master1.Manager"
 #define MASTER_VOLUME_INTERFACE "org.dkv.Master1.Volume"
+#define MASTER_JOB_PATH         "/org/dkv/Master1/job"
+#define MASTER_JOB_INTERFACE    "org.dkv.Master1.Job"
 #define STORE_NAME_PREFIX       "org.dkv.Volume1.i"
 #define STORE_PATH              "/org/dkv/Volume1"
 #define STORE_INTERFACE         "org.dkv.Volume1.Store"
@@ -47,6 +49,15 @@ typedef struct Context {
         const char *since; /* which events, see moment.h */
         const char *root;  /* in front of the paths of files, without a slash at the end */
         bool force;
+
+        /* What verbs take that move values. */
+        bool dry_run;      /* tell only what would be moved */
+        bool yes;          /* do not ask */
+        bool no_block;     /* do not wait for the job's end */
+        bool no_rebalance; /* leave the values where they are */
+        bool accept_loss;  /* of what has no other copy */
+        const char *rate;  /* see job-limits.h */
+        uint64_t parallel;
 
         sd_bus *bus; /* owned; NULL until context_connect() */
 } Context;
@@ -95,9 +106,10 @@ void context_say(const Context *context, const char *format, ...) _printf_(2, 3)
 /* Reads a volume's number. Returns 0 or EXIT_USAGE, having said what is wrong. */
 int parse_volume(const char *argument, uint32_t *ret);
 
-/* Makes volumes active, all of them or none; waits a few seconds for those that have not reported
- * yet. Returns 0 or a negative errno, having said what is wrong. */
-int master_add_volumes(Context *context, const uint32_t numbers[], size_t n, uint64_t *ret_epoch);
+/* Makes volumes active, all of them or none, and leaves the values where they are; waits a few
+ * seconds for volumes that have not reported yet. Returns 0 or a negative errno, having said what
+ * is wrong. */
+int master_add_volumes(Context *context, const uint32_t numbers[], size_t n);
 
 /* The verbs. */
 int verb_status(int argc, char *argv[], void *userdata);
@@ -105,9 +117,19 @@ int verb_volume_list(int argc, char *argv[], void *userdata);
 int verb_volume_show(int argc, char *argv[], void *userdata);
 int verb_volume_create(int argc, char *argv[], void *userdata);
 int verb_volume_add(int argc, char *argv[], void *userdata);
+int verb_volume_delete(int argc, char *argv[], void *userdata);
 int verb_volume_set(int argc, char *argv[], void *userdata);
 int verb_volume_maintenance(int argc, char *argv[], void *userdata);
 int verb_volume_remove_config(int argc, char *argv[], void *userdata);
+int verb_rebalance(int argc, char *argv[], void *userdata);
+int verb_set(int argc, char *argv[], void *userdata);
+int verb_job_list(int argc, char *argv[], void *userdata);
+int verb_job_show(int argc, char *argv[], void *userdata);
+int verb_job_watch(int argc, char *argv[], void *userdata);
+int verb_job_pause(int argc, char *argv[], void *userdata);
+int verb_job_resume(int argc, char *argv[], void *userdata);
+int verb_job_cancel(int argc, char *argv[], void *userdata);
+int verb_job_set(int argc, char *argv[], void *userdata);
 int verb_locate(int argc, char *argv[], void *userdata);
 int verb_config(int argc, char *argv[], void *userdata);
 int verb_secret_create(int argc, char *argv[], void *userdata);

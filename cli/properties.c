@@ -14,8 +14,36 @@ static const Property *find(const Property table[], const char *name) {
         return NULL;
 }
 
+static const char *type_of(const Property *property, char single[static 2]) {
+        if (property->type == PROPERTY_NUMBERS)
+                return "au";
+
+        single[0] = property->type;
+        single[1] = '\0';
+        return single;
+}
+
+static int read_numbers(sd_bus_message *message, Numbers *field) {
+        const void *items;
+        size_t size;
+        uint32_t *copy;
+        int r;
+
+        r = sd_bus_message_read_array(message, 'u', &items, &size);
+        if (r < 0)
+                return r;
+        copy = malloc(size ?: 1);
+        if (!copy)
+                return -ENOMEM;
+
+        if (size > 0)
+                memcpy(copy, items, size);
+        free(field->items);
+        *field = (Numbers){ .items = copy, .n = size / sizeof(*copy) };
+        return 0;
+}
+
 static int read_value(sd_bus_message *message, const Property *property, void *field) {
-        const char type[] = { property->type, '\0' };
         const char *text;
         int truth, r;
 
@@ -33,8 +61,10 @@ static int read_value(sd_bus_message *message, const Property *property, void *f
                 if (r >= 0)
                         *(bool *) field = truth;
                 return r;
+        case PROPERTY_NUMBERS:
+                return read_numbers(message, field);
         default:
-                return sd_bus_message_read_basic(message, *type, field);
+                return sd_bus_message_read_basic(message, property->type, field);
         }
 }
 
@@ -47,6 +77,7 @@ static int on_property(sd_bus_message *message, void *userdata) {
         PropertiesReader *reader = userdata;
         const Property *property;
         const char *name, *contents;
+        char single[2];
         int r;
 
         r = sd_bus_message_read(message, "s", &name);
@@ -60,7 +91,7 @@ static int on_property(sd_bus_message *message, void *userdata) {
         r = sd_bus_message_peek_type(message, NULL, &contents);
         if (r < 0)
                 return r;
-        if (contents[0] != property->type || contents[1] != '\0')
+        if (strcmp(contents, type_of(property, single)) != 0)
                 return -EBADMSG;
 
         r = sd_bus_message_enter_container(message, 'v', contents);
@@ -94,11 +125,14 @@ int properties_complete(const Property table[], void *object) {
 
 void properties_done(const Property table[], void *object) {
         for (const Property *property = table; property->name; property++) {
-                char **field = (char **) ((char *) object + property->offset);
+                void *field = (char *) object + property->offset;
 
-                if (property->type != 's')
-                        continue;
-                free(*field);
-                *field = NULL;
+                if (property->type == 's') {
+                        free(*(char **) field);
+                        *(char **) field = NULL;
+                } else if (property->type == PROPERTY_NUMBERS) {
+                        free(((Numbers *) field)->items);
+                        *(Numbers *) field = (Numbers){};
+                }
         }
 }

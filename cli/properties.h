@@ -9,18 +9,26 @@
 
 typedef struct Property {
         const char *name;
-        char type;     /* s (char *, owned by the struct), b (bool), u (uint32_t), t (uint64_t) */
+        char type;     /* s (char *, owned by the struct), b (bool), u (uint32_t), t (uint64_t), or
+                        * PROPERTY_NUMBERS */
         size_t offset; /* of the field */
 } Property;
+
+/* An array of u. */
+#define PROPERTY_NUMBERS 'a'
+typedef struct Numbers {
+        uint32_t *items; /* owned by the struct */
+        size_t n;
+} Numbers;
 
 /* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names. What
  * the table does not know is skipped, what the message does not have is left alone, so that
  * programs of different releases get along. Returns 0, -EBADMSG for a property of another type, or
- * another negative errno; the strings that were read are the struct's in any case. */
+ * another negative errno; the strings and numbers that were read are the struct's in any case. */
 int properties_read(sd_bus_message *message, const Property table[], void *object);
 
 /* Sets each string that is still NULL to an empty one. Returns 0 or -ENOMEM. */
 int properties_complete(const Property table[], void *object);
 
-/* Frees the strings. */
+/* Frees the strings and numbers. */
 void properties_done(const Property table[], void *object);

@@ -99,7 +99,6 @@ static int set_weight(Context *context, const char *object) {
 
 /* Tells the master about a volume that runs by now. */
 static int join(Context *context, uint32_t number, const VolumeNames *names) {
-        uint64_t epoch;
         int r = 0;
 
         if (context->master) {
@@ -112,7 +111,7 @@ static int join(Context *context, uint32_t number, const VolumeNames *names) {
         if (context->weight > 0)
                 r = set_weight(context, names->object);
         if (r >= 0 && context->add)
-                r = master_add_volumes(context, &number, 1, &epoch);
+                r = master_add_volumes(context, &number, 1);
         if (r < 0) {
                 advise("The volume runs. If its master is on another machine, give it Master= and the master's "
                        "secret, then say there: dkvadm volume add %" PRIu32,

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "core/cluster.h"
@@ -15,10 +14,6 @@
 #include "moment.h"
 #include "view.h"
 #include "volume-table.h"
-
-/* A daemon that has just been started is known after its first report. */
-#define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
-#define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
 
 static int get_view(Context *context, View **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -84,96 +79,6 @@ int verb_volume_show(int argc, char *argv[], void *userdata) {
                 return complain(r, "Failed to show the volume: %m");
 
         return context_print_list(context, table);
-}
-
-/* One call of AddVolumes(). */
-static int call_add(
-                Context *context,
-                const uint32_t numbers[],
-                size_t n,
-                sd_bus_error *reterr_error,
-                uint64_t *ret_epoch) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_call(
-                        context->bus, &call, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
-                        "AddVolumes");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append_array(call, 'u', numbers, n * sizeof(*numbers));
-        if (r < 0)
-                return r;
-        r = context_append_epoch(context, call);
-        if (r < 0)
-                return r;
-
-        r = sd_bus_call(context->bus, call, 0, reterr_error, &reply);
-        if (r < 0)
-                return r;
-        return sd_bus_message_read(reply, "t", ret_epoch);
-}
-
-static bool may_come_yet(const sd_bus_error *error) {
-        return sd_bus_error_has_names(error, "org.dkv.Error.NotFound", "org.dkv.Error.Unavailable");
-}
-
-int master_add_volumes(Context *context, const uint32_t numbers[], size_t n, uint64_t *ret_epoch) {
-        uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
-        bool told = context->quiet;
-        int r;
-
-        r = context_connect(context);
-        if (r < 0)
-                return r;
-
-        for (;;) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-                const struct timespec pause = { .tv_nsec = REPORT_RETRY_USEC * 1000 };
-
-                r = call_add(context, numbers, n, &error, ret_epoch);
-                if (r >= 0)
-                        return 0;
-
-                if (!may_come_yet(&error) || clock_monotonic() >= deadline) {
-                        (void) context_complain(
-                                        context, r, &error, "Failed to add %s",
-                                        n == 1 ? "the volume" : "the volumes");
-                        if (may_come_yet(&error))
-                                advise("See which the master knows: dkvadm volume list. "
-                                       "Start one: systemctl start dkv-volume@N");
-                        return r;
-                }
-
-                if (!told)
-                        advise("%s Waiting for it...", error.message ?: "It does not report yet.");
-                told = true;
-                (void) nanosleep(&pause, NULL);
-        }
-}
-
-int verb_volume_add(int argc, char *argv[], void *userdata) {
-        Context *context = userdata;
-        _cleanup_free_ uint32_t *numbers = calloc((size_t) argc, sizeof(*numbers));
-        uint64_t epoch;
-        int r;
-
-        if (!numbers)
-                return complain(-ENOMEM, "Failed to add the volumes: %m");
-
-        for (int i = 0; i < argc; i++) {
-                r = parse_volume(argv[i], numbers + i);
-                if (r != 0)
-                        return r;
-        }
-
-        r = master_add_volumes(context, numbers, (size_t) argc, &epoch);
-        if (r < 0)
-                return r;
-
-        for (int i = 0; i < argc; i++)
-                context_say(context, "Volume %" PRIu32 " is active.", numbers[i]);
-        return 0;
 }
 
 /* A method of the volume's object; the caller appends the arguments. */

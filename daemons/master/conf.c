@@ -17,7 +17,7 @@ const ConfItem master_conf_items[] = {
         { "Master", "SecretFile",       CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
           "The cluster's secret, where systemd passes no credential dkv.secret." },
         { "Master", "Copies",           CONF_UINT,   AT(copies),                   "1",     1, COPIES_MAX,
-          "Copies of each value, on different volumes.", .live = true },
+          "Copies of each value, on different volumes, unless dkvadm set copies= has said otherwise.", .live = true },
         { "Master", "AutoAddVolumes",   CONF_BOOL,   AT(auto_add_volumes),         "no",    0, 0,
           "Whether a volume that reports for the first time takes part at once.", .live = true },
         { "Master", "Proxy",            CONF_BOOL,   AT(proxy),                    "no",    0, 0,

@@ -155,9 +155,10 @@ static bool is_being_collected(GarbageCollector *collector, uint32_t volume) {
 
 /* Starts a round at the volume. Returns 1, 0 if there is nothing to do, or a negative errno. */
 static int start_round(Round *round, const VolumeStatus *volume) {
+        bool is_removed = volume->state == VOLUME_REMOVED;
         int r;
 
-        if (!volume->up || is_being_collected(round->collector, volume->number))
+        if ((!volume->up && !is_removed) || is_being_collected(round->collector, volume->number))
                 return 0;
 
         r = index_garbage(
@@ -168,6 +169,11 @@ static int start_round(Round *round, const VolumeStatus *volume) {
 
         round->volume = volume->number;
         round->n_items = (size_t) r;
+        if (is_removed) { /* nobody will come back to ask for it */
+                __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+                forget(round, round->n_items);
+                return 1;
+        }
         r = delete_at(round, volume->url);
         return r < 0 ? r : 1;
 }

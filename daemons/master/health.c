@@ -54,7 +54,7 @@ static void group_format(
 }
 
 typedef struct Groups {
-        Group known, active, usable, waiting, down, full, nearly_full, maintenance;
+        Group known, active, usable, waiting, down, full, nearly_full, maintenance, draining;
 } Groups;
 
 static void group_volumes(const VolumeStatus volumes[], size_t n, Groups *ret) {
@@ -71,14 +71,15 @@ static void group_volumes(const VolumeStatus volumes[], size_t n, Groups *ret) {
                                 group_add(&ret->waiting, volume);
                         continue; /* nothing depends on it */
                 }
-                if (active)
-                        group_add(&ret->active, volume);
+                group_add(active ? &ret->active : &ret->draining, volume);
                 if (active && volume->up && !maintenance && volume->disk_free > 0)
                         group_add(&ret->usable, volume);
                 if (maintenance)
                         group_add(&ret->maintenance, volume);
                 else if (!volume->up)
                         group_add(&ret->down, volume);
+                if (!active)
+                        continue; /* it gets nothing, and is about to have nothing */
                 if (volume->up && volume->disk_free == 0)
                         group_add(&ret->full, volume);
                 else if (volume->up && volume->nearly_full)
@@ -213,6 +214,12 @@ static void look_at_maintenance(const Groups *groups, Health *health) {
                groups->maintenance.members[0]->number);
 }
 
+static void look_at_draining(const Groups *groups, Health *health) {
+        if (groups->draining.n > 0)
+                say_group(health, HEALTH_OK, &groups->draining, "is being drained",
+                          "are being drained", "");
+}
+
 void health_of(const VolumeStatus volumes[],
                size_t n,
                uint64_t copies,
@@ -227,6 +234,7 @@ void health_of(const VolumeStatus volumes[],
         look_at_space(&groups, ret);
         look_at_number(&groups, copies, ret);
         look_at_maintenance(&groups, ret);
+        look_at_draining(&groups, ret);
         if (!*ret->reason)
                 say_group(ret, HEALTH_OK, &groups.active, "is up", "are up", "");
 }

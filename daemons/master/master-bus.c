@@ -7,15 +7,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bus-change.h"
+#include "elastic-bus.h"
+#include "job-bus.h"
 #include "locate-bus.h"
 #include "master.h"
 #include "net/bus-daemon.h"
+#include "plan-bus.h"
 #include "volumes-bus.h"
 
-#define MANAGER_PATH      "/org/dkv/Master1"
-#define MANAGER_INTERFACE "org.dkv.Master1.Manager"
-#define BUS_NAME          "org.dkv.Master1"
+#define BUS_NAME "org.dkv.Master1"
 
 /* Reports come every second. */
 #define REFRESH_USEC USEC_PER_SEC
@@ -107,52 +107,6 @@ static int get_http_counter(
         return bus_append_counter(reply, property, master_bus->master->server);
 }
 
-static int refuse_add(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
-        int reason = 0;
-        uint32_t number = volumes_find_refused(bus->master->volumes, numbers, n, &reason);
-
-        /* The map may have changed between the two looks at it. */
-        return number > 0 && reason == r ? bus_change_refuse(error, r, number)
-                                         : bus_change_refuse(error, r, 0);
-}
-
-static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
-        _cleanup_(bus_change_freep) BusChange *change = NULL;
-        uint64_t epoch = EPOCH_ANY;
-        BusOption options[] = { { "epoch", 't', &epoch }, {} };
-        const void *numbers;
-        size_t size, n;
-        int r;
-
-        r = sd_bus_message_read_array(message, 'u', &numbers, &size);
-        if (r < 0)
-                return r;
-        n = size / sizeof(uint32_t);
-        if (n == 0 || n > VOLUME_MAX)
-                return bus_fail(error, -EINVAL, "Between 1 and %i volumes can be added.",
-                                VOLUME_MAX);
-        r = bus_read_options(message, options, error);
-        if (r < 0)
-                return r;
-        r = bus_change_new(bus, message, n == 1 ? *(const uint32_t *) numbers : 0, &change);
-        if (r < 0)
-                return r;
-        r = volumes_add(bus->master->volumes, numbers, n, epoch, bus_change_done, change);
-        if (r < 0)
-                return refuse_add(bus, numbers, n, r, error);
-
-        TAKE_PTR(change);
-        return 1;
-}
-
-static int method_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
-
-        return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, add_volumes, bus);
-}
-
 static int method_locate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
 
@@ -192,8 +146,24 @@ static const sd_bus_vtable manager_vtable[] = {
 
         SD_BUS_METHOD_WITH_ARGS("AddVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
-                                SD_BUS_RESULT("t", epoch),
-                                method_add_volumes, FREE),
+                                SD_BUS_RESULT("t", epoch, "o", job),
+                                elastic_bus_add_volumes, FREE),
+        SD_BUS_METHOD_WITH_ARGS("DeleteVolumes",
+                                SD_BUS_ARGS("au", numbers, "a{sv}", options),
+                                SD_BUS_RESULT("o", job, "t", epoch),
+                                elastic_bus_delete_volumes, FREE),
+        SD_BUS_METHOD_WITH_ARGS("Rebalance",
+                                SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("o", job),
+                                elastic_bus_rebalance, FREE),
+        SD_BUS_METHOD_WITH_ARGS("SetCopies",
+                                SD_BUS_ARGS("u", copies, "a{sv}", options),
+                                SD_BUS_RESULT("o", job),
+                                elastic_bus_set_copies, FREE),
+        SD_BUS_METHOD_WITH_ARGS("Plan",
+                                SD_BUS_ARGS("s", what, "au", numbers, "a{sv}", options),
+                                SD_BUS_RESULT("a{sv}", plan),
+                                plan_bus_method, FREE),
         SD_BUS_METHOD_WITH_ARGS("Locate",
                                 SD_BUS_ARGS("s", key),
                                 SD_BUS_RESULT("a{sv}", location),
@@ -203,13 +173,18 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),
                                 method_get_config, FREE),
 
+        SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", result), 0),
+
         SD_BUS_VTABLE_END,
 };
 
 const BusObject master_bus_objects[] = {
-        { MANAGER_PATH,     MANAGER_INTERFACE,     manager_vtable, .manages = true             },
+        { MASTER_BUS_PATH,  MASTER_BUS_INTERFACE,  manager_vtable, .manages = true             },
         { VOLUMES_BUS_PATH, VOLUMES_BUS_INTERFACE, volumes_bus_vtable,
           volumes_bus_find, volumes_bus_enumerate                                              },
+        { JOB_BUS_PATH,     JOB_BUS_INTERFACE,     job_bus_vtable,
+          job_bus_find, job_bus_enumerate                                                      },
         {}
 };
 /* clang-format on */
@@ -237,12 +212,12 @@ static int update_summary(MasterBus *bus, const MasterSummary *now) {
         if (!connection || n == 0)
                 return 0;
         return sd_bus_emit_properties_changed_strv(
-                        connection, MANAGER_PATH, MANAGER_INTERFACE, names);
+                        connection, MASTER_BUS_PATH, MASTER_BUS_INTERFACE, names);
 }
 
 static int refresh(MasterBus *bus) {
         _cleanup_free_ VolumeStatus *volumes = NULL;
-        MasterSummary now = { .copies = (uint32_t) bus->master->conf.copies };
+        MasterSummary now = { .copies = volumes_copies(bus->master->volumes) };
         size_t n;
         int r;
 
@@ -317,6 +292,9 @@ int master_bus_new(Master *master, const char *address, MasterBus **ret) {
                         &bus->server);
         if (r < 0)
                 return r;
+        r = job_bus_new(bus, &bus->jobs);
+        if (r < 0)
+                return r;
         r = periodic_new(master->event, REFRESH_USEC, REFRESH_USEC, on_refresh, bus, &bus->refresh);
         if (r < 0)
                 return r;
@@ -337,6 +315,7 @@ MasterBus *master_bus_free(MasterBus *bus) {
         bus_authority_done(&bus->authority);
         (void) bus_server_free(bus->server);
         volumes_bus_done(bus);
+        (void) job_bus_free(bus->jobs);
         free(bus->address);
         free(bus);
         return NULL;

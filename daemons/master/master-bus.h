@@ -2,7 +2,9 @@
 #pragma once
 
 /* The master on D-Bus: /org/dkv/Master1, interface org.dkv.Master1.Manager; see org.dkv.Master1(5).
- * The volumes are in volumes-bus.h, changes in bus-change.h. */
+ * The volumes are in volumes-bus.h, jobs in job-bus.h, and methods that move values in
+ * elastic-bus.h.
+ */
 
 #include "health.h"
 #include "net/bus-authorize.h"
@@ -10,6 +12,7 @@
 #include "net/periodic.h"
 
 typedef struct Master Master;
+typedef struct JobBus JobBus;
 typedef struct VolumeObject VolumeObject;
 
 /* What the properties that announce their changes say of the cluster as a whole. */
@@ -32,7 +35,11 @@ typedef struct MasterBus {
         MasterSummary summary;
         VolumeObject **volumes; /* ordered by number; volumes.h never forgets one */
         size_t n_volumes;
+        JobBus *jobs;
 } MasterBus;
+
+#define MASTER_BUS_PATH      "/org/dkv/Master1"
+#define MASTER_BUS_INTERFACE "org.dkv.Master1.Manager"
 
 /* For bus_print_introspection(). */
 extern const BusObject master_bus_objects[];
@@ -45,8 +52,8 @@ extern const BusObject master_bus_objects[];
  * observer of its volumes. */
 int master_bus_new(Master *master, const char *address, MasterBus **ret);
 
-/* When the loop has ended, and after index_free() and volumes_free(): these end the changes of the
- * map that were asked for over the bus. MASTER has NULL for its volumes then. */
+/* When the loop has ended, and after jobs_free(), index_free() and volumes_free(): these end the
+ * changes that were asked for over the bus. MASTER has NULL for its jobs and volumes then. */
 MasterBus *master_bus_free(MasterBus *bus);
 DEFINE_CLEANUP(MasterBus *, master_bus_free);
 

@@ -43,6 +43,7 @@ static int health_finish(HttpRequest *request) {
         Json *list;
         IndexCounters counters;
         Health state;
+        uint32_t copies = volumes_copies(master->volumes);
         uint64_t epoch;
         size_t n;
         int r;
@@ -51,7 +52,7 @@ static int health_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
         index_counters(master->index, &counters);
-        health_of(volumes, n, master->conf.copies, clock_realtime(), &state);
+        health_of(volumes, n, copies, clock_realtime(), &state);
 
         r = json_add_string(health, "status", health_level_to_string(state.level));
         r = r < 0 ? r : json_add_string(health, "reason", state.reason);
@@ -61,7 +62,7 @@ static int health_finish(HttpRequest *request) {
         r = r < 0 ? r : json_add_uint(health, "keys", counters.keys);
         r = r < 0 ? r : json_add_uint(health, "bytes", counters.bytes);
         r = r < 0 ? r : json_add_uint(health, "garbage", counters.garbage);
-        r = r < 0 ? r : json_add_uint(health, "copies", master->conf.copies);
+        r = r < 0 ? r : json_add_uint(health, "copies", copies);
 
         list = json_new_array();
         for (size_t i = 0; i < n && r >= 0; i++)

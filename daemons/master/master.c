@@ -44,12 +44,19 @@ static int open_index(Master *master) {
         return 0;
 }
 
+static VolumesOptions volumes_options(const MasterConf *conf) {
+        return (VolumesOptions){
+                .timeout_usec = conf->volume_timeout_usec,
+                .copies = (uint32_t) conf->copies,
+                .auto_add = conf->auto_add_volumes,
+        };
+}
+
 static int connect_volumes(Master *master) {
-        const MasterConf *conf = &master->conf;
+        VolumesOptions options = volumes_options(&master->conf);
         int r;
 
-        r = volumes_new(master->index, master->event, conf->volume_timeout_usec,
-                        conf->auto_add_volumes, &master->volumes);
+        r = volumes_new(master->index, master->event, &options, &master->volumes);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the cluster map: %m");
 
@@ -79,9 +86,11 @@ static void on_reload(void *userdata) {
 
         r = master_conf_load(&fresh, master->arguments);
         if (r >= 0) {
+                VolumesOptions options;
+
                 program_apply(master_conf_items, conf, &fresh, "dkv-master");
-                volumes_configure(
-                                master->volumes, conf->volume_timeout_usec, conf->auto_add_volumes);
+                options = volumes_options(conf);
+                volumes_configure(master->volumes, &options);
         } else
                 log_error("All settings stay as they were.");
         conf_done(master_conf_items, &fresh);
@@ -107,7 +116,7 @@ static void on_status(char *ret, size_t size, void *userdata) {
         for (size_t i = 0; i < n; i++)
                 n_active += volumes[i].state == VOLUME_ACTIVE;
         index_counters(master->index, &counters);
-        health_of(volumes, n, master->conf.copies, clock_realtime(), &health);
+        health_of(volumes, n, volumes_copies(master->volumes), clock_realtime(), &health);
 
         (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu volumes%s%s", counters.keys,
                         n_active, health.level == HEALTH_OK ? "" : ". ",
@@ -121,8 +130,10 @@ static bool on_stop(void *userdata) {
         Master *master = userdata;
         uint64_t now = clock_monotonic();
 
-        if (!atomic_exchange(&master->stopping, true))
+        if (!atomic_exchange(&master->stopping, true)) {
                 master->relays_until = now + RELAYS_USEC;
+                jobs_stop(master->jobs);
+        }
         if (atomic_load(&master->n_relays) > 0 && now < master->relays_until)
                 return false;
         return http_server_drain(master->server, 0) == 0;
@@ -147,7 +158,8 @@ static int start(Master *master) {
                 return log_error_errno(r, "Failed to make the event loop: %m");
         master->event = service_event(master->service);
 
-        r = endpoint_connect(&conf->endpoint, &master->secret, &master->client, &master->bulk);
+        r = endpoint_connect(
+                        &conf->endpoint, &master->secret, &master->client, &master->bulk, NULL);
         if (r < 0)
                 return r;
         r = open_index(master);
@@ -156,6 +168,9 @@ static int start(Master *master) {
         r = connect_volumes(master);
         if (r < 0)
                 return r;
+        r = jobs_new(master, &master->jobs);
+        if (r < 0)
+                return log_error_errno(r, "Failed to load the jobs: %m");
         r = endpoint_serve(&conf->endpoint, master_routes, master, &master->server);
         if (r < 0)
                 return r;
@@ -183,6 +198,7 @@ Master *master_free(Master *master) {
         if (!master)
                 return NULL;
 
+        jobs_stop(master->jobs);
         endpoint_cut(master->server);
         (void) http_client_free(master->bulk);
         (void) http_client_free(master->client);
@@ -191,6 +207,7 @@ Master *master_free(Master *master) {
         (void) garbage_collector_free(master->garbage);
         (void) outbox_free(master->outbox);
         master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
+        master->jobs = jobs_free(master->jobs);          /* likewise */
         (void) master_bus_free(master->bus);
         (void) secret_free(master->secret);
         (void) service_free(master->service);
@@ -231,7 +248,7 @@ void master_log_damage(const char *key, uint64_t version, uint32_t volume) {
                 log_event(LOG_ERR, EVENT_CORRUPTION_FOUND,
                           (const char *[]){ key_field, volume_field, NULL },
                           "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu32
-                          " is damaged; the client did not get all of it.",
+                          " is damaged or missing.",
                           version, key, volume);
 }
 

@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "core/key.h"
 #include "garbage.h"
+#include "job.h"
 #include "master-bus.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
@@ -18,7 +19,7 @@
 #include "net/service.h"
 #include "outbox.h"
 #include "store/index.h"
-#include "volumes.h"
+#include "volumes-change.h"
 
 typedef struct Master {
         const ProgramArguments *arguments; /* not owned */
@@ -32,6 +33,7 @@ typedef struct Master {
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
         Outbox *outbox;
         GarbageCollector *garbage;
+        Jobs *jobs;
         HttpServer *server;
         MasterBus *bus;
 

@@ -20,6 +20,7 @@ typedef struct Queue {
         bool busy; /* a call is under way, or about to be */
         Buffer confirmed;
         uint64_t n_confirmed;
+        bool flush; /* what is confirmed is to be sent though nothing waits */
 } Queue;
 
 struct Outbox {
@@ -153,9 +154,8 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
                 finish_answered(items, result);
 }
 
-/* Takes a batch off the queue and encodes it. Returns its first item, NULL if there is nothing to
- * send. */
-static OutboxItem *take_batch(Queue *queue, Buffer *body) {
+/* Takes a batch off the queue and encodes it. Returns whether there is something to send. */
+static bool take_batch(Queue *queue, Buffer *body, OutboxItem **ret_items) {
         OutboxItem *items, *last = NULL;
         size_t n = 0, bytes = 0;
 
@@ -166,13 +166,16 @@ static OutboxItem *take_batch(Queue *queue, Buffer *body) {
                 n++;
                 last = item;
         }
-        if (!last)
-                return NULL;
+        if (!last && (!queue->flush || queue->n_confirmed == 0))
+                return false;
 
-        queue->waiting = last->next;
-        if (!queue->waiting)
-                queue->tail = &queue->waiting;
-        last->next = NULL;
+        queue->flush = false;
+        if (last) {
+                queue->waiting = last->next;
+                if (!queue->waiting)
+                        queue->tail = &queue->waiting;
+                last->next = NULL;
+        }
 
         buffer_put_varint(body, queue->n_confirmed);
         buffer_put(body, queue->confirmed.data, queue->confirmed.size);
@@ -182,7 +185,8 @@ static OutboxItem *take_batch(Queue *queue, Buffer *body) {
         buffer_put_varint(body, n);
         for (OutboxItem *item = items; item; item = item->next)
                 buffer_put_bytes(body, item->data, item->size);
-        return items;
+        *ret_items = items;
+        return true;
 }
 
 static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
@@ -221,16 +225,15 @@ static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
 static void send_batch(void *userdata) {
         Queue *queue = userdata;
         _cleanup_(buffer_done) Buffer body = {};
-        OutboxItem *items;
+        OutboxItem *items = NULL;
+        bool send;
         int r;
 
         for (;;) {
                 (void) pthread_mutex_lock(&queue->lock);
-                items = take_batch(queue, &body);
-                if (!items)
-                        queue->busy = false;
+                send = queue->busy = take_batch(queue, &body, &items);
                 (void) pthread_mutex_unlock(&queue->lock);
-                if (!items)
+                if (!send)
                         return;
 
                 r = start_call(queue, &body, items);
@@ -240,6 +243,12 @@ static void send_batch(void *userdata) {
                 finish(items, r);
                 buffer_clear(&body);
         }
+}
+
+/* On the client's thread, so that what others submit until it gets there goes with this. */
+static void post_batch(Queue *queue) {
+        if (http_client_post(queue->outbox->client, 0, send_batch, queue) < 0)
+                send_batch(queue);
 }
 
 void outbox_submit(Outbox *outbox, uint32_t volume, OutboxItem *item) {
@@ -259,9 +268,8 @@ void outbox_submit(Outbox *outbox, uint32_t volume, OutboxItem *item) {
         queue->busy = true;
         (void) pthread_mutex_unlock(&queue->lock);
 
-        /* On the client's thread, so that what others submit until it gets there goes with this. */
-        if (send && http_client_post(outbox->client, 0, send_batch, queue) < 0)
-                send_batch(queue);
+        if (send)
+                post_batch(queue);
 }
 
 void outbox_confirm(Outbox *outbox, uint32_t volume, uint64_t version) {
@@ -276,4 +284,20 @@ void outbox_confirm(Outbox *outbox, uint32_t volume, uint64_t version) {
                 queue->n_confirmed += buffer_error(&queue->confirmed) == 0;
         }
         (void) pthread_mutex_unlock(&queue->lock);
+}
+
+void outbox_flush(Outbox *outbox, uint32_t volume) {
+        Queue *queue = find_queue(outbox, volume);
+        bool send;
+
+        if (!queue)
+                return;
+
+        (void) pthread_mutex_lock(&queue->lock);
+        queue->flush = true;
+        send = !queue->busy;
+        queue->busy = true;
+        (void) pthread_mutex_unlock(&queue->lock);
+        if (send)
+                post_batch(queue);
 }

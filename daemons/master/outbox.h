@@ -38,3 +38,6 @@ void outbox_submit(Outbox *outbox, uint32_t volume, OutboxItem *item);
 /* Lets the volume know, with the next request, that a version was committed, so that it need not
  * ask. A hint: it may get lost. */
 void outbox_confirm(Outbox *outbox, uint32_t volume, uint64_t version);
+
+/* Sends what is confirmed now, though there may be nothing to store. */
+void outbox_flush(Outbox *outbox, uint32_t volume);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "volumes-change.h"
 #include "volumes-internal.h"
 
 /* What a change does to a volume; each is an event. */
@@ -17,34 +18,11 @@ typedef enum Effect {
         EFFECT_SETTINGS = 1 << 2,
         EFFECT_MAINTENANCE_BEGAN = 1 << 3,
         EFFECT_MAINTENANCE_ENDED = 1 << 4,
+        EFFECT_DRAINING = 1 << 5,
+        EFFECT_REMOVED = 1 << 6,
 } Effect;
 
-typedef struct Affected {
-        uint32_t number;
-        unsigned effects;
-} Affected;
-
-/* A change that is under way. */
-typedef struct Change {
-        MapChange map_change;
-        Volumes *volumes;                                   /* not owned */
-        int (*apply)(struct Change *change, Cluster *copy); /* returns 0 or a negative errno */
-        VolumesDone done;                                   /* NULL if nobody waits */
-        void *userdata;
-
-        const VolumeReport *report; /* borrowed: applied before the call returns */
-        char *url, *zone;           /* owned */
-        uint32_t weight;
-        uint64_t maintenance_until;
-
-        Affected *affected; /* owned; known when it has been applied */
-        size_t n_affected;
-
-        size_t n_numbers;
-        uint32_t numbers[]; /* of the volumes that it is about */
-} Change;
-
-static Change *change_free(Change *change) {
+Change *change_free(Change *change) {
         if (!change)
                 return NULL;
 
@@ -54,7 +32,6 @@ static Change *change_free(Change *change) {
         free(change);
         return NULL;
 }
-DEFINE_CLEANUP(Change *, change_free);
 
 static unsigned find_effects(const Volume *before, const Volume *after) {
         static const Volume nothing = { .url = (char *) "", .zone = (char *) "" };
@@ -70,6 +47,10 @@ static unsigned find_effects(const Volume *before, const Volume *after) {
                 effects |= EFFECT_SETTINGS;
         if (after->state == VOLUME_ACTIVE && before->state != VOLUME_ACTIVE)
                 effects |= EFFECT_ADDED;
+        if (after->state == VOLUME_DRAINING && before->state != VOLUME_DRAINING)
+                effects |= EFFECT_DRAINING;
+        if (after->state == VOLUME_REMOVED && before->state != VOLUME_REMOVED)
+                effects |= EFFECT_REMOVED;
         if (after->maintenance_until != before->maintenance_until)
                 effects |= after->maintenance_until > 0 ? EFFECT_MAINTENANCE_BEGAN
                                                         : EFFECT_MAINTENANCE_ENDED;
@@ -91,7 +72,8 @@ static int find_affected(Change *change, const Cluster *before, const Cluster *a
                                 .effects = effects,
                         };
         }
-        return change->n_affected > 0;
+        change->copies_changed = after->copies != before->copies;
+        return change->n_affected > 0 || change->copies_changed;
 }
 
 static int on_apply(MapChange *map_change, Cluster *copy) {
@@ -115,6 +97,8 @@ static void log_effects(const Affected *affected, const Volume *volume) {
                 { EFFECT_SETTINGS,          EVENT_VOLUME_CHANGED,    "has other settings now" },
                 { EFFECT_MAINTENANCE_BEGAN, EVENT_MAINTENANCE_BEGAN, "is in maintenance and gets no new values" },
                 { EFFECT_MAINTENANCE_ENDED, EVENT_MAINTENANCE_ENDED, "is in maintenance no longer" },
+                { EFFECT_DRAINING,          EVENT_VOLUME_DRAINING,   "is being drained and gets no new values" },
+                { EFFECT_REMOVED,           EVENT_VOLUME_REMOVED,    "is removed from the cluster" },
         };
         /* clang-format on */
         char field[sizeof("DKV_VOLUME=") + 10], details[2 * VOLUME_URL_SIZE] = "";
@@ -130,6 +114,16 @@ static void log_effects(const Affected *affected, const Volume *volume) {
                                   events[i].effect & (EFFECT_NEW | EFFECT_SETTINGS) ? details : "");
 }
 
+static void log_copies(const Cluster *cluster) {
+        if (cluster->copies > 0)
+                log_event(LOG_NOTICE, EVENT_COPIES_CHANGED, NULL,
+                          "There are to be %" PRIu32 " copies of each value from now on.",
+                          cluster->copies);
+        else
+                log_event(LOG_NOTICE, EVENT_COPIES_CHANGED, NULL,
+                          "There are to be as many copies as Copies= says from now on.");
+}
+
 static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
         _cleanup_(change_freep) Change *change = CONTAINER_OF(map_change, Change, map_change);
         Volumes *volumes = change->volumes;
@@ -143,12 +137,14 @@ static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
                 for (size_t i = 0; i < change->n_affected; i++)
                         log_effects(change->affected + i,
                                     cluster_find(cluster, change->affected[i].number));
+                if (change->copies_changed)
+                        log_copies(cluster);
         }
         if (change->done)
                 change->done(result, cluster->epoch, change->userdata);
 }
 
-static Change *new_change(
+Change *change_new(
                 Volumes *volumes,
                 int (*apply)(Change *change, Cluster *copy),
                 const uint32_t numbers[],
@@ -162,12 +158,12 @@ static Change *new_change(
         change->volumes = volumes;
         change->apply = apply;
         change->n_numbers = n;
-        memcpy(change->numbers, numbers, n * sizeof(*numbers));
+        if (n > 0)
+                memcpy(change->numbers, numbers, n * sizeof(*numbers));
         return change;
 }
 
-/* Takes CHANGE over in any case. */
-static int submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata) {
+int change_submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata) {
         Map *map = &change->volumes->map;
         int r;
 
@@ -182,7 +178,7 @@ static int submit(Change *change, uint64_t epoch, VolumesDone done, void *userda
         return r;
 }
 
-static int find_changeable(const Cluster *cluster, uint32_t number, Volume **ret) {
+int change_find_volume(const Cluster *cluster, uint32_t number, Volume **ret) {
         Volume *volume = cluster_find(cluster, number);
 
         if (!volume)
@@ -191,68 +187,6 @@ static int find_changeable(const Cluster *cluster, uint32_t number, Volume **ret
                 return -EBUSY;
         *ret = volume;
         return 0;
-}
-
-static int check_add(const Volumes *volumes, const Cluster *cluster, uint32_t number) {
-        Volume *volume;
-        int r;
-
-        r = find_changeable(cluster, number, &volume);
-        if (r < 0)
-                return r;
-        switch (volume->state) {
-        case VOLUME_NEW:
-                return volumes_is_up(volumes, number, clock_monotonic()) ? 0 : -EHOSTDOWN;
-        case VOLUME_ACTIVE:
-                return 0;
-        default:
-                return -EBUSY;
-        }
-}
-
-static int apply_add(Change *change, Cluster *copy) {
-        for (size_t i = 0; i < change->n_numbers; i++) {
-                uint32_t number = change->numbers[i];
-                int r;
-
-                r = check_add(change->volumes, copy, number);
-                if (r >= 0)
-                        r = cluster_set_state(copy, number, VOLUME_ACTIVE);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-int volumes_add(Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
-        Change *change;
-
-        if (n == 0 || n > VOLUME_MAX)
-                return -EINVAL;
-        change = new_change(volumes, apply_add, numbers, n);
-        return change ? submit(change, epoch, done, userdata) : -ENOMEM;
-}
-
-uint32_t volumes_find_refused(
-                Volumes *volumes, const uint32_t numbers[], size_t n, int *ret_reason) {
-        uint32_t refused = 0;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        for (size_t i = 0; i < n && refused == 0; i++) {
-                int r = check_add(volumes, volumes->map.cluster, numbers[i]);
-
-                if (r < 0) {
-                        refused = numbers[i];
-                        *ret_reason = r;
-                }
-        }
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return refused;
 }
 
 static bool is_text(const char *string, char lowest) {
@@ -280,7 +214,7 @@ static int apply_settings(Change *change, Cluster *copy) {
         Volume *volume;
         int r;
 
-        r = find_changeable(copy, number, &volume);
+        r = change_find_volume(copy, number, &volume);
         if (r >= 0 && change->weight > 0)
                 r = cluster_set_weight(copy, number, change->weight);
         if (r >= 0 && change->url) {
@@ -317,7 +251,7 @@ int volumes_set(Volumes *volumes,
         if (r < 0)
                 return r;
 
-        change = new_change(volumes, apply_settings, &number, 1);
+        change = change_new(volumes, apply_settings, &number, 1);
         if (!change)
                 return -ENOMEM;
         change->weight = settings->weight;
@@ -325,14 +259,14 @@ int volumes_set(Volumes *volumes,
         change->zone = settings->zone ? strdup(settings->zone) : NULL;
         if (!change->url != !settings->url || !change->zone != !settings->zone)
                 return -ENOMEM;
-        return submit(TAKE_PTR(change), epoch, done, userdata);
+        return change_submit(TAKE_PTR(change), epoch, done, userdata);
 }
 
 static int apply_maintenance(Change *change, Cluster *copy) {
         Volume *volume;
         int r;
 
-        r = find_changeable(copy, change->numbers[0], &volume);
+        r = change_find_volume(copy, change->numbers[0], &volume);
         if (r < 0)
                 return r;
         volume->maintenance_until = change->maintenance_until;
@@ -350,11 +284,11 @@ int volumes_set_maintenance(
 
         if (until_usec > 0 && until_usec <= clock_realtime())
                 return -EINVAL;
-        change = new_change(volumes, apply_maintenance, &number, 1);
+        change = change_new(volumes, apply_maintenance, &number, 1);
         if (!change)
                 return -ENOMEM;
         change->maintenance_until = until_usec;
-        return submit(change, epoch, done, userdata);
+        return change_submit(change, epoch, done, userdata);
 }
 
 /* Unless it was prolonged meanwhile. */
@@ -371,7 +305,7 @@ void volumes_end_maintenance(Volumes *volumes, uint32_t number) {
         Change *change;
 
         (void) pthread_rwlock_wrlock(&map->lock);
-        change = map_is_changing(map) ? NULL : new_change(volumes, apply_end, &number, 1);
+        change = map_is_changing(map) ? NULL : change_new(volumes, apply_end, &number, 1);
         if (change && map_submit(map, &change->map_change) < 0)
                 (void) change_free(change); /* lacks memory */
         (void) pthread_rwlock_unlock(&map->lock);
@@ -389,7 +323,7 @@ static int apply_report(Change *change, Cluster *copy) {
                         return r;
                 volume = cluster_find(copy, report->number);
         }
-        if (change->volumes->auto_add && volume->state == VOLUME_NEW)
+        if (change->volumes->options.auto_add && volume->state == VOLUME_NEW)
                 r = cluster_set_state(copy, report->number, VOLUME_ACTIVE);
         if (r >= 0 && !volume->url_is_set)
                 r = cluster_set_url(copy, report->number, report->url);
@@ -403,7 +337,7 @@ static bool differs(const Volumes *volumes, const VolumeReport *report) {
 
         return !volume || (!volume->url_is_set && strcmp(volume->url, report->url) != 0) ||
                (!volume->zone_is_set && strcmp(volume->zone, report->zone) != 0) ||
-               (volumes->auto_add && volume->state == VOLUME_NEW);
+               (volumes->options.auto_add && volume->state == VOLUME_NEW);
 }
 
 int volumes_change_by_report(Volumes *volumes, const VolumeReport *report) {
@@ -413,7 +347,7 @@ int volumes_change_by_report(Volumes *volumes, const VolumeReport *report) {
         if (!differs(volumes, report) || map_is_changing(&volumes->map))
                 return 0;
 
-        change = new_change(volumes, apply_report, &report->number, 1);
+        change = change_new(volumes, apply_report, &report->number, 1);
         if (!change)
                 return -ENOMEM;
         change->report = report;

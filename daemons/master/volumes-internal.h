@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What volumes.c (who is there and who is up) and volumes-change.c (how that changes) share. */
+/* What volumes.c (who is there and who is up), volumes-change.c (how that changes) and
+ * volumes-state.c (who takes part) share. */
 
 #include "map.h"
 #include "net/periodic.h"
-#include "volumes.h"
+#include "volumes-change.h"
 
 /* What is known of a volume besides the map. */
 typedef struct Live {
@@ -18,8 +19,7 @@ typedef struct Live {
 
 struct Volumes {
         Map map; /* its lock guards what follows, too */
-        uint64_t timeout_usec;
-        bool auto_add;
+        VolumesOptions options;
         Live *live; /* by number; as far as there are numbers in the map */
         size_t n_live;
 
@@ -30,6 +30,9 @@ struct Volumes {
 
 /* With the lock held. */
 bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) _pure_;
+
+/* How many copies there should be if the map were CLUSTER. */
+uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) _pure_;
 
 /* Returns 0, or -EINVAL. */
 int volumes_check_url(const char *url);
@@ -42,3 +45,45 @@ int volumes_change_by_report(Volumes *volumes, const VolumeReport *report);
 /* Removes the mark of a maintenance that is over. Does nothing while another change is on its way,
  * or if it lacks memory: it is to be called until it has worked. */
 void volumes_end_maintenance(Volumes *volumes, uint32_t number);
+
+typedef struct Affected {
+        uint32_t number;
+        unsigned effects;
+} Affected;
+
+/* A change that is under way. */
+typedef struct Change {
+        MapChange map_change;
+        Volumes *volumes;                                   /* not owned */
+        int (*apply)(struct Change *change, Cluster *copy); /* returns 0 or a negative errno */
+        VolumesDone done;                                   /* NULL if nobody waits */
+        void *userdata;
+
+        const VolumeReport *report; /* borrowed: applied before the call returns */
+        char *url, *zone;           /* owned */
+        uint32_t weight;
+        uint64_t maintenance_until;
+        uint32_t copies;
+
+        bool copies_changed;
+        Affected *affected; /* owned; known, as the above, when it has been applied */
+        size_t n_affected;
+
+        size_t n_numbers;
+        uint32_t numbers[]; /* of the volumes that it is about */
+} Change;
+
+/* NUMBERS are copied. Returns NULL for lack of memory. */
+Change *change_new(
+                Volumes *volumes,
+                int (*apply)(Change *change, Cluster *copy),
+                const uint32_t numbers[],
+                size_t n);
+Change *change_free(Change *change);
+DEFINE_CLEANUP(Change *, change_free);
+
+/* Takes CHANGE over in any case. */
+int change_submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata);
+
+/* Returns 0, -ENOENT, or -EBUSY for a removed one. */
+int change_find_volume(const Cluster *cluster, uint32_t number, Volume **ret);

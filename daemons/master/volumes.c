@@ -17,7 +17,8 @@ bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) {
         const Live *live = number < volumes->n_live ? volumes->live + number : NULL;
 
         /* NOW_USEC may be from before the last report. */
-        return live && live->seen_usec > 0 && now_usec < live->seen_usec + volumes->timeout_usec;
+        return live && live->seen_usec > 0 &&
+               now_usec < live->seen_usec + volumes->options.timeout_usec;
 }
 
 static bool is_nearly_full(const Live *live) {
@@ -152,11 +153,7 @@ static int expect_volumes(Volumes *volumes) {
         return 0;
 }
 
-int volumes_new(Index *index,
-                sd_event *event,
-                uint64_t timeout_usec,
-                bool auto_add,
-                Volumes **ret) {
+int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Volumes **ret) {
         _cleanup_(volumes_freep) Volumes *volumes = NULL;
         int r;
 
@@ -164,7 +161,7 @@ int volumes_new(Index *index,
         if (!volumes)
                 return -ENOMEM;
 
-        *volumes = (Volumes){ .timeout_usec = timeout_usec, .auto_add = auto_add };
+        *volumes = (Volumes){ .options = *options };
         r = map_init(&volumes->map, index);
         if (r < 0)
                 return r;
@@ -190,11 +187,32 @@ Volumes *volumes_free(Volumes *volumes) {
         return NULL;
 }
 
-void volumes_configure(Volumes *volumes, uint64_t timeout_usec, bool auto_add) {
+void volumes_configure(Volumes *volumes, const VolumesOptions *options) {
         (void) pthread_rwlock_wrlock(&volumes->map.lock);
-        volumes->timeout_usec = timeout_usec;
-        volumes->auto_add = auto_add;
+        volumes->options = *options;
         (void) pthread_rwlock_unlock(&volumes->map.lock);
+}
+
+uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) {
+        return cluster->copies > 0 ? cluster->copies : volumes->options.copies;
+}
+
+uint32_t volumes_copies(Volumes *volumes) {
+        uint32_t copies;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        copies = volumes_copies_of(volumes, volumes->map.cluster);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return copies;
+}
+
+int volumes_snapshot(Volumes *volumes, Cluster **ret) {
+        int r;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = cluster_copy(volumes->map.cluster, ret);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return r;
 }
 
 void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *userdata) {

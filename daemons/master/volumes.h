@@ -4,7 +4,7 @@
 /* Volumes: the cluster map as it is in force, with what each volume last reported.
  *
  * Looked at by every request, from any thread; changed rarely, by volumes' reports and by the
- * administrator (see map.h for how). */
+ * administrator (volumes-change.h). */
 
 #include <systemd/sd-event.h>
 
@@ -23,15 +23,27 @@ typedef struct VolumeReport {
         uint64_t objects, bytes, pending;
 } VolumeReport;
 
+typedef struct VolumesOptions {
+        uint64_t timeout_usec; /* a volume that has not reported for so long is down */
+        uint32_t copies;       /* of each value, as long as the map does not say */
+        bool auto_add;         /* new volumes are active at once */
+} VolumesOptions;
+
 /* Loads the map from INDEX, which is not owned; watches on EVENT for volumes that come and go. For
- * as long as TIMEOUT_USEC the active volumes are believed to be up, so that a restart of the master
- * is not seen by clients. */
-int volumes_new(Index *index, sd_event *event, uint64_t timeout_usec, bool auto_add, Volumes **ret);
+ * as long as the timeout the volumes are believed to be up, so that a restart of the master is not
+ * seen by clients. */
+int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Volumes **ret);
 Volumes *volumes_free(Volumes *volumes);
 DEFINE_CLEANUP(Volumes *, volumes_free);
 
 /* Changes what volumes_new() was told. */
-void volumes_configure(Volumes *volumes, uint64_t timeout_usec, bool auto_add);
+void volumes_configure(Volumes *volumes, const VolumesOptions *options);
+
+/* How many copies of each value there should be: what the map says, or else the options. */
+uint32_t volumes_copies(Volumes *volumes);
+
+/* The map as it is now, to be looked at for longer; the caller's. Returns 0 or -ENOMEM. */
+int volumes_snapshot(Volumes *volumes, Cluster **ret);
 
 /* Takes note. Returns 0, -EINVAL for a number or URL that cannot be, -EEXIST if the number belongs
  * to a store with another uuid, -EBUSY for the number of a removed volume. */
@@ -75,55 +87,6 @@ typedef struct VolumeStatus {
 
 /* Returns a new array, ordered by number. */
 int volumes_list(Volumes *volumes, VolumeStatus **ret, size_t *ret_n, uint64_t *ret_epoch);
-
-/* What an administrator may change. Each change is checked and made upon the map as it then is, all
- * or nothing, after those that came before it; it is in force, durable and told when done() is
- * called with 0 and the map's epoch. The functions return a negative errno if the change is refused
- * at once: then there is no done(). If it had to wait and is refused later, or cannot be stored,
- * done() gets the error. What changes nothing is a success and leaves the epoch as it is.
- *
- * All of them: -EREMCHG if EPOCH is not EPOCH_ANY and the map has another, -ENOENT for the number
- * of an unknown volume, -EBUSY for that of a removed one, -EINVAL for values that cannot be.
- *
- * done() runs on the committer's thread and must not block; what still waits in volumes_free() gets
- * -ESHUTDOWN from there. */
-typedef void (*VolumesDone)(int result, uint64_t epoch, void *userdata);
-
-/* Makes volumes active. Besides: -EHOSTDOWN if one of them is new and down, -EBUSY if one is being
- * drained. */
-int volumes_add(Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata);
-
-/* For a message: the first of NUMBERS that volumes_add() would refuse now, with the reason, or 0.
- */
-uint32_t volumes_find_refused(
-                Volumes *volumes, const uint32_t numbers[], size_t n, int *ret_reason);
-
-typedef struct VolumeSettings {
-        const char *url, *zone; /* NULL leaves as is, "" gives back to the volume's own report */
-        uint32_t weight;        /* 0 leaves as is */
-} VolumeSettings;
-
-int volumes_set(Volumes *volumes,
-                uint32_t number,
-                const VolumeSettings *settings,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata);
-
-/* While in maintenance, a volume gets no new values, is still read, and may be down without
- * degrading the cluster. UNTIL_USEC is since the epoch, UINT64_MAX without end, 0 ends it. */
-int volumes_set_maintenance(
-                Volumes *volumes,
-                uint32_t number,
-                uint64_t until_usec,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata);
 
 /* Called on the main loop, soon after a volume became known or its status changed in anything but
  * figures (disk_free to pending, seen_usec). There is one observer at most; NULL for none. */

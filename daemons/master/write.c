@@ -46,7 +46,7 @@ static int check_condition(Master *master, const Write *write) {
 static int place(Master *master, Write *write, uint64_t size) {
         int r;
 
-        write->wanted = master->conf.copies;
+        write->wanted = volumes_copies(master->volumes);
         r = volumes_place(
                         master->volumes, key_hash(write->key), write->wanted, size, write->volumes);
         if (r < 0)

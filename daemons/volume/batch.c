@@ -25,7 +25,7 @@ struct StoreBatch {
         StoreItem items[];
 };
 
-static void reply_errors(HttpRequest *request, const Buffer *errors) {
+void batch_reply_errors(HttpRequest *request, const Buffer *errors) {
         int r;
 
         r = buffer_error(errors);
@@ -45,7 +45,7 @@ static void store_done(StoreBatch *batch) {
 
         for (size_t i = 0; i < batch->n_items; i++)
                 wire_put_error(&answer, batch->items[i].error);
-        reply_errors(batch->request, &answer);
+        batch_reply_errors(batch->request, &answer);
 }
 
 static void item_done(StoreItem *item, int result) {
@@ -107,7 +107,7 @@ static void batch_free(void *userdata) {
         free(batch);
 }
 
-static int read_confirmed(VolumeDaemon *volume, Reader *reader) {
+int batch_read_confirmed(VolumeDaemon *volume, Reader *reader) {
         uint64_t n = reader_get_varint(reader);
 
         for (uint64_t i = 0; i < n && reader_error(reader) == 0; i++) {
@@ -159,7 +159,7 @@ int batch_store_finish(HttpRequest *request) {
                 return r;
 
         reader = READER(body->data, body->size);
-        r = read_confirmed(volume, &reader);
+        r = batch_read_confirmed(volume, &reader);
         if (r < 0)
                 return -EINVAL;
         r = read_objects(&reader, &batch);
@@ -203,7 +203,7 @@ static void delete_done(DeleteBatch *batch) {
 
         for (size_t i = 0; i < batch->n_items; i++)
                 wire_put_error(&answer, batch->items[i].error);
-        reply_errors(batch->request, &answer);
+        batch_reply_errors(batch->request, &answer);
 }
 
 static void on_deleted(Operation *operation, int result) {

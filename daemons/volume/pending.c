@@ -19,6 +19,8 @@
 typedef struct PendingObject {
         uint64_t version;
         uint64_t since_usec; /* monotonic */
+        unsigned n_begun;    /* pending_begin() without pending_end() */
+        bool is_there;       /* somebody said so, or will say if it is not */
         UT_hash_handle hh;
 } PendingObject;
 
@@ -36,7 +38,14 @@ struct Pending {
         uint64_t highest; /* version ever seen */
 };
 
-static void add(Pending *pending, uint64_t version) {
+static PendingObject *find(Pending *pending, uint64_t version) {
+        PendingObject *entry;
+
+        HASH_FIND(hh, pending->objects, &version, sizeof(version), entry);
+        return entry;
+}
+
+static PendingObject *add(Pending *pending, uint64_t version) {
         PendingObject *entry = malloc(sizeof(*entry));
 
         if (!entry)
@@ -45,6 +54,7 @@ static void add(Pending *pending, uint64_t version) {
         *entry = (PendingObject){ .version = version, .since_usec = clock_monotonic() };
         HASH_ADD(hh, pending->objects, version, sizeof(entry->version), entry);
         pending->highest = MAX(pending->highest, version);
+        return entry;
 }
 
 /* Goes on behind a damaged page. Returns 1, or 0 if there is nothing behind it. */
@@ -73,7 +83,7 @@ static int load_objects(Pending *pending) {
                 n = object_store_versions(
                                 pending->store, pending->highest, versions, ELEMENTSOF(versions));
                 for (int i = 0; i < n; i++)
-                        add(pending, versions[i]);
+                        add(pending, versions[i])->is_there = true;
                 if (n == -EBADMSG)
                         n = skip_damage(pending);
         } while (n > 0);
@@ -157,29 +167,73 @@ static void set_mark(Pending *pending, uint64_t mark) {
         object_store_set(pending->store, &update->set);
 }
 
+static void lower_mark(Pending *pending, uint64_t version) {
+        if (version <= pending->mark)
+                set_mark(pending, version - 1);
+}
+
+static void drop(Pending *pending, uint64_t version) {
+        PendingObject *entry = find(pending, version);
+
+        if (entry)
+                HASH_DEL(pending->objects, entry);
+        free(entry);
+}
+
 void pending_add(Pending *pending, uint64_t version) {
         PendingObject *entry;
 
         (void) pthread_mutex_lock(&pending->lock);
-
-        HASH_FIND(hh, pending->objects, &version, sizeof(version), entry);
-        if (!entry)
-                add(pending, version);
-        if (version <= pending->mark)
-                set_mark(pending, version - 1);
-
+        entry = find(pending, version) ?: add(pending, version);
+        entry->is_there = true;
+        lower_mark(pending, version);
         (void) pthread_mutex_unlock(&pending->lock);
 }
 
-void pending_remove(Pending *pending, uint64_t version) {
+void pending_begin(Pending *pending, uint64_t version) {
         PendingObject *entry;
 
         (void) pthread_mutex_lock(&pending->lock);
-        HASH_FIND(hh, pending->objects, &version, sizeof(version), entry);
-        if (entry)
+        entry = find(pending, version);
+        if (entry) { /* to the end of the order */
                 HASH_DEL(pending->objects, entry);
+                HASH_ADD(hh, pending->objects, version, sizeof(entry->version), entry);
+                entry->since_usec = clock_monotonic();
+        } else
+                entry = add(pending, version);
+        entry->n_begun++;
+        lower_mark(pending, version);
         (void) pthread_mutex_unlock(&pending->lock);
-        free(entry);
+}
+
+void pending_end(Pending *pending, uint64_t version, bool is_there) {
+        PendingObject *entry;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        entry = find(pending, version);
+        if (entry) {
+                entry->is_there = entry->is_there || is_there;
+                if (entry->n_begun > 0)
+                        entry->n_begun--;
+                if (entry->n_begun == 0 && !entry->is_there)
+                        drop(pending, version);
+        }
+        (void) pthread_mutex_unlock(&pending->lock);
+}
+
+bool pending_contains(Pending *pending, uint64_t version) {
+        bool found;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        found = find(pending, version);
+        (void) pthread_mutex_unlock(&pending->lock);
+        return found;
+}
+
+void pending_remove(Pending *pending, uint64_t version) {
+        (void) pthread_mutex_lock(&pending->lock);
+        drop(pending, version);
+        (void) pthread_mutex_unlock(&pending->lock);
 }
 
 size_t pending_count(Pending *pending) {

@@ -20,6 +20,14 @@ DEFINE_CLEANUP(Pending *, pending_free);
 /* To be called before the object is submitted to the store. */
 void pending_add(Pending *pending, uint64_t version);
 
+/* The same for an object that others may store at the same time, or have stored before: its time
+ * begins anew. Each is followed by pending_end(), which says whether the object is there now: if
+ * nobody says so, it is not pending any more. */
+void pending_begin(Pending *pending, uint64_t version);
+void pending_end(Pending *pending, uint64_t version, bool is_there);
+
+bool pending_contains(Pending *pending, uint64_t version);
+
 /* The write was committed, or the object is gone. */
 void pending_remove(Pending *pending, uint64_t version);
 

@@ -134,7 +134,9 @@ static int start(VolumeDaemon *volume) {
                 return log_error_errno(r, "Failed to make the event loop: %m");
         volume->event = service_event(volume->service);
 
-        r = endpoint_connect(&conf->endpoint, &volume->secret, &volume->client, &volume->bulk);
+        r = endpoint_connect(
+                        &conf->endpoint, &volume->secret, &volume->client, &volume->bulk,
+                        &volume->disk);
         if (r < 0)
                 return r;
         r = open_store(volume);
@@ -172,6 +174,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
 
         endpoint_cut(volume->server);
         (void) volume_bus_free(volume->bus);
+        (void) http_client_free(volume->disk);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);
         (void) http_server_free(volume->server);

@@ -31,6 +31,7 @@ typedef struct VolumeDaemon {
         Pending *pending;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that are passed on, as slowly as they come */
+        HttpClient *disk;   /* for values that are pulled; its thread writes them to files */
         CommitQueue *commits;
         Report *report;
         Settle *settle;

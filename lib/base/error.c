@@ -17,6 +17,7 @@ static const ErrorInfo table[] = {
         { EEXIST,       409, BUS_ERROR("Exists"),        "The key exists already.",                                  0 },
         { EBUSY,        409, BUS_ERROR("Busy"),          "A conflicting operation is running.",                      0 },
         { EREMCHG,      409, BUS_ERROR("Conflict"),      "The cluster map has changed meanwhile.",                   0 },
+        { EDQUOT,       409, BUS_ERROR("TooFewVolumes"), "That needs more active volumes than there would be.",      0 },
         { ECANCELED,    412, BUS_ERROR("Precondition"),  "The condition of the request does not hold.",              0 },
         { EFBIG,        413, BUS_ERROR("TooLarge"),      "The value is larger than the limit.",                      0 },
         { ENAMETOOLONG, 414, BUS_ERROR("KeyTooLong"),    "The key is longer than 1024 bytes.",                       0 },

@@ -14,9 +14,13 @@
 #define EVENT_VOLUME_UP         "b627cfb6d3234e339403c77560635455" /* is heard of again */
 #define EVENT_VOLUME_DOWN       "fc3e9597cbc243e0b5c157279b72c1df" /* has not been heard of for too long */
 #define EVENT_VOLUME_CHANGED    "574a2530117f419ab176ac60afa6142b" /* has another weight, zone or URL */
+#define EVENT_VOLUME_DRAINING   "0980ebdfb3f742508316139a5beb91cc" /* gets no new values: it is to be removed */
+#define EVENT_VOLUME_REMOVED    "3c0b2cea7b8b4f809b92f87e7c5d94a9" /* is gone; its number is never used again */
+#define EVENT_COPIES_CHANGED    "a1cb231c77f84f94a038f141fc3d2593" /* each value shall have another number of copies */
 #define EVENT_MAINTENANCE_BEGAN "82b3d22d86ef4540bfc66e49fcb23eb7" /* gets no new values for a while */
 #define EVENT_MAINTENANCE_ENDED "2e958b56fe54480db862ee998c26e601" /* gets new values again */
 #define EVENT_MAP_NOT_STORED    "37bec82439ed453c8290fd0898529d51" /* a change of the cluster map was not made */
+#define EVENT_JOB_ENDED         "823dbb6647214bd1885368601f8ac220" /* a job is done, has failed or was cancelled */
 #define EVENT_SECRET_MISMATCH   "a3bc306649eb4219b3531f9c41ba318f" /* the other daemon has another secret */
 #define EVENT_SECRET_UNUSABLE   "8a1a78a0377b4137b6ab3d2f0252eac5" /* the secret is missing or cannot be read */
 

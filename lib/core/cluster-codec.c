@@ -6,10 +6,12 @@
 
 #include "core/cluster-codec.h"
 
-#define FORMAT_CLUSTER 0x32
+#define FORMAT_CLUSTER 0x33
 
-/* As it was before a volume had marks: still read. */
-#define FORMAT_UNMARKED 0x31
+/* As it was before the map said how many copies there should be, and before that, when a volume had
+ * no marks: still read. */
+#define FORMAT_WITHOUT_COPIES 0x32
+#define FORMAT_UNMARKED       0x31
 
 enum {
         MARK_URL_IS_SET = 1 << 0,
@@ -32,6 +34,7 @@ void cluster_encode(const Cluster *cluster, Buffer *buffer) {
         start = buffer->size;
         buffer_put_u8(buffer, FORMAT_CLUSTER);
         buffer_put_u64(buffer, cluster->epoch);
+        buffer_put_varint(buffer, cluster->copies);
 
         buffer_put_varint(buffer, cluster->n_volumes);
         for (size_t i = 0; i < cluster->n_volumes; i++) {
@@ -205,6 +208,26 @@ static int check_owners(const Cluster *cluster) {
         return n_owned == buckets_count(cluster->buckets) ? 0 : -EBADMSG;
 }
 
+static int get_cluster(Reader *reader, uint8_t format, Cluster *cluster) {
+        uint64_t copies = 0;
+        int r;
+
+        cluster->epoch = reader_get_u64(reader);
+        if (format == FORMAT_CLUSTER)
+                copies = reader_get_varint(reader);
+        if (copies > COPIES_MAX)
+                return -EBADMSG;
+        cluster->copies = (uint32_t) copies;
+
+        r = get_volumes(reader, format, cluster);
+        if (r < 0)
+                return r;
+        r = get_owners(reader, cluster);
+        if (r < 0)
+                return r;
+        return get_removed(reader, cluster);
+}
+
 int cluster_decode(const void *data, size_t size, Cluster **ret) {
         _cleanup_(cluster_freep) Cluster *cluster = NULL;
         Reader reader = READER(data, size);
@@ -217,21 +240,15 @@ int cluster_decode(const void *data, size_t size, Cluster **ret) {
         format = reader_get_u8(&reader);
         if (reader_error(&reader) < 0)
                 return -EBADMSG;
-        if (format != FORMAT_CLUSTER && format != FORMAT_UNMARKED)
+        if (format != FORMAT_CLUSTER && format != FORMAT_WITHOUT_COPIES &&
+            format != FORMAT_UNMARKED)
                 return -EPROTONOSUPPORT;
 
         r = cluster_new(&cluster);
         if (r < 0)
                 return r;
 
-        cluster->epoch = reader_get_u64(&reader);
-        r = get_volumes(&reader, format, cluster);
-        if (r < 0)
-                return r;
-        r = get_owners(&reader, cluster);
-        if (r < 0)
-                return r;
-        r = get_removed(&reader, cluster);
+        r = get_cluster(&reader, format, cluster);
         if (r < 0)
                 return r;
 

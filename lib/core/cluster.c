@@ -73,6 +73,7 @@ int cluster_copy(const Cluster *cluster, Cluster **ret) {
                 return r;
 
         copy->epoch = cluster->epoch;
+        copy->copies = cluster->copies;
         for (size_t i = 0; i < cluster->n_volumes; i++) {
                 const Volume *v = &cluster->volumes[i];
                 Volume *w;
@@ -345,6 +346,24 @@ static const Volume *next_volume(
         return best;
 }
 
+/* Returns how many of COPIES are CHOSEN in the end. */
+static size_t choose_more(
+                const Cluster *cluster,
+                uint64_t hash,
+                size_t copies,
+                ClusterUsable usable,
+                void *userdata,
+                size_t n,
+                const Volume *chosen[static COPIES_MAX]) {
+        for (; n < copies; n++) {
+                chosen[n] = next_volume(cluster, hash, chosen, n, usable, userdata);
+                if (!chosen[n])
+                        break;
+        }
+
+        return n;
+}
+
 size_t cluster_place(
                 const Cluster *cluster,
                 uint64_t hash,
@@ -364,14 +383,35 @@ size_t cluster_place(
         chosen[0] = cluster_find(cluster, cluster->owners[buckets_lookup(cluster->buckets, hash)]);
         if (may_take(chosen[0], usable, userdata))
                 n = 1;
-
-        for (; n < copies; n++) {
-                chosen[n] = next_volume(cluster, hash, chosen, n, usable, userdata);
-                if (!chosen[n])
-                        break;
-        }
+        n = choose_more(cluster, hash, copies, usable, userdata, n, chosen);
 
         for (size_t i = 0; i < n; i++)
                 ret_volumes[i] = chosen[i]->number;
+        return n;
+}
+
+size_t cluster_place_more(
+                const Cluster *cluster,
+                uint64_t hash,
+                size_t copies,
+                ClusterUsable usable,
+                void *userdata,
+                size_t n_chosen,
+                uint32_t volumes[static COPIES_MAX]) {
+        const Volume *chosen[COPIES_MAX];
+        size_t n;
+
+        assert(cluster);
+        assert(copies <= COPIES_MAX);
+        assert(n_chosen <= COPIES_MAX);
+
+        for (size_t i = 0; i < n_chosen; i++) {
+                chosen[i] = cluster_find(cluster, volumes[i]);
+                assert(chosen[i]);
+        }
+        n = choose_more(cluster, hash, copies, usable, userdata, n_chosen, chosen);
+
+        for (size_t i = n_chosen; i < n; i++)
+                volumes[i] = chosen[i]->number;
         return n;
 }

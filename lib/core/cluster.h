@@ -46,6 +46,7 @@ bool volume_in_maintenance(const Volume *volume, uint64_t now_usec) _pure_;
 
 typedef struct Cluster {
         uint64_t epoch;
+        uint32_t copies; /* of each value, up to COPIES_MAX; 0 leaves it to the settings */
         Volume *volumes; /* ordered by number; owned */
         size_t n_volumes;
         Buckets *buckets; /* owned */
@@ -94,3 +95,14 @@ size_t cluster_place(
                 ClusterUsable usable,
                 void *userdata,
                 uint32_t ret_volumes[static COPIES_MAX]);
+
+/* Picks more volumes in the same way, behind the N_CHOSEN that are in VOLUMES already, whatever
+ * their state, until there are COPIES. Returns how many there are now. */
+size_t cluster_place_more(
+                const Cluster *cluster,
+                uint64_t hash,
+                size_t copies,
+                ClusterUsable usable,
+                void *userdata,
+                size_t n_chosen,
+                uint32_t volumes[static COPIES_MAX]);

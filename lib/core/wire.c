@@ -6,6 +6,8 @@
 #include "core/key.h"
 #include "core/wire.h"
 
+#define ERRNO_MAX 4095 /* the kernel's limit */
+
 enum {
         COMMIT_CREATED = 1 << 0,
         COMMIT_SUPERSEDED = 1 << 1,
@@ -35,7 +37,7 @@ void wire_put_error(Buffer *buffer, int error) {
 int wire_get_error(Reader *reader) {
         uint64_t error = reader_get_varint(reader);
 
-        if (error > 4095) { /* the kernel's limit for errno values */
+        if (error > ERRNO_MAX) {
                 reader->error = -EBADMSG;
                 return -EBADMSG;
         }
@@ -93,4 +95,96 @@ WireCommitResult wire_get_commit_result(Reader *reader) {
         result.created = flags & COMMIT_CREATED;
         result.superseded = flags & COMMIT_SUPERSEDED;
         return result;
+}
+
+void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n) {
+        buffer_put_varint(buffer, n);
+        for (size_t i = 0; i < n; i++)
+                buffer_put_u64(buffer, versions[i]);
+}
+
+static const char *get_url(Reader *reader) {
+        size_t size;
+        const char *url = reader_get_bytes(reader, &size);
+
+        if (url &&
+            (size < 2 || size > WIRE_URL_MAX + 1 || memchr(url, 0, size) != url + size - 1)) {
+                reader->error = -EBADMSG;
+                return NULL;
+        }
+        return url;
+}
+
+void wire_put_pull(Buffer *buffer, const WirePull *pull) {
+        assert(pull->n_sources <= WIRE_PULL_MAX);
+        assert(pull->n_items <= WIRE_PULL_MAX);
+
+        buffer_put_u64(buffer, pull->deadline_usec);
+        buffer_put_varint(buffer, pull->n_sources);
+        for (size_t i = 0; i < pull->n_sources; i++)
+                buffer_put_bytes(buffer, pull->sources[i], strlen(pull->sources[i]) + 1);
+        buffer_put_varint(buffer, pull->n_items);
+}
+
+int wire_get_pull(Reader *reader, WirePull *ret) {
+        uint64_t n;
+
+        ret->deadline_usec = reader_get_u64(reader);
+        n = reader_get_varint(reader);
+        if (n < 1 || n > WIRE_PULL_MAX)
+                return -EBADMSG;
+        ret->n_sources = n;
+        for (size_t i = 0; i < n; i++)
+                ret->sources[i] = get_url(reader);
+        n = reader_get_varint(reader);
+        if (n > WIRE_PULL_MAX)
+                return -EBADMSG;
+        ret->n_items = n;
+        return reader_error(reader);
+}
+
+void wire_put_pull_item(Buffer *buffer, const WirePullItem *item) {
+        buffer_put_u64(buffer, item->version);
+        buffer_put_varint(buffer, item->size);
+        buffer_put_varint(buffer, item->source);
+        wire_put_key(buffer, item->key);
+}
+
+int wire_get_pull_item(Reader *reader, size_t n_sources, WirePullItem *ret) {
+        WirePullItem item = {
+                .version = reader_get_u64(reader),
+                .size = reader_get_varint(reader),
+                .source = reader_get_varint(reader),
+                .key = wire_get_key(reader),
+        };
+
+        if (reader_error(reader) < 0 || item.source >= n_sources)
+                return -EBADMSG;
+
+        *ret = item;
+        return 0;
+}
+
+void wire_put_fetch_head(Buffer *buffer, const WireFetchHead *head) {
+        assert(head->error <= 0);
+
+        buffer_put_u64(buffer, head->version);
+        buffer_put_u32(buffer, (uint32_t) -head->error);
+        buffer_put_u32(buffer, head->object_size);
+        buffer_put_u64(buffer, head->value_size);
+}
+
+int wire_get_fetch_head(Reader *reader, WireFetchHead *ret) {
+        uint64_t version = reader_get_u64(reader);
+        uint32_t error = reader_get_u32(reader), object_size = reader_get_u32(reader);
+        uint64_t value_size = reader_get_u64(reader);
+
+        if (reader_error(reader) < 0 || error > ERRNO_MAX)
+                return -EBADMSG;
+        if (error > 0 ? object_size > 0 || value_size > 0
+                      : object_size == 0 || object_size > WIRE_OBJECT_MAX)
+                return -EBADMSG;
+
+        *ret = (WireFetchHead){ version, -(int) error, object_size, value_size };
+        return 0;
 }

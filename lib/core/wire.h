@@ -7,6 +7,10 @@
  *                   answered by an errno for each object
  *   POST /-/delete  master -> volume: versions;
  *                   answered by an errno for each, 0 once it is gone for good
+ *   POST /-/pull    master -> volume: confirmed versions, then objects to fetch from other volumes;
+ *                   answered by an errno for each object once all of them are stored or given up
+ *   POST /-/fetch   volume -> volume: versions;
+ *                   answered by a head for each, and behind it the object: see WireFetchHead
  *   POST /-/commit  volume -> master: commits;
  *                   answered by an errno and flags for each
  *   POST /-/settle  volume -> master: number of the volume, then versions with their keys;
@@ -21,7 +25,7 @@
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 typedef struct WireCommit {
         const char *key; /* after wire_get_commit(): points into the data, as do the strings of the
@@ -51,3 +55,57 @@ int wire_get_error(Reader *reader);
 /* A key, with its 0 so that it can be used in place. Returns NULL if it is malformed. */
 void wire_put_key(Buffer *buffer, const char *key);
 const char *wire_get_key(Reader *reader);
+
+/* A number, then so many versions; what /-/store and /-/pull begin with. */
+void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n);
+
+/* What /-/pull goes on with: until when objects may be stored, where they are, how many there are.
+ * So many WirePullItem follow, and that is all. */
+#define WIRE_PULL_MAX        512
+#define WIRE_PULL_INLINE_MAX (16 * MIB)
+#define WIRE_URL_MAX         255
+
+typedef struct WirePull {
+        uint64_t deadline_usec; /* since the epoch; later on, -ESTALE for what is not stored yet */
+        size_t n_sources;       /* 1 to WIRE_PULL_MAX */
+        const char *sources[WIRE_PULL_MAX]; /* URLs of volumes, "http://host:port"; after
+                                               wire_get_pull() they point into the data */
+        size_t n_items;                     /* up to WIRE_PULL_MAX */
+} WirePull;
+
+/* The answer has one of these for each: 0, also if the very same object was there already; -EBADMSG
+ * if the source's copy is damaged or another object, -ENOENT if it has none; -EEXIST if the version
+ * is taken here by something else or a damaged copy; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or
+ * settled meanwhile; and what a call may end with, -EHOSTDOWN, -ECONNRESET, -ETIMEDOUT. What is
+ * there is pending from then on, at least when the answer is sent, until it is confirmed. */
+typedef struct WirePullItem {
+        uint64_t version;
+        uint64_t size; /* of the value */
+        size_t source; /* in WirePull.sources */
+        const char *key;
+} WirePullItem;
+
+void wire_put_pull(Buffer *buffer, const WirePull *pull);
+void wire_put_pull_item(Buffer *buffer, const WirePullItem *item);
+
+/* Return 0 or -EBADMSG. */
+int wire_get_pull(Reader *reader, WirePull *ret);
+int wire_get_pull_item(Reader *reader, size_t n_sources, WirePullItem *ret);
+
+/* Before each object of the answer of /-/fetch. What follows it is the object as object_encode()
+ * writes one that is not inline, and then its value; neither, if there is an error. */
+typedef struct WireFetchHead {
+        uint64_t version;
+        int error; /* 0 or a negative errno */
+        uint32_t object_size;
+        uint64_t value_size;
+} WireFetchHead;
+
+#define WIRE_FETCH_MAX       512
+#define WIRE_FETCH_HEAD_SIZE 24
+#define WIRE_OBJECT_MAX      (16 * KIB) /* of the object without its value */
+
+void wire_put_fetch_head(Buffer *buffer, const WireFetchHead *head);
+
+/* Returns 0 or -EBADMSG. */
+int wire_get_fetch_head(Reader *reader, WireFetchHead *ret);

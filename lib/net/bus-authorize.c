@@ -19,6 +19,7 @@ typedef struct BusCheck {
         struct BusCheck *next, **link;
         sd_bus_message *message;
         sd_bus_slot *slot; /* of the question under way */
+        uid_t uid;         /* of the sender; known when polkit is asked */
         char *action;
         sd_bus_message_handler_t handler;
         void *userdata;
@@ -89,14 +90,24 @@ static int reply_error(sd_bus_message *message, int r, const sd_bus_error *error
         return 1;
 }
 
-static int allow(sd_bus_message *message, sd_bus_message_handler_t handler, void *userdata) {
+static int allow(
+                BusAuthority *authority,
+                uid_t uid,
+                sd_bus_message *message,
+                sd_bus_message_handler_t handler,
+                void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
+        authority->uid = uid;
         r = handler(message, userdata, &error);
         if (r < 0 || sd_bus_error_is_set(&error))
                 return reply_error(message, r, &error);
         return 1;
+}
+
+static int allow_check(BusCheck *check) {
+        return allow(check->authority, check->uid, check->message, check->handler, check->userdata);
 }
 
 static int refuse(sd_bus_message *message, const char *text) {
@@ -148,7 +159,7 @@ static int on_polkit(sd_bus_message *reply, void *userdata, sd_bus_error *unused
         if (!authorized)
                 return refuse_action(check, "is denied to you; try sudo, or see dkvadm(8).");
 
-        return allow(check->message, check->handler, check->userdata);
+        return allow_check(check);
 }
 
 static int ask_polkit(BusCheck *check) {
@@ -185,8 +196,9 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *unused) {
                 r = sd_bus_message_read(reply, "u", &uid);
         if (r < 0)
                 return reply_error(check->message, r, NULL);
+        check->uid = uid;
         if (is_root_or_us(uid))
-                return allow(check->message, check->handler, check->userdata);
+                return allow_check(check);
         if (!is_system_bus(sd_bus_message_get_bus(check->message)))
                 return refuse(check->message, only_root_or_us);
 
@@ -208,7 +220,10 @@ static int ask_bus(BusCheck *check) {
 
 /* Without a bus between, the other end of the socket is the sender. */
 static int decide_about_peer(
-                sd_bus_message *message, sd_bus_message_handler_t handler, void *userdata) {
+                BusAuthority *authority,
+                sd_bus_message *message,
+                sd_bus_message_handler_t handler,
+                void *userdata) {
         _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
         uid_t uid;
         int r;
@@ -221,7 +236,7 @@ static int decide_about_peer(
 
         if (!is_root_or_us(uid))
                 return refuse(message, only_root_or_us);
-        return allow(message, handler, userdata);
+        return allow(authority, uid, message, handler, userdata);
 }
 
 int bus_authorize(
@@ -239,7 +254,7 @@ int bus_authorize(
         assert(handler);
 
         if (!sd_bus_message_get_sender(message))
-                return decide_about_peer(message, handler, userdata);
+                return decide_about_peer(authority, message, handler, userdata);
 
         if (authority->n_checks == CHECKS_MAX)
                 return -EAGAIN;

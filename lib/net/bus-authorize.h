@@ -7,6 +7,7 @@
  * any other bus they are refused. Nothing here waits: both the bus, for the caller's uid, and
  * polkit are asked asynchronously, and polkit may in turn ask a human for a password. */
 
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 
 #include "base/macro.h"
@@ -15,6 +16,7 @@
 typedef struct BusAuthority {
         struct BusCheck *checks;
         unsigned n_checks;
+        uid_t uid; /* of the sender, while a handler runs */
 } BusAuthority;
 
 /* Forgets them; their callers get no reply from us. */

@@ -45,8 +45,8 @@ int bus_read_entries(
 /* An entry of an a{sv}. */
 typedef struct BusOption {
         const char *name;
-        char type;   /* 's', 'u' or 't' */
-        void *value; /* const char * (which points into the message), uint32_t or uint64_t */
+        char type;   /* 's', 'u', 't' or 'b' */
+        void *value; /* const char * (which points into the message), uint32_t, uint64_t or int */
         bool is_set; /* output */
 } BusOption;
 

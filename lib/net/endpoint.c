@@ -56,7 +56,11 @@ static int new_client(
 }
 
 int endpoint_connect(
-                const EndpointConf *conf, Secret **secret, HttpClient **client, HttpClient **bulk) {
+                const EndpointConf *conf,
+                Secret **secret,
+                HttpClient **client,
+                HttpClient **bulk,
+                HttpClient **disk) {
         _cleanup_free_ void *data = NULL;
         size_t size;
         int r;
@@ -70,6 +74,8 @@ int endpoint_connect(
                 r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, client);
         if (r >= 0)
                 r = new_client(conf, data, size, (unsigned) conf->connections_max, bulk);
+        if (r >= 0 && disk)
+                r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, disk);
         explicit_bzero(data, size);
         if (r < 0)
                 return log_error_errno(r, "Failed to start the HTTP client: %m");

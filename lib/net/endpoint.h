@@ -20,11 +20,16 @@ typedef struct EndpointConf {
         uint64_t stop_usec;
 } EndpointConf;
 
-/* Reads the secret and starts two clients: CLIENT for calls that are short, BULK for values that
- * pass through as slowly as they come. On failure some of them may have been made; all are the
- * caller's to free. */
+/* Reads the secret and starts the clients: CLIENT for calls that are short, BULK for values that
+ * pass through as slowly as they come; and DISK, unless it is NULL, for values whose callbacks
+ * write them to files, which may take its time. On failure some of them may have been made; all are
+ * the caller's to free. */
 int endpoint_connect(
-                const EndpointConf *conf, Secret **secret, HttpClient **client, HttpClient **bulk);
+                const EndpointConf *conf,
+                Secret **secret,
+                HttpClient **client,
+                HttpClient **bulk,
+                HttpClient **disk);
 
 /* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. */
 int endpoint_serve(

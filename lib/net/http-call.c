@@ -25,7 +25,11 @@ int http_call_new(HttpClient *client, const char *method, const char *url, HttpC
         if (!call)
                 return -ENOMEM;
 
-        *call = (HttpCall){ .references = 1, .client = http_client_ref(client) };
+        *call = (HttpCall){
+                .references = 1,
+                .client = http_client_ref(client),
+                .stall_timeout_usec = client->stall_timeout_usec,
+        };
         memcpy(call->url, url, url_size);
         call->method = memcpy(call->url + url_size, method, method_size);
 
@@ -125,6 +129,13 @@ void http_call_set_source(
 
         call->source_size = size;
         call->read = read;
+}
+
+void http_call_set_patience(HttpCall *call, uint64_t usec) {
+        assert(call);
+        assert(usec > 0);
+
+        call->stall_timeout_usec = usec;
 }
 
 void http_call_set_sink(

@@ -364,7 +364,7 @@ static int on_stall_timer(sd_event_source *source, uint64_t usec, void *userdata
                 if (call->paused || bytes != call->progress_bytes) {
                         call->progress_usec = now;
                         call->progress_bytes = bytes;
-                } else if (now - call->progress_usec >= client->stall_timeout_usec)
+                } else if (now - call->progress_usec >= call->stall_timeout_usec)
                         end_call(client, call, -ETIMEDOUT);
         }
 

@@ -53,6 +53,10 @@ void http_call_set_source(
                 uint64_t size,
                 ssize_t (*read)(void *userdata, void *data, size_t size));
 
+/* Lets the call go without progress for USEC instead of the client's stall timeout; UINT64_MAX is
+ * for ever, and leaves it to http_call_cancel() to end the call. */
+void http_call_set_patience(HttpCall *call, uint64_t usec);
+
 /* Takes the answer piece by piece instead of collecting it. on_head() comes once, when status and
  * headers are there; on_body() takes all of it (returns 0), or nothing (-EAGAIN: again after
  * http_call_resume()), or aborts. */

@@ -81,6 +81,13 @@ static int put_record(Transaction *transaction, const char *key, const Record *r
                         buffer->size);
 }
 
+static bool is_barred(const Index *index, const Record *record) {
+        for (size_t i = 0; i < record->n_copies; i++)
+                if (record->copies[i] <= VOLUME_MAX && index->barred[record->copies[i]])
+                        return true;
+        return false;
+}
+
 /* Whether COMMIT may become current; CURRENT is NULL if there is no such key, or none that can be
  * read. */
 static int check_commit(
@@ -97,6 +104,8 @@ static int check_commit(
         r = condition_check(&commit->condition, current ? &current->checksum : NULL);
         if (r < 0)
                 return r;
+        if (is_barred(index_of(transaction), &commit->record))
+                return -ESTALE;
 
         return transaction_has_room(transaction) ? 0 : -ENOSPC;
 }
@@ -117,9 +126,56 @@ static int replace(Transaction *transaction, IndexCommit *commit, const Record *
         return put_record(transaction, commit->key, &record);
 }
 
-/* This commit came before, and its answer was lost; or, with another value, somebody has used the
- * ticket twice: then the copies are those of the first, and stay. */
-static int repeat(IndexCommit *commit, const Record *current) {
+static bool has_copy_on(const Record *record, uint32_t volume) {
+        for (size_t i = 0; i < record->n_copies; i++)
+                if (record->copies[i] == volume)
+                        return true;
+
+        return false;
+}
+
+static int find_stray(Transaction *transaction, uint64_t version, uint32_t volume) {
+        StrayKey key = stray_key(version, volume);
+        int r;
+
+        r = transaction_get(
+                        transaction, index_of(transaction)->strays, &key, sizeof(key),
+                        &transaction->scratch);
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+/* A second entry would outlive the first, and delete the copy that may be there by then. */
+static int add_stray(
+                Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version) {
+        StrayKey key = stray_key(version, volume);
+        uint8_t value = GARBAGE_FORMAT;
+        int r;
+
+        r = find_stray(transaction, version, volume);
+        if (r != 0)
+                return MIN(r, 0);
+        r = add_garbage(transaction, volume, due_usec, version);
+        if (r < 0)
+                return r;
+        return transaction_put(
+                        transaction, index_of(transaction)->strays, &key, sizeof(key), &value,
+                        sizeof(value));
+}
+
+/* This commit came before, and its answer was lost; or somebody has used the ticket twice: then the
+ * copies are those of the first, and stay. Others, which the record does not name or does not name
+ * any more, would stay as well if they were not garbage. */
+static int repeat(Transaction *transaction, IndexCommit *commit, const Record *current) {
+        const Record *record = &commit->record;
+        int r = 0;
+
+        for (size_t i = 0; i < record->n_copies && r >= 0; i++)
+                if (!has_copy_on(current, record->copies[i]))
+                        r = add_stray(transaction, record->copies[i], commit->garbage_due_usec,
+                                      record->version);
+        if (r < 0)
+                return r;
+
         if (!checksum_equal(&current->checksum, &commit->record.checksum))
                 return -ESTALE;
 
@@ -138,7 +194,7 @@ static int apply_commit(Operation *operation, Transaction *transaction) {
         if (r < 0 && !may_overwrite(transaction, r, &commit->condition))
                 return r;
         if (r > 0 && found.version == commit->record.version)
-                return repeat(commit, &found);
+                return repeat(transaction, commit, &found);
 
         current = r > 0 ? &found : NULL;
         verdict = check_commit(transaction, commit, current);
@@ -153,6 +209,30 @@ static int apply_commit(Operation *operation, Transaction *transaction) {
 void index_commit(Index *index, IndexCommit *commit) {
         commit->operation.apply = apply_commit;
         environment_submit(index->environment, &commit->operation);
+}
+
+typedef struct Bar {
+        Operation operation;
+        const uint32_t *volumes;
+        size_t n;
+        bool allow;
+} Bar;
+
+static int apply_bar(Operation *operation, Transaction *transaction) {
+        const Bar *bar = CONTAINER_OF(operation, Bar, operation);
+
+        for (size_t i = 0; i < bar->n; i++)
+                index_of(transaction)->barred[bar->volumes[i]] = !bar->allow;
+        return 0;
+}
+
+int index_bar(Index *index, const uint32_t volumes[], size_t n, bool allow) {
+        Bar bar = { .operation.apply = apply_bar, .volumes = volumes, .n = n, .allow = allow };
+
+        for (size_t i = 0; i < n; i++)
+                assert(volumes[i] <= VOLUME_MAX);
+
+        return environment_run(index->environment, &bar.operation);
 }
 
 static int apply_delete(Operation *operation, Transaction *transaction) {
@@ -185,14 +265,6 @@ static int apply_delete(Operation *operation, Transaction *transaction) {
 void index_delete(Index *index, IndexDelete *deletion) {
         deletion->operation.apply = apply_delete;
         environment_submit(index->environment, &deletion->operation);
-}
-
-static bool has_copy_on(const Record *record, uint32_t volume) {
-        for (size_t i = 0; i < record->n_copies; i++)
-                if (record->copies[i] == volume)
-                        return true;
-
-        return false;
 }
 
 /* As get_current(), but neither a damaged record nor a damaged page fails the other items. */
@@ -229,8 +301,13 @@ static int settle_item(Transaction *transaction, const IndexSettle *settle, Inde
         if (item->current)
                 return 0;
 
+        if (is_current_version)
+                return add_stray(
+                                transaction, settle->volume, settle->garbage_due_usec,
+                                item->version);
+
         r = add_garbage(transaction, settle->volume, settle->garbage_due_usec, item->version);
-        if (r < 0 || is_current_version)
+        if (r < 0)
                 return r;
 
         return add_garbage(transaction, INDEX_FENCES, settle->fence_due_usec, item->version);
@@ -274,10 +351,14 @@ static int delete_garbage(Transaction *transaction, uint32_t volume, const Garba
 /* A copy is gone: with the last one of a version that may still be asked for, a fence is put up. */
 static int forget(Transaction *transaction, const IndexCollected *collected, const Garbage *item) {
         Index *index = index_of(transaction);
+        StrayKey key = stray_key(item->version, collected->volume);
         int r;
 
         r = delete_garbage(transaction, collected->volume, item);
         if (r <= 0 || collected->volume == INDEX_FENCES)
+                return r;
+        r = transaction_delete(transaction, index->strays, &key, sizeof(key));
+        if (r < 0 && r != -ENOENT)
                 return r;
         if (!garbage_is_deadly(collected->volume, item->version) ||
             dead_contains(&index->dead, item->version))
@@ -311,6 +392,115 @@ static int apply_collected(Operation *operation, Transaction *transaction) {
 void index_collected(Index *index, IndexCollected *collected) {
         collected->operation.apply = apply_collected;
         environment_submit(index->environment, &collected->operation);
+}
+
+/* Makes RECORD what it is after the move. */
+static int move_copies(const IndexMove *move, Record *record) {
+        for (size_t i = 0; i < move->n_drop; i++) {
+                size_t j = 0;
+
+                if (move->drop[i] == move->add)
+                        return -EINVAL; /* it would be current and garbage */
+                while (j < record->n_copies && record->copies[j] != move->drop[i])
+                        j++;
+                if (j == record->n_copies)
+                        return -EINVAL;
+                record->copies[j] = record->copies[--record->n_copies];
+        }
+        if (move->add != 0 && !has_copy_on(record, move->add)) {
+                if (record->n_copies == COPIES_MAX)
+                        return -EINVAL;
+                record->copies[record->n_copies++] = move->add;
+        }
+        return record->n_copies > 0 ? 0 : -EINVAL;
+}
+
+static int apply_move(Operation *operation, Transaction *transaction) {
+        IndexMove *move = CONTAINER_OF(operation, IndexMove, operation);
+        Record record;
+        int r;
+
+        r = get_current(transaction, move->key, &record);
+        if (r < 0)
+                return r;
+        if (r == 0 || record.version != move->version) {
+                r = move->add == 0 ? 0
+                                   : add_garbage(transaction, move->add, move->garbage_due_usec,
+                                                 move->version);
+                return r < 0 ? r : -ESTALE;
+        }
+
+        if (move->add != 0) {
+                r = find_stray(transaction, move->version, move->add);
+                if (r != 0)
+                        return r < 0 ? r : -EBUSY;
+        }
+        r = move_copies(move, &record);
+        if (r < 0)
+                return r;
+        if (!transaction_has_room(transaction))
+                return -ENOSPC;
+        for (size_t i = 0; i < move->n_drop; i++) {
+                r = add_stray(transaction, move->drop[i], move->garbage_due_usec, move->version);
+                if (r < 0)
+                        return r;
+        }
+        return put_record(transaction, move->key, &record);
+}
+
+void index_move(Index *index, IndexMove *move) {
+        move->operation.apply = apply_move;
+        environment_submit(index->environment, &move->operation);
+}
+
+/* The garbage of an index that had no strays yet: it may be of versions that are current. */
+static int adopt(Transaction *transaction, Cursor *cursor) {
+        Index *index = index_of(transaction);
+        GarbageKey start = garbage_key(INDEX_FENCES + 1, 0, 0);
+        const uint8_t value = GARBAGE_FORMAT;
+        int r;
+
+        for (r = cursor_seek(cursor, &start, sizeof(start)); r >= 0; r = cursor_next(cursor)) {
+                GarbageKey item;
+                StrayKey key;
+
+                if (cursor->key.size != sizeof(item))
+                        return -EBADMSG;
+                memcpy(&item, cursor->key.data, sizeof(item));
+                key = (StrayKey){ item.version, item.volume };
+                r = transaction_put(
+                                transaction, index->strays, &key, sizeof(key), &value,
+                                sizeof(value));
+                if (r < 0)
+                        return r;
+        }
+
+        return r == -ENOENT ? 0 : r;
+}
+
+static int apply_adopt(Operation *operation, Transaction *transaction) {
+        Cursor cursor;
+        int r;
+
+        r = cursor_open(transaction->environment, index_of(transaction)->garbage, &cursor);
+        if (r < 0)
+                return transaction_fail(transaction, r);
+        r = adopt(transaction, &cursor);
+        cursor_close(&cursor);
+
+        /* What lies behind a damaged page is not found by the collector either. */
+        if (r < 0 && r != -EBADMSG)
+                return transaction_fail(transaction, r);
+        return transaction_set_state(transaction, ".strays", "1", 1);
+}
+
+int index_adopt_strays(Index *index) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Operation operation = { .apply = apply_adopt };
+        int r;
+
+        r = environment_get_state(index->environment, ".strays", &buffer);
+        return r == -ENOENT ? environment_run(index->environment, &operation) : MIN(r, 0);
 }
 
 static int apply_set(Operation *operation, Transaction *transaction) {

@@ -5,7 +5,7 @@
 
 #include "store/database.h"
 #include "store/dead.h"
-#include "store/index.h"
+#include "store/index-move.h"
 
 enum {
         COUNTER_KEYS,
@@ -29,11 +29,13 @@ struct Index {
         Environment *environment;
         DB *records; /* key -> record */
         DB *garbage; /* GarbageKey -> format */
+        DB *strays;  /* StrayKey -> format */
         Versions versions;
 
         /* The committer's own: */
         Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
         Buffer current;
+        bool barred[VOLUME_MAX + 1]; /* see index_bar() */
 };
 
 /* Big-endian, so that the order of the bytes is that of the numbers. */
@@ -43,9 +45,20 @@ typedef struct __attribute__((packed)) GarbageKey {
         uint64_t version;
 } GarbageKey;
 
+/* Garbage of versions that were current when it was made. */
+typedef struct __attribute__((packed)) StrayKey {
+        uint64_t version;
+        uint32_t volume;
+} StrayKey;
+
+StrayKey stray_key(uint64_t version, uint32_t volume);
+
 #define GARBAGE_FORMAT 1
 
 GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
 
 /* Whether an entry of the garbage table makes its version a dead one. */
 bool garbage_is_deadly(uint32_t volume, uint64_t version);
+
+/* Once, for an index from before there were strays: takes all of its garbage for such. */
+int index_adopt_strays(Index *index);

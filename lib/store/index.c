@@ -133,6 +133,21 @@ GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version) {
         return (GarbageKey){ htobe32(volume), htobe64(due_usec), htobe64(version) };
 }
 
+StrayKey stray_key(uint64_t version, uint32_t volume) {
+        return (StrayKey){ htobe64(version), htobe32(volume) };
+}
+
+bool index_is_stray(Index *index, uint64_t version, uint32_t volume) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        StrayKey key = stray_key(version, volume);
+        int r;
+
+        environment_read_lock(index->environment);
+        r = database_get(index->environment, index->strays, &key, sizeof(key), &scratch);
+        environment_read_unlock(index->environment);
+        return r != -ENOENT;
+}
+
 /* Returns how many, or a negative errno if not even the first can be read. */
 static int read_garbage(
                 Index *index,
@@ -329,6 +344,14 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
 
         r = environment_open_database(
                         index->environment, "garbage" DATABASE_SUFFIX, &index->garbage);
+        if (r < 0)
+                return r;
+
+        r = environment_open_database(index->environment, "strays" DATABASE_SUFFIX, &index->strays);
+        if (r < 0)
+                return r;
+
+        r = index_adopt_strays(index);
         if (r < 0)
                 return r;
 

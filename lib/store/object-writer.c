@@ -25,6 +25,8 @@ struct ObjectWriter {
         Buffer value; /* while it is small */
         int fd;       /* else */
         ChecksumState *checksum;
+        Checksum expected;
+        bool is_expecting;
         uint64_t started; /* up to where the kernel writes already */
 
         /* Finishing: */
@@ -126,6 +128,11 @@ int object_writer_new(
 
         *ret = TAKE_PTR(writer);
         return 0;
+}
+
+void object_writer_expect(ObjectWriter *writer, const Checksum *checksum) {
+        writer->expected = *checksum;
+        writer->is_expecting = true;
 }
 
 static void destroy(ObjectWriter *writer) {
@@ -284,7 +291,10 @@ void object_writer_finish(
                                                    : checksum_of(writer->value.data,
                                                                  writer->value.size);
 
-        writer->result = encode(writer);
+        if (writer->is_expecting && !checksum_equal(&writer->record.checksum, &writer->expected))
+                writer->result = -EBADMSG;
+        else
+                writer->result = encode(writer);
         if (writer->result >= 0 && writer->fd < 0) {
                 writer->put.operation.done = on_inline_stored;
                 object_put_submit(writer->store, &writer->put, &writer->record);

@@ -121,6 +121,9 @@ int object_writer_new(
                 uint64_t size_hint,
                 ObjectWriter **ret);
 
+/* What the value has to be: if it is not, finish() stores nothing, and its result is -EBADMSG. */
+void object_writer_expect(ObjectWriter *writer, const Checksum *checksum);
+
 /* Freeing an unfinished writer discards what was written; a file goes on another thread. */
 ObjectWriter *object_writer_free(ObjectWriter *writer);
 DEFINE_CLEANUP(ObjectWriter *, object_writer_free);

@@ -13,6 +13,7 @@ import xml.etree.ElementTree
 SKIP = 77
 PROGRAMS = {
     'man/org.dkv.Master1.5': ('daemons/master/dkv-master', ['/org/dkv/Master1',
+                                                             '/org/dkv/Master1/job/1',
                                                              '/org/dkv/Master1/volume/1']),
     'man/org.dkv.Volume1.5': ('daemons/volume/dkv-volume', ['/org/dkv/Volume1']),
 }

@@ -15,6 +15,7 @@ static void check_cluster(const void *data, size_t size) {
         if (cluster_decode(data, size, &cluster) < 0)
                 return;
 
+        assert(cluster->copies <= COPIES_MAX);
         for (uint64_t hash = 0; hash < 16; hash++) {
                 size_t n = cluster_place(
                                 cluster, hash * UINT64_C(0x9e3779b97f4a7c15), COPIES_MAX, NULL,

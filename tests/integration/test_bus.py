@@ -136,7 +136,7 @@ def test_volumes_are_added_by_hand(new_cluster):
     assert get(cluster, volume(1), 'State') == 'new'
     assert get(cluster, MANAGER, 'Epoch') == epoch
 
-    after, = call(cluster, MANAGER, 'AddVolumes', 'aua{sv}', 2, 1, 2, 1, 'epoch', 't', epoch)
+    after, _ = call(cluster, MANAGER, 'AddVolumes', 'aua{sv}', 2, 1, 2, 1, 'epoch', 't', epoch)
     assert after == epoch + 1 == get(cluster, MANAGER, 'Epoch')
     assert get(cluster, volume(2), 'State') == 'active'
     assert get(cluster, volume(3), 'State') == 'new'

@@ -59,6 +59,7 @@ static inline uint32_t first_copy(const Cluster *cluster, uint64_t hash) {
 
 static inline void assert_same(const Cluster *x, const Cluster *y) {
         assert_true(x->epoch == y->epoch);
+        assert_int_equal(x->copies, y->copies);
         assert_int_equal(x->n_volumes, y->n_volumes);
         for (size_t i = 0; i < x->n_volumes; i++) {
                 const Volume *v = &x->volumes[i], *w = &y->volumes[i];
@@ -85,6 +86,7 @@ static inline Cluster *make_worn_cluster(void) {
         Cluster *cluster = make_cluster(6, uneven, 2);
 
         cluster->epoch = UINT64_C(0x0102030405060708);
+        cluster->copies = 2;
         assert_ok(cluster_add_volume(cluster, 7, uuid, "http://[::1]:3007", "", WEIGHT_MAX));
         assert_ok(cluster_set_state(cluster, 5, VOLUME_DRAINING));
         assert_ok(cluster_set_state(cluster, 2, VOLUME_REMOVED));

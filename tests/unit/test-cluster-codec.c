@@ -55,13 +55,68 @@ TEST(map_without_marks_is_read) {
         assert_string_equal(cluster->volumes[0].zone, "z");
         assert_false(cluster->volumes[0].url_is_set || cluster->volumes[0].zone_is_set);
         assert_true(cluster->volumes[0].maintenance_until == 0);
+        assert_int_equal(cluster->copies, 0);
 
         /* The next change writes it as it is written now. */
         buffer_clear(&buffer);
         cluster_encode(cluster, &buffer);
-        assert_int_equal(buffer.data[0], 0x32);
+        assert_int_equal(buffer.data[0], 0x33);
         assert_ok(cluster_decode(buffer.data, buffer.size, &again));
         assert_same(cluster, again);
+}
+
+/* A map as it was written before it said how many copies there should be: volume 5 as above, but
+ * drained and in maintenance, with a zone that was set. */
+TEST(map_without_copies_is_read) {
+        /* clang-format off */
+        static const uint8_t map[] = {
+                0x32,
+                9, 0, 0, 0, 0, 0, 0, 0, /* epoch */
+                1,                      /* volume */
+                5, 2, VOLUME_DRAINING,
+                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+                8, 'h', 't', 't', 'p', ':', '/', '/', 'a',
+                1, 'z',
+                2, 77,                  /* marks, the end of its maintenance */
+                0,                      /* owners of buckets */
+                0,                      /* removed buckets */
+        };
+        /* clang-format on */
+        _cleanup_(cluster_freep) Cluster *cluster = NULL, *again = NULL;
+        _cleanup_(buffer_done) Buffer buffer = {};
+
+        buffer_put(&buffer, map, sizeof(map));
+        buffer_put_u64(&buffer, XXH3_64bits(map, sizeof(map)));
+        assert_ok(cluster_decode(buffer.data, buffer.size, &cluster));
+        assert_int_equal(cluster->epoch, 9);
+        assert_int_equal(cluster->copies, 0);
+        assert_int_equal(cluster->n_volumes, 1);
+        assert_int_equal(cluster->volumes[0].state, VOLUME_DRAINING);
+        assert_true(cluster->volumes[0].zone_is_set && !cluster->volumes[0].url_is_set);
+        assert_int_equal(cluster->volumes[0].maintenance_until, 77);
+
+        buffer_clear(&buffer);
+        cluster_encode(cluster, &buffer);
+        assert_int_equal(buffer.data[0], 0x33);
+        assert_ok(cluster_decode(buffer.data, buffer.size, &again));
+        assert_same(cluster, again);
+}
+
+TEST(more_copies_than_can_be_are_refused) {
+        _cleanup_(cluster_freep) Cluster *cluster = make_worn_cluster();
+
+        for (uint32_t copies = 0; copies < 2 * COPIES_MAX; copies++) {
+                _cleanup_(cluster_freep) Cluster *decoded = NULL;
+                _cleanup_(buffer_done) Buffer buffer = {};
+                int r;
+
+                cluster->copies = copies;
+                cluster_encode(cluster, &buffer);
+                r = cluster_decode(buffer.data, buffer.size, &decoded);
+                assert_int_equal(r, copies <= COPIES_MAX ? 0 : -EBADMSG);
+                if (r >= 0)
+                        assert_int_equal(decoded->copies, copies);
+        }
 }
 
 TEST(unknown_marks_are_refused) {
@@ -85,10 +140,13 @@ TEST(damaged_map_is_refused) {
 
         cluster_encode(cluster, &buffer);
         for (size_t bit = 0; bit < 8 * buffer.size; bit++) {
+                bool is_known;
+
                 buffer.data[bit / 8] ^= (uint8_t) (1 << bit % 8);
+                is_known = buffer.data[0] >= 0x31 && buffer.data[0] <= 0x33;
                 assert_int_equal(
                                 cluster_decode(buffer.data, buffer.size, &decoded),
-                                bit < 8 ? -EPROTONOSUPPORT : -EBADMSG);
+                                is_known ? -EBADMSG : -EPROTONOSUPPORT);
                 buffer.data[bit / 8] ^= (uint8_t) (1 << bit % 8);
         }
 
@@ -161,6 +219,8 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(map_comes_back),
                 cmocka_unit_test(map_without_marks_is_read),
+                cmocka_unit_test(map_without_copies_is_read),
+                cmocka_unit_test(more_copies_than_can_be_are_refused),
                 cmocka_unit_test(unknown_marks_are_refused),
                 cmocka_unit_test(damaged_map_is_refused),
                 cmocka_unit_test(contradictory_map_is_refused),

@@ -81,7 +81,8 @@ static int connect_with(Fixture *fixture, const char *secret, mode_t mode) {
                 assert_ok(write_file(AT_FDCWD, fixture->path, secret, strlen(secret), mode));
                 assert_ok(chmod(fixture->path, mode));
         }
-        return endpoint_connect(&fixture->conf, &fixture->secret, &fixture->client, &fixture->bulk);
+        return endpoint_connect(
+                        &fixture->conf, &fixture->secret, &fixture->client, &fixture->bulk, NULL);
 }
 
 /* There is an event that says what is wrong, where, and what to do. */

@@ -122,9 +122,25 @@ TEST(a_volume_that_is_down_is_missed) {
         /* It has values; when it was last heard of, nobody knows. */
         draining.state = VOLUME_DRAINING;
         draining.seen_usec = 0;
-        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 1 is down.",
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 1 is down. Volume 1 is being drained.",
                       "On its machine: systemctl status dkv-volume@1; journalctl -u dkv-volume@1",
                       draining, healthy(2));
+}
+
+TEST(draining_is_no_reason_to_worry) {
+        VolumeStatus full = with_space(1, 0, true);
+
+        full.state = VOLUME_DRAINING;
+        ASSERT_HEALTH(1, HEALTH_OK, "Volume 1 is being drained.", "",
+                      with_state(1, VOLUME_DRAINING), healthy(2));
+        ASSERT_HEALTH(1, HEALTH_OK, "Volumes 1 and 3 are being drained.", "", full, healthy(2),
+                      with_state(3, VOLUME_DRAINING));
+
+        /* It does not count for what is stored. */
+        ASSERT_HEALTH(2, HEALTH_DOWN,
+                      "Nothing can be stored: 1 of 1 volumes can take new values, Copies=2 needs 2. Volume 1 is being drained.",
+                      "Start more volumes, then add them: dkvadm volume add NUMBER",
+                      with_state(1, VOLUME_DRAINING), healthy(2));
 }
 
 TEST(without_a_majority_nothing_is_stored) {
@@ -214,6 +230,7 @@ int main(void) {
                 cmocka_unit_test(a_cluster_begins_with_a_volume),
                 cmocka_unit_test(new_volumes_wait_to_be_added),
                 cmocka_unit_test(a_volume_that_is_down_is_missed),
+                cmocka_unit_test(draining_is_no_reason_to_worry),
                 cmocka_unit_test(without_a_majority_nothing_is_stored),
                 cmocka_unit_test(copies_want_as_many_volumes),
                 cmocka_unit_test(maintenance_is_no_reason_to_worry),

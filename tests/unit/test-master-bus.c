@@ -53,7 +53,9 @@ static int setup(void **state) {
         master->event = ends.event;
         assert_ok(index_open(&options, &master->index));
         assert_ok(volumes_new(
-                        master->index, ends.event, 60 * USEC_PER_SEC, false, &master->volumes));
+                        master->index, ends.event,
+                        &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
+                        &master->volumes));
         assert_ok(master_bus_new(master, "none", &master->bus));
         assert_ok(bus_add_objects(ends.server, master_bus_objects, master->bus));
         is_connected = true;

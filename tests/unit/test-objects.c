@@ -222,6 +222,27 @@ TEST(a_writer_knows_size_and_checksum) {
         assert_true(checksum_equal(&object_writer_record(writer)->checksum, &checksum));
 }
 
+TEST(a_value_that_is_not_the_expected_one_is_not_stored) {
+        static const size_t sizes[] = { 0, 1000, 200000 };
+        Fixture *fixture = *state;
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(sizes); i++) {
+                _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
+                size_t size = sizes[i / 2];
+                _cleanup_free_ uint8_t *value = make_value(5, size);
+                Checksum checksum = checksum_of(value, size);
+                bool is_wrong = i % 2 == 0;
+
+                checksum.bytes[15] ^= is_wrong;
+                assert_ok(object_writer_new(fixture->store, "k", make_record(5), size, &writer));
+                object_writer_expect(writer, &checksum);
+                assert_ok(object_writer_append(writer, value, size));
+                assert_int_equal(finish(writer), is_wrong ? -EBADMSG : 0);
+                assert_int_equal(get_error(fixture, 5), is_wrong ? -ENOENT : 0);
+                assert_int_equal(erase(fixture, 5), 0);
+        }
+}
+
 TEST(an_abandoned_writer_leaves_nothing) {
         Fixture *fixture = *state;
         _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
@@ -516,6 +537,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(values_of_all_sizes_come_back_also_after_a_restart),
                 RUN(a_writer_knows_size_and_checksum),
+                RUN(a_value_that_is_not_the_expected_one_is_not_stored),
                 RUN(an_abandoned_writer_leaves_nothing),
                 RUN(an_abandoned_file_is_discarded_by_a_worker),
                 RUN(a_version_is_stored_once),

@@ -43,7 +43,15 @@ static int setup(void **state) {
         assert_ok(sem_init(&done, 0, 0));
         assert_ok(sd_event_new(&event));
         assert_int_equal(index_open(&options, &the_index), 0);
-        assert_int_equal(volumes_new(the_index, event, USEC_PER_HOUR, true, &volumes), 0);
+        assert_int_equal(
+                        volumes_new(the_index, event,
+                                    &(VolumesOptions){
+                                                    .timeout_usec = USEC_PER_HOUR,
+                                                    .copies = 1,
+                                                    .auto_add = true,
+                                    },
+                                    &volumes),
+                        0);
         stand_in_init(&volume);
         stand_in_listen(&volume);
         stand_in_init(&refused);

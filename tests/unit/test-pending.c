@@ -301,6 +301,79 @@ TEST(a_damaged_page_at_the_end_hides_only_itself) {
         assert_in_range(pending_count(fixture->pending), 500, 599);
 }
 
+TEST(what_was_begun_is_pending_until_it_is_known_not_to_be_there) {
+        Fixture *fixture = *state;
+        Pending *pending = fixture->pending;
+
+        pending_begin(pending, 7);
+        assert_true(pending_contains(pending, 7));
+        pending_end(pending, 7, false);
+        assert_false(pending_contains(pending, 7));
+
+        pending_begin(pending, 7);
+        pending_end(pending, 7, true);
+        assert_true(pending_contains(pending, 7));
+
+        /* It does not go with somebody else who failed, before or after. */
+        pending_begin(pending, 7);
+        pending_end(pending, 7, false);
+        assert_true(pending_contains(pending, 7));
+        pending_add(pending, 8);
+        pending_begin(pending, 8);
+        pending_end(pending, 8, false);
+        assert_true(pending_contains(pending, 8));
+}
+
+TEST(of_several_that_begin_one_is_enough) {
+        Fixture *fixture = *state;
+        Pending *pending = fixture->pending;
+
+        for (int success = 0; success < 3; success++) { /* 2 is none */
+                pending_begin(pending, 7);
+                pending_begin(pending, 7);
+                pending_end(pending, 7, success == 0);
+                assert_true(pending_contains(pending, 7));
+                pending_end(pending, 7, success == 1);
+                assert_int_equal(pending_contains(pending, 7), success < 2);
+                pending_remove(pending, 7);
+        }
+}
+
+TEST(what_was_removed_meanwhile_stays_so) {
+        Fixture *fixture = *state;
+
+        pending_begin(fixture->pending, 7);
+        pending_remove(fixture->pending, 7);
+        pending_end(fixture->pending, 7, true);
+        assert_none_pending(fixture);
+}
+
+TEST(what_is_begun_anew_is_young) {
+        Fixture *fixture = *state;
+        uint64_t old[4];
+
+        pending_add(fixture->pending, 7);
+        pending_add(fixture->pending, 8);
+        shift_clock(10);
+        pending_begin(fixture->pending, 7);
+        pending_end(fixture->pending, 7, true);
+        assert_int_equal(pending_old(fixture->pending, USEC_PER_SEC, old, ELEMENTSOF(old)), 1);
+        assert_int_equal(old[0], 8);
+}
+
+TEST(the_mark_is_lowered_before_what_was_begun_is_stored) {
+        Fixture *fixture = *state;
+
+        add_and_store(fixture, 9);
+        pending_remove(fixture->pending, 9);
+        pending_save(fixture->pending);
+        pending_begin(fixture->pending, 7);
+        store_object(fixture, 7, 10);
+
+        reopen(fixture);
+        assert_pending_are(fixture, 7, 9);
+}
+
 TEST(a_mark_of_another_size_is_refused) {
         Fixture *fixture = *state;
         ObjectStoreSet set = {
@@ -328,6 +401,11 @@ int main(void) {
                 RUN(a_damaged_value_is_pending_like_any_other),
                 RUN(all_but_damaged_pages_is_pending),
                 RUN(a_damaged_page_at_the_end_hides_only_itself),
+                RUN(what_was_begun_is_pending_until_it_is_known_not_to_be_there),
+                RUN(of_several_that_begin_one_is_enough),
+                RUN(what_was_removed_meanwhile_stays_so),
+                RUN(what_is_begun_anew_is_young),
+                RUN(the_mark_is_lowered_before_what_was_begun_is_stored),
                 RUN(a_mark_of_another_size_is_refused),
         };
 

@@ -13,7 +13,7 @@
 
 #include "fault.h"
 #include "scratch.h"
-#include "store/index.h"
+#include "store/index-move.h"
 #include "store/objects.h"
 
 /* In what is acknowledged: this step was reported as failed, and the scene ended. */
@@ -103,6 +103,21 @@ static int collect(Index *index, uint64_t due_usec, uint64_t version, uint32_t v
         return scratch_wait();
 }
 
+static int move(Index *index, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
+        IndexMove request = {
+                .operation.done = scratch_done,
+                .key = key,
+                .version = version,
+                .add = add,
+                .drop = &drop,
+                .n_drop = 1,
+                .garbage_due_usec = version,
+        };
+
+        index_move(index, &request);
+        return scratch_wait();
+}
+
 #define TICKETED ((uint64_t) 7)
 
 typedef struct IndexStep {
@@ -112,6 +127,7 @@ typedef struct IndexStep {
          */
         uint64_t a, b;
         uint64_t garbage;
+        uint32_t a_copy, a_stray; /* volumes with a copy of a's version; 0 for none */
 } IndexStep;
 
 static int create_a(Index *index) {
@@ -136,6 +152,31 @@ static int give_up_c(Index *index) {
 
 static int collect_a(Index *index) {
         return collect(index, 3, 1, 1);
+}
+
+static int move_a(Index *index) {
+        return move(index, "a", 3, 3, 2);
+}
+
+/* Refused: its old copy is still about to be deleted. The one of an old version is garbage, too. */
+static int move_a_wrongly(Index *index) {
+        int r;
+
+        r = move(index, "a", 3, 2, 3);
+        if (r != -EBUSY)
+                return r < 0 ? r : -EIO;
+        r = move(index, "a", 2, 1, 2);
+        if (r != -ESTALE)
+                return r < 0 ? r : -EIO;
+        return 0;
+}
+
+static int collect_stray(Index *index) {
+        return collect(index, 3, 3, 2);
+}
+
+static int move_a_back(Index *index) {
+        return move(index, "a", 3, 2, 3);
 }
 
 /* Fills more than one log. */
@@ -163,15 +204,19 @@ static int create_b_again(Index *index) {
 
 /* clang-format off */
 static const IndexStep index_steps[] = {
-        { NULL                          },
-        { create_a,       1, 0, 0       },
-        { create_b,       1, TICKETED, 0 },
-        { overwrite_a,    3, TICKETED, 1 },
-        { delete_b,       3, 0, 2       },
-        { give_up_c,      3, 0, 3       },
-        { collect_a,      3, 0, 2       },
-        { set_state,      3, 0, 2       },
-        { create_b_again, 3, 10, 2      },
+        { NULL                                     },
+        { create_a,       1, 0, 0,        1, 0     },
+        { create_b,       1, TICKETED, 0, 1, 0     },
+        { overwrite_a,    3, TICKETED, 1, 2, 0     },
+        { delete_b,       3, 0, 2,        2, 0     },
+        { give_up_c,      3, 0, 3,        2, 0     },
+        { collect_a,      3, 0, 2,        2, 0     },
+        { move_a,         3, 0, 3,        3, 2     },
+        { set_state,      3, 0, 3,        3, 2     },
+        { move_a_wrongly, 3, 0, 4,        3, 2     },
+        { collect_stray,  3, 0, 3,        3, 0     },
+        { move_a_back,    3, 0, 4,        2, 3     },
+        { create_b_again, 3, 10, 4,       2, 3     },
 };
 /* clang-format on */
 
@@ -243,10 +288,27 @@ static uint64_t recount(Index *index) {
         return counted.garbage;
 }
 
+/* Whether the record of a names this copy and no other, and this one is to be deleted. */
+static bool has_copies(Index *index, const IndexStep *step) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record;
+
+        if (step->a == 0)
+                return true;
+
+        CHECK(index_get(index, "a", &scratch, &record) == 0);
+        CHECK(record.n_copies == 1);
+        CHECK(!index_is_stray(index, record.version, record.copies[0]));
+        for (uint32_t volume = 1; volume <= 3; volume++)
+                if (index_is_stray(index, step->a, volume) != (volume == step->a_stray))
+                        return false;
+        return record.copies[0] == step->a_copy;
+}
+
 static bool index_is_at(Index *index, size_t step) {
         return step < ELEMENTSOF(index_steps) && version_of(index, "a") == index_steps[step].a &&
                version_of(index, "b") == index_steps[step].b &&
-               recount(index) == index_steps[step].garbage;
+               recount(index) == index_steps[step].garbage && has_copies(index, &index_steps[step]);
 }
 
 static void index_check(const char *directory, const uint8_t *acknowledged, size_t n_acknowledged) {

@@ -549,10 +549,11 @@ TEST(no_observer_misses_many) {
 
 TEST(the_configuration_can_change) {
         Fixture *fixture = *state;
+        VolumesOptions options = { 2 * TIMEOUT_SEC * USEC_PER_SEC, .auto_add = true };
 
         report(fixture, 4);
         assert_int_equal(status_of(fixture, 4).state, VOLUME_NEW);
-        volumes_configure(fixture->volumes, 2 * TIMEOUT_SEC * USEC_PER_SEC, true);
+        volumes_configure(fixture->volumes, &options);
         report(fixture, 4);
         assert_int_equal(status_of(fixture, 4).state, VOLUME_ACTIVE);
         shift_clock(TIMEOUT_SEC);

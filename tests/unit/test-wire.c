@@ -243,6 +243,121 @@ TEST(errors_have_the_range_of_errno) {
         }
 }
 
+static void put_pull(Buffer *buffer, const WirePull *pull, const WirePullItem *items) {
+        wire_put_pull(buffer, pull);
+        for (size_t i = 0; i < pull->n_items; i++)
+                wire_put_pull_item(buffer, items + i);
+        assert_int_equal(buffer_error(buffer), 0);
+}
+
+static int get_pull(const void *data, size_t size, WirePull *pull, WirePullItem *items) {
+        Reader reader = READER(data, size);
+        int r;
+
+        r = wire_get_pull(&reader, pull);
+        for (size_t i = 0; r >= 0 && i < pull->n_items; i++)
+                r = wire_get_pull_item(&reader, pull->n_sources, items + i);
+        return r < 0 ? r : reader_end(&reader);
+}
+
+static const WirePullItem pull_items[] = {
+        { .version = 1, .size = 0, .source = 1, .key = "a" },
+        { .version = UINT64_MAX, .size = UINT64_MAX, .source = 0, .key = "users/42" },
+};
+
+TEST(pulls_come_back) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        WirePull pull = {
+                .deadline_usec = UINT64_MAX,
+                .n_sources = 2,
+                .sources = { "http://a:1", "http://b:2" },
+                .n_items = ELEMENTSOF(pull_items),
+        }, result;
+        WirePullItem items[ELEMENTSOF(pull_items)];
+
+        put_pull(&buffer, &pull, pull_items);
+        assert_int_equal(get_pull(buffer.data, buffer.size, &result, items), 0);
+        assert_int_equal(result.deadline_usec, pull.deadline_usec);
+        assert_int_equal(result.n_sources, 2);
+        assert_string_equal(result.sources[0], "http://a:1");
+        assert_string_equal(result.sources[1], "http://b:2");
+        assert_int_equal(result.n_items, 2);
+        for (size_t i = 0; i < ELEMENTSOF(items); i++) {
+                assert_int_equal(items[i].version, pull_items[i].version);
+                assert_int_equal(items[i].size, pull_items[i].size);
+                assert_int_equal(items[i].source, pull_items[i].source);
+                assert_string_equal(items[i].key, pull_items[i].key);
+        }
+
+        for (size_t size = 0; size < buffer.size; size++) {
+                _cleanup_free_ uint8_t *copy = malloc(size + 1);
+
+                memcpy(copy, buffer.data, size);
+                assert_int_equal(get_pull(copy, size, &result, items), -EBADMSG);
+        }
+}
+
+TEST(pulls_that_make_no_sense_are_refused) {
+        static const WirePull pulls[] = {
+                { .n_sources = 0, .n_items = 1 },                     /* from nowhere */
+                { .n_sources = 1, .sources = { "a" }, .n_items = 1 }, /* from the one behind it */
+                { .n_sources = 1, .sources = { "" }, .n_items = 0 },  /* no URL */
+        };
+        WirePullItem items[2];
+        WirePull result;
+
+        for (size_t i = 0; i < ELEMENTSOF(pulls); i++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+
+                put_pull(&buffer, pulls + i, pull_items);
+                assert_int_equal(get_pull(buffer.data, buffer.size, &result, items), -EBADMSG);
+        }
+}
+
+TEST(pulls_have_limits) {
+        static const size_t lengths[] = { 1, WIRE_URL_MAX, WIRE_URL_MAX + 1 };
+
+        for (size_t i = 0; i < ELEMENTSOF(lengths); i++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                WirePull pull = { .n_sources = 1 };
+                char url[WIRE_URL_MAX + 2] = "";
+
+                memset(url, 'a', lengths[i]);
+                pull.sources[0] = url;
+                put_pull(&buffer, &pull, NULL);
+                assert_int_equal(
+                                get_pull(buffer.data, buffer.size, &pull, NULL),
+                                lengths[i] > WIRE_URL_MAX ? -EBADMSG : 0);
+        }
+
+        for (size_t n = WIRE_PULL_MAX; n <= WIRE_PULL_MAX + 1; n++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                WirePull pull;
+                Reader reader;
+
+                buffer_put_u64(&buffer, 1);
+                buffer_put_varint(&buffer, n);
+                for (size_t i = 0; i < n; i++)
+                        buffer_put_bytes(&buffer, "a", 2);
+                buffer_put_varint(&buffer, n);
+                reader = READER(buffer.data, buffer.size);
+                assert_int_equal(wire_get_pull(&reader, &pull), n > WIRE_PULL_MAX ? -EBADMSG : 0);
+        }
+}
+
+TEST(versions_are_a_number_and_so_many) {
+        static const uint64_t versions[] = { 1, UINT64_MAX };
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Reader reader;
+
+        wire_put_versions(&buffer, versions, 2);
+        reader = READER(buffer.data, buffer.size);
+        assert_int_equal(reader_get_varint(&reader), 2);
+        assert_int_equal(reader_get_u64(&reader), 1);
+        assert_int_equal(reader_get_u64(&reader), UINT64_MAX);
+        assert_int_equal(reader_end(&reader), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(commits_come_back_one_after_another),
@@ -253,6 +368,10 @@ int main(void) {
                 cmocka_unit_test(results_come_back_one_after_another),
                 cmocka_unit_test(truncated_results_are_refused),
                 cmocka_unit_test(errors_have_the_range_of_errno),
+                cmocka_unit_test(pulls_come_back),
+                cmocka_unit_test(pulls_that_make_no_sense_are_refused),
+                cmocka_unit_test(pulls_have_limits),
+                cmocka_unit_test(versions_are_a_number_and_so_many),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

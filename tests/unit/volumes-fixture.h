@@ -10,7 +10,7 @@
 #include "scratch.h"
 #include "shift.h"
 #include "test.h"
-#include "volumes.h"
+#include "volumes-change.h"
 
 #define TIMEOUT_SEC 60
 #define FREE        (100 * GIB)
@@ -24,11 +24,16 @@ typedef struct Fixture {
 
 static inline void open_all(Fixture *fixture, bool auto_add) {
         EnvironmentOptions options = { .directory = fixture->directory };
+        VolumesOptions volumes_options = {
+                .timeout_usec = TIMEOUT_SEC * USEC_PER_SEC,
+                .copies = 1,
+                .auto_add = auto_add,
+        };
 
         assert_int_equal(index_open(&options, &fixture->index), 0);
         assert_int_equal(
-                        volumes_new(fixture->index, fixture->event, TIMEOUT_SEC * USEC_PER_SEC,
-                                    auto_add, &fixture->volumes),
+                        volumes_new(fixture->index, fixture->event, &volumes_options,
+                                    &fixture->volumes),
                         0);
 }
 

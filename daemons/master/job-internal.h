@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Jobs, the inside: what job.c (the table), job-store.c (its form in the index), job-run.c (the
+ * thread, and passes over the index) and the kinds of jobs share. */
+
+#include <pthread.h>
+
+#include "core/key.h"
+#include "job.h"
+#include "mover.h"
+#include "net/periodic.h"
+#include "store/index-move.h"
+
+typedef struct Job {
+        Jobs *jobs; /* not owned */
+        JobStatus status;
+        bool is_counted; /* the totals are known */
+        bool wants_cancel;
+        bool is_barred;           /* no commit may name its volumes any more */
+        uint32_t urgency;         /* of the current pass, see there */
+        uint32_t n_passes;        /* that had something to move */
+        char cursor[KEY_MAX + 1]; /* the pass has come to here */
+        uint64_t not_before_usec; /* monotonic; waits until then */
+        Buffer lost;              /* names, each with its 0 */
+
+        /* Until it is durable. */
+        JobDone done;
+        void *userdata;
+        uint64_t epoch;
+
+        /* For the observer. */
+        bool is_known;
+        unsigned changes, changes_told;
+} Job;
+
+struct Jobs {
+        Master *master; /* not owned */
+        Mover *mover;   /* of the jobs' thread, as is the next */
+        struct Pass *pass;
+        pthread_t thread;
+        bool has_thread;
+        uint64_t began_usec; /* since the epoch */
+
+        pthread_mutex_t lock; /* for the rest, and for all jobs */
+        pthread_cond_t changed;
+        bool stopping; /* atomic, too, for passes */
+        Job **jobs;    /* ordered by id; owned */
+        size_t n_jobs;
+        uint32_t last_id;
+
+        IndexSet set;
+        Buffer encoded;
+        bool is_saving, is_changed;
+        uint32_t saving_id; /* jobs up to this are in what is being saved */
+        bool has_failed;    /* to save, the last time */
+
+        uint32_t forgotten[JOBS_ENDED_MAX]; /* that the observer has not been told of */
+        size_t n_forgotten;
+        Periodic *watch;
+        JobsObserver on_change; /* of the main loop */
+        void *userdata;
+
+        bool is_planning; /* atomic; see job-plan.h */
+        bool has_planner;
+        pthread_t planner;
+};
+
+/* With the lock held: */
+Job *jobs_find(const Jobs *jobs, uint32_t id);
+Job *jobs_add(Jobs *jobs); /* NULL without memory */
+void jobs_remove(Jobs *jobs, size_t i);
+void job_changed(Job *job);
+void job_set_state(Job *job, JobState state); /* saves, too */
+void jobs_save(Jobs *jobs);
+
+/* Before there are threads. */
+int jobs_load(Jobs *jobs);
+
+/* Lost keys are kept apart, since they are many and do not change. NAMES is NULL to forget. */
+void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names);
+
+int jobs_start_thread(Jobs *jobs);
+
+/* Waits for the plan that is being made, if there is one. */
+void job_plan_end(Jobs *jobs);
+
+/* One pass over the keys, in order; of the thread, without the lock. */
+typedef struct Pass {
+        Jobs *jobs;
+        Job *job;
+        const struct JobKind *kind;
+        uint64_t began_usec; /* since the epoch */
+        bool is_counting;    /* instead of moving */
+        bool is_partial;     /* began in the middle */
+        uint32_t urgency;    /* for keys with at most so many copies that can be read; 0: for all */
+        char cursor[KEY_MAX + 1];
+
+        /* The cluster as it was lately. */
+        Cluster *cluster;      /* owned */
+        VolumeStatus *volumes; /* of the map's, in the same order; owned */
+        size_t n_volumes;
+        uint32_t copies;
+        bool is_constrained; /* a volume is down or nearly full */
+        uint64_t looked_usec;
+        uint64_t size; /* of the value that is being planned for */
+
+        uint64_t n_found;                 /* keys for which there is something to do */
+        uint64_t n_urgent[COPIES_MAX];    /* of them: by copies that can be read */
+        uint64_t bytes;                   /* that are to be copied */
+        uint64_t n_moved;                 /* keys that were moved */
+        uint64_t n_later, n_full, n_down; /* could not be: for now; for lack of room; since a volume
+                                           * is down */
+        uint64_t n_lost;                  /* no good copy of them is left */
+        uint32_t full;                    /* a volume that lacks room */
+        Buffer lost;                      /* the first names, each with its 0 */
+        size_t n_names;
+
+        uint64_t ticked_usec, saved_usec, ticked_bytes;
+} Pass;
+
+/* NULL if there is none. */
+const VolumeStatus *pass_volume(const Pass *pass, uint32_t number);
+
+typedef struct JobKind {
+        bool is_about_all; /* whatever it wants, it wants to be moved */
+
+        /* Whether the job is about this key. Under the index's lock. */
+        bool (*wants)(const Job *job, const Record *record, const Plan *plan);
+
+        /* At the end of a pass over all keys. Returns 1 if the job is done, 0 for another pass,
+         * soon or after job_wait(), or a negative errno if it has failed, with its error explained.
+         */
+        int (*pass_ended)(Pass *pass);
+
+        /* Undoes what its start did. NULL if that is nothing. */
+        int (*cancel)(Job *job);
+} JobKind;
+
+extern const JobKind job_rebalance, job_drain;
+
+/* A sentence for the job's status. */
+void job_explain(Job *job, const char *format, ...) _printf_(2, 3);
+
+/* Takes the content of NAMES over. */
+void job_set_lost(Job *job, Buffer *names, uint64_t n);
+
+/* Lets others go first for so long. */
+void job_wait(Job *job, uint64_t usec);

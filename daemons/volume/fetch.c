@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "core/wire.h"
+#include "fetch.h"
+#include "net/rpc.h"
+#include "volume.h"
+
+typedef struct Fetch {
+        ObjectStore *store; /* not owned */
+        Reader versions;    /* which are left; of the request's body */
+        Buffer scratch, encoded;
+        Buffer out; /* the object at hand, with its value if that is small */
+        size_t n_sent;
+        int fd; /* of a large value */
+        uint64_t offset, size;
+} Fetch;
+
+static void fetch_free(void *userdata) {
+        Fetch *fetch = userdata;
+
+        closep(&fetch->fd);
+        buffer_done(&fetch->scratch);
+        buffer_done(&fetch->encoded);
+        buffer_done(&fetch->out);
+        free(fetch);
+}
+
+/* A small value from a file, compared with its checksum. */
+static int put_file(Buffer *out, const Object *object, int fd) {
+        _cleanup_free_ uint8_t *value = NULL;
+        size_t size = object->record.size;
+        Checksum checksum;
+        ssize_t n;
+
+        value = malloc(MAX(size, (size_t) 1));
+        if (!value)
+                return -ENOMEM;
+        n = pread_all(fd, value, size, 0);
+        if (n < 0)
+                return (int) n;
+
+        checksum = checksum_of(value, (size_t) n);
+        if ((size_t) n < size || !checksum_equal(&checksum, &object->record.checksum))
+                return -EBADMSG;
+
+        buffer_put(out, value, size);
+        return buffer_error(out);
+}
+
+static void put_head(Fetch *fetch, const Object *object) {
+        Object without_value = { .record = object->record, .key = object->key };
+
+        buffer_clear(&fetch->encoded);
+        object_encode(&without_value, &fetch->encoded);
+        wire_put_fetch_head(
+                        &fetch->out, &(WireFetchHead){
+                                                     .version = object->record.version,
+                                                     .object_size = (uint32_t) fetch->encoded.size,
+                                                     .value_size = object->record.size,
+                                     });
+        buffer_put(&fetch->out, fetch->encoded.data, fetch->encoded.size);
+}
+
+static int put_object(Fetch *fetch, uint64_t version) {
+        _cleanup_close_ int fd = -1;
+        Object object;
+        int r;
+
+        r = object_store_get(fetch->store, version, &fetch->scratch, &object, &fd);
+        if (r < 0)
+                return r;
+
+        put_head(fetch, &object);
+        r = buffer_error(&fetch->encoded);
+        if (r < 0)
+                return r;
+
+        if (object.is_inline)
+                buffer_put(&fetch->out, object.value, object.record.size);
+        else if (object.record.size <= INLINE_MAX) {
+                r = put_file(&fetch->out, &object, fd);
+                if (r < 0)
+                        return r;
+        } else {
+                fetch->fd = TAKE_FD(fd);
+                fetch->offset = 0;
+                fetch->size = object.record.size;
+        }
+
+        return buffer_error(&fetch->out);
+}
+
+/* Goes on to the next object. An object that cannot be read is an answer, too. */
+static int next_object(Fetch *fetch) {
+        uint64_t version = reader_get_u64(&fetch->versions);
+        int r;
+
+        buffer_clear(&fetch->out);
+        fetch->n_sent = 0;
+        r = put_object(fetch, version);
+        if (r >= 0)
+                return 0;
+
+        closep(&fetch->fd);
+        buffer_clear(&fetch->out);
+        wire_put_fetch_head(&fetch->out, &(WireFetchHead){ .version = version, .error = r });
+        return buffer_error(&fetch->out);
+}
+
+/* Returns how many bytes of the object at hand it wrote, 0 at its end, or a negative errno. */
+static ssize_t read_object(Fetch *fetch, void *data, size_t size) {
+        size_t n = MIN(size, fetch->out.size - fetch->n_sent);
+        ssize_t r;
+
+        if (n > 0) {
+                memcpy(data, fetch->out.data + fetch->n_sent, n);
+                fetch->n_sent += n;
+                return (ssize_t) n;
+        }
+        if (fetch->fd < 0)
+                return 0;
+        if (fetch->offset == fetch->size) {
+                closep(&fetch->fd);
+                return 0;
+        }
+
+        r = pread_all(fetch->fd, data, MIN(size, fetch->size - fetch->offset), fetch->offset);
+        if (r == 0)
+                return -EBADMSG; /* shorter than it was a moment ago */
+        if (r > 0)
+                fetch->offset += (uint64_t) r;
+        return r;
+}
+
+static ssize_t on_read(void *userdata, void *data, size_t size) {
+        Fetch *fetch = userdata;
+        size_t done = 0;
+
+        while (done < size) {
+                ssize_t n = read_object(fetch, (uint8_t *) data + done, size - done);
+
+                if (n < 0)
+                        return n;
+                if (n == 0 && fetch->versions.size == 0)
+                        break;
+                if (n == 0)
+                        n = next_object(fetch);
+                if (n < 0)
+                        return n;
+                done += (size_t) n;
+        }
+
+        return (ssize_t) done;
+}
+
+int fetch_finish(HttpRequest *request) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        HttpStream stream = { .read = on_read };
+        const Buffer *body;
+        Fetch *fetch;
+        int r;
+
+        r = rpc_check(request, volume->secret, &body);
+        if (r < 0)
+                return r;
+        if (body->size % sizeof(uint64_t) != 0 || body->size > WIRE_FETCH_MAX * sizeof(uint64_t))
+                return -EINVAL;
+
+        fetch = malloc(sizeof(*fetch));
+        if (!fetch)
+                return -ENOMEM;
+        *fetch = (Fetch){
+                .store = volume->store,
+                .versions = READER(body->data, body->size),
+                .fd = -1,
+        };
+        rpc_set_state(request, fetch, fetch_free);
+
+        stream.userdata = fetch;
+        return http_request_reply_stream(request, 200, HTTP_SIZE_UNKNOWN, &stream);
+}

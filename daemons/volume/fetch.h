@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Fetch: sends copies to another volume, as many as it asks for, one after another as they come
+ * from the disk; see core/wire.h.
+ *
+ * Up to INLINE_MAX a value is verified first. A larger one is not: who gets it compares. */
+
+#include "net/http-request.h"
+
+int fetch_finish(HttpRequest *request);

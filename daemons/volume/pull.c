@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "batch.h"
+#include "core/fetch-parser.h"
+#include "net/rpc.h"
+#include "pull.h"
+#include "volume.h"
+
+typedef struct Pull Pull;
+typedef struct PullItem PullItem;
+
+struct PullItem {
+        Pull *pull;
+        WirePullItem wire;
+        bool to_verify; /* it is here, in a file that nobody has looked into */
+        ObjectWriter *writer;
+        int error;
+        PullItem *next; /* from the same source */
+};
+
+/* A call to another volume, on the client's thread. */
+typedef struct PullSource {
+        Pull *pull;
+        const char *url;
+        PullItem *wanted, **tail; /* what has not begun to arrive, in the order of the call */
+        PullItem *current;        /* what arrives; NULL if nobody wants that any more */
+        FetchParser parser;
+} PullSource;
+
+/* Belongs to the request, and is answered when all items and sources are done. */
+struct Pull {
+        HttpRequest *request;
+        VolumeDaemon *volume; /* not owned */
+        WirePull wire;
+        VerifyTask verify;
+        unsigned n_left; /* atomic */
+        PullItem *items;
+        PullSource *sources;
+};
+
+static void pull_free(void *userdata) {
+        Pull *pull = userdata;
+
+        for (size_t i = 0; pull->items && i < pull->wire.n_items; i++)
+                (void) object_writer_free(pull->items[i].writer);
+        free(pull->items);
+        free(pull->sources);
+        free(pull);
+}
+
+/* What is answered for an item. Who gets a 0 has a while until the copy is asked about; one that
+ * somebody has settled or deleted while we waited for the others may be about to go. */
+static int final_error(PullItem *item) {
+        VolumeDaemon *volume = item->pull->volume;
+        _cleanup_(buffer_done) Buffer scratch = {};
+        _cleanup_close_ int fd = -1;
+        Object object;
+        int r;
+
+        if (item->error < 0 || pending_contains(volume->pending, item->wire.version))
+                return item->error;
+
+        pending_begin(volume->pending, item->wire.version);
+        r = object_store_get(volume->store, item->wire.version, &scratch, &object, &fd);
+        pending_end(volume->pending, item->wire.version, r >= 0);
+        return -EAGAIN;
+}
+
+static void pull_done(Pull *pull) {
+        _cleanup_(buffer_done) Buffer answer = {};
+
+        if (__atomic_sub_fetch(&pull->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+                return;
+
+        for (size_t i = 0; i < pull->wire.n_items; i++)
+                wire_put_error(&answer, final_error(pull->items + i));
+        batch_reply_errors(pull->request, &answer);
+}
+
+static void item_done(PullItem *item, int error) {
+        item->error = error < 0 ? error : 0;
+        pull_done(item->pull);
+}
+
+static bool is_late(const Pull *pull) {
+        return clock_realtime() > pull->wire.deadline_usec;
+}
+
+static void on_stored(ObjectWriter *writer, int result, void *userdata) {
+        PullItem *item = userdata;
+
+        pending_end(item->pull->volume->pending, item->wire.version, result >= 0);
+        item->writer = object_writer_free(item->writer);
+        item_done(item, result);
+}
+
+static int open_writer(PullItem *item, const Object *object) {
+        int r;
+
+        if (strcmp(object->key, item->wire.key) != 0 || object->record.size != item->wire.size)
+                return -EBADMSG;
+        if (is_late(item->pull))
+                return -ESTALE;
+
+        r = object_writer_new(
+                        item->pull->volume->store, object->key, &object->record,
+                        object->record.size, &item->writer);
+        if (r < 0)
+                return r;
+
+        object_writer_expect(item->writer, &object->record.checksum);
+        return 0;
+}
+
+/* Gives up what arrives. Returns 0 to go on with what comes behind it, or -ECANCELED if it takes
+ * long to come and nothing is behind it. */
+static int give_up(PullSource *source, int error) {
+        PullItem *item = TAKE_PTR(source->current);
+
+        item->writer = object_writer_free(item->writer);
+        item_done(item, error);
+        return source->wanted || source->parser.head.value_size <= INLINE_MAX ? 0 : -ECANCELED;
+}
+
+static int on_object(void *userdata, uint64_t version, int error, const Object *object) {
+        PullSource *source = userdata;
+        PullItem *item = source->wanted;
+        int r;
+
+        if (!item || item->wire.version != version)
+                return -EPROTO;
+        source->wanted = item->next;
+        source->current = item;
+
+        r = error < 0 ? error : open_writer(item, object);
+        return r < 0 ? give_up(source, r) : 0;
+}
+
+static int on_value(void *userdata, const void *data, size_t size) {
+        PullSource *source = userdata;
+        int r;
+
+        if (!source->current)
+                return 0;
+
+        r = is_late(source->pull) ? -ESTALE
+                                  : object_writer_append(source->current->writer, data, size);
+        return r < 0 ? give_up(source, r) : 0;
+}
+
+static int on_end(void *userdata) {
+        PullSource *source = userdata;
+        PullItem *item;
+
+        if (!source->current)
+                return 0;
+        if (is_late(source->pull))
+                return give_up(source, -ESTALE);
+
+        item = TAKE_PTR(source->current);
+        pending_begin(source->pull->volume->pending, item->wire.version);
+        object_writer_finish(item->writer, on_stored, item);
+        return 0;
+}
+
+static int on_head(HttpCall *call, unsigned status, void *userdata) {
+        return status == 200 ? 0 : status >= 400 ? -error_from_http_status(status) : -EREMOTEIO;
+}
+
+static int on_body(void *userdata, const void *data, size_t size) {
+        PullSource *source = userdata;
+
+        return fetch_parser_feed(&source->parser, data, size);
+}
+
+/* Whatever has not come will not come. */
+static void end_source(PullSource *source, int error) {
+        if (source->current)
+                (void) give_up(source, error);
+        while (source->wanted) {
+                PullItem *item = source->wanted;
+
+                source->wanted = item->next;
+                item_done(item, error);
+        }
+        fetch_parser_done(&source->parser);
+        pull_done(source->pull);
+}
+
+static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+        end_source(userdata, result->error ?: -EPROTO);
+}
+
+static int start_source(PullSource *source) {
+        static const FetchParserEvents events = {
+                .on_object = on_object,
+                .on_value = on_value,
+                .on_end = on_end,
+        };
+        VolumeDaemon *volume = source->pull->volume;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        char url[WIRE_URL_MAX + sizeof("/-/fetch")];
+        int r;
+
+        for (const PullItem *item = source->wanted; item; item = item->next)
+                buffer_put_u64(&body, item->wire.version);
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
+
+        (void) snprintf(url, sizeof(url), "%s/-/fetch", source->url);
+        r = http_call_new(volume->disk, "POST", url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, &body);
+        http_call_set_sink(call, on_head, on_body);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        fetch_parser_init(&source->parser, &events);
+        source->parser.events.userdata = source;
+        http_call_start(TAKE_PTR(call), on_done, source);
+        return 0;
+}
+
+static void want(PullItem *item) {
+        PullSource *source = item->pull->sources + item->wire.source;
+
+        *source->tail = item;
+        source->tail = &item->next;
+}
+
+/* Fetches what is wanted. This, too, is counted in n_left. */
+static void start_sources(Pull *pull) {
+        for (size_t i = 0; i < pull->wire.n_sources; i++) {
+                PullSource *source = pull->sources + i;
+                int r = 0;
+
+                if (source->wanted) {
+                        r = start_source(source);
+                        if (r >= 0)
+                                continue;
+                }
+                end_source(source, r);
+        }
+        pull_done(pull);
+}
+
+/* Takes what the store says about an object that should not be there yet. A damaged copy would be
+ * in the way of a good one. */
+static void found(PullItem *item, int result) {
+        pending_end(item->pull->volume->pending, item->wire.version, result >= 0);
+        if (result == -ENOENT)
+                want(item);
+        else
+                item_done(item,
+                          result == -EBADMSG || result == -EPROTONOSUPPORT ? -EEXIST : result);
+}
+
+/* An object must not be pending for less long than we have known that it is there. */
+static void look_up(PullItem *item, Buffer *scratch) {
+        VolumeDaemon *volume = item->pull->volume;
+        _cleanup_close_ int fd = -1;
+        Object object;
+        int r;
+
+        pending_begin(volume->pending, item->wire.version);
+        r = object_store_get(volume->store, item->wire.version, scratch, &object, &fd);
+        if (r >= 0 &&
+            (strcmp(object.key, item->wire.key) != 0 || object.record.size != item->wire.size))
+                r = -EEXIST;
+
+        if (r >= 0 && fd >= 0)
+                item->to_verify = true;
+        else
+                found(item, r);
+}
+
+static void run_verify(VerifyTask *task) {
+        Pull *pull = CONTAINER_OF(task, Pull, verify);
+
+        for (size_t i = 0; i < pull->wire.n_items; i++) {
+                PullItem *item = pull->items + i;
+
+                if (item->to_verify)
+                        found(item, object_store_verify(pull->volume->store, item->wire.version));
+        }
+        start_sources(pull);
+}
+
+/* The strings stay in the body. Returns 0, -EINVAL, or -ENOMEM. */
+static int read_items(Pull *pull, Reader *reader) {
+        uint64_t in_memory = 0;
+
+        if (wire_get_pull(reader, &pull->wire) < 0)
+                return -EINVAL;
+        pull->items = calloc(MAX(pull->wire.n_items, (size_t) 1), sizeof(*pull->items));
+        pull->sources = calloc(pull->wire.n_sources, sizeof(*pull->sources));
+        if (!pull->items || !pull->sources)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < pull->wire.n_sources; i++) {
+                PullSource *source = pull->sources + i;
+
+                *source = (PullSource){ .pull = pull, .url = pull->wire.sources[i] };
+                source->tail = &source->wanted;
+        }
+
+        for (size_t i = 0; i < pull->wire.n_items; i++) {
+                PullItem *item = pull->items + i;
+
+                item->pull = pull;
+                if (wire_get_pull_item(reader, pull->wire.n_sources, &item->wire) < 0)
+                        return -EINVAL;
+                if (item->wire.size <= pull->volume->conf.inline_max)
+                        in_memory += item->wire.size;
+        }
+
+        return reader_end(reader) < 0 || in_memory > WIRE_PULL_INLINE_MAX ? -EINVAL : 0;
+}
+
+int pull_finish(HttpRequest *request) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        _cleanup_(buffer_done) Buffer scratch = {};
+        bool to_verify = false;
+        const Buffer *body;
+        Reader reader;
+        Pull *pull;
+        int r;
+
+        r = rpc_check(request, volume->secret, &body);
+        if (r < 0)
+                return r;
+        reader = READER(body->data, body->size);
+        r = batch_read_confirmed(volume, &reader);
+        if (r < 0)
+                return -EINVAL;
+
+        pull = calloc(1, sizeof(*pull));
+        if (!pull)
+                return -ENOMEM;
+        rpc_set_state(request, pull, pull_free);
+        pull->request = request;
+        pull->volume = volume;
+        pull->verify.run = run_verify;
+        r = read_items(pull, &reader);
+        if (r < 0)
+                return r;
+
+        pull->n_left = (unsigned) (pull->wire.n_items + pull->wire.n_sources + 1);
+        for (size_t i = 0; i < pull->wire.n_items; i++) {
+                look_up(pull->items + i, &scratch);
+                to_verify = to_verify || pull->items[i].to_verify;
+        }
+        if (to_verify)
+                verify_submit(volume->verify, &pull->verify);
+        else
+                start_sources(pull);
+        return HTTP_LATER;
+}

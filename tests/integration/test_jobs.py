@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Jobs of the master: what they move, that nothing is lost on the way, and that they go on."""
+
+import concurrent.futures
+import json
+import subprocess
+
+import pytest
+
+from cluster import DEADLINE, wait_for
+
+MANAGER = ('/org/dkv/Master1', 'org.dkv.Master1.Manager')
+BY_HAND = {'AutoAddVolumes': 'no'}
+SHORT = {'GraceSec': '4s', 'TicketSec': '1s'}
+ENDED = ('done', 'failed', 'cancelled')
+PATIENCE = 4 * DEADLINE
+
+# A drain waits until no write can be under way that was begun before.
+DRAIN_PATIENCE = 300 + PATIENCE
+
+
+def busctl(cluster, *arguments, check=True):
+    done = subprocess.run(
+        ['busctl', f'--address={cluster.bus.address}', '--json=short', *map(str, arguments)],
+        capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert not check or done.returncode == 0, f'{done.args}: {done.stdout}{done.stderr}'
+    return json.loads(done.stdout)['data'] if done.stdout.strip() else None
+
+
+def call(cluster, method, *arguments, where=MANAGER):
+    return busctl(cluster, 'call', 'org.dkv.Master1', *where, method, *arguments)
+
+
+def job(cluster, path):
+    """The properties of a job, None while the master is not there."""
+    try:
+        (found,) = busctl(cluster, 'call', 'org.dkv.Master1', path,
+                          'org.freedesktop.DBus.Properties', 'GetAll', 's', 'org.dkv.Master1.Job')
+    except AssertionError:
+        return None
+    return {name: value['data'] for name, value in found.items()}
+
+
+def wait_job(cluster, path, *states, deadline=PATIENCE):
+    def is_there():
+        now = job(cluster, path)
+        assert not now or now['State'] in states or now['State'] not in ENDED, now
+        return now and now['State'] in states and now
+
+    return wait_for(is_there, f'{path} {states}', deadline)
+
+
+def act(cluster, path, method, *arguments):
+    return call(cluster, method, *arguments, where=(path, 'org.dkv.Master1.Job'))
+
+
+def add(cluster, *numbers, rebalance=True):
+    """Makes volumes active. Returns the path of the job."""
+    def try_it():
+        done = subprocess.run(
+            ['busctl', f'--address={cluster.bus.address}', '--json=short', 'call',
+             'org.dkv.Master1', *MANAGER, 'AddVolumes', 'aua{sv}', str(len(numbers)),
+             *map(str, numbers), '1', 'rebalance', 'b', str(rebalance).lower()],
+            capture_output=True, text=True, timeout=DEADLINE, check=False)
+        return done.returncode == 0 and json.loads(done.stdout)['data']
+
+    return wait_for(try_it, f'{numbers} added')[1]
+
+
+def delete(cluster, *numbers, accept_loss=False):
+    return call(cluster, 'DeleteVolumes', 'aua{sv}', len(numbers), *numbers, 1, 'accept-loss', 'b',
+                str(accept_loss).lower())[0]
+
+
+def value_of(i):
+    return f'value {i} '.encode() * (100 if i % 100 else 9000)  # some in files of their own
+
+
+def fill(cluster, n):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for answer in pool.map(lambda i: cluster.put(f'k/{i:05}', value_of(i)), range(n)):
+            answer.expect(201, 204)
+
+
+def read_all(cluster, n):
+    def check(i):
+        assert cluster.get(f'k/{i:05}').expect(200).body == value_of(i)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(check, range(n)))
+
+
+def copies(cluster, n):
+    """How many copies each volume has, as the index says."""
+    count = dict.fromkeys(cluster.volumes, 0)
+    for i in range(n):
+        for copy in cluster.where(f'k/{i:05}')['copies']:
+            count[copy['volume']] += 1
+    return count
+
+
+@pytest.fixture
+def elastic(new_cluster):
+    """elastic(volumes, active, …): only the first ACTIVE volumes take part."""
+    def new(volumes, active, master=None, **arguments):
+        cluster = new_cluster(volumes=volumes, bus=True, wait=False,
+                              master={**BY_HAND, **SHORT, **(master or {})}, **arguments)
+        add(cluster, *range(1, active + 1), rebalance=False)
+        wait_for(lambda: cluster.health()['status'] == 'ok', 'ok')
+        return cluster
+
+    return new
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('n_copies', [1, 2])
+def test_rebalance_moves_what_belongs_on_the_new_volume(elastic, n_copies):
+    n = 1000
+    cluster = elastic(4, 3, copies=n_copies)
+    fill(cluster, n)
+    before = copies(cluster, n)
+    assert before[4] == 0
+
+    path = add(cluster, 4)
+    status = wait_job(cluster, path, 'done')
+    after = copies(cluster, n)
+    assert sum(after.values()) == n * n_copies
+    assert 0.8 < after[4] / (n * n_copies / 4) < 1.2
+    assert status['Type'] == 'rebalance'
+    assert status['Error'] == ''
+    assert status['KeysDone'] == status['KeysTotal'] >= after[4]
+    assert status['KeysDone'] <= 1.1 * after[4]
+    read_all(cluster, n)
+    cluster.wait_clean()
+    read_all(cluster, n)
+
+
+def test_rebalance_makes_missing_copies_and_trims_surplus_ones(elastic):
+    n = 300
+    cluster = elastic(3, 3)
+    fill(cluster, n)
+    for wanted in 2, 1:
+        (path,) = call(cluster, 'SetCopies', 'ua{sv}', wanted, 0)
+        wait_job(cluster, path, 'done')
+        assert sum(copies(cluster, n).values()) == wanted * n
+        read_all(cluster, n)
+    cluster.wait_clean()
+    read_all(cluster, n)
+
+
+def test_drain_leaves_nothing_on_the_volume(elastic):
+    n = 500
+    cluster = elastic(3, 3)
+    fill(cluster, n)
+    path = delete(cluster, 2)
+    status = wait_job(cluster, path, 'done', deadline=DRAIN_PATIENCE)
+    assert status['Type'] == 'drain'
+    assert status['Volumes'] == [2]
+    assert copies(cluster, n)[2] == 0
+    read_all(cluster, n)
+    seen = {one['number']: one for one in cluster.health()['volumes']}
+    assert seen[2]['state'] == 'removed'
+
+
+def test_cancelled_drain_brings_the_volume_back(elastic):
+    n = 300
+    cluster = elastic(3, 3)
+    fill(cluster, n)
+    path = delete(cluster, 2)
+    assert {v['number']: v for v in cluster.health()['volumes']}[2]['state'] == 'draining'
+    act(cluster, path, 'Cancel')
+    wait_job(cluster, path, 'cancelled')
+    assert {v['number']: v for v in cluster.health()['volumes']}[2]['state'] == 'active'
+    read_all(cluster, n)
+
+
+@pytest.mark.parametrize('victim', ['master', 4, 1])
+def test_goes_on_after_a_kill(elastic, victim):
+    n = 1500
+    cluster = elastic(4, 3)
+    fill(cluster, n)
+    path = add(cluster, 4, rebalance=False)
+    assert path == '/'
+    (path,) = call(cluster, 'Rebalance', 'a{sv}', 2, 'rate', 't', 400_000, 'parallel', 'u', 1)
+    wait_for(lambda: (job(cluster, path) or {}).get('KeysDone', 0) > 20, 'some moved')
+    cluster.kill(victim)
+    cluster.start(victim)
+    cluster.wait_healthy()
+    now = wait_for(lambda: job(cluster, path), 'the job')
+    assert now['State'] == 'running'
+    assert now['Rate'] == 400_000
+    act(cluster, path, 'Set', 'a{sv}', 1, 'rate', 't', 0)
+    wait_job(cluster, path, 'done')
+    assert sum(copies(cluster, n).values()) == n
+    assert copies(cluster, n)[4] > 0.8 * n / 4
+    read_all(cluster, n)
+    cluster.wait_clean()
+    read_all(cluster, n)
+
+
+def test_pauses_resumes_and_keeps_its_limits(elastic):
+    n = 1000
+    cluster = elastic(4, 3)
+    fill(cluster, n)
+    add(cluster, 4, rebalance=False)
+    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 200_000)
+    wait_for(lambda: job(cluster, path)['KeysDone'] > 5, 'some moved')
+    act(cluster, path, 'Pause')
+    wait_job(cluster, path, 'paused')
+    done = wait_for(lambda: job(cluster, path), 'paused')['KeysDone']
+    assert done < n / 4
+    cluster.restart('master')
+    wait_job(cluster, path, 'paused')
+    act(cluster, path, 'Set', 'a{sv}', 1, 'rate', 't', 0)
+    act(cluster, path, 'Resume')
+    wait_job(cluster, path, 'done')
+    read_all(cluster, n)
+
+
+def test_dead_volume_is_made_good_from_the_other_copies(elastic):
+    n = 300
+    cluster = elastic(3, 3, copies=2)
+    fill(cluster, n)
+    cluster.kill(2)
+    path = delete(cluster, 2)
+    wait_job(cluster, path, 'done', deadline=DRAIN_PATIENCE)
+    assert sum(copies(cluster, n).values()) == 2 * n
+    assert copies(cluster, n)[2] == 0
+    read_all(cluster, n)
+
+
+def test_lost_keys_are_named_and_answered_503(elastic):
+    n = 300
+    cluster = elastic(3, 3)
+    fill(cluster, n)
+    lost = {f'k/{i:05}' for i in range(n)
+            if cluster.where(f'k/{i:05}')['copies'][0]['volume'] == 2}
+    cluster.kill(2)
+    path = delete(cluster, 2)
+    status = wait_job(cluster, path, 'failed')
+    assert status['LostKeys'] == len(lost)
+    assert str(len(lost)) in status['Error']
+    assert set(act(cluster, path, 'GetLostKeys')[0]) == lost
+
+    path = delete(cluster, 2, accept_loss=True)
+    wait_job(cluster, path, 'done', deadline=DRAIN_PATIENCE)
+    for key in sorted(lost)[:20]:
+        cluster.get(key).expect(503)
+
+
+def test_a_volume_that_is_down_is_waited_for(elastic):
+    n = 300
+    cluster = elastic(4, 3)
+    fill(cluster, n)
+    add(cluster, 4, rebalance=False)
+    cluster.kill(4)
+    wait_for(lambda: not {v['number']: v for v in cluster.health()['volumes']}[4]['up'], 'down')
+    (path,) = call(cluster, 'Rebalance', 'a{sv}', 0)
+    wait_for(lambda: '4' in (job(cluster, path) or {}).get('Error', ''), 'waits for 4')
+    cluster.start(4)
+    wait_job(cluster, path, 'done')
+    assert copies(cluster, n)[4] > 0
+    read_all(cluster, n)
+
+
+def test_plan_tells_what_the_job_then_does(elastic):
+    n = 400
+    cluster = elastic(4, 3)
+    fill(cluster, n)
+    (plan,) = call(cluster, 'Plan', 'saua{sv}', 'add', 1, 4, 0)
+    plan = {name: value['data'] for name, value in plan.items()}
+    assert plan['all_keys' if 'all_keys' in plan else 'all-keys'] == n
+    assert {move[1] for move in plan['moves']} == {4}
+    assert sum(move[2] for move in plan['moves']) == plan['keys']
+    path = add(cluster, 4)
+    assert wait_job(cluster, path, 'done')['KeysDone'] == plan['keys']

@@ -278,10 +278,10 @@ static bool has_keys(const Master *master) {
 static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
         _cleanup_(start_freep) Start *start = NULL;
-        const uint32_t *numbers;
+        const uint32_t *numbers = NULL;
         int rebalance = true, r;
         const BusOption own = { "rebalance", 'b', &rebalance };
-        size_t n;
+        size_t n = 0;
 
         r = read_numbers(message, "added", VOLUME_MAX, error, &numbers, &n);
         if (r < 0)
@@ -306,10 +306,10 @@ static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *er
 static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
         _cleanup_(start_freep) Start *start = NULL;
-        const uint32_t *numbers;
+        const uint32_t *numbers = NULL;
         int accept_loss = false, r;
         const BusOption own = { "accept-loss", 'b', &accept_loss };
-        size_t n;
+        size_t n = 0;
 
         r = read_numbers(message, "deleted", JOB_VOLUMES_MAX, error, &numbers, &n);
         if (r < 0)

@@ -13,6 +13,20 @@
 #include "remove.h"
 #include "write.h"
 
+/* What a volume has not reported since the master's start, nobody knows. */
+static int add_figures(Json *volume, const VolumeStatus *status) {
+        int r;
+
+        if (status->disk_free == UINT64_MAX)
+                return 0;
+
+        r = json_add_uint(volume, "free", status->disk_free);
+        r = r < 0 ? r : json_add_uint(volume, "size", status->disk_size);
+        r = r < 0 ? r : json_add_uint(volume, "objects", status->objects);
+        r = r < 0 ? r : json_add_uint(volume, "bytes", status->bytes);
+        return r < 0 ? r : json_add_uint(volume, "pending", status->pending);
+}
+
 static int add_volume(Json *volumes, const VolumeStatus *status) {
         Json *volume = json_new_object();
         int r;
@@ -24,11 +38,7 @@ static int add_volume(Json *volumes, const VolumeStatus *status) {
         r = r < 0 ? r : json_add_string(volume, "url", status->url);
         r = r < 0 ? r : json_add_string(volume, "zone", status->zone);
         r = r < 0 ? r : json_add_uint(volume, "weight", status->weight);
-        r = r < 0 ? r : json_add_uint(volume, "free", status->disk_free);
-        r = r < 0 ? r : json_add_uint(volume, "size", status->disk_size);
-        r = r < 0 ? r : json_add_uint(volume, "objects", status->objects);
-        r = r < 0 ? r : json_add_uint(volume, "bytes", status->bytes);
-        r = r < 0 ? r : json_add_uint(volume, "pending", status->pending);
+        r = r < 0 ? r : add_figures(volume, status);
         if (r < 0) {
                 (void) json_free(volume);
                 return r;

@@ -5,7 +5,6 @@ with its types, and nothing else. Usage: bus-docs.py SOURCE-ROOT BUILD-ROOT"""
 
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -77,14 +76,6 @@ def complaints(page, program, paths):
             yield f'{page.name}: {name} lacks the entry {line}'
         for line in sorted(told[name].keys() - entries):
             yield f'{page.name}:{told[name][line]}: {name} has no such member: {line}'
-    yield from warnings(page)
-
-
-def warnings(page):
-    for command in (['groff', '-ww', '-man', '-Tutf8', '-z', page], ['mandoc', '-Tlint', '-Wwarning', page]):
-        if shutil.which(command[0]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            yield from (done.stdout + done.stderr).splitlines()
 
 
 def main():

@@ -92,3 +92,15 @@ def test_clients_are_sent_where_the_administrator_says(cluster):
     administer(cluster, 'set', 2, '--url=', '--zone=')
     wait_for(lambda: volume(cluster, 2)['url'] != url, 'the own report of the volume')
     assert volume(cluster, 2)['zone'] == ''
+
+
+def test_figures_that_nobody_has_reported_are_not_told(cluster):
+    cluster.kill('master')
+    cluster.kill(2)
+    cluster.start('master')
+    cluster.wait_healthy()
+    assert 'free' in volume(cluster, 1) and not volume(cluster, 2).keys() & {'free', 'size', 'objects'}
+
+    cluster.start(2)
+    cluster.wait_healthy()
+    assert volume(cluster, 2)['free'] > 0

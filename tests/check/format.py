@@ -64,10 +64,11 @@ def complaints_about_c(path, text):
 
 def complaints_about_text(path, text):
     lines = text.splitlines()
+    is_makefile = text.startswith('#!/usr/bin/make')
     if not any('SPDX-License-Identifier: LGPL-2.1-or-later' in line for line in lines[:2]):
         yield 1, 'no SPDX-License-Identifier in the first two lines'
     for number, line in enumerate(lines, 1):
-        if '\t' in line:
+        if '\t' in line and not is_makefile:
             yield number, 'tab'
         if line != line.rstrip():
             yield number, 'blanks at the end'

@@ -261,16 +261,10 @@ class Cluster:
             'AutoAddVolumes': 'yes',
             'Copies': copies,
             **(master or {})})
-        self.volumes = {
-            n: Daemon('volume', f'volume-{n}', directory, {
-                'Number': n,
-                'Directory': (data or {}).get(n, directory / f'volume-{n}.data'),
-                'Listen': f'127.0.0.1:{ports[n]}',
-                'Master': self.url,
-                'SecretFile': secret,
-                'ReportSec': '100ms',
-                **(volume or {})})
-            for n in range(1, volumes + 1)}
+        self.volume_settings = volume or {}
+        self.volumes = {}
+        for n in range(1, volumes + 1):
+            self.new_volume(n, ports[n], Directory=(data or {}).get(n, self.data_of(n)))
 
         self.bus = Bus() if bus else None
         if bus:
@@ -286,6 +280,22 @@ class Cluster:
         except BaseException:
             self.abandon()
             raise
+
+    def data_of(self, n):
+        return self.directory / f'volume-{n}.data'
+
+    def new_volume(self, n, port=None, **settings):
+        """One more, which does not run yet."""
+        self.volumes[n] = Daemon('volume', f'volume-{n}', self.directory, {
+            'Number': n,
+            'Directory': self.data_of(n),
+            'Listen': f'127.0.0.1:{port or free_ports(1)[0]}',
+            'Master': self.url,
+            'SecretFile': self.master.settings['SecretFile'],
+            'ReportSec': '100ms',
+            **self.volume_settings,
+            **settings})
+        return self.volumes[n]
 
     @property
     def daemons(self):
@@ -362,6 +372,7 @@ class Cluster:
             port, target = url.port, url.path + (f'?{url.query}' if url.query else '')
         connection = http.client.HTTPConnection('127.0.0.1', port, timeout=DEADLINE)
         try:
+            connection.connect()
             try:
                 connection.request(method, target, body, headers or {})
             except (BrokenPipeError, ConnectionResetError):

@@ -136,3 +136,52 @@ void options_print_help(void) {
                 putchar('\n');
         }
 }
+
+bool options_wait_for_value(const char *word) {
+        return strncmp(word, "--", 2) == 0 && takes_value(word + 2);
+}
+
+/* PREFIX is "--name=", or empty where the value is a word of its own. */
+static void print_values(const char *name, const char *prefix) {
+        const ConfItem *item = find(name);
+
+        if (item && item->type == CONF_BOOL)
+                printf("%syes\t\n%sno\t\n", prefix, prefix);
+        else if (strcmp(name, "pattern") == 0)
+                printf("%ssequential\t\n%srandom\t\n%szipf\t\n", prefix, prefix, prefix);
+        else if (strcmp(name, "acknowledged") == 0)
+                puts(":files");
+}
+
+/* Of a flag that is set, what takes it back. */
+static void print_names(void) {
+        for (const ConfItem *item = items; item->name; item++) {
+                const char *value = item->type != CONF_BOOL             ? "="
+                                    : strcmp(item->initial, "yes") == 0 ? "=no"
+                                                                        : "";
+
+                printf("--%s%s\t%s\n", item->name, value, item->help);
+        }
+}
+
+bool options_print_completion(int argc, char *const argv[]) {
+        const char *word = argv[argc - 1];
+        size_t length = strcspn(word, "=");
+
+        if (argc > 1 && options_wait_for_value(argv[argc - 2])) {
+                print_values(argv[argc - 2] + 2, "");
+                return true;
+        }
+        if (*word != '-')
+                return false;
+
+        if (strncmp(word, "--", 2) == 0 && word[length] == '=') {
+                _cleanup_free_ char *name = strndup(word + 2, length - 2),
+                                    *prefix = strndup(word, length + 1);
+
+                if (name && prefix)
+                        print_values(name, prefix);
+        } else
+                print_names();
+        return true;
+}

@@ -203,9 +203,35 @@ static const Verb *find_verb(int argc, char *argv[]) {
         return verb;
 }
 
+/* For the shells, see completion.h: what the last of the words may become. */
+static void complete(int argc, char *argv[]) {
+        const char *verb = NULL;
+        int n = 0;
+
+        if (argc == 0 || options_print_completion(argc, argv))
+                return;
+
+        for (int i = 0; i < argc - 1; i++)
+                if (strncmp(argv[i], "--", 2) != 0 &&
+                    (i == 0 || !options_wait_for_value(argv[i - 1]))) {
+                        verb = verb ?: argv[i];
+                        n++;
+                }
+
+        for (const Verb *one = verbs; !verb && one->name; one++)
+                printf("%s\t%s\n", one->name, one->help);
+        if (verb && strcmp(verb, "check") == 0 && n == 1)
+                puts(":files");
+}
+
 static int run(Bench *bench, int argc, char *argv[]) {
         const Verb *verb;
         int n;
+
+        if (argc > 1 && strcmp(argv[1], "--complete") == 0) {
+                complete(argc - 2, argv + 2);
+                return 0;
+        }
 
         n = options_parse(&bench->options, argc, argv);
         if (n < 0)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "dkvadm.h"
 #include "terminal.h"
@@ -115,10 +116,25 @@ static bool is_one_place(const Context *context) {
         return n <= 1;
 }
 
+/* For the shells, see completion.h. */
+static int complete(Context *context, int argc, char *argv[]) {
+        CompletionQuestion question;
+        int r;
+
+        r = completion_print(verbs, options, argc, argv, context, &question);
+        if (r > 0)
+                context_answer(context, &question);
+
+        return r < 0 ? EXIT_USAGE : 0;
+}
+
 static int run(Context *context, int argc, char *argv[]) {
         const Verb *verb;
         uint64_t given;
         int first, words;
+
+        if (argc > 1 && strcmp(argv[1], "--complete") == 0)
+                return complete(context, argc - 1, argv + 1);
 
         first = options_parse(options, argc, argv, context, &given);
         if (first < 0)

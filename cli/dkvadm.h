@@ -9,6 +9,7 @@
 #include <systemd/sd-bus.h>
 
 #include "complaint.h"
+#include "completion.h"
 #include "table.h"
 
 #define MASTER_NAME             "org.dkv.Master1"
@@ -110,6 +111,9 @@ int parse_volume(const char *argument, uint32_t *ret);
  * seconds for volumes that have not reported yet. Returns 0 or a negative errno, having said what
  * is wrong. */
 int master_add_volumes(Context *context, const uint32_t numbers[], size_t n);
+
+/* Prints what the cluster, or this machine, has for an answer, within a second or not at all. */
+void context_answer(Context *context, const CompletionQuestion *question);
 
 /* The verbs. */
 int verb_status(int argc, char *argv[], void *userdata);

@@ -38,18 +38,22 @@ const Verb *verbs_find(const Verb verbs[], int argc, char *const argv[], int *re
         return NULL;
 }
 
-bool verb_takes(const Verb *verb, const char *option) {
-        size_t length = strlen(option);
+bool list_has(const char *list, const char *word) {
+        size_t length = strlen(word);
 
-        for (const char *p = verb->options; *p; p += strspn(p, " ")) {
+        for (const char *p = list; *p; p += strspn(p, " ")) {
                 size_t n = strcspn(p, " ");
 
-                if (n == length && strncmp(p, option, n) == 0)
+                if (n == length && strncmp(p, word, n) == 0)
                         return true;
                 p += n;
         }
 
         return false;
+}
+
+bool verb_takes(const Verb *verb, const char *option) {
+        return list_has(verb->options, option);
 }
 
 /* Whether the name begins with the words: "volume add" does with "volume". */

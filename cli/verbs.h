@@ -39,6 +39,9 @@ const Verb *verbs_match(
                 char *const argv[],
                 int *ret_words);
 
+/* Whether a list such as "weight zone" has the word. */
+bool list_has(const char *list, const char *word);
+
 /* Whether the verb takes the special option. */
 bool verb_takes(const Verb *verb, const char *option);
 

@@ -9,6 +9,7 @@ import sys
 EVENTS = 'lib/base/event-ids.h'
 CATALOG = 'etc/dkv.catalog'
 HEADERS = ['Subject', 'Defined-By', 'Documentation']
+PAGE = 'man:dkv-events(7)'
 
 
 def read_events(root):
@@ -53,6 +54,8 @@ def complaints(root):
             yield f'{CATALOG}:{number}: {id_} is no event of {EVENTS}'
         if list(headers) != HEADERS or not text:
             yield f'{CATALOG}:{number}: an entry has {", ".join(HEADERS)}, an empty line and a text'
+        if headers.get('Documentation') != PAGE:
+            yield f'{CATALOG}:{number}: the page about events is {PAGE}'
 
 
 found = list(complaints(pathlib.Path(sys.argv[1])))

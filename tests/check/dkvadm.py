@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import pages
+
 SKIP = 77
 
 
@@ -17,32 +19,21 @@ def table(text, name):
         yield re.findall(r'"((?:[^"\\]|\\.)*)"', row)
 
 
-def plain(roff):
-    """A line of the man page without fonts and escapes."""
-    text = re.sub(r'\\f.', '', re.sub(r'^\.[BIR]+ ', '', roff))
-    return ' '.join(text.replace('\\-', '-').replace('"', '').split())
-
-
-def headings(page, section):
-    """What the paragraphs of a section are about: the lines that follow .TP."""
-    part = re.search(rf'^\.SH {section}\n(.*?)^\.SH ', page, re.M | re.S)[1]
-    return [plain(line) for line in re.findall(r'^\.TP\n(.+)$', part, re.M)]
-
-
 def complaints(root, program):
     source = (root / 'cli/dkvadm.c').read_text()
-    page = (root / 'man/dkvadm.8').read_text()
+    page = pages.Page(root / 'man/dkvadm.8')
     verbs = {row[0]: row for row in table(source, 'verbs')}
     options = {row[0]: row for row in table(source, 'options')}
     help_ = subprocess.run([program, '--help'], capture_output=True, text=True, timeout=10).stdout
 
-    documented = headings(page, 'VERBS')
+    bodies = dict(page.section('VERBS').bodies())
+    documented = list(bodies)
     expected = [f'{row[0]} {row[1]}'.strip() for row in verbs.values()]
     yield from (f'man/dkvadm.8: no paragraph "{v}"' for v in expected if v not in documented)
     yield from (f'man/dkvadm.8: paragraph "{v}", but there is no such verb'
                 for v in documented if v not in expected)
 
-    found = [re.search(r'--([\w-]+)', line)[1] for line in headings(page, 'OPTIONS')]
+    found = [re.search(r'--([\w-]+)', line)[1] for line in page.section('OPTIONS').entries()]
     yield from (f'man/dkvadm.8: no paragraph about --{o}' for o in options if o not in found)
     yield from (f'man/dkvadm.8: paragraph about --{o}, but there is no such option'
                 for o in found if o not in options)
@@ -56,11 +47,9 @@ def complaints(root, program):
                     for o in names if o not in options)
         yield from (f'dkvadm {verb} --help: nothing about --{o}'
                     for o in names if f'--{o}' not in shown)
-        paragraph = re.search(
-            rf'^\.TP\n[^\n]*{re.escape(verb)}\b[^\n]*\n(.*?)(?=^\.TP|^\.S)',
-            page.replace('\\-', '-'), re.M | re.S)
+        paragraph = ' '.join(bodies.get(f'{verb} {row[1]}'.strip(), []))
         yield from (f'man/dkvadm.8: "{verb}" does not tell of --{o}' for o in names
-                    if o != 'epoch' and paragraph and f'--{o}' not in paragraph[1])
+                    if o != 'epoch' and paragraph and f'--{o}' not in paragraph)
 
 
 def main():

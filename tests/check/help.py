@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every program knows --help, --version and no unknown option. Usage: help.py SOURCE-ROOT BUILD-ROOT"""
+"""Every program knows --help, --version and no unknown option, and has a man page with the verbs and
+options of its help. Usage: help.py SOURCE-ROOT BUILD-ROOT"""
 
 import json
 import os
@@ -8,6 +9,8 @@ import pathlib
 import re
 import subprocess
 import sys
+
+import pages
 
 SKIP = 77
 
@@ -42,8 +45,44 @@ def complaints(program, version):
         yield f'unknown option: exit status {result.returncode} instead of 2 and a message'
 
 
+def told(page):
+    """The verbs and the options that a page has paragraphs about."""
+    verbs = [title.split()[0] for name in ('VERBS', 'COMMANDS')
+             for title in page.section(name).outer().entries()]
+    options = [option for title in page.entries() if title.startswith('-')
+               for option in re.findall(r'--[\w-]+', title)]
+    return set(verbs), set(options)
+
+
+def undocumented(root, program):
+    """dkvadm has a check of its own."""
+    if program.name == 'dkvadm':
+        return
+    found = list(root.glob(f'man/{program.name}.[18]'))
+    if not found:
+        yield 'has no man page'
+        return
+
+    help_ = run(program, '--help').stdout
+    verbs, options = told(pages.Page(found[0]))
+    for what, there, documented in (('verb', set(re.findall(r'^  ([a-z]+) ', help_, re.M)), verbs),
+                                    ('option', set(re.findall(r'^  (--[\w-]+)', help_, re.M)), options)):
+        yield from (f'nothing about the {what} {one} in {found[0].name}' for one in sorted(there - documented))
+        yield from (f'there is no {what} {one}, which {found[0].name} has' for one in sorted(documented - there))
+
+
+def environment(root):
+    """What the daemons look at in their environment."""
+    source = '\n'.join(path.read_text() for path in (root / 'lib').rglob('*.c'))
+    names = set(re.findall(r'getenv\("(\w+)"\)', source))
+    for name in 'dkv-master.8', 'dkv-volume.8':
+        found = set(pages.Page(root / 'man' / name).section('ENVIRONMENT').entries())
+        yield from (f'man/{name}: nothing about ${one}' for one in sorted(names - found))
+        yield from (f'man/{name}: nobody looks at ${one}' for one in sorted(found - names))
+
+
 def main():
-    build = pathlib.Path(sys.argv[2])
+    root, build = map(pathlib.Path, sys.argv[1:3])
     version = json.loads((build / 'meson-info/intro-projectinfo.json').read_text())['version']
     built = list(programs(build))
     if not built:
@@ -51,6 +90,8 @@ def main():
         return SKIP
 
     found = [f'{p.name}:1: {c}' for p in built for c in complaints(p, version)]
+    found += [f'{p.name}: {c}' for p in built for c in undocumented(root, p)]
+    found += environment(root)
     print('\n'.join(found or [f'checked: {", ".join(p.name for p in built)}']))
     return bool(found)
 

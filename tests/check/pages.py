@@ -25,7 +25,22 @@ class Part:
 
     def entries(self):
         """What its paragraphs are about."""
-        return [plain(line) for previous, line in zip(self.lines, self.lines[1:]) if previous == '.TP']
+        return [title for title, _ in self.bodies()]
+
+    def bodies(self):
+        """Yields what each paragraph is about, and its other lines, up to the next one."""
+        starts = [i for i, line in enumerate(self.lines) if line == '.TP'] + [len(self.lines)]
+        for start, end in zip(starts, starts[1:]):
+            yield plain(self.lines[start + 1]), [plain(line) for line in self.lines[start + 2:end]]
+
+    def outer(self):
+        """Without what is indented, such as a list in a list."""
+        lines, depth = [], 0
+        for line in self.lines:
+            depth -= line == '.RE'
+            lines += [line] * (depth == 0 and line not in ('.RS', '.RE'))
+            depth += line == '.RS'
+        return Part(self.title, lines)
 
     def split(self, macro):
         found = {}

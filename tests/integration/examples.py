@@ -12,7 +12,7 @@ import subprocess
 
 from cluster import BUILD, SOURCE
 
-ESCAPES = {'\\-': '-', '\\e': '\\', '\\&': '', '\\(ti': '~', '\\(aq': "'", '\\(ha': '^'}
+ESCAPES = {'-': '-', 'e': '\\', '&': '', '(ti': '~', '(aq': "'", '(ha': '^'}
 
 # What is different each time, and what it looks like then.
 VARYING = [
@@ -37,7 +37,8 @@ class Example:
 def text_of(line):
     """A line of roff as it is printed; examples have no requests and no fonts in them."""
     assert '\\f' not in line and not line.startswith(('.', "'")), line
-    return re.sub(r'\\(?:\(..|.)', lambda m: ESCAPES[m[0]], line)
+    return re.sub(r'\\(?:\[u(\w+)\]|(\(..|.))',
+                  lambda m: chr(int(m[1], 16)) if m[1] else ESCAPES[m[2]], line)
 
 
 def examples(page):
@@ -65,19 +66,23 @@ def examples(page):
             goes_on = text.endswith('\\')
 
 
-def moved(text, offset):
-    """TEXT with the ports of a cluster that has them elsewhere."""
-    return re.sub(r'(?<=[:=])3(00\d)\b', lambda m: str(3000 + int(m[1]) + offset), text)
+class Ports:
+    """Where a cluster has its ports, and where it has them in the page: FIRST to FIRST + 9."""
+
+    def __init__(self, there, first=3000):
+        self.there, self.first = there, first
+
+    def moved(self, text):
+        return re.sub(rf'(?<=[:=]){self.first // 10}(\d)\b', lambda m: str(self.there + int(m[1])), text)
+
+    def moved_back(self, text):
+        return re.sub(r'(?<=[:=])(\d{4,5})\b', lambda m: str(int(m[1]) - self.there + self.first)
+                      if self.there <= int(m[1]) < self.there + 10 else m[0], text)
 
 
-def moved_back(text, offset):
-    return re.sub(r'(?<=[:=])(\d{4,5})\b', lambda m: str(int(m[1]) - offset)
-                  if 3000 <= int(m[1]) - offset < 3010 else m[0], text)
-
-
-def plain(output, offset):
+def plain(output, ports):
     """What a command has printed, as far as it is to be as in the page."""
-    text = CONTINUE.sub('', moved_back(output.replace('\r', ''), offset)).rstrip()
+    text = CONTINUE.sub('', ports.moved_back(output.replace('\r', ''))).rstrip()
     return f'{text}\n' if text else ''
 
 
@@ -97,12 +102,12 @@ def pattern_of_line(line):
     return ''.join(pieces) + re.escape(line[position:])
 
 
-def run(page, directory, port=3000):
-    """Types all the examples of PAGE into one shell in DIRECTORY, where the cluster has its ports from
-    PORT on. Returns each example with what it has printed."""
-    wanted, offset = list(examples(page)), port - 3000
+def run(page, directory, ports, environment):
+    """Types all the examples of PAGE into one shell in DIRECTORY. Returns each example with what it
+    has printed, and what all have said on stderr."""
+    wanted = list(examples(page))
     assert wanted, f'{page} has no examples'
-    script = ''.join(f'{moved(one.command, offset)}printf {MARK!r}\n' for one in wanted)
+    script = ''.join(f'{ports.moved(one.command)}printf {MARK!r}\n' for one in wanted)
     home = directory / 'home'
     home.mkdir()
     (home / '.curlrc').write_text('noproxy = *\nmax-time = 60\n')
@@ -110,14 +115,15 @@ def run(page, directory, port=3000):
         ['bash', '-c', script], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
         text=True, timeout=300, check=False,
         env={**os.environ, 'HOME': str(home), 'DKV_BUILD': str(BUILD),
-             'PATH': f'{BUILD}/cli:{os.environ["PATH"]}'})
+             'PATH': f'{BUILD}/cli:{os.environ["PATH"]}', **environment})
     printed = done.stdout.split(MARK)[:-1]
     assert len(printed) == len(wanted), f'{wanted[len(printed)]}\n{done.stdout}\n{done.stderr}'
-    return [(one, plain(text, offset)) for one, text in zip(wanted, printed)]
+    return [(one, plain(text, ports)) for one, text in zip(wanted, printed)], done.stderr
 
 
-def check(page, directory, port=3000):
+def check(page, directory, ports, **environment):
     """Fails unless each example prints what stands below it."""
-    wrong = [f'{one}--- prints ---\n{text}' for one, text in run(page, directory, port)
+    printed, errors = run(page, directory, ports, environment)
+    wrong = [f'{one}--- prints ---\n{text}' for one, text in printed
              if not pattern(one.expected).fullmatch(text)]
-    assert not wrong, '\n'.join(wrong)
+    assert not wrong, '\n'.join([*wrong, errors])

@@ -64,15 +64,28 @@ static bool is_in_trouble(const Connection *connection) {
                (connection->outcome == OUTCOME_STATUS && connection->response.status >= 500);
 }
 
-/* Notes what came out. Returns 0 or a negative errno. */
+/* It failed because of the servers' state, and that may be another one soon. */
+static bool is_worth_a_retry(const Client *client, const Connection *connection) {
+        return client->shared.now_usec < connection->retry_until_usec &&
+               (is_in_trouble(connection) || connection->outcome == OUTCOME_RESET ||
+                connection->outcome == OUTCOME_SHORT || connection->outcome == OUTCOME_TIMEOUT);
+}
+
+/* Notes what came out, or that it is to be tried again. Returns 0 or a negative errno. */
 static int finished(Client *client, Connection *connection) {
         const Run *run = client->run;
         const Operation *operation = &connection->operation;
         int r = 0;
 
-        client->n_active--;
         client->shared.now_usec = clock_monotonic();
+        if (is_worth_a_retry(client, connection)) {
+                client->tally->n_retries++;
+                connection->is_repeated = true;
+                connection->paused_until_usec = client->shared.now_usec + PAUSE_USEC;
+                return 0;
+        }
 
+        client->n_active--;
         if (run->ledger && operation->type == OPERATION_PUT && connection->outcome == OUTCOME_OK)
                 r = ledger_write(run->ledger, LEDGER_ACKNOWLEDGED, connection->path + 1, operation);
         load_finished(run->load, operation);
@@ -96,14 +109,19 @@ static int finished(Client *client, Connection *connection) {
         return r;
 }
 
+/* Sends the request. */
+static int ask(Client *client, Connection *connection, const Operation *operation) {
+        const Load *load = client->run->load;
+        const char *target = load->targets ? load->targets[operation->number] : connection->path;
+
+        return connection_start(connection, operation, target) ? finished(client, connection) : 0;
+}
+
 static int start(Client *client, Connection *connection, const Operation *operation) {
         const Run *run = client->run;
-        const char *target = connection->path;
         int r;
 
         load_path(run->load, operation->number, connection->path);
-        if (run->load->targets)
-                target = run->load->targets[operation->number];
 
         if (run->ledger && operation->type == OPERATION_PUT) {
                 r = ledger_write(run->ledger, LEDGER_ATTEMPTED, connection->path + 1, operation);
@@ -112,7 +130,23 @@ static int start(Client *client, Connection *connection, const Operation *operat
         }
 
         client->n_active++;
-        return connection_start(connection, operation, target) ? finished(client, connection) : 0;
+        connection->retry_until_usec = client->shared.now_usec + run->options->retry_usec;
+        return ask(client, connection, operation);
+}
+
+/* The pause is over. Returns 0 or a negative errno. */
+static int go_on(Client *client, Connection *connection) {
+        const Operation operation = connection->operation;
+
+        connection->paused_until_usec = 0;
+        if (connection->is_repeated) {
+                connection->is_repeated = false;
+                return ask(client, connection, &operation);
+        }
+
+        connection->next = client->idle;
+        client->idle = connection;
+        return 0;
 }
 
 /* Gives the idle connections what is due. Returns 0, with the time when there will be more, or a
@@ -157,9 +191,9 @@ static int tick(Client *client) {
                 }
 
                 if (connection->paused_until_usec > 0 && now >= connection->paused_until_usec) {
-                        connection->paused_until_usec = 0;
-                        connection->next = client->idle;
-                        client->idle = connection;
+                        r = go_on(client, connection);
+                        if (r < 0)
+                                return r;
                 }
         }
 

@@ -44,6 +44,8 @@ struct Connection {
         ConnectionShared *shared;   /* not owned */
         Connection *next;           /* for the owner */
         uint64_t paused_until_usec; /* likewise */
+        uint64_t retry_until_usec;  /* likewise */
+        bool is_repeated;           /* likewise */
 
         Operation operation;
         char path[KEY_PATH_SIZE]; /* the key's */

@@ -18,6 +18,7 @@ static const ConfItem items[] = {
         { "Load",   "count",        CONF_UINT,   AT(count),         "0",      0, 0,     "How many requests to make" },
         { "Load",   "rate",         CONF_UINT,   AT(rate),          "0",      0, 0,     "Requests per second in all; latency then counts from the intended start" },
         { "Load",   "timeout",      CONF_TIME,   AT(timeout_usec),  "30s",    0, 0,     "Give up a request on which nothing moved for so long" },
+        { "Load",   "retry",        CONF_TIME,   AT(retry_usec),    "0",      0, 0,     "For so long try a request again that fails for want of a server" },
         { "Keys",   "keys",         CONF_UINT,   AT(keys),          "100000", 1, UINT64_C(1) << 40, "How many keys there are" },
         { "Keys",   "pattern",      CONF_STRING, AT(pattern),       "sequential", 0, 0, "sequential, random, or zipf, which favours low numbers" },
         { "Keys",   "prefix",       CONF_STRING, AT(prefix),        "bench/", 0, 0,     "What keys start with; a number follows" },

@@ -13,6 +13,7 @@ typedef struct Options {
         uint64_t count;         /* 0 for no limit */
         uint64_t rate;          /* 0 for no limit */
         uint64_t timeout_usec;
+        uint64_t retry_usec;
         char *size;
         char *pattern;
         char *prefix;

@@ -62,6 +62,8 @@ void report_print(const Options *options, const char *verb, const char *url, con
         for (Outcome i = OUTCOME_OK + 1; i < _OUTCOME_MAX; i++)
                 if (tally->outcomes[i] > 0)
                         printf(" %s: %" PRIu64, outcome_to_string(i), tally->outcomes[i]);
+        if (tally->n_retries > 0)
+                printf(", retries %" PRIu64, tally->n_retries);
         putchar('\n');
 }
 
@@ -142,6 +144,7 @@ int report_print_json(
                                        operations_to_json(tally, i));
         r |= add_child(json, "statuses", counts_to_json(tally, true));
         r |= add_child(json, "errors", counts_to_json(tally, false));
+        r |= json_add_uint(json, "retries", tally->n_retries);
         r |= json_add_uint(json, "failures", report_failures(tally));
 
         text = r < 0 ? NULL : json_format(json, true);

@@ -41,6 +41,7 @@ void tally_merge(Tally *tally, const Tally *other) {
                 tally->bytes[i] += other->bytes[i];
                 histogram_merge(&tally->latencies[i], &other->latencies[i]);
         }
+        tally->n_retries += other->n_retries;
         tally->usec = MAX(tally->usec, other->usec);
 }
 

@@ -13,6 +13,7 @@
 typedef struct Tally {
         uint64_t outcomes[_OUTCOME_MAX];
         uint64_t statuses[STATUS_MAX];            /* of the last answer to each operation */
+        uint64_t n_retries;                       /* of operations, which are counted once */
         uint64_t bytes[_OPERATION_TYPE_MAX];      /* of values that were moved */
         Histogram latencies[_OPERATION_TYPE_MAX]; /* of those that ended as wanted or with 404 */
         uint64_t usec;                            /* until the last of them was over */

@@ -3,6 +3,7 @@
 
 $DKV_KILLS says how many kills there are, half of them of the master."""
 
+import json
 import os
 import random
 import subprocess
@@ -122,3 +123,20 @@ def test_versions_grow_across_crashes(new_cluster):
         last = version
         kill_and_start(cluster, ['master'])
         assert cluster.get('k').body == b'%d' % n
+
+
+def test_load_waits_for_a_server_that_comes_back(new_cluster, tmp_path):
+    """dkv-bench --retry: what the other tests of this kind count on."""
+    cluster, ledger = new_cluster(volumes=1, master=SETTINGS), tmp_path / 'ledger'
+    cluster.kill('master')
+    with subprocess.Popen([BENCH, '--json', '--progress=no', '--retry=1min', '--keys=100',
+                           '--count=100', f'--acknowledged={ledger}', 'put', cluster.url],
+                          stdout=subprocess.PIPE, text=True) as load:
+        wait_for(lambda: ledger.exists() and ledger.read_bytes().count(b'?') == 32, 'attempts')
+        cluster.start('master')
+        report = json.loads(load.communicate()[0])
+    assert report['failures'] == 0 and report['requests'] == 100, report
+    assert report['retries'] >= 32
+    assert cluster.bench('get', '--keys=100', '--count=100')['failures'] == 0
+    cluster.kill('master')
+    assert cluster.bench('get', '--count=10', check=False)['failures'] > 0

@@ -16,6 +16,7 @@ typedef struct Job {
         Jobs *jobs; /* not owned */
         JobStatus status;
         bool is_counted; /* the totals are known */
+        bool is_resumed; /* by a start of the daemon: what was done last was not saved */
         bool wants_cancel;
         bool is_barred;           /* no commit may name its volumes any more */
         uint32_t urgency;         /* of the current pass, see there */

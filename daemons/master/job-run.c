@@ -175,7 +175,8 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
         memcpy(pass->cursor, key, strlen(key) + 1);
 
         pass->size = record->size;
-        plan_key(pass->cluster, key_hash(key), record, pass->copies, ability_now, pass, &plan);
+        plan_key(pass->cluster, key_hash(key), record, pass->copies,
+                 job->is_resumed ? ability_ideal : ability_now, pass, &plan);
         if (!pass->kind->wants(job, record, &plan))
                 return 0;
         if (pass->is_counting) {
@@ -360,7 +361,31 @@ static void pass_done(Pass *pass) {
         buffer_done(&pass->lost);
 }
 
-/* Finds out how much there is to do. */
+/* What is still to be done, of what there was in all. */
+static void set_left(uint64_t left, uint64_t *total, uint64_t *done) {
+        *done = MAX(*done, *total - MIN(left, *total));
+        *total = MAX(*total, *done + left);
+}
+
+/* With the lock held. */
+static void set_totals(Job *job, const Pass *pass) {
+        JobStatus *status = &job->status;
+
+        set_left(pass->n_found, &status->keys_total, &status->keys_done);
+        set_left(pass->bytes, &status->bytes_total, &status->bytes_done);
+        job_changed(job);
+
+        /* A pass that has begun goes on with its urgency. */
+        for (uint32_t i = COPIES_MAX; !job->is_resumed && i-- > 1;)
+                if (pass->n_urgent[i] > 0)
+                        job->urgency = i;
+        job->is_counted = true;
+        job->is_resumed = false;
+        jobs_save(job->jobs);
+}
+
+/* Finds out how much there is to do. After a start of the daemon, the volumes have not reported
+ * yet, and are taken to be up. */
 static int count_all(Job *job) {
         _cleanup_(pass_done) Pass pass;
         int r;
@@ -372,13 +397,7 @@ static int count_all(Job *job) {
                 return r;
 
         (void) pthread_mutex_lock(&job->jobs->lock);
-        job->status.keys_total = pass.n_found;
-        job->status.bytes_total = pass.bytes;
-        job->is_counted = true;
-        for (uint32_t i = COPIES_MAX; i-- > 1;)
-                if (pass.n_urgent[i] > 0)
-                        job->urgency = i;
-        job_changed(job);
+        set_totals(job, &pass);
         (void) pthread_mutex_unlock(&job->jobs->lock);
         return 0;
 }
@@ -453,7 +472,7 @@ static void go_on(Job *job) {
         Jobs *jobs = job->jobs;
         int r;
 
-        r = job->is_counted ? move_all(job) : count_all(job);
+        r = job->is_counted && !job->is_resumed ? move_all(job) : count_all(job);
         if (__atomic_load_n(&jobs->stopping, __ATOMIC_RELAXED))
                 return;
 

@@ -82,7 +82,7 @@ static int get_job(Reader *reader, Job *job) {
         status->type = type;
         status->state = state;
         status->accept_loss = marks & MARK_ACCEPT_LOSS;
-        job->is_counted = marks & MARK_COUNTED;
+        job->is_counted = job->is_resumed = marks & MARK_COUNTED;
         job->wants_cancel = marks & MARK_CANCEL;
         status->n_numbers = n;
         for (size_t i = 0; i < n; i++)

@@ -190,9 +190,11 @@ def test_goes_on_after_a_kill(elastic, victim):
     assert now['State'] == 'running'
     assert now['Rate'] == 400_000
     act(cluster, path, 'Set', 'a{sv}', 1, 'rate', 't', 0)
-    wait_job(cluster, path, 'done')
-    assert sum(copies(cluster, n).values()) == n
-    assert copies(cluster, n)[4] > 0.8 * n / 4
+    status = wait_job(cluster, path, 'done')
+    after = copies(cluster, n)
+    assert sum(after.values()) == n
+    assert after[4] > 0.8 * n / 4
+    assert after[4] <= status['KeysDone'] == status['KeysTotal'] <= 1.1 * after[4]
     read_all(cluster, n)
     cluster.wait_clean()
     read_all(cluster, n)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-REFERRING = ['man/*.[1-8]', 'units/*', 'etc/*', 'cli/*', 'daemons/*/*.c', 'lib/*/*.c', '*.md']
+REFERRING = ['man/*.[1-8]', 'units/*', 'etc/*', 'cli/**/*', 'daemons/*/*.c', 'lib/*/*.c', '*.md']
 LINTS = [['groff', '-ww', '-man', '-Tutf8', '-z'], ['mandoc', '-Tlint', '-Wwarning']]
 OVERVIEW = 'dkv(7)'
 
@@ -49,7 +49,7 @@ def complaints(root):
         yield from warnings(path)
 
     for glob in REFERRING:
-        for path in sorted(root.glob(glob)):
+        for path in filter(pathlib.Path.is_file, sorted(root.glob(glob))):
             yield from (f'{path.relative_to(root)}:{line}: there is no {name}'
                         for line, name in references(path) if name not in pages)
 

@@ -281,20 +281,23 @@ static int read_on(Pass *pass) {
 /* Returns 0 at the end, 1 if it was interrupted, or a negative errno. */
 static int read_all(Pass *pass) {
         Mover *mover = pass->jobs->mover;
-        int r;
+        bool has_more = true;
 
-        do {
-                r = read_on(pass);
-                if (r < 0)
-                        return r;
-                do {
-                        work(pass, r > 0 && mover_count(mover) < MOVER_ENOUGH
-                                                   ? 0
-                                                   : clock_monotonic() + TICK_USEC);
-                        if (is_interrupted(pass))
-                                return 1;
-                } while (mover_count(mover) >= MOVER_ENOUGH || (r == 0 && mover_count(mover) > 0));
-        } while (r > 0);
+        while (has_more || mover_count(mover) > 0) {
+                if (has_more && mover_count(mover) < MOVER_ENOUGH) {
+                        int r = read_on(pass);
+
+                        if (r < 0)
+                                return r;
+                        has_more = r > 0;
+                }
+
+                work(pass, has_more && mover_count(mover) < MOVER_ENOUGH
+                                           ? 0
+                                           : clock_monotonic() + TICK_USEC);
+                if (is_interrupted(pass))
+                        return 1;
+        }
 
         return 0;
 }

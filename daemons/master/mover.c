@@ -412,6 +412,8 @@ void mover_work(Mover *mover, uint64_t until_usec) {
         look_at_targets(mover);
         while (start_some(mover))
                 ;
+        if (mover->n_moves == 0)
+                return;
         if (mover->lanes && mover->not_before_usec > now)
                 until_usec = MIN(until_usec, mover->not_before_usec);
         finish_ended(mover, wait_for_ended(mover, MIN(until_usec, now + LOOK_USEC)));

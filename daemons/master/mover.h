@@ -53,7 +53,7 @@ int mover_submit(Mover *mover, const char *key, const Record *record, const Plan
 size_t mover_count(const Mover *mover);
 
 /* Starts what may be started, then reports what has ended; waits until UNTIL_USEC (monotonic) at
- * the latest if there is nothing to report. */
+ * the latest if there is nothing to report yet. */
 void mover_work(Mover *mover, uint64_t until_usec);
 
 /* Gives up what has not begun, cancels what has, and waits for the end of it. */

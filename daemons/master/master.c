@@ -227,6 +227,10 @@ int master_run(Master *master) {
         return 0;
 }
 
+bool master_has_clients(const Master *master) {
+        return master->server && http_server_has_clients(master->server);
+}
+
 uint64_t master_garbage_due(const Master *master) {
         return clock_realtime() + master->conf.grace_usec;
 }

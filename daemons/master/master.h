@@ -53,6 +53,9 @@ DEFINE_CLEANUP(Master *, master_free);
 /* Runs until a signal ends it, and then until running requests have ended. */
 int master_run(Master *master);
 
+/* Whether clients had something done lately. */
+bool master_has_clients(const Master *master);
+
 /* From when on what becomes garbage now may be deleted; µs since the epoch. */
 uint64_t master_garbage_due(const Master *master);
 

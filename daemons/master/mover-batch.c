@@ -95,6 +95,7 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
 static int put_pull(const Batch *batch, const char *source_url, Buffer *body) {
         WirePull pull = {
                 .deadline_usec = batch->deadline_usec,
+                .rate = batch->mover->in_force.rate,
                 .n_sources = 1,
                 .sources[0] = source_url,
                 .n_items = batch->n,
@@ -121,7 +122,7 @@ int batch_pull(Batch *batch, uint64_t bytes) {
         _cleanup_(buffer_done) Buffer body = {};
         char source[VOLUME_URL_SIZE], target[VOLUME_URL_SIZE];
         char url[VOLUME_URL_SIZE + sizeof("/-/pull")];
-        uint64_t patience = master->conf.grace_usec / 2;
+        uint64_t patience = master->conf.grace_usec / 2, rate = batch->mover->in_force.rate;
         int r;
 
         r = volumes_url(master->volumes, batch->id.target, target);
@@ -133,6 +134,8 @@ int batch_pull(Batch *batch, uint64_t bytes) {
 
         if (batch->id.is_large)
                 patience += bytes; /* 1 MB/s */
+        if (rate > 0)
+                patience += 2 * bytes / rate * USEC_PER_SEC;
         batch->deadline_usec = clock_realtime() + patience;
         r = put_pull(batch, source, &body);
         if (r < 0)

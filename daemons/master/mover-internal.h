@@ -43,6 +43,7 @@ struct Batch {
         LaneId id;
         HttpCall *call;
         uint64_t deadline_usec; /* since the epoch */
+        uint64_t started_usec;  /* monotonic */
         size_t n_left;          /* atomic: moves that are not through */
         size_t n;
         Move *moves[WIRE_PULL_MAX];
@@ -58,6 +59,10 @@ struct Mover {
         JobLimits in_force;
         uint64_t not_before_usec, looked_usec; /* monotonic */
         unsigned n_calls[2][VOLUME_MAX + 1];   /* small, large; atomic */
+
+        bool is_polite;                      /* clients are at work */
+        uint64_t rest_until[VOLUME_MAX + 1]; /* monotonic; UINT64_MAX while one is under way */
+        uint64_t next_start_usec;            /* when the first that rests may go on */
 
         pthread_mutex_t lock; /* for the rest */
         pthread_cond_t changed;

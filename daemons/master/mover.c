@@ -17,6 +17,13 @@
 #define BATCH_BYTES_MAX (4 * MIB)
 #define LOOK_USEC       USEC_PER_SEC /* how often targets are looked at whether they are up */
 
+/* While clients are at work, a volume takes part in one call at a time, a small one, and rests
+ * afterwards so many times as long as it took. Large values go alone, and slowly, as their target
+ * sees to. */
+#define POLITE_MOVES 128
+#define POLITE_BYTES (512 * KIB)
+#define POLITE_RESTS 3
+
 typedef struct Lane {
         LaneId id;
         Move *first, **tail;
@@ -180,12 +187,14 @@ int mover_submit(Mover *mover, const char *key, const Record *record, const Plan
 
 /* Takes moves off the lane, as many as go into one call. */
 static uint64_t fill(Batch *batch, Lane *lane) {
-        uint64_t bytes = 0;
+        bool is_polite = batch->mover->is_polite;
+        size_t max = is_polite ? POLITE_MOVES : WIRE_PULL_MAX;
+        uint64_t bytes = 0, bytes_max = is_polite ? POLITE_BYTES : BATCH_BYTES_MAX;
 
-        while (lane->first && batch->n < WIRE_PULL_MAX && bytes < BATCH_BYTES_MAX) {
+        while (lane->first && batch->n < max) {
                 Move *move = lane->first;
 
-                if (batch->n > 0 && (batch->id.is_large || bytes + move->size > BATCH_BYTES_MAX))
+                if (batch->n > 0 && (batch->id.is_large || bytes + move->size > bytes_max))
                         break;
                 lane->first = move->next;
                 move->batch = batch;
@@ -217,6 +226,20 @@ static void pay(Mover *mover, uint64_t bytes) {
                                                      (double) USEC_PER_SEC);
 }
 
+static void set_rest(const Batch *batch, uint64_t until_usec) {
+        batch->mover->rest_until[batch->id.source] = until_usec;
+        batch->mover->rest_until[batch->id.target] = until_usec;
+}
+
+/* A large value was slow already. */
+static void rest(const Batch *batch) {
+        uint64_t now = clock_monotonic();
+
+        set_rest(batch, batch->mover->is_polite && !batch->id.is_large
+                                        ? now + POLITE_RESTS * (now - batch->started_usec)
+                                        : 0);
+}
+
 /* The lane has a move. */
 static int start_batch(Mover *mover, Lane *lane) {
         Batch *batch = calloc(1, sizeof(*batch));
@@ -230,6 +253,9 @@ static int start_batch(Mover *mover, Lane *lane) {
         batch->id = lane->id;
         bytes = fill(batch, lane);
         batch->n_left = batch->n + 1; /* one for the call */
+        batch->started_usec = clock_monotonic();
+        if (mover->is_polite)
+                set_rest(batch, UINT64_MAX);
         link_batch(mover, batch);
         batch_count_call(batch, 1);
 
@@ -240,6 +266,15 @@ static int start_batch(Mover *mover, Lane *lane) {
         if (batch->id.target == 0 || r < 0)
                 batch_swap(batch, r, NULL);
         return 0;
+}
+
+static bool is_resting(Mover *mover, const LaneId *id) {
+        uint64_t until = MAX(mover->rest_until[id->source], mover->rest_until[id->target]);
+
+        if (!mover->is_polite || until <= clock_monotonic())
+                return false;
+        mover->next_start_usec = MIN(mover->next_start_usec, until);
+        return true;
 }
 
 static bool has_room(const Mover *mover, const LaneId *id) {
@@ -258,7 +293,8 @@ static bool start_some(Mover *mover) {
         HASH_ITER(hh, mover->lanes, lane, next) {
                 if (mover->not_before_usec > clock_monotonic())
                         return false;
-                if (!has_room(mover, &lane->id) || start_batch(mover, lane) < 0)
+                if (!has_room(mover, &lane->id) || is_resting(mover, &lane->id) ||
+                    start_batch(mover, lane) < 0)
                         continue;
 
                 /* To the end, so that each has its turn. */
@@ -374,6 +410,7 @@ static void finish_batch(Mover *mover, Batch *batch) {
 
         if (batch->id.target != 0)
                 outbox_flush(mover->master->outbox, batch->id.target);
+        rest(batch);
         unlink_batch(mover, batch);
         (void) batch_free(batch);
 }
@@ -410,12 +447,15 @@ void mover_work(Mover *mover, uint64_t until_usec) {
 
         take_limits(mover);
         look_at_targets(mover);
+        mover->is_polite = master_has_clients(mover->master);
+        mover->next_start_usec = UINT64_MAX;
         while (start_some(mover))
                 ;
         if (mover->n_moves == 0)
                 return;
         if (mover->lanes && mover->not_before_usec > now)
                 until_usec = MIN(until_usec, mover->not_before_usec);
+        until_usec = MIN(until_usec, mover->next_start_usec);
         finish_ended(mover, wait_for_ended(mover, MIN(until_usec, now + LOOK_USEC)));
 }
 

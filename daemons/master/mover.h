@@ -7,7 +7,8 @@
  * A copy is in the index only after it is whole and durable on its volume, and an old one becomes
  * garbage in the same transaction. So it may be stopped at any point: what was under way leaves at
  * most a copy that no record names, of which the target will ask (settle). Small values go many to
- * a call, large ones alone; each volume takes part in a limited number of calls.
+ * a call, large ones alone; each volume takes part in a limited number of calls. While clients are
+ * at work it is in no hurry.
  *
  * One thread, that of the jobs, calls all of this; only mover_set_limits() and mover_wake() may be
  * called by any. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "batch.h"
 #include "core/wire.h"
 #include "net/rpc.h"
@@ -165,6 +166,7 @@ int batch_store_finish(HttpRequest *request) {
         r = read_objects(&reader, &batch);
         if (r < 0)
                 return r;
+        volume->stored_usec = clock_monotonic();
         batch->request = request;
         rpc_set_state(request, batch, batch_free);
 

@@ -12,6 +12,9 @@
 #include "pull.h"
 #include "volume.h"
 
+/* While clients are at work here, a pull takes so many bytes per second at most. */
+#define POLITE_RATE (32 * MIB)
+
 typedef struct Pull Pull;
 typedef struct PullItem PullItem;
 
@@ -31,6 +34,8 @@ typedef struct PullSource {
         PullItem *wanted, **tail; /* what has not begun to arrive, in the order of the call */
         PullItem *current;        /* what arrives; NULL if nobody wants that any more */
         FetchParser parser;
+        HttpCall *call;           /* not owned */
+        uint64_t not_before_usec; /* when more may be taken; monotonic */
 } PullSource;
 
 /* Belongs to the request, and is answered when all items and sources are done. */
@@ -170,11 +175,32 @@ static int on_end(void *userdata) {
 }
 
 static int on_head(HttpCall *call, unsigned status, void *userdata) {
+        PullSource *source = userdata;
+
+        source->call = call;
         return status == 200 ? 0 : status >= 400 ? -error_from_http_status(status) : -EREMOTEIO;
+}
+
+/* In bytes per second, 0 for no limit. */
+static uint64_t rate_now(const Pull *pull) {
+        uint64_t rate = pull->wire.rate;
+
+        if (!volume_daemon_has_clients(pull->volume))
+                return rate;
+        return rate > 0 ? MIN(rate, POLITE_RATE) : POLITE_RATE;
 }
 
 static int on_body(void *userdata, const void *data, size_t size) {
         PullSource *source = userdata;
+        uint64_t now = clock_monotonic(), rate = rate_now(source->pull);
+        int r;
+
+        if (rate > 0 && source->not_before_usec > now) {
+                r = http_call_resume_after(source->call, source->not_before_usec - now);
+                return r < 0 ? r : -EAGAIN;
+        }
+        if (rate > 0)
+                source->not_before_usec = now + size * USEC_PER_SEC / rate;
 
         return fetch_parser_feed(&source->parser, data, size);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -200,6 +201,11 @@ int volume_daemon_run(VolumeDaemon *volume) {
         if (r < 0)
                 return log_error_errno(r, "The event loop failed: %m");
         return 0;
+}
+
+bool volume_daemon_has_clients(const VolumeDaemon *volume) {
+        return clock_monotonic() < volume->stored_usec + HTTP_LATELY_USEC ||
+               (volume->server && http_server_has_clients(volume->server));
 }
 
 void volume_daemon_log_damage(VolumeDaemon *volume, const char *key, uint64_t version, int error) {

@@ -6,6 +6,7 @@
  * Requests run on the HTTP server's threads, changes of the store on its committer, calls to the
  * master and to other volumes on the HTTP client's thread; the main thread has the timers. */
 
+#include <stdatomic.h>
 #include <systemd/sd-event.h>
 
 #include "commit-queue.h"
@@ -37,6 +38,7 @@ typedef struct VolumeDaemon {
         Settle *settle;
         Verify *verify;
         HttpServer *server;
+        atomic_uint_least64_t stored_usec; /* when clients' values last came by the master */
         VolumeBus *bus;
 } VolumeDaemon;
 
@@ -50,6 +52,9 @@ DEFINE_CLEANUP(VolumeDaemon *, volume_daemon_free);
 
 /* Runs until a signal ends it, and then until running requests have ended. */
 int volume_daemon_run(VolumeDaemon *volume);
+
+/* Whether clients had something done here lately, themselves or through the master. */
+bool volume_daemon_has_clients(const VolumeDaemon *volume);
 
 /* Logs that an object is damaged. */
 void volume_daemon_log_damage(VolumeDaemon *volume, const char *key, uint64_t version, int error);

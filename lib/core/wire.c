@@ -120,6 +120,7 @@ void wire_put_pull(Buffer *buffer, const WirePull *pull) {
         assert(pull->n_items <= WIRE_PULL_MAX);
 
         buffer_put_u64(buffer, pull->deadline_usec);
+        buffer_put_varint(buffer, pull->rate);
         buffer_put_varint(buffer, pull->n_sources);
         for (size_t i = 0; i < pull->n_sources; i++)
                 buffer_put_bytes(buffer, pull->sources[i], strlen(pull->sources[i]) + 1);
@@ -130,6 +131,7 @@ int wire_get_pull(Reader *reader, WirePull *ret) {
         uint64_t n;
 
         ret->deadline_usec = reader_get_u64(reader);
+        ret->rate = reader_get_varint(reader);
         n = reader_get_varint(reader);
         if (n < 1 || n > WIRE_PULL_MAX)
                 return -EBADMSG;

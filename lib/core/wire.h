@@ -67,6 +67,7 @@ void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n);
 
 typedef struct WirePull {
         uint64_t deadline_usec; /* since the epoch; later on, -ESTALE for what is not stored yet */
+        uint64_t rate;          /* bytes per second; 0 for as fast as it goes */
         size_t n_sources;       /* 1 to WIRE_PULL_MAX */
         const char *sources[WIRE_PULL_MAX]; /* URLs of volumes, "http://host:port"; after
                                                wire_get_pull() they point into the data */

@@ -69,6 +69,7 @@ struct HttpCall {
         CURL *easy;
         HttpCall *prev, *next; /* in client->active */
         bool has_head, paused, canceled;
+        sd_event_source *resume_timer;
         int error; /* of a callback */
         Buffer answer;
         uint64_t progress_usec, progress_bytes;

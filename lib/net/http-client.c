@@ -95,6 +95,7 @@ static void give_easy(HttpClient *client, CURL *easy) {
 static void end_call(HttpClient *client, HttpCall *call, int error) {
         (void) curl_multi_remove_handle(client->multi, call->easy);
         DL_DELETE(client->active, call);
+        call->resume_timer = sd_event_source_disable_unref(call->resume_timer);
 
         http_call_done(call, error);
 
@@ -297,6 +298,29 @@ static int on_socket_event(sd_event_source *source, int fd, uint32_t events, voi
         (void) curl_multi_socket_action(client->multi, fd, action, &n_running);
         settle(client);
         return 0;
+}
+
+static int on_resume_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        HttpCall *call = userdata;
+        HttpClient *client = call->client;
+
+        if (call->paused)
+                resume_call(call);
+        settle(client);
+        return 0;
+}
+
+int http_call_resume_after(HttpCall *call, uint64_t usec) {
+        HttpClient *client = call->client;
+        int r;
+
+        if (!call->resume_timer)
+                return sd_event_add_time_relative(
+                                client->event, &call->resume_timer, CLOCK_MONOTONIC, usec,
+                                USEC_PER_MSEC, on_resume_timer, call);
+
+        r = sd_event_source_set_time_relative(call->resume_timer, usec);
+        return r < 0 ? r : sd_event_source_set_enabled(call->resume_timer, SD_EVENT_ONESHOT);
 }
 
 /* libcurl: watch this socket. */

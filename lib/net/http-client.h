@@ -90,6 +90,10 @@ void http_call_start(
  * has ended. */
 void http_call_resume(HttpCall *call);
 
+/* Like that, but USEC from now; on the client's thread, by a sink before it answers -EAGAIN.
+ * Returns 0 or a negative errno. */
+int http_call_resume_after(HttpCall *call, uint64_t usec);
+
 /* From any thread: ends the call with -ECANCELED, soon. */
 void http_call_cancel(HttpCall *call);
 

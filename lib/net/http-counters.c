@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "net/http-private.h"
 
 HttpCount http_count_kind(const char *method, const char *path) {
@@ -41,13 +42,26 @@ void http_count(const HttpRequest *request, bool complete) {
         HttpThread *thread = request->thread;
 
         add(thread, COUNT_REQUESTS, 1);
-        if (request->kind != COUNT_NONE)
+        if (request->kind != COUNT_NONE) {
                 add(thread, request->kind, 1);
+                atomic_store_explicit(
+                                &thread->client_usec, clock_monotonic(), memory_order_relaxed);
+        }
         if (request->status >= 500)
                 add(thread, COUNT_ERRORS, 1);
         add(thread, COUNT_BYTES_IN, request->received);
         if ((complete || request->stream.read) && strcmp(request->method, "HEAD") != 0)
                 add(thread, COUNT_BYTES_OUT, request->reply_size);
+}
+
+bool http_server_has_clients(const HttpServer *server) {
+        uint64_t since = clock_monotonic() - HTTP_LATELY_USEC;
+
+        for (const HttpThread *thread = server->threads;
+             thread < server->threads + server->n_threads; thread++)
+                if (atomic_load_explicit(&thread->client_usec, memory_order_relaxed) > since)
+                        return true;
+        return false;
 }
 
 unsigned http_server_connections(const HttpServer *server) {

@@ -32,6 +32,7 @@ typedef struct __attribute__((aligned(64))) HttpThread {
         HttpServer *server; /* not owned */
         struct MHD_Daemon *daemon;
         atomic_uint_least64_t counts[_COUNT_MAX];
+        atomic_uint_least64_t client_usec; /* the last of a client's requests; monotonic */
 } HttpThread;
 
 struct HttpServer {

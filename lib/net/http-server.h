@@ -87,3 +87,7 @@ typedef struct HttpCounters {
 } HttpCounters;
 
 void http_server_counters(const HttpServer *server, HttpCounters *ret);
+
+/* Whether a read, write or delete has ended lately. */
+#define HTTP_LATELY_USEC USEC_PER_SEC
+bool http_server_has_clients(const HttpServer *server);

@@ -47,10 +47,11 @@ def versions(numbers):
     return varint(len(numbers)) + b''.join(struct.pack('<Q', n) for n in numbers)
 
 
-def pull_body(items, deadline, confirmed=()):
+def pull_body(items, deadline, confirmed=(), rate=0):
     """ITEMS are (version, size, url, key)."""
     urls = sorted({item[2] for item in items}) or ['http://127.0.0.1:1']
     body = versions(confirmed) + struct.pack('<Q', int(deadline * 1e6))
+    body += varint(rate)
     body += varint(len(urls)) + b''.join(string(url + '\0') for url in urls)
     body += varint(len(items))
     for version, size, url, key in items:

@@ -44,10 +44,10 @@ def url_of(cluster, volume):
     return f'http://127.0.0.1:{cluster[volume].port}'
 
 
-def pull(cluster, copies, source=None, target=2, after=600, confirmed=()):
+def pull(cluster, copies, source=None, target=2, after=600, confirmed=(), rate=0):
     """Pulls; returns the error of each. SOURCE is a URL, or is what the copies say."""
     items = [(c.version, c.size, source or url_of(cluster, c.volume), c.key) for c in copies]
-    body = signed.pull_body(items, time.time() + after, confirmed)
+    body = signed.pull_body(items, time.time() + after, confirmed, rate)
     return signed.errors(signed.call(cluster, target, '/-/pull', body).expect(200).body)
 
 
@@ -297,6 +297,37 @@ def test_deadline(new_cluster):
         gate.release()
         assert result.result(DEADLINE) == ['', '', 'ESTALE', 'ESTALE']
     assert cluster.health(2)['pending'] == cluster.health(2)['objects'] == 2
+
+
+def test_rate(new_cluster):
+    cluster = new_cluster(volumes=2)
+    copies = put_on(cluster, 1, [os.urandom(4 * MIB)])
+    begun = time.monotonic()
+    assert pull(cluster, copies, rate=2 * MIB) == ['']
+    assert time.monotonic() - begun > 1.5
+    assert_there(cluster, copies)
+
+
+def test_clients_come_first(new_cluster):
+    """A large value is pulled slowly while clients are at work."""
+    cluster = new_cluster(volumes=2)
+    copies = put_on(cluster, 1, [os.urandom(32 * MIB)])
+    (read,) = put_on(cluster, 2, [b'value'])
+    done = threading.Event()
+
+    def be_a_client():
+        while not done.wait(0.1):
+            served(cluster, read).expect(200)
+
+    client = in_background(be_a_client)
+    begun = time.monotonic()
+    try:
+        assert pull(cluster, copies) == ['']
+        assert time.monotonic() - begun > 0.8
+    finally:
+        done.set()
+        client.result(DEADLINE)
+    assert_there(cluster, copies)
 
 
 @pytest.mark.sanitize

@@ -112,6 +112,16 @@ TEST(errors_of_ours_are_counted) {
         assert_int_equal(counters.reads, 5);
 }
 
+TEST(clients_are_told_from_daemons) {
+        ask("GET", "/-/hello", 2);
+        (void) count_after(2);
+        assert_false(http_server_has_clients(fixture.server));
+
+        ask("GET", "/hello", 1);
+        (void) count_after(3);
+        assert_true(http_server_has_clients(fixture.server));
+}
+
 TEST(bytes_of_bodies_are_counted) {
         HttpCounters counters;
 
@@ -175,6 +185,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 SERVER_TEST(requests_are_counted_by_kind),
                 SERVER_TEST(errors_of_ours_are_counted),
+                SERVER_TEST(clients_are_told_from_daemons),
                 SERVER_TEST(bytes_of_bodies_are_counted),
                 SERVER_TEST(connections_are_those_that_are_open),
                 SERVER_TEST(no_count_is_lost_between_threads),

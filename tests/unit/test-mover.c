@@ -2,6 +2,8 @@
 
 #include "test.h"
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "core/wire.h"
 #include "master.h"
@@ -18,11 +20,16 @@ static char *directory;
 static Master master;
 static StandIn volume;
 static Mover *mover;
-static MoveOutcome outcomes[8];
+static MoveOutcome outcomes[1000];
 static size_t n_outcomes;
+static sem_t answered;
 
 static void on_moved(const MoveResult *result, void *userdata) {
         outcomes[n_outcomes++] = result->outcome;
+}
+
+static void on_answered(HttpCall *call, const HttpResult *result, void *userdata) {
+        assert_ok(sem_post(&answered));
 }
 
 static void report(uint32_t number, const char *url) {
@@ -39,6 +46,7 @@ static int setup(void **state) {
         VolumesOptions volumes = { .timeout_usec = USEC_PER_HOUR, .copies = 1, .auto_add = true };
 
         n_outcomes = 0;
+        assert_ok(sem_init(&answered, 0, 0));
         memset(&master, 0, sizeof(master));
         master.conf.grace_usec = USEC_PER_HOUR;
         assert_ok(sd_event_new(&master.event));
@@ -199,6 +207,77 @@ TEST(a_full_target_and_one_that_fails_are_told_apart) {
         assert_copy("k", FIRST);
 }
 
+/* A client's request, as far as the server can see. */
+static void be_a_client(void) {
+        uint64_t deadline = clock_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
+        char url[sizeof(volume.url) + 1];
+        HttpCall *call;
+
+        (void) snprintf(url, sizeof(url), "%s/", volume.url);
+        assert_ok(http_call_new(volume.client, "GET", url, &call));
+        http_call_start(call, on_answered, NULL);
+        wait_for(&answered);
+        while (!http_server_has_clients(volume.server) && clock_monotonic() < deadline)
+                (void) sched_yield();
+        master.server = volume.server;
+}
+
+/* Writes keys, with one submit behind the other before any is begun. */
+static void submit_many(size_t n, uint64_t size) {
+        for (size_t i = 1; i <= n; i++) {
+                Record record = { .version = 2 * i, .size = size };
+                Plan plan = { .add = { TARGET }, .n_add = 1, .sources = { FIRST }, .n_sources = 1 };
+                char key[16];
+
+                (void) snprintf(key, sizeof(key), "k%zu", i);
+                assert_int_equal(mover_submit(mover, key, &record, &plan), 0);
+        }
+        mover_work(mover, 0);
+}
+
+/* Lets the next pull fail. Returns how many objects it is about. */
+static size_t refuse_pull(void) {
+        Reader reader = stand_in_receive(&volume, "/-/pull");
+        WirePull pull;
+
+        assert_int_equal(reader_get_varint(&reader), 0); /* confirmed */
+        assert_int_equal(wire_get_pull(&reader, &pull), 0);
+        stand_in_refuse(&volume, -EIO);
+        return pull.n_items;
+}
+
+TEST(without_clients_calls_are_large) {
+        submit_many(1000, 10);
+        assert_int_equal(refuse_pull(), WIRE_PULL_MAX);
+        assert_int_equal(refuse_pull(), 1000 - WIRE_PULL_MAX); /* it waits already */
+        work(1000);
+}
+
+TEST(clients_come_first) {
+        be_a_client();
+        submit_many(1000, 10);
+        stand_in_await(&volume);
+        mover_work(mover, 0);
+        assert_int_equal(refuse_pull(), 128);
+        assert_int_equal(sem_trywait(&volume.arrived), -1); /* nothing else until that has ended */
+        work(128);
+        mover_stop(mover);
+}
+
+TEST(the_rate_is_passed_on) {
+        Reader reader;
+        WirePull pull;
+
+        mover_set_limits(mover, &(JobLimits){ .parallel = 1, .rate = 12345 });
+        submit_many(1, 10);
+        reader = stand_in_receive(&volume, "/-/pull");
+        assert_int_equal(reader_get_varint(&reader), 0); /* confirmed */
+        assert_int_equal(wire_get_pull(&reader, &pull), 0);
+        assert_int_equal(pull.rate, 12345);
+        stand_in_refuse(&volume, -EIO);
+        work(1);
+}
+
 TEST(stopping_gives_up_what_waits_and_what_is_under_way) {
         write_key("k", 2, 1);
         write_key("l", 4, 1);
@@ -221,6 +300,9 @@ int main(void) {
                 RUN(another_source_is_tried_if_one_is_damaged),
                 RUN(what_is_written_meanwhile_is_not_swapped),
                 RUN(a_full_target_and_one_that_fails_are_told_apart),
+                RUN(without_clients_calls_are_large),
+                RUN(clients_come_first),
+                RUN(the_rate_is_passed_on),
                 RUN(stopping_gives_up_what_waits_and_what_is_under_way),
         };
 

@@ -269,6 +269,7 @@ TEST(pulls_come_back) {
         _cleanup_(buffer_done) Buffer buffer = {};
         WirePull pull = {
                 .deadline_usec = UINT64_MAX,
+                .rate = 1000000,
                 .n_sources = 2,
                 .sources = { "http://a:1", "http://b:2" },
                 .n_items = ELEMENTSOF(pull_items),
@@ -278,6 +279,7 @@ TEST(pulls_come_back) {
         put_pull(&buffer, &pull, pull_items);
         assert_int_equal(get_pull(buffer.data, buffer.size, &result, items), 0);
         assert_int_equal(result.deadline_usec, pull.deadline_usec);
+        assert_int_equal(result.rate, pull.rate);
         assert_int_equal(result.n_sources, 2);
         assert_string_equal(result.sources[0], "http://a:1");
         assert_string_equal(result.sources[1], "http://b:2");
@@ -336,6 +338,7 @@ TEST(pulls_have_limits) {
                 Reader reader;
 
                 buffer_put_u64(&buffer, 1);
+                buffer_put_varint(&buffer, 0); /* rate */
                 buffer_put_varint(&buffer, n);
                 for (size_t i = 0; i < n; i++)
                         buffer_put_bytes(&buffer, "a", 2);

@@ -351,34 +351,6 @@ TEST(sinks_pause_and_go_on) {
         assert_int_equal(trial.body_size, 0);
 }
 
-#define PAUSE_USEC (10 * USEC_PER_MSEC)
-
-/* Takes each piece a while after it was offered first. */
-static int on_body_later(void *userdata, const void *data, size_t size) {
-        Trial *trial = userdata;
-
-        trial->allowed = !trial->allowed;
-        if (trial->allowed) {
-                assert_ok(http_call_resume_after(trial->call, PAUSE_USEC));
-                return -EAGAIN;
-        }
-        trial->moved += size;
-        trial->size++;
-        return 0;
-}
-
-TEST(sinks_go_on_by_themselves_after_a_while) {
-        uint64_t start = clock_monotonic();
-        Trial trial;
-
-        trial_init(&trial, "GET", "/zeroes?1000000");
-        http_call_set_sink(trial.call, on_head, on_body_later);
-        trial_run(&trial);
-        assert_int_equal(trial.error, 0);
-        assert_int_equal(trial.moved, 1000000);
-        assert_true(clock_monotonic() - start >= trial.size * PAUSE_USEC);
-}
-
 TEST(a_sink_that_fails_ends_the_call) {
         Trial trial;
 
@@ -610,7 +582,6 @@ int main(void) {
                 CLIENT_TEST(sources_pause_and_go_on),
                 CLIENT_TEST(a_source_that_fails_ends_the_call),
                 CLIENT_TEST(sinks_pause_and_go_on),
-                CLIENT_TEST(sinks_go_on_by_themselves_after_a_while),
                 CLIENT_TEST(a_sink_that_fails_ends_the_call),
                 CLIENT_TEST(answers_too_large_to_collect_are_refused),
                 CLIENT_TEST(calls_can_be_canceled),

@@ -2,6 +2,7 @@
 
 #include "http.h"
 
+#include "base/clock.h"
 #include "net/http-client.h"
 
 #define STALL_USEC (50 * USEC_PER_MSEC)
@@ -119,12 +120,48 @@ TEST(patience_has_an_end) {
         assert_ok(http_request_reply(patient.request, 204));
 }
 
+static unsigned n_offered;
+
+/* Takes what comes when it is offered for the third time. */
+static int take_late(void *userdata, const void *data, size_t size) {
+        Trial *trial = userdata;
+
+        if (++n_offered == 3)
+                return 0;
+        assert_ok(http_call_resume_after(trial->call, STALL_USEC));
+        return -EAGAIN;
+}
+
+static int accept_head(HttpCall *call, unsigned status, void *userdata) {
+        return 0;
+}
+
+TEST(a_sink_may_ask_for_a_pause) {
+        uint64_t start = clock_monotonic();
+        Trial trial = {};
+        char url[64];
+
+        n_offered = 0;
+        assert_ok(sem_init(&trial.done, 0, 0));
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i/", fixture.port);
+        assert_ok(http_call_new(client, "GET", url, &trial.call));
+        http_call_set_sink(trial.call, accept_head, take_late);
+        http_call_start(http_call_ref(trial.call), on_done, &trial);
+        wait_for(&request_parked);
+        assert_ok(http_request_reply_data(parked, 200, NULL, "x", 1));
+
+        assert_int_equal(trial_finish(&trial), 0);
+        assert_int_equal(n_offered, 3);
+        assert_true(clock_monotonic() - start >= 2 * STALL_USEC);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(a_patient_call_waits_for_its_answer),
                 RUN(a_patient_call_can_be_cancelled),
                 RUN(patience_has_an_end),
+                RUN(a_sink_may_ask_for_a_pause),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

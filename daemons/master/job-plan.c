@@ -138,6 +138,18 @@ static int add_key(JobPlanner *planner, const Record *record, const Plan *plan) 
         return r;
 }
 
+/* A drain leaves alone what is not on the volumes that are to go, wherever that belongs. */
+static bool is_for_job(const JobPlanner *planner, const Record *record) {
+        if (planner->what != JOB_PLAN_DELETE)
+                return true;
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                for (size_t j = 0; j < planner->n_numbers; j++)
+                        if (record->copies[i] == planner->numbers[j])
+                                return true;
+        return false;
+}
+
 /* Under the index's lock. */
 static int on_entry(const char *key, const Record *record, void *userdata) {
         JobPlanner *planner = userdata;
@@ -154,6 +166,9 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
                         volume->bytes_before += record->size;
                         volume->bytes_after += record->size;
                 }
+
+        if (!is_for_job(planner, record))
+                return 0;
 
         plan_key(planner->cluster, key_hash(key), record, planner->copies, ability, planner, &plan);
         if (plan.n_sources == 0) {

@@ -265,6 +265,20 @@ def test_a_volume_that_is_down_is_waited_for(elastic):
     read_all(cluster, n)
 
 
+def test_plan_of_a_deletion_leaves_the_rest_alone(elastic):
+    """As the job does: what belongs on volume 4 stays where it is, if that is not volume 3."""
+    n = 400
+    cluster = elastic(4, 3)
+    fill(cluster, n)
+    add(cluster, 4, rebalance=False)
+    (plan,) = call(cluster, 'Plan', 'saua{sv}', 'delete', 1, 3, 0)
+    plan = {name: value['data'] for name, value in plan.items()}
+    assert {move[0] for move in plan['moves']} == {3}
+    assert plan['keys'] == copies(cluster, n)[3]
+    path = delete(cluster, 3)
+    assert wait_job(cluster, path, 'done', deadline=DRAIN_PATIENCE)['KeysDone'] == plan['keys']
+
+
 def test_plan_tells_what_the_job_then_does(elastic):
     n = 400
     cluster = elastic(4, 3)

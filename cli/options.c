@@ -42,6 +42,8 @@ static int set(const Option *option, void *values, const char *argument) {
                 break;
         case OPTION_NUMBER:
                 r = parse_u64(argument, UINT64_MAX, field);
+                if (r >= 0 && *(uint64_t *) field == 0)
+                        r = -ERANGE;
                 break;
         case OPTION_CHOICE:
                 r = set_choice(option, field, argument);

@@ -10,7 +10,7 @@
 typedef enum OptionType {
         OPTION_FLAG,   /* bool, set to true; takes no argument */
         OPTION_TEXT,   /* const char *, points into argv */
-        OPTION_NUMBER, /* uint64_t */
+        OPTION_NUMBER, /* uint64_t, from 1 on */
         OPTION_CHOICE, /* unsigned, an index into the choices */
 } OptionType;
 

@@ -6,6 +6,7 @@
 #include "verbs.h"
 
 #define HELP_COLUMN 40 /* where the sentences of the help text begin */
+#define WORD_MAX    32 /* of a verb */
 
 /* How many of the words the name consists of, 0 if they are not its name. */
 static int count_words(const char *name, int argc, char *const argv[]) {
@@ -70,6 +71,59 @@ static bool begins_with(const char *name, int n_words, char *const words[]) {
         return true;
 }
 
+/* How many letters one has to insert, remove or replace to come from A to the first N letters of B.
+ */
+static size_t distance(const char *a, const char *b, size_t n) {
+        size_t row[WORD_MAX + 1];
+
+        if (n > WORD_MAX)
+                return SIZE_MAX;
+
+        for (size_t j = 0; j <= n; j++)
+                row[j] = j;
+        for (size_t i = 1; a[i - 1]; i++) {
+                size_t diagonal = row[0];
+
+                row[0] = i;
+                for (size_t j = 1; j <= n; j++) {
+                        size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+
+                        diagonal = row[j];
+                        row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+                }
+        }
+
+        return row[n];
+}
+
+/* Whether somebody who typed WORD may have meant the verb: one letter of three may be wrong. */
+static bool is_near(const char *name, const char *word) {
+        size_t n = strcspn(name, " ");
+
+        return distance(word, name, n) <= MAX(n / 3, 1);
+}
+
+static void print_verb(const Verb *verb) {
+        (void) fprintf(stderr, "  %s%s%s\n", verb->name, *verb->args ? " " : "", verb->args);
+}
+
+/* Tells what there is that begins with nearly the same word. */
+static void complain_mistyped(const Verb verbs[], const char *word) {
+        bool first = true;
+
+        for (const Verb *verb = verbs; verb->name; verb++) {
+                if (!is_near(verb->name, word))
+                        continue;
+                if (first)
+                        (void) complain_usage("There is no verb '%s'. There is:", word);
+                print_verb(verb);
+                first = false;
+        }
+
+        if (first)
+                (void) complain_usage("There is no verb '%s'; see --help.", word);
+}
+
 /* Tells what there is that begins with the same word. */
 static void complain_unknown(const Verb verbs[], int argc, char *const argv[]) {
         bool first = true;
@@ -89,13 +143,12 @@ static void complain_unknown(const Verb verbs[], int argc, char *const argv[]) {
                         (void) complain_usage(
                                         "'%s' is only the first word of a verb. There is:",
                                         argv[0]);
-                (void) fprintf(stderr, "  %s%s%s\n", verb->name, *verb->args ? " " : "",
-                               verb->args);
+                print_verb(verb);
                 first = false;
         }
 
         if (first)
-                (void) complain_usage("There is no verb '%s'; see --help.", argv[0]);
+                complain_mistyped(verbs, argv[0]);
 }
 
 const Verb *verbs_match(

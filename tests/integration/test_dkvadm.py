@@ -67,6 +67,14 @@ def volumes(cluster):
     return {v['number']: v for v in cluster.dkvadm_json('volume', 'list')}
 
 
+def test_who_mistypes_a_verb_is_told_what_is_near():
+    assert run('stauts', status=2) == "There is no verb 'stauts'. There is:\n  status\n"
+    assert '\n  volume show N\n' in run('volumes', 'show', status=2)
+    assert '\n  volume show N\n' in run('volume', 'shwo', status=2)
+    for far in 'x', 'nonsense', 'v' * 1000:
+        assert run(far, status=2) == f"There is no verb '{far}'; see --help.\n"
+
+
 # The cluster
 
 @pytest.mark.sanitize
@@ -183,6 +191,7 @@ def test_volume_set(adm):
     assert volumes(adm)[3]['zone'] == ''
     for wrong in ['--weight=0'], ['--weight=257'], ['--weight=x'], [], ['--listen=x']:
         adm.dkvadm('volume', 'set', 3, *wrong, status=2)
+    assert adm.dkvadm('volume', 'set', 3, '--weight=0', status=2).startswith('--weight=0 ')
 
 
 def test_an_old_epoch_changes_nothing(adm):

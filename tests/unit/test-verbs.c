@@ -105,6 +105,7 @@ TEST(bad_options_are_refused) {
         assert_int_equal(parse(&values, &given, "--quiet=yes", NULL), -EINVAL);
         assert_int_equal(parse(&values, &given, "--weight=many", NULL), -EINVAL);
         assert_int_equal(parse(&values, &given, "--weight=-1", NULL), -EINVAL);
+        assert_int_equal(parse(&values, &given, "--weight=0", NULL), -EINVAL);
         assert_int_equal(parse(&values, &given, "--json=long", NULL), -EINVAL);
         assert_ok(parse(&values, &given, "--json=short", NULL));
         assert_int_equal(values.json, 1);

@@ -130,14 +130,8 @@ class Client:
         self.acknowledged = self.failed = self.read = self.retried = 0
 
     def size(self):
-        kind = self.random.random()
-        if kind < 0.05:
-            return self.random.randrange(3)
-        if kind < 0.80:
-            return self.random.randrange(4000)
-        if kind < 0.93:
-            return self.random.randrange(30000, 140000)
-        return self.random.randrange(200000, 3 << 20) if kind < 0.98 else INLINE_MAX
+        below = self.random.choices([3, 4000, 140_000, 1 << 20, 3 << 20], [5, 74, 12, 6, 3])[0]
+        return INLINE_MAX if self.random.random() < 0.02 else self.random.randrange(below)
 
     # Writes
 

@@ -21,7 +21,7 @@ import traceback
 from model import Violation
 from world import VOLUMES_MAX, World
 
-N_STEPS = 9
+N_STEPS = 10
 
 
 class Schedule:
@@ -110,6 +110,30 @@ class Schedule:
         self.world.adm('volume', 'maintenance', n, 'on')
         self.world.later(seconds, f'maintenance of {n} ends', None, lambda: (
             self.ready_master(), self.world.adm('volume', 'maintenance', n, 'off')))
+
+    def to_and_fro(self, rng):
+        """Copies come back to where they are about to be deleted."""
+        kind, seconds = rng.choice(['drain', 'copies']), rng.random() * 0.5
+        self.ready_master()
+        copies, active = self.world.adm('status')['master']['copies'], self.active()
+        if len(active) <= copies:
+            return
+        if kind == 'drain':
+            n = rng.choice(active)
+            self.say(f'delete {n}, cancel that after {seconds:.1f} s')
+            job = self.world.adm('volume', 'delete', n, '--no-block', '--yes')
+            self.world.wait(seconds)
+            self.ready_master()
+            if job:
+                self.world.adm('job', 'cancel', job['job'])
+            self.world.adm('rebalance', '--no-block', '--yes')
+        else:
+            there = copies - 1 or 2
+            self.say(f'set copies={there}, and {copies} again after {seconds:.1f} s')
+            self.world.adm('set', f'copies={there}', '--no-block', '--yes')
+            self.world.wait(seconds)
+            self.ready_master()
+            self.world.adm('set', f'copies={copies}', '--no-block', '--yes')
 
     # Jobs
 
@@ -256,7 +280,7 @@ class Schedule:
         with self.world.resting():
             self.world.verify_keys()
 
-    WEIGHTS = {add: 5, delete: 5, delete_dead: 1, rebalance: 3, copies: 3, weight: 1,
+    WEIGHTS = {add: 5, delete: 5, delete_dead: 1, rebalance: 3, copies: 3, weight: 1, to_and_fro: 4,
                maintenance: 1, pause: 3, cancel: 2, set_limits: 2, kill: 8, kill_amid: 2,
                last_mile: 2, bus: 1,
                restart: 2, hang: 3, cut: 5, fill: 3, check: 1}

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The man pages of the D-Bus interfaces tell what the daemons have: each method, property and signal
-with its types, and nothing else. Usage: bus-docs.py SOURCE-ROOT BUILD-ROOT"""
+with its types, and nothing else; and each option of a method. Usage: bus-docs.py SOURCE-ROOT BUILD-ROOT"""
 
 import pathlib
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree
+
+import pages
 
 SKIP = 77
 PROGRAMS = {
@@ -78,6 +80,20 @@ def complaints(page, program, paths):
             yield f'{page.name}:{told[name][line]}: {name} has no such member: {line}'
 
 
+def details(root):
+    """Options, which are in no introspection data, and errors."""
+    source = '\n'.join(path.read_text() for path in root.glob('daemons/master/*bus*.c'))
+    page = pages.Page(root / 'man/org.dkv.Master1.5')
+    text = ' '.join(pages.plain(line) for line in page.lines)
+    for name, type_ in sorted(set(re.findall(r'{ "([a-z-]+)", \'(\w)\',', source))):
+        if not re.search(rf'\b{name}\W+(?:of type )?{type_}\b', text):
+            yield f'{page.title}: nothing about the option {name} of type {type_}'
+
+    known = re.findall(r'BUS_ERROR\("(\w+)"\)', (root / 'lib/base/error.c').read_text())
+    yield from (f'{page.title}: there is no error {name}' for entry in page.section('ERRORS').entries()
+                for name in entry.split(', ') if name.removeprefix('org.dkv.Error.') not in known)
+
+
 def main():
     root, build = map(pathlib.Path, sys.argv[1:3])
     missing = [p for p, _ in PROGRAMS.values() if not (build / p).exists()]
@@ -86,7 +102,7 @@ def main():
         return SKIP
 
     found = [c for page, (program, paths) in PROGRAMS.items()
-             for c in complaints(root / page, build / program, paths)]
+             for c in complaints(root / page, build / program, paths)] + list(details(root))
     print('\n'.join(found))
     return bool(found)
 

@@ -14,12 +14,13 @@ def test_clients(page, new_cluster, tmp_path):
     examples.check(page, tmp_path, examples.Ports(new_cluster().master.port))
 
 
-def test_administration(new_cluster, tmp_path):
+@pytest.mark.parametrize('page', ['dkvadm.8', 'org.dkv.Master1.5'])
+def test_administration(page, new_cluster, tmp_path):
     cluster = new_cluster(bus=True)
     subprocess.run([BENCH, 'put', cluster.url, '--keys=1000', '--count=1000'], check=True,
                    stdout=subprocess.DEVNULL)
     wait_for(lambda: [v['up'] for v in cluster.dkvadm_json('volume', 'list')] == [True] * 3)
-    examples.check('dkvadm.8', tmp_path, examples.Ports(cluster.master.port),
+    examples.check(page, tmp_path, examples.Ports(cluster.master.port),
                    DBUS_SYSTEM_BUS_ADDRESS=cluster.bus.address, TZ='UTC')
 
 

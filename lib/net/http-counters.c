@@ -46,9 +46,9 @@ void http_count(const HttpRequest *request, bool complete) {
                 add(thread, request->kind, 1);
                 atomic_store_explicit(
                                 &thread->client_usec, clock_monotonic(), memory_order_relaxed);
+                if (request->status >= 500)
+                        add(thread, COUNT_ERRORS, 1);
         }
-        if (request->status >= 500)
-                add(thread, COUNT_ERRORS, 1);
         add(thread, COUNT_BYTES_IN, request->received);
         if ((complete || request->stream.read) && strcmp(request->method, "HEAD") != 0)
                 add(thread, COUNT_BYTES_OUT, request->reply_size);

@@ -81,7 +81,7 @@ typedef struct HttpCounters {
         uint64_t reads;               /* GET, HEAD */
         uint64_t writes;              /* PUT, POST */
         uint64_t deletes;             /* DELETE */
-        uint64_t errors;              /* answered with 5xx */
+        uint64_t errors;              /* of these three, answered with 5xx */
         uint64_t bytes_in, bytes_out; /* of bodies */
         unsigned active, connections; /* now */
 } HttpCounters;

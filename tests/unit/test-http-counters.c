@@ -48,6 +48,7 @@ static const HttpRoute routes[] = {
         { "GET",    "/-/hello", .finish = hello_finish                  },
         { "GET",    "/hello",   .finish = hello_finish                  },
         { "GET",    "/fail",    .finish = fail_finish                   },
+        { "GET",    "/-/fail",  .finish = fail_finish                   },
         { "GET",    "/stream",  .finish = stream_finish                 },
         { "PUT",    "/put",     .body = put_body, .finish = put_finish  },
         { "POST",   "/put",     .body = put_body, .finish = put_finish  },
@@ -107,7 +108,8 @@ TEST(errors_of_ours_are_counted) {
 
         ask("GET", "/fail", 3);
         ask("GET", "/nothing", 2);
-        counters = count_after(5);
+        ask("GET", "/-/fail", 1); /* such as that nothing is well */
+        counters = count_after(6);
         assert_int_equal(counters.errors, 3);
         assert_int_equal(counters.reads, 5);
 }

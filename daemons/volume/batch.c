@@ -166,7 +166,8 @@ int batch_store_finish(HttpRequest *request) {
         r = read_objects(&reader, &batch);
         if (r < 0)
                 return r;
-        volume->stored_usec = clock_monotonic();
+        if (batch->n_items > 0) /* else it only confirms, also what a job has moved */
+                volume->stored_usec = clock_monotonic();
         batch->request = request;
         rpc_set_state(request, batch, batch_free);
 

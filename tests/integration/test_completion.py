@@ -108,7 +108,7 @@ class Shell:
 
 @pytest.fixture(scope='module')
 def box(tmp_path_factory):
-    """Three active volumes of four, and a job that waits."""
+    """Three active volumes of four."""
     one = Cluster(tmp_path_factory.mktemp('box'), volumes=4, bus=True, wait=False,
                   master={'AutoAddVolumes': 'no'})
     wait_for_bus(one, 'down')
@@ -169,7 +169,7 @@ def test_volumes(shell, box):
 def test_jobs(shell, box):
     for n in range(300):
         box.put(f'k{n}', b'x' * 40000).expect(201, 204)
-    job = box.dkvadm('volume', 'delete', 3, '--yes', '--no-block', '--rate=1').strip()
+    job = box.dkvadm('volume', 'delete', 3, '--yes', '--no-block', '--rate=100K').strip()
     job = re.search(r'\d+', job)[0]
     assert job in shell.all(f'{shell.at}job pause ')
     assert job not in shell.all(f'{shell.at}job resume ')

@@ -15,6 +15,10 @@
 #include "report.h"
 #include "volume.h"
 
+/* After so long the master takes the volume for down, as VolumeTimeoutSec= is. An answer may be
+ * lost with a cable; another connection finds out. */
+#define PATIENCE_USEC (3 * USEC_PER_SEC)
+
 struct Report {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
@@ -70,6 +74,20 @@ static int read_answer(Report *report, const HttpResult *result) {
         return 0;
 }
 
+/* What the master says about a refusal. */
+static void log_refusal(const char *master, const HttpResult *result) {
+        _cleanup_(json_freep) Json *problem = NULL;
+        const char *detail = NULL;
+
+        if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
+                detail = json_get_string(problem, "detail") ?: json_get_string(problem, "title");
+        if (detail)
+                log_error("The master at '%s' refuses this volume: %s", master, detail);
+        else
+                log_error("The master at '%s' refuses this volume with status %u.", master,
+                          result->status);
+}
+
 /* Says once why the master does not take our reports, and once that it does again. */
 static void log_change(Report *report, int error, const HttpResult *result) {
         const char *master = report->volume->conf.master;
@@ -85,8 +103,7 @@ static void log_change(Report *report, int error, const HttpResult *result) {
                           "more than a minute; copy its dkv.secret here and restart.",
                           master);
         else if (result->status > 0)
-                log_error("The master at '%s' refuses this volume: %.*s", master,
-                          (int) MIN(result->body_size, 512U), (const char *) result->body);
+                log_refusal(master, result);
         else
                 (void) log_warning_errno(
                                 error, "The master at '%s' cannot be reached, trying again: %m",
@@ -138,6 +155,7 @@ static int send_report(Report *report) {
         if (r < 0)
                 return r;
         http_call_set_body(call, &body);
+        http_call_set_patience(call, PATIENCE_USEC);
         r = http_call_sign(call);
         if (r < 0)
                 return r;

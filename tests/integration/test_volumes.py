@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an administrator does to volumes is in force at once, durable, and what requests go by."""
 
+import shutil
+import signal
 import time
 
 import pytest
@@ -104,3 +106,23 @@ def test_figures_that_nobody_has_reported_are_not_told(cluster):
     cluster.start(2)
     cluster.wait_healthy()
     assert volume(cluster, 2)['free'] > 0
+
+
+def test_a_volume_says_soon_that_the_master_does_not_answer(cluster):
+    started = time.monotonic()
+    cluster.kill('master', signal.SIGSTOP)
+    wait_for(lambda: 'cannot be reached, trying again: Connection timed out' in cluster[2].log_tail(),
+             'the volume to notice')
+    assert time.monotonic() < started + 15
+    cluster.kill('master', signal.SIGCONT)
+    wait_for(lambda: 'knows this volume' in cluster[2].log_tail(3), 'the volume to be at peace')
+    cluster.wait_healthy()
+
+
+def test_a_new_store_with_an_old_number_is_told_why_it_is_refused(cluster):
+    cluster.kill(2)
+    shutil.rmtree(cluster[2].data)
+    cluster[2].data.mkdir()
+    cluster.start(2)
+    why = "refuses this volume: Another store has this volume's number; numbers are unique and never used again."
+    wait_for(lambda: why in cluster[2].log_tail(), 'the reason')

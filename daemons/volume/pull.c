@@ -15,6 +15,9 @@
 /* While clients are at work here, a pull takes so many bytes per second at most. */
 #define POLITE_RATE (32 * MIB)
 
+/* One that waits looks so often whether somebody still wants it. */
+#define CHECK_USEC USEC_PER_SEC
+
 typedef struct Pull Pull;
 typedef struct PullItem PullItem;
 
@@ -190,13 +193,24 @@ static uint64_t rate_now(const Pull *pull) {
         return rate > 0 ? MIN(rate, POLITE_RATE) : POLITE_RATE;
 }
 
+/* Whether it is still worth while. */
+static int check(const Pull *pull) {
+        if (pull->volume->stopping)
+                return -ESHUTDOWN;
+        return http_request_sender_is_gone(pull->request) ? -ECANCELED : 0;
+}
+
 static int on_body(void *userdata, const void *data, size_t size) {
         PullSource *source = userdata;
         uint64_t now = clock_monotonic(), rate = rate_now(source->pull);
         int r;
 
+        r = check(source->pull);
+        if (r < 0)
+                return r;
         if (rate > 0 && source->not_before_usec > now) {
-                r = http_call_resume_after(source->call, source->not_before_usec - now);
+                r = http_call_resume_after(
+                                source->call, MIN(source->not_before_usec - now, CHECK_USEC));
                 return r < 0 ? r : -EAGAIN;
         }
         if (rate > 0)

@@ -48,6 +48,10 @@ bool http_request_expects_continue(const HttpRequest *request);
  * waits for it, but not for a second one, which is harmless only as long as the request exists. */
 void http_request_resume(HttpRequest *request);
 
+/* From any thread, before the answer: whether the client sends no more, so that it is not likely to
+ * wait for one. */
+bool http_request_sender_is_gone(const HttpRequest *request);
+
 /* Adds a header to the reply to come. Returns 0, -EINVAL for a value with line breaks, or -ENOMEM.
  * After a failure only an error can be replied, which forgets all headers that were added. */
 int http_request_add_header(HttpRequest *request, const char *name, const char *value);

@@ -189,10 +189,9 @@ static enum MHD_Result send_reply(HttpRequest *request) {
         return result;
 }
 
-/* Whether the client sends no more. MHD takes a read that does not fill its buffer for the last one
- * before the next event, so an end of the stream that came together with data would go unnoticed
- * until the time-out. */
-static bool sender_is_gone(const HttpRequest *request) {
+/* MHD takes a read that does not fill its buffer for the last one before the next event, so an end
+ * of the stream that came together with data would go unnoticed until the time-out. */
+bool http_request_sender_is_gone(const HttpRequest *request) {
         const union MHD_ConnectionInfo *info;
         char byte;
 
@@ -239,7 +238,7 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
 
         if (http_request_is_answered(request) && request->expects_continue && request->size > 0)
                 return send_reply(request);
-        if (request->size > 0 && sender_is_gone(request))
+        if (request->size > 0 && http_request_sender_is_gone(request))
                 await_rest(request);
 
         return MHD_YES;
@@ -276,7 +275,7 @@ static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *s
 
         request->received += *size;
         *size = 0;
-        if (request->received == request->size || !sender_is_gone(request))
+        if (request->received == request->size || !http_request_sender_is_gone(request))
                 return MHD_YES;
         if (request->size != HTTP_SIZE_UNKNOWN)
                 return MHD_NO;

@@ -25,13 +25,18 @@ def tag(secret, message):
     return hmac.digest(secret, message, hashlib.sha256)[:16].hex()
 
 
-def call(cluster, who, path, body, headers=None, secret=None):
-    """A signed POST."""
+def signature(cluster, path, body, secret=None):
+    """The header of a signed POST."""
     secret = secret or (cluster.directory / 'secret').read_bytes()
     expiry = int(time.time()) + 60
     message = b'S' + struct.pack('<Q', expiry) + string('POST') + string(path)
+    return {'Dkv-Signature': f'{expiry:x}.{tag(secret, message + body)}'}
+
+
+def call(cluster, who, path, body, headers=None, secret=None):
+    """A signed POST."""
     return cluster.request('POST', path, body, {
-        'Dkv-Signature': f'{expiry:x}.{tag(secret, message + body)}', **(headers or {})}, who=who)
+        **signature(cluster, path, body, secret), **(headers or {})}, who=who)
 
 
 def read_url(cluster, who, key, version):

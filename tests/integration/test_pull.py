@@ -2,6 +2,7 @@
 """Copies that are moved from one volume to another: /-/pull at the target, /-/fetch at the source."""
 
 import concurrent.futures
+import http.client
 import os
 import socket
 import struct
@@ -306,6 +307,27 @@ def test_rate(new_cluster):
     assert pull(cluster, copies, rate=2 * MIB) == ['']
     assert time.monotonic() - begun > 1.5
     assert_there(cluster, copies)
+
+
+@pytest.mark.parametrize('end', ['whoever asked is gone', 'the target stops'])
+def test_slow_pull_is_given_up(new_cluster, end):
+    cluster = new_cluster(volumes=2)
+    copies = put_on(cluster, 1, [os.urandom(MIB)])
+    with Gate(cluster[1].port, 1 << 60) as gate:
+        items = [(copies[0].version, MIB, gate.url, copies[0].key)]
+        body = signed.pull_body(items, time.time() + 600, rate=1)
+        master = http.client.HTTPConnection('127.0.0.1', cluster[2].port, timeout=DEADLINE)
+        master.request('POST', '/-/pull', body, signed.signature(cluster, '/-/pull', body))
+        wait_for(lambda: gate.ends, 'the call to the source')
+        if end == 'the target stops':
+            begun = time.monotonic()
+            cluster[2].stop()
+            assert time.monotonic() - begun < 10  # StopSec= is 30
+        else:
+            master.close()
+            assert gate.go.wait(DEADLINE)  # the call to the source has ended, too
+            assert cluster.health(2)['pending'] == cluster.health(2)['objects'] == 0
+        master.close()
 
 
 def test_clients_come_first(new_cluster):

@@ -133,6 +133,11 @@ class Client:
         below = self.random.choices([3, 4000, 140_000, 1 << 20, 3 << 20], [5, 74, 12, 6, 3])[0]
         return INLINE_MAX if self.random.random() < 0.02 else self.random.randrange(below)
 
+    def dawdle(self, how_often):
+        """A redirect is good for a second, whatever happens meanwhile."""
+        if self.random.random() < how_often:
+            time.sleep(self.random.random() * 0.9)
+
     # Writes
 
     def send(self, key, number, method, headers):
@@ -150,6 +155,7 @@ class Client:
             answer = self.cluster.request(method, path, body, headers)
         if answer.status == 307:  # also from a master that is about to stop
             self.redirected = [*self.redirected[-9:], (key, number, method, answer['Location'])]
+            self.dawdle(0.5)
             answer = self.cluster.request(method, answer['Location'], value, headers)
         return answer
 
@@ -231,8 +237,7 @@ class Client:
         try:
             answer = self.cluster.request('GET', f'/{key.name}{query}')
             if answer.status == 307:
-                if self.random.random() < 0.1:  # who takes time must find it nevertheless
-                    time.sleep(self.random.random() * 0.8)
+                self.dawdle(0.1)
                 answer = self.cluster.request('GET', answer['Location'])
         except GONE_WRONG:
             return None

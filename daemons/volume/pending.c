@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The set holds what is in flight; without memory for that there is nothing left to do. */
@@ -14,13 +15,22 @@
 #include "base/log.h"
 #include "pending.h"
 
-#define MARK "settled-version"
+#define MARK           "settled-version"
+#define LIST_NAME      "pending-%u"
+#define LIST_NAME_SIZE sizeof("pending-4294967295")
+#define LISTS_MAX      256
+
+struct PendingList {
+        unsigned number; /* of its place */
+        size_t n_users;  /* whoever made it, and pending objects */
+};
 
 typedef struct PendingObject {
         uint64_t version;
         uint64_t since_usec; /* monotonic */
         unsigned n_begun;    /* pending_begin() without pending_end() */
         bool is_there;       /* somebody said so, or will say if it is not */
+        PendingList *list;   /* instead of the mark; NULL for none */
         UT_hash_handle hh;
 } PendingObject;
 
@@ -29,13 +39,20 @@ typedef struct MarkUpdate {
         uint64_t encoded;
 } MarkUpdate;
 
+typedef struct ListUpdate {
+        ObjectStoreSet set;
+        char name[LIST_NAME_SIZE];
+        uint64_t encoded[];
+} ListUpdate;
+
 struct Pending {
         ObjectStore *store; /* not owned */
         pthread_mutex_t lock;
         PendingObject *objects; /* in the order in which they were added */
-        uint64_t mark; /* objects up to this version are settled, or on their way to the store with
-                          the mark below */
+        uint64_t mark;    /* objects up to this version are settled or on a list, or on their way to
+                             the store with the mark below */
         uint64_t highest; /* version ever seen */
+        PendingList *lists[LISTS_MAX]; /* NULL where there is room; owned */
 };
 
 static PendingObject *find(Pending *pending, uint64_t version) {
@@ -91,6 +108,92 @@ static int load_objects(Pending *pending) {
         return n;
 }
 
+static void on_list_stored(Operation *operation, int result) {
+        /* As with the mark: one that is left over is read in vain by the next start, and one that
+         * could not be stored may leave objects over if the daemon crashes now. */
+        free(CONTAINER_OF(operation, ListUpdate, set.operation));
+}
+
+/* Stores the list, or without versions deletes it. */
+static int store_list(
+                Pending *pending, const PendingList *list, const uint64_t versions[], size_t n) {
+        ListUpdate *update = malloc(sizeof(*update) + n * sizeof(*update->encoded));
+
+        if (!update)
+                return -ENOMEM;
+
+        update->set = (ObjectStoreSet){
+                .operation.done = on_list_stored,
+                .name = update->name,
+                .data = n > 0 ? update->encoded : NULL,
+                .size = n * sizeof(*update->encoded),
+        };
+        (void) snprintf(update->name, sizeof(update->name), LIST_NAME, list->number);
+        for (size_t i = 0; i < n; i++)
+                update->encoded[i] = htole64(versions[i]);
+        object_store_set(pending->store, &update->set);
+        return 0;
+}
+
+/* Has one user at first. Returns NULL if there is no place or no memory. */
+static PendingList *list_at(Pending *pending, unsigned number) {
+        PendingList *list = number < LISTS_MAX ? malloc(sizeof(*list)) : NULL;
+
+        if (list) {
+                *list = (PendingList){ .number = number, .n_users = 1 };
+                pending->lists[number] = list;
+        }
+        return list;
+}
+
+static void list_unuse(Pending *pending, PendingList *list) {
+        if (!list || --list->n_users > 0)
+                return;
+
+        /* If it stays behind, its place is written anew sooner or later. */
+        (void) store_list(pending, list, NULL, 0);
+        pending->lists[list->number] = NULL;
+        free(list);
+}
+
+static bool is_stored(Pending *pending, uint64_t version) {
+        uint64_t next;
+
+        return object_store_versions(pending->store, version - 1, &next, 1) == 1 && next == version;
+}
+
+/* What is on the list and has arrived is pending. */
+static int load_list(Pending *pending, unsigned number) {
+        _cleanup_(buffer_done) Buffer encoded = {};
+        char name[LIST_NAME_SIZE];
+        PendingList *list;
+        int r;
+
+        (void) snprintf(name, sizeof(name), LIST_NAME, number);
+        r = object_store_get_state(pending->store, name, &encoded);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+
+        list = list_at(pending, number);
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; i + sizeof(uint64_t) <= encoded.size; i += sizeof(uint64_t)) {
+                PendingObject *entry;
+                uint64_t version;
+
+                memcpy(&version, encoded.data + i, sizeof(version));
+                version = le64toh(version);
+                if (version == 0 || find(pending, version) || !is_stored(pending, version))
+                        continue;
+                entry = add(pending, version);
+                entry->is_there = true;
+                entry->list = list;
+                list->n_users++;
+        }
+        list_unuse(pending, list);
+        return 0;
+}
+
 static int load(Pending *pending) {
         _cleanup_(buffer_done) Buffer mark = {};
         int r;
@@ -105,7 +208,10 @@ static int load(Pending *pending) {
                 pending->mark = le64toh(pending->mark);
         }
 
-        return load_objects(pending);
+        r = load_objects(pending);
+        for (unsigned i = 0; i < LISTS_MAX && r >= 0; i++)
+                r = load_list(pending, i);
+        return r;
 }
 
 int pending_new(ObjectStore *store, Pending **ret) {
@@ -138,6 +244,8 @@ Pending *pending_free(Pending *pending) {
                 HASH_DEL(pending->objects, entry);
                 free(entry);
         }
+        for (unsigned i = 0; i < LISTS_MAX; i++)
+                free(pending->lists[i]);
         (void) pthread_mutex_destroy(&pending->lock);
         free(pending);
         return NULL;
@@ -175,8 +283,11 @@ static void lower_mark(Pending *pending, uint64_t version) {
 static void drop(Pending *pending, uint64_t version) {
         PendingObject *entry = find(pending, version);
 
-        if (entry)
-                HASH_DEL(pending->objects, entry);
+        if (!entry)
+                return;
+
+        HASH_DEL(pending->objects, entry);
+        list_unuse(pending, entry->list);
         free(entry);
 }
 
@@ -190,7 +301,45 @@ void pending_add(Pending *pending, uint64_t version) {
         (void) pthread_mutex_unlock(&pending->lock);
 }
 
-void pending_begin(Pending *pending, uint64_t version) {
+PendingList *pending_list_new(Pending *pending, const uint64_t versions[], size_t n) {
+        PendingList *list = NULL;
+        bool is_old = false;
+        unsigned number = 0;
+
+        (void) pthread_mutex_lock(&pending->lock);
+        for (size_t i = 0; i < n && !is_old; i++)
+                is_old = versions[i] <= pending->mark;
+        while (number < LISTS_MAX && pending->lists[number])
+                number++;
+        if (is_old)
+                list = list_at(pending, number);
+        if (list && store_list(pending, list, versions, n) < 0) {
+                pending->lists[number] = NULL;
+                free(TAKE_PTR(list));
+        }
+        (void) pthread_mutex_unlock(&pending->lock);
+        return list;
+}
+
+void pending_list_end(Pending *pending, PendingList *list) {
+        (void) pthread_mutex_lock(&pending->lock);
+        list_unuse(pending, list);
+        (void) pthread_mutex_unlock(&pending->lock);
+}
+
+/* Sees to it that it will be pending after a crash, too. */
+static void secure(Pending *pending, PendingObject *entry, PendingList *list) {
+        if (entry->version > pending->mark)
+                return;
+
+        if (list) {
+                entry->list = list;
+                list->n_users++;
+        } else
+                lower_mark(pending, entry->version);
+}
+
+void pending_begin(Pending *pending, uint64_t version, PendingList *list) {
         PendingObject *entry;
 
         (void) pthread_mutex_lock(&pending->lock);
@@ -199,10 +348,11 @@ void pending_begin(Pending *pending, uint64_t version) {
                 HASH_DEL(pending->objects, entry);
                 HASH_ADD(hh, pending->objects, version, sizeof(entry->version), entry);
                 entry->since_usec = clock_monotonic();
-        } else
+        } else {
                 entry = add(pending, version);
+                secure(pending, entry, list);
+        }
         entry->n_begun++;
-        lower_mark(pending, version);
         (void) pthread_mutex_unlock(&pending->lock);
 }
 
@@ -268,7 +418,8 @@ void pending_save(Pending *pending) {
         (void) pthread_mutex_lock(&pending->lock);
         mark = pending->highest;
         HASH_ITER(hh, pending->objects, entry, next) {
-                mark = MIN(mark, entry->version - 1);
+                if (!entry->list)
+                        mark = MIN(mark, entry->version - 1);
         }
         if (mark > pending->mark)
                 set_mark(pending, mark);

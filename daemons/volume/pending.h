@@ -5,12 +5,14 @@
  *
  * The set is in memory. What survives a crash is a mark: every object with a greater version is
  * pending again when the daemon starts. The mark is lowered, in the same batch or an earlier one,
- * before an object below it is stored. */
+ * before an object below it is stored; unless the object is on a list, which also survives: for
+ * old versions that come by the hundred, and below which lies all that this volume has. */
 
 #include "base/macro.h"
 #include "store/objects.h"
 
 typedef struct Pending Pending;
+typedef struct PendingList PendingList;
 
 /* Finds what is pending after a start. STORE is not owned. */
 int pending_new(ObjectStore *store, Pending **ret);
@@ -20,10 +22,17 @@ DEFINE_CLEANUP(Pending *, pending_free);
 /* To be called before the object is submitted to the store. */
 void pending_add(Pending *pending, uint64_t version);
 
+/* Stores a list of versions that are about to begin. Returns NULL if that would be of no use or
+ * cannot be; then the mark serves. */
+PendingList *pending_list_new(Pending *pending, const uint64_t versions[], size_t n);
+
+/* Nothing on it will begin any more. It goes when nothing on it is pending. LIST may be NULL. */
+void pending_list_end(Pending *pending, PendingList *list);
+
 /* The same for an object that others may store at the same time, or have stored before: its time
  * begins anew. Each is followed by pending_end(), which says whether the object is there now: if
- * nobody says so, it is not pending any more. */
-void pending_begin(Pending *pending, uint64_t version);
+ * nobody says so, it is not pending any more. LIST is one that has it, or NULL. */
+void pending_begin(Pending *pending, uint64_t version, PendingList *list);
 void pending_end(Pending *pending, uint64_t version, bool is_there);
 
 bool pending_contains(Pending *pending, uint64_t version);

@@ -47,7 +47,8 @@ struct Pull {
         VolumeDaemon *volume; /* not owned */
         WirePull wire;
         VerifyTask verify;
-        unsigned n_left; /* atomic */
+        PendingList *list; /* of all items */
+        unsigned n_left;   /* atomic */
         PullItem *items;
         PullSource *sources;
 };
@@ -57,6 +58,7 @@ static void pull_free(void *userdata) {
 
         for (size_t i = 0; pull->items && i < pull->wire.n_items; i++)
                 (void) object_writer_free(pull->items[i].writer);
+        pending_list_end(pull->volume->pending, pull->list);
         free(pull->items);
         free(pull->sources);
         free(pull);
@@ -74,7 +76,7 @@ static int final_error(PullItem *item) {
         if (item->error < 0 || pending_contains(volume->pending, item->wire.version))
                 return item->error;
 
-        pending_begin(volume->pending, item->wire.version);
+        pending_begin(volume->pending, item->wire.version, item->pull->list);
         r = object_store_get(volume->store, item->wire.version, &scratch, &object, &fd);
         pending_end(volume->pending, item->wire.version, r >= 0);
         return -EAGAIN;
@@ -172,7 +174,7 @@ static int on_end(void *userdata) {
                 return give_up(source, -ESTALE);
 
         item = TAKE_PTR(source->current);
-        pending_begin(source->pull->volume->pending, item->wire.version);
+        pending_begin(source->pull->volume->pending, item->wire.version, source->pull->list);
         object_writer_finish(item->writer, on_stored, item);
         return 0;
 }
@@ -312,7 +314,7 @@ static void look_up(PullItem *item, Buffer *scratch) {
         Object object;
         int r;
 
-        pending_begin(volume->pending, item->wire.version);
+        pending_begin(volume->pending, item->wire.version, item->pull->list);
         r = object_store_get(volume->store, item->wire.version, scratch, &object, &fd);
         if (r >= 0 &&
             (strcmp(object.key, item->wire.key) != 0 || object.record.size != item->wire.size))
@@ -367,6 +369,14 @@ static int read_items(Pull *pull, Reader *reader) {
         return reader_end(reader) < 0 || in_memory > WIRE_PULL_INLINE_MAX ? -EINVAL : 0;
 }
 
+static PendingList *make_list(const Pull *pull) {
+        uint64_t versions[WIRE_PULL_MAX];
+
+        for (size_t i = 0; i < pull->wire.n_items; i++)
+                versions[i] = pull->items[i].wire.version;
+        return pending_list_new(pull->volume->pending, versions, pull->wire.n_items);
+}
+
 int pull_finish(HttpRequest *request) {
         VolumeDaemon *volume = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer scratch = {};
@@ -395,6 +405,7 @@ int pull_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
+        pull->list = make_list(pull);
         pull->n_left = (unsigned) (pull->wire.n_items + pull->wire.n_sources + 1);
         for (size_t i = 0; i < pull->wire.n_items; i++) {
                 look_up(pull->items + i, &scratch);

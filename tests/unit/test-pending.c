@@ -305,21 +305,21 @@ TEST(what_was_begun_is_pending_until_it_is_known_not_to_be_there) {
         Fixture *fixture = *state;
         Pending *pending = fixture->pending;
 
-        pending_begin(pending, 7);
+        pending_begin(pending, 7, NULL);
         assert_true(pending_contains(pending, 7));
         pending_end(pending, 7, false);
         assert_false(pending_contains(pending, 7));
 
-        pending_begin(pending, 7);
+        pending_begin(pending, 7, NULL);
         pending_end(pending, 7, true);
         assert_true(pending_contains(pending, 7));
 
         /* It does not go with somebody else who failed, before or after. */
-        pending_begin(pending, 7);
+        pending_begin(pending, 7, NULL);
         pending_end(pending, 7, false);
         assert_true(pending_contains(pending, 7));
         pending_add(pending, 8);
-        pending_begin(pending, 8);
+        pending_begin(pending, 8, NULL);
         pending_end(pending, 8, false);
         assert_true(pending_contains(pending, 8));
 }
@@ -329,8 +329,8 @@ TEST(of_several_that_begin_one_is_enough) {
         Pending *pending = fixture->pending;
 
         for (int success = 0; success < 3; success++) { /* 2 is none */
-                pending_begin(pending, 7);
-                pending_begin(pending, 7);
+                pending_begin(pending, 7, NULL);
+                pending_begin(pending, 7, NULL);
                 pending_end(pending, 7, success == 0);
                 assert_true(pending_contains(pending, 7));
                 pending_end(pending, 7, success == 1);
@@ -342,7 +342,7 @@ TEST(of_several_that_begin_one_is_enough) {
 TEST(what_was_removed_meanwhile_stays_so) {
         Fixture *fixture = *state;
 
-        pending_begin(fixture->pending, 7);
+        pending_begin(fixture->pending, 7, NULL);
         pending_remove(fixture->pending, 7);
         pending_end(fixture->pending, 7, true);
         assert_none_pending(fixture);
@@ -355,7 +355,7 @@ TEST(what_is_begun_anew_is_young) {
         pending_add(fixture->pending, 7);
         pending_add(fixture->pending, 8);
         shift_clock(10);
-        pending_begin(fixture->pending, 7);
+        pending_begin(fixture->pending, 7, NULL);
         pending_end(fixture->pending, 7, true);
         assert_int_equal(pending_old(fixture->pending, USEC_PER_SEC, old, ELEMENTSOF(old)), 1);
         assert_int_equal(old[0], 8);
@@ -367,11 +367,96 @@ TEST(the_mark_is_lowered_before_what_was_begun_is_stored) {
         add_and_store(fixture, 9);
         pending_remove(fixture->pending, 9);
         pending_save(fixture->pending);
-        pending_begin(fixture->pending, 7);
+        pending_begin(fixture->pending, 7, NULL);
         store_object(fixture, 7, 10);
 
         reopen(fixture);
         assert_pending_are(fixture, 7, 9);
+}
+
+/* Ten settled objects, and a mark above them. */
+static void make_old_ones(Fixture *fixture) {
+        for (uint64_t version = 11; version <= 20; version++) {
+                add_and_store(fixture, version);
+                pending_remove(fixture->pending, version);
+        }
+        pending_save(fixture->pending);
+        reopen(fixture);
+        assert_none_pending(fixture);
+}
+
+static bool has_list(Fixture *fixture, const char *name) {
+        _cleanup_(buffer_done) Buffer list = {};
+
+        return object_store_get_state(fixture->store, name, &list) >= 0;
+}
+
+TEST(what_is_on_a_list_needs_no_lower_mark) {
+        Fixture *fixture = *state;
+        PendingList *list;
+
+        make_old_ones(fixture);
+        list = pending_list_new(fixture->pending, (const uint64_t[]){ 3, 4, 5, 15 }, 4);
+        assert_non_null(list);
+        pending_begin(fixture->pending, 3, list);
+        pending_begin(fixture->pending, 4, list);
+        pending_begin(fixture->pending, 15, list);
+        store_object(fixture, 3, 10);
+        pending_end(fixture->pending, 3, true);
+        pending_end(fixture->pending, 4, false);
+        add_and_store(fixture, 21);
+        pending_save(fixture->pending);
+        assert_int_equal(stored_mark(fixture), 20);
+
+        /* What never came is not waited for. */
+        reopen(fixture);
+        assert_pending_are(fixture, 21, 3, 15);
+        pending_remove(fixture->pending, 21);
+        pending_save(fixture->pending);
+        reopen(fixture);
+        assert_pending_are(fixture, 3, 15);
+
+        pending_remove(fixture->pending, 15);
+        assert_true(has_list(fixture, "pending-0"));
+        pending_remove(fixture->pending, 3);
+        reopen(fixture);
+        assert_none_pending(fixture);
+        assert_false(has_list(fixture, "pending-0"));
+}
+
+TEST(a_list_lasts_as_long_as_it_is_used) {
+        Fixture *fixture = *state;
+        PendingList *list;
+
+        make_old_ones(fixture);
+        list = pending_list_new(fixture->pending, (const uint64_t[]){ 3 }, 1);
+        for (int i = 0; i < 2; i++) {
+                pending_begin(fixture->pending, 3, list);
+                pending_end(fixture->pending, 3, false);
+        }
+        pending_begin(fixture->pending, 3, list);
+        pending_list_end(fixture->pending, list);
+        store_object(fixture, 3, 10);
+        reopen(fixture);
+        assert_pending_are(fixture, 3);
+}
+
+TEST(without_a_list_the_mark_serves) {
+        Fixture *fixture = *state;
+        uint64_t old = 3;
+
+        assert_null(pending_list_new(fixture->pending, &old, 1)); /* nothing is below the mark */
+        make_old_ones(fixture);
+        for (int i = 0; i < 256; i++)
+                assert_non_null(pending_list_new(fixture->pending, &old, 1));
+        assert_null(pending_list_new(fixture->pending, &old, 1));
+        pending_list_end(fixture->pending, NULL);
+
+        pending_begin(fixture->pending, 3, NULL);
+        store_object(fixture, 3, 10);
+        assert_int_equal(stored_mark(fixture), 2);
+        reopen(fixture);
+        assert_int_equal(pending_count(fixture->pending), 11);
 }
 
 TEST(a_mark_of_another_size_is_refused) {
@@ -406,6 +491,9 @@ int main(void) {
                 RUN(what_was_removed_meanwhile_stays_so),
                 RUN(what_is_begun_anew_is_young),
                 RUN(the_mark_is_lowered_before_what_was_begun_is_stored),
+                RUN(what_is_on_a_list_needs_no_lower_mark),
+                RUN(a_list_lasts_as_long_as_it_is_used),
+                RUN(without_a_list_the_mark_serves),
                 RUN(a_mark_of_another_size_is_refused),
         };
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Batch: many small objects to store, or many to delete, in one request of the master; see
- * core/wire.h. */
+/* Batch: many small objects to store, in one request of the master; see core/wire.h. */
 
 #include "base/buffer.h"
 #include "net/http-request.h"
@@ -10,7 +9,6 @@
 typedef struct VolumeDaemon VolumeDaemon;
 
 int batch_store_finish(HttpRequest *request);
-int batch_delete_finish(HttpRequest *request);
 
 /* Takes the versions at the beginning of a body off what is pending. Returns 0 or -EBADMSG. */
 int batch_read_confirmed(VolumeDaemon *volume, Reader *reader);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "batch.h"
 #include "core/key.h"
+#include "deletions.h"
 #include "fetch.h"
 #include "net/http-record.h"
 #include "net/rpc.h"
@@ -171,7 +172,7 @@ static int health_finish(HttpRequest *request) {
 const HttpRoute volume_routes[] = {
         { "GET",  "/-/health",  .finish = health_finish                                                  },
         { "POST", "/-/store",   rpc_begin,         rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
-        { "POST", "/-/delete",  rpc_begin,         rpc_body,    batch_delete_finish, rpc_end, 64 * KIB   },
+        { "POST", "/-/delete",  rpc_begin,         rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
         { "POST", "/-/pull",    rpc_begin,         rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
         { "POST", "/-/fetch",   rpc_begin,         rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
         { "PUT",  "/-/copy/",   upload_begin_copy, upload_body, upload_finish,       upload_end          },

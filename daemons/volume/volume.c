@@ -42,6 +42,11 @@ static int open_store(VolumeDaemon *volume) {
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to read what is pending in '%s': %m", conf->directory);
+        r = deletions_new(volume->store, &volume->deletions);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Failed to read what was deleted last in '%s': %m",
+                                conf->directory);
         return 0;
 }
 
@@ -186,6 +191,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) commit_queue_free(volume->commits);
         (void) object_store_free(volume->store);
         (void) pending_free(volume->pending);
+        (void) deletions_free(volume->deletions);
         (void) secret_free(volume->secret);
         (void) service_free(volume->service);
         conf_done(volume_conf_items, &volume->conf);

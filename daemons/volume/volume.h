@@ -11,6 +11,7 @@
 
 #include "commit-queue.h"
 #include "conf.h"
+#include "deletions.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
 #include "net/secret.h"
@@ -34,6 +35,7 @@ typedef struct VolumeDaemon {
         HttpClient *bulk;   /* for values that are passed on, as slowly as they come */
         HttpClient *disk;   /* for values that are pulled; its thread writes them to files */
         CommitQueue *commits;
+        Deletions *deletions;
         Report *report;
         Settle *settle;
         Verify *verify;

@@ -5,7 +5,8 @@
  *
  *   POST /-/store   master -> volume: confirmed versions, then objects;
  *                   answered by an errno for each object
- *   POST /-/delete  master -> volume: versions;
+ *   POST /-/delete  master -> volume: a number that is greater than that of the call before it,
+ *                   then versions;
  *                   answered by an errno for each, 0 once it is gone for good
  *   POST /-/pull    master -> volume: confirmed versions, then objects to fetch from other volumes;
  *                   answered by an errno for each object once all of them are stored or given up
@@ -25,7 +26,7 @@
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 
 typedef struct WireCommit {
         const char *key; /* after wire_get_commit(): points into the data, as do the strings of the

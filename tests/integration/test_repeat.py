@@ -2,9 +2,11 @@
 """What was done already comes again: a ticket is used twice, a deletion fails and is tried again."""
 
 import os
+import struct
 
 import pytest
 
+import signed
 from cluster import wait_for
 from test_faults import FAST, INLINE, FILE, flip
 
@@ -107,3 +109,26 @@ def test_garbage_on_a_damaged_page_does_not_keep_the_rest(new_cluster):
     wait_for(lambda: cluster.objects() == cluster.health()['garbage'], 'the rest to be forgotten')
     assert 0 < cluster.objects() < 20
     assert cluster.master.log.read_text().count('cannot delete') == 1
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('size', [INLINE, FILE])
+def test_deletion_that_was_given_up_comes_late(new_cluster, size):
+    """The copy that it means was deleted since, and another one made."""
+    cluster = new_cluster(volumes=1, master=FAST)
+    value = os.urandom(size)
+    cluster.put('k', value).expect(201)
+    late, next_one = (struct.pack('<QQ', number, cluster.where('k')['version'])
+                      for number in (1, (1 << 64) - 1))
+    cluster.put('gone', value).expect(201)
+    cluster.delete('gone').expect(204)
+    cluster.wait_clean()
+
+    for _ in range(2):
+        signed.call(cluster, 1, '/-/delete', late).expect(503)
+        assert cluster.get('k').expect(200).body == value
+        cluster.kill(1)
+        cluster.start(1)
+        cluster.wait_healthy()
+    assert signed.errors(signed.call(cluster, 1, '/-/delete', next_one).expect(200).body) == ['']
+    assert cluster.objects() == 0

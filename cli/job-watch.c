@@ -113,6 +113,22 @@ static int look_and_draw(Watch *watch) {
                         watch->context, r, &error, "Failed to watch job %" PRIu32, watch->id);
 }
 
+static void advise_about_loss(const JobView *job) {
+        _cleanup_free_ char *numbers = NULL;
+        size_t size;
+        FILE *file = open_memstream(&numbers, &size);
+
+        for (size_t i = 0; file && i < job->volumes.n; i++)
+                (void) fprintf(file, " %" PRIu32, job->volumes.items[i]);
+        if (!file || fclose(file) != 0)
+                return;
+
+        advise("See which keys: dkvadm job show %" PRIu32
+               ". To give them up: dkvadm volume delete%s --accept-loss; "
+               "to keep the volumes: dkvadm job cancel %" PRIu32,
+               job->id, numbers, job->id);
+}
+
 static int report_failure(const Watch *watch) {
         const JobView *job = &watch->job;
         bool cancelled = strcmp(job->state, "cancelled") == 0;
@@ -123,10 +139,7 @@ static int report_failure(const Watch *watch) {
         (void) complain(-EIO, "Job %" PRIu32 " failed: %s", job->id,
                         *job->error ? job->error : "nobody knows why.");
         if (job->lost_keys > 0)
-                advise("See which keys: dkvadm job show %" PRIu32
-                       ". To give them up: dkvadm volume delete --accept-loss; "
-                       "to keep the volumes: dkvadm job cancel %" PRIu32,
-                       job->id, job->id);
+                advise_about_loss(job);
         else
                 advise("See dkvadm job show %" PRIu32 ", dkvadm status and dkvadm events.",
                        job->id);

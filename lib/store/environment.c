@@ -28,6 +28,10 @@
  */
 #define CACHE_MUTEXES 1024
 
+/* Of all, in the beginning; there will be more when they are needed. By default there is one for
+ * each page that the cache could hold, at once: 100 MiB of them for a cache of 3 GiB. */
+#define MUTEXES_INITIAL 4096
+
 #define LOCK_FILE "lock"
 
 #define PROGRESS_USEC USEC_PER_SEC
@@ -145,6 +149,8 @@ static int configure(Environment *environment, DB_ENV *db_env) {
                 r = db_env->set_lg_max(db_env, log_size);
         if (r == 0)
                 r = db_env->set_mp_mtxcount(db_env, CACHE_MUTEXES);
+        if (r == 0)
+                r = db_env->mutex_set_init(db_env, MUTEXES_INITIAL);
         if (r == 0)
                 r = db_env->log_set_config(db_env, DB_LOG_AUTO_REMOVE, 1);
         if (r == 0)

@@ -169,7 +169,7 @@ def test_volume_add_is_all_or_nothing(fresh):
 
     cluster.kill(2)
     wait_for(lambda: not volumes(cluster)[2]['up'], 'volume 2 down')
-    assert 'dkv-volume@' in cluster.dkvadm('volume', 'add', 1, 2, status=1)
+    assert 'dkv-sandbox restart' in cluster.dkvadm('volume', 'add', 1, 2, status=1)
     assert {one['state'] for one in volumes(cluster).values()} == {'new'}
 
     cluster.start(2)  # for one that is starting it waits

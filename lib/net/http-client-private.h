@@ -18,6 +18,7 @@ typedef struct HttpPost HttpPost;
 struct HttpClient {
         atomic_uint references; /* the owner's and each call's */
         uint64_t connect_timeout_usec, stall_timeout_usec;
+        uint64_t patience_usec; /* the least of the active calls, or of some that were */
 
         pthread_mutex_t signer_lock;
         Signer *signer;

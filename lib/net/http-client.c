@@ -103,14 +103,16 @@ static void end_call(HttpClient *client, HttpCall *call, int error) {
         (void) http_call_unref(call);
 }
 
-/* Looks after the active calls often enough to notice a stalled one an eighth too late at most. */
+/* Looks after the active calls often enough to notice a stalled one an eighth of the least patience
+ * too late at most. */
 static void arm_stall_timer(HttpClient *client, uint64_t now) {
-        (void) sd_event_source_set_time(client->stall_timer, now + client->stall_timeout_usec / 8);
+        (void) sd_event_source_set_time(client->stall_timer, now + client->patience_usec / 8);
         (void) sd_event_source_set_enabled(
                         client->stall_timer, client->active ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static void start_call(HttpClient *client, HttpCall *call) {
+        bool is_first = !client->active;
         int r = -ENOMEM;
 
         call->easy = take_easy(client);
@@ -128,8 +130,10 @@ static void start_call(HttpClient *client, HttpCall *call) {
         call->progress_usec = clock_monotonic();
         (void) http_call_ref(call);
         DL_APPEND(client->active, call);
-        if (client->active == call)
+        if (is_first || call->stall_timeout_usec < client->patience_usec) {
+                client->patience_usec = call->stall_timeout_usec;
                 arm_stall_timer(client, call->progress_usec);
+        }
 }
 
 static HttpCall *take_wish(HttpClient *client, HttpCallWish *ret) {

@@ -23,16 +23,20 @@ static const HttpRoute routes[] = {
         {},
 };
 
-static int setup(void **state) {
+static int make_client(uint64_t stall_timeout_usec) {
         HttpClientOptions options = {
                 .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
-                .stall_timeout_usec = STALL_USEC,
+                .stall_timeout_usec = stall_timeout_usec,
                 .connections_max = 16,
         };
 
+        return http_client_new(&options, &client);
+}
+
+static int setup(void **state) {
         assert_ok(sem_init(&request_parked, 0, 0));
         fixture_start(&fixture, routes, NULL);
-        return http_client_new(&options, &client);
+        return make_client(STALL_USEC);
 }
 
 static int teardown(void **state) {
@@ -120,6 +124,19 @@ TEST(patience_has_an_end) {
         assert_ok(http_request_reply(patient.request, 204));
 }
 
+TEST(patience_may_be_less_than_the_client_has) {
+        Trial patient, impatient;
+
+        client = http_client_free(client);
+        assert_ok(make_client(USEC_PER_HOUR));
+        trial_start(&patient, 0);
+        trial_start(&impatient, STALL_USEC);
+        assert_int_equal(trial_finish(&impatient), -ETIMEDOUT);
+        assert_ok(http_request_reply(impatient.request, 204));
+        assert_ok(http_request_reply(patient.request, 204));
+        assert_int_equal(trial_finish(&patient), 0);
+}
+
 static unsigned n_offered;
 
 /* Takes what comes when it is offered for the third time. */
@@ -161,6 +178,7 @@ int main(void) {
                 RUN(a_patient_call_waits_for_its_answer),
                 RUN(a_patient_call_can_be_cancelled),
                 RUN(patience_has_an_end),
+                RUN(patience_may_be_less_than_the_client_has),
                 RUN(a_sink_may_ask_for_a_pause),
         };
 

@@ -113,6 +113,7 @@ int forward_new(HttpClient *client,
                 const Record *record,
                 const Ticket *ticket,
                 uint64_t size,
+                uint64_t patience_usec,
                 const ForwardEvents *events,
                 Forward **ret) {
         _cleanup_(forward_unrefp) Forward *forward = NULL;
@@ -150,6 +151,8 @@ int forward_new(HttpClient *client,
         if (r < 0)
                 return r;
         http_call_set_source(forward->call, size, on_read);
+        if (patience_usec > 0)
+                http_call_set_patience(forward->call, patience_usec);
 
         forward->references = 2;
         http_call_start(http_call_ref(forward->call), on_done, forward);

@@ -21,7 +21,7 @@ typedef struct ForwardEvents {
 } ForwardEvents;
 
 /* Starts sending KEY to VOLUME at AUTHORITY ("host:port"), as TICKET says. SIZE may be
- * HTTP_SIZE_UNKNOWN. */
+ * HTTP_SIZE_UNKNOWN. Without progress for PATIENCE_USEC, unless that is 0, it is given up. */
 int forward_new(HttpClient *client,
                 Secret *secret,
                 uint32_t volume,
@@ -30,6 +30,7 @@ int forward_new(HttpClient *client,
                 const Record *record,
                 const Ticket *ticket,
                 uint64_t size,
+                uint64_t patience_usec,
                 const ForwardEvents *events,
                 Forward **ret);
 

@@ -12,6 +12,9 @@
 #include "upload.h"
 #include "volume.h"
 
+/* A volume that stops may be asked by one that waits for its answer in order to stop. */
+#define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)
+
 /* Where the value goes besides this store, and how much of the piece at hand it has taken already.
  */
 typedef struct Branch {
@@ -184,6 +187,7 @@ static void on_writable(void *userdata) {
 /* A volume that cannot be reached now must not fail the write: the majority decides at the end. */
 static void start_forwards(Upload *upload, const Record *record) {
         uint64_t size = http_request_size(upload->request);
+        bool is_stopping = http_request_is_draining(upload->request);
 
         for (size_t i = 0; i < upload->ticket.n_others; i++) {
                 const typeof(*upload->ticket.others) *other = upload->ticket.others + i;
@@ -192,6 +196,7 @@ static void start_forwards(Upload *upload, const Record *record) {
                 part_start(upload);
                 if (forward_new(upload->volume->bulk, upload->volume->secret, other->volume,
                                 other->authority, upload->key, record, &upload->ticket, size,
+                                is_stopping ? STOP_PATIENCE_USEC : 0,
                                 &(ForwardEvents){
                                                 .writable = on_writable,
                                                 .done = on_forwarded,

@@ -37,6 +37,10 @@ bool http_request_expects_continue(const HttpRequest *request) {
         return request->expects_continue;
 }
 
+bool http_request_is_draining(const HttpRequest *request) {
+        return atomic_load(&request->server->draining);
+}
+
 int http_request_parameter(const HttpRequest *request, const char *name, char *ret, size_t size) {
         size_t name_size = strlen(name);
 

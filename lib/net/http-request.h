@@ -43,6 +43,9 @@ uint64_t http_request_size(const HttpRequest *request);
 /* The client waits for "100 Continue" before it sends the body. */
 bool http_request_expects_continue(const HttpRequest *request);
 
+/* The server takes no connections any more. */
+bool http_request_is_draining(const HttpRequest *request);
+
 /* After body() took less than it was given: there is room again. After the read() of a stream
  * returned -EAGAIN: there is more. From any thread, also before either has returned; the request
  * waits for it, but not for a second one, which is harmless only as long as the request exists. */

@@ -18,10 +18,10 @@ from cluster import DEADLINE, free_ports, wait_for
 class Manager:
     """In the place of systemd: holds the daemon's socket, and is told how it is."""
 
-    def __init__(self, directory, daemon):
+    def __init__(self, directory, daemon, name='notify'):
         self.daemon = daemon
         self.listener = socket.create_server(('127.0.0.1', daemon.port), backlog=512)
-        self.path = directory / 'notify'
+        self.path = directory / name
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(self.path))
         self.notify.settimeout(DEADLINE)
@@ -189,6 +189,42 @@ def test_stop_has_an_end(manage):
     slow.close()
     manager.start()
     cluster.get('k').expect(404)
+
+
+def test_two_that_stop_do_not_wait_for_each_other(new_cluster):
+    """Each has a large value on its way that is to go to the other, too, whose door is closed."""
+    cluster = new_cluster(volumes=2, copies=2, volume={'StopSec': '1h', 'TimeoutSec': '1h'})
+    managers = []
+    for n in 1, 2:
+        cluster[n].stop()
+        managers.append(Manager(cluster.directory, cluster[n], f'notify-{n}'))
+        managers[-1].start()
+    cluster.wait_healthy()
+
+    urls, n = {}, 0
+    while len(urls) < 2:
+        url = cluster.write_redirect(f'k{n}')
+        urls.setdefault(cluster.volume_of(url), url)
+        n += 1
+
+    open_ones = {n: cluster.raw(n) for n in urls}
+    for raw in open_ones.values():
+        raw.head('GET', '/-/health').answer().expect(200)
+    for manager in managers:
+        manager.daemon.process.send_signal(signal.SIGTERM)
+    for manager in managers:
+        manager.wait_told('STOPPING=1')
+    for n, raw in open_ones.items():
+        path = re.sub('^http://[^/]*', '', urls[n])
+        raw.head('PUT', path, 'Content-Length: 100000').send(b'v' * 100000)
+    for raw in open_ones.values():
+        raw.answer().expect(503)
+    for manager in managers:
+        assert manager.daemon.wait() == 0
+        manager.start()
+        manager.close()
+    cluster.wait_healthy()
+    cluster.put('k', b'v' * 100000).expect(201)
 
 
 def test_status_is_kept_current(manage):

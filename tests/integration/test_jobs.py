@@ -2,7 +2,9 @@
 """Jobs of the master: what they move, that nothing is lost on the way, and that they go on."""
 
 import concurrent.futures
+import itertools
 import json
+import re
 import subprocess
 
 import pytest
@@ -160,6 +162,58 @@ def test_drain_leaves_nothing_on_the_volume(elastic):
     read_all(cluster, n)
     seen = {one['number']: one for one in cluster.health()['volumes']}
     assert seen[2]['state'] == 'removed'
+
+
+@pytest.mark.parametrize('n_copies', [1, 2])
+def test_write_that_outlasts_the_drain_is_refused(elastic, n_copies):
+    """Its ticket has long expired, but the value comes slowly."""
+    cluster = elastic(3, 3, copies=n_copies)
+    urls = ((f'slow/{i}', cluster.write_redirect(f'slow/{i}')) for i in itertools.count())
+    key, url = next(found for found in urls if cluster.volume_of(found[1]) == 2)
+    cluster.put(key, b'old').expect(201)
+    with cluster.raw(2) as slow:
+        slow.head('PUT', re.sub('^http://[^/]*', '', cluster.write_redirect(key)),
+                  'Transfer-Encoding: chunked').chunk(b'n' * 100000)
+        path = delete(cluster, 2)
+        wait_job(cluster, path, 'done', deadline=DRAIN_PATIENCE)
+        slow.chunk(b'').answer().expect(503)
+    assert cluster.get(key).expect(200).body == b'old'
+    assert len(cluster.where(key)['copies']) == n_copies
+    cluster.put(key, b'n' * 100000).expect(204)
+    assert cluster.get(key).expect(200).body == b'n' * 100000
+
+
+def test_target_that_gets_full(elastic):
+    """The others get what is theirs; the job says which volume lacks room, and the next one goes on
+    when it has."""
+    n = 1500
+    cluster = elastic(5, 3)
+    fill(cluster, n)
+    add(cluster, 4, 5, rebalance=False)
+    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 400_000)
+    wait_for(lambda: (job(cluster, path) or {}).get('KeysDone', 0) > 20, 'some moved')
+    cluster[4].stop()
+    cluster[4].settings['ReserveSize'] = '1T'
+    cluster.start(4)
+    act(cluster, path, 'Set', 'a{sv}', 1, 'rate', 't', 0)
+    status = wait_job(cluster, path, 'failed')
+    before = copies(cluster, n)
+    assert 'Volume 4 has no room' in status['Error']
+    assert before[4] < 0.8 * n / 5 < before[5]
+    assert sum(before.values()) == n
+    read_all(cluster, n)
+
+    cluster[4].stop()
+    del cluster[4].settings['ReserveSize']
+    cluster.start(4)
+    cluster.wait_healthy()
+    (path,) = call(cluster, 'Rebalance', 'a{sv}', 0)
+    status = wait_job(cluster, path, 'done')
+    after = copies(cluster, n)
+    assert status['KeysDone'] == after[4] - before[4]
+    assert after[4] > 0.8 * n / 5
+    cluster.wait_clean()
+    read_all(cluster, n)
 
 
 def test_cancelled_drain_brings_the_volume_back(elastic):

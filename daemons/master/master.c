@@ -148,6 +148,7 @@ static const ServiceHooks service_hooks = {
 
 static int start(Master *master) {
         MasterConf *conf = &master->conf;
+        HttpServer *server;
         int r;
 
         r = master_conf_load(conf, master->arguments);
@@ -171,9 +172,10 @@ static int start(Master *master) {
         r = jobs_new(master, &master->jobs);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the jobs: %m");
-        r = endpoint_serve(&conf->endpoint, master_routes, master, &master->server);
+        r = endpoint_serve(&conf->endpoint, master_routes, master, &server);
         if (r < 0)
                 return r;
+        __atomic_store_n(&master->server, server, __ATOMIC_RELEASE); /* jobs look at it already */
         return start_bus(master);
 }
 
@@ -228,7 +230,9 @@ int master_run(Master *master) {
 }
 
 bool master_has_clients(const Master *master) {
-        return master->server && http_server_has_clients(master->server);
+        const HttpServer *server = __atomic_load_n(&master->server, __ATOMIC_ACQUIRE);
+
+        return server && http_server_has_clients(server);
 }
 
 uint64_t master_garbage_due(const Master *master) {

@@ -131,6 +131,7 @@ static const ServiceHooks service_hooks = {
 
 static int start(VolumeDaemon *volume) {
         VolumeConf *conf = &volume->conf;
+        HttpServer *server;
         int r;
 
         r = volume_conf_load(conf, volume->arguments);
@@ -152,9 +153,10 @@ static int start(VolumeDaemon *volume) {
         r = start_work(volume);
         if (r < 0)
                 return r;
-        r = endpoint_serve(&conf->endpoint, volume_routes, volume, &volume->server);
+        r = endpoint_serve(&conf->endpoint, volume_routes, volume, &server);
         if (r < 0)
                 return r;
+        __atomic_store_n(&volume->server, server, __ATOMIC_RELEASE); /* pulls look at it already */
         return start_bus(volume);
 }
 
@@ -211,8 +213,10 @@ int volume_daemon_run(VolumeDaemon *volume) {
 }
 
 bool volume_daemon_has_clients(const VolumeDaemon *volume) {
+        const HttpServer *server = __atomic_load_n(&volume->server, __ATOMIC_ACQUIRE);
+
         return clock_monotonic() < volume->stored_usec + HTTP_LATELY_USEC ||
-               (volume->server && http_server_has_clients(volume->server));
+               (server && http_server_has_clients(server));
 }
 
 void volume_daemon_log_damage(VolumeDaemon *volume, const char *key, uint64_t version, int error) {

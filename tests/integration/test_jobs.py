@@ -115,7 +115,7 @@ def elastic(new_cluster):
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize('n_copies', [1, 2])
+@pytest.mark.parametrize('n_copies', [1, pytest.param(2, marks=pytest.mark.threads)])
 def test_rebalance_moves_what_belongs_on_the_new_volume(elastic, n_copies):
     n = 1000
     cluster = elastic(4, 3, copies=n_copies)
@@ -150,6 +150,7 @@ def test_rebalance_makes_missing_copies_and_trims_surplus_ones(elastic):
     read_all(cluster, n)
 
 
+@pytest.mark.threads
 def test_drain_leaves_nothing_on_the_volume(elastic):
     n = 500
     cluster = elastic(3, 3)
@@ -228,7 +229,7 @@ def test_cancelled_drain_brings_the_volume_back(elastic):
     read_all(cluster, n)
 
 
-@pytest.mark.parametrize('victim', ['master', 4, 1])
+@pytest.mark.parametrize('victim', [pytest.param('master', marks=pytest.mark.threads), 4, 1])
 def test_goes_on_after_a_kill(elastic, victim):
     n = 1500
     cluster = elastic(4, 3)

@@ -80,7 +80,9 @@ class Schedule:
         self.say(f'kill {victim} for good, delete it {options}')
         self.world.kill(victim)
         self.world.dead = (victim, accept)
-        self.world.adm('volume', 'delete', victim, *options)
+        if self.world.adm('volume', 'delete', victim, *options) is None:
+            self.world.dead = None
+            self.world.start(victim)
 
     def rebalance(self, rng):
         options = self.world.limits(rng)

@@ -33,6 +33,7 @@ struct DeleteBatch {
         HttpRequest *request;
         ObjectStoreSet set;
         uint64_t encoded; /* its number */
+        int error;        /* of storing that */
         size_t n_items, n_left;
         DeleteItem items[];
 };
@@ -75,8 +76,9 @@ static void delete_done(DeleteBatch *batch) {
         if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) > 0)
                 return;
 
+        /* The master must not forget what a late call could still delete after a restart. */
         for (size_t i = 0; i < batch->n_items; i++)
-                wire_put_error(&answer, batch->items[i].error);
+                wire_put_error(&answer, batch->error ?: batch->items[i].error);
         batch_reply_errors(batch->request, &answer);
 }
 
@@ -92,8 +94,10 @@ static void on_deleted(Operation *operation, int result) {
 }
 
 static void on_number_stored(Operation *operation, int result) {
-        /* On a full disk it may fail; then it is forgotten with the process. */
-        delete_done(CONTAINER_OF(operation, DeleteBatch, set.operation));
+        DeleteBatch *batch = CONTAINER_OF(operation, DeleteBatch, set.operation);
+
+        batch->error = MIN(result, 0);
+        delete_done(batch);
 }
 
 /* Returns 0, or -ESTALE if a later call was here before. */

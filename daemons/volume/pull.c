@@ -197,7 +197,7 @@ static uint64_t rate_now(const Pull *pull) {
 
 /* Whether it is still worth while. */
 static int check(const Pull *pull) {
-        if (pull->volume->stopping)
+        if (http_request_is_draining(pull->request))
                 return -ESHUTDOWN;
         return http_request_sender_is_gone(pull->request) ? -ECANCELED : 0;
 }

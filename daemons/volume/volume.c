@@ -118,7 +118,6 @@ static void on_status(char *ret, size_t size, void *userdata) {
 static bool on_stop(void *userdata) {
         VolumeDaemon *volume = userdata;
 
-        volume->stopping = true;
         return http_server_drain(volume->server, 0) == 0;
 }
 

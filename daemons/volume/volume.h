@@ -40,7 +40,6 @@ typedef struct VolumeDaemon {
         Settle *settle;
         Verify *verify;
         HttpServer *server;
-        atomic_bool stopping;              /* what can be done again later is given up */
         atomic_uint_least64_t stored_usec; /* when clients' values last came by the master */
         VolumeBus *bus;
 } VolumeDaemon;

@@ -123,6 +123,8 @@ static int finish(Transaction *transaction) {
         DB_TXN *txn = transaction->txn;
         int r;
 
+        if (transaction->error >= 0 && environment->hooks.ending)
+                (void) environment->hooks.ending(transaction, environment->hooks.userdata);
         if (transaction->error >= 0)
                 (void) transaction_save_counters(transaction);
 

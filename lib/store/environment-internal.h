@@ -22,6 +22,10 @@
 typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
 
+        /* On the committer's thread, before a transaction is committed that had no error: for what
+         * is stored once for all of its operations. Errors stick in the transaction. Optional. */
+        int (*ending)(Transaction *transaction, void *userdata);
+
         /* On the committer's thread, when a transaction was committed (not flushed yet) or rolled
          * back. Optional. */
         void (*ended)(bool committed, void *userdata);

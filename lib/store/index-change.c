@@ -76,6 +76,9 @@ static int put_record(Transaction *transaction, const char *key, const Record *r
         if (buffer_error(buffer) < 0)
                 return transaction_fail(transaction, buffer_error(buffer));
 
+        for (size_t i = 0; i < record->n_copies; i++)
+                marks_raise(&index_of(transaction)->marks, record->copies[i], record->version);
+
         return transaction_put(
                         transaction, index_of(transaction)->records, key, strlen(key), buffer->data,
                         buffer->size);

@@ -5,7 +5,9 @@
 
 #include "store/database.h"
 #include "store/dead.h"
+#include "store/index-identity.h"
 #include "store/index-move.h"
+#include "store/marks.h"
 
 enum {
         COUNTER_KEYS,
@@ -23,6 +25,7 @@ typedef struct Versions {
         atomic_bool is_extending;
         Operation extend;
         uint64_t new_end;
+        bool is_open;
 } Versions;
 
 struct Index {
@@ -31,6 +34,8 @@ struct Index {
         DB *garbage; /* GarbageKey -> format */
         DB *strays;  /* StrayKey -> format */
         Versions versions;
+        IndexIdentity identity;
+        Marks marks;
 
         /* The committer's own: */
         Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
@@ -62,3 +67,9 @@ bool garbage_is_deadly(uint32_t volume, uint64_t version);
 
 /* Once, for an index from before there were strays: takes all of its garbage for such. */
 int index_adopt_strays(Index *index);
+
+/* index-identity.c: loads what is in index-identity.h and where the versions go on, and begins a
+ * term; stores exactly how far the versions have come; stores the marks with a transaction. */
+int index_open_identity(Index *index);
+void index_close_identity(Index *index);
+int index_save_marks(Transaction *transaction, void *userdata);

@@ -199,69 +199,6 @@ int index_get_state(Index *index, const char *name, Buffer *ret) {
         return environment_get_state(index->environment, name, ret);
 }
 
-static int apply_extend(Operation *operation, Transaction *transaction) {
-        Versions *versions = CONTAINER_OF(operation, Versions, extend);
-        uint64_t end = htole64(versions->new_end);
-
-        return transaction_set_state(transaction, ".versions", &end, sizeof(end));
-}
-
-static void on_extended(Operation *operation, int result) {
-        Versions *versions = CONTAINER_OF(operation, Versions, extend);
-
-        if (result >= 0)
-                atomic_store(&versions->end, versions->new_end);
-        atomic_store(&versions->is_extending, false);
-}
-
-uint64_t index_next_version(Index *index, VersionUse use) {
-        Versions *versions = &index->versions;
-        uint64_t n = atomic_fetch_add(&versions->next, 1);
-
-        for (;;) {
-                uint64_t end = atomic_load(&versions->end);
-
-                if (n + VERSIONS_LOW >= end && !atomic_exchange(&versions->is_extending, true)) {
-                        versions->new_end = atomic_load(&versions->end) + VERSIONS_BLOCK;
-                        environment_submit(index->environment, &versions->extend);
-                }
-                if (n < end)
-                        return 2 * n + use;
-
-                /* Half a million versions went by while the disk flushed once. */
-                (void) usleep(USEC_PER_MSEC);
-        }
-}
-
-/* Starts where the last run cannot have been. */
-static int open_versions(Index *index) {
-        Versions *versions = &index->versions;
-        _cleanup_(buffer_done) Buffer buffer = {};
-        uint64_t next = 1;
-        int r;
-
-        r = environment_get_state(index->environment, ".versions", &buffer);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        if (r >= 0) {
-                Reader reader = READER(buffer.data, buffer.size);
-
-                next = reader_get_u64(&reader);
-                if (reader_end(&reader) < 0)
-                        return -EBADMSG;
-        }
-
-        versions->extend = (Operation){ .apply = apply_extend, .done = on_extended };
-        versions->new_end = next + VERSIONS_BLOCK;
-        r = environment_run(index->environment, &versions->extend);
-        if (r < 0)
-                return r;
-
-        atomic_store(&versions->next, next);
-        atomic_store(&versions->end, versions->new_end);
-        return 0;
-}
-
 bool garbage_is_deadly(uint32_t volume, uint64_t version) {
         return volume == INDEX_FENCES || (version & VERSION_TICKET);
 }
@@ -315,15 +252,20 @@ static int load_dead(Index *index) {
 static void on_ended(bool committed, void *userdata) {
         Index *index = userdata;
 
-        if (committed)
+        if (committed) {
                 dead_keep(&index->dead);
-        else
+                marks_keep(&index->marks);
+        } else {
                 dead_undo(&index->dead);
+                marks_undo(&index->marks);
+        }
 }
 
 int index_open(const EnvironmentOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
-        EnvironmentHooks hooks = { .format = "index 1", .ended = on_ended };
+        EnvironmentHooks hooks = { .format = "index 1",
+                                   .ending = index_save_marks,
+                                   .ended = on_ended };
         int r;
 
         assert(options);
@@ -359,7 +301,7 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
         if (r < 0)
                 return r;
 
-        r = open_versions(index);
+        r = index_open_identity(index);
         if (r < 0)
                 return r;
 
@@ -371,6 +313,7 @@ Index *index_free(Index *index) {
         if (!index)
                 return NULL;
 
+        index_close_identity(index);
         environment_free(index->environment);
         dead_done(&index->dead);
         buffer_done(&index->current);

@@ -37,6 +37,8 @@ static const EventName event_names[] = {
         { EVENT_JOB_ENDED,         "job-ended"         },
         { EVENT_SECRET_MISMATCH,   "secret-mismatch"   },
         { EVENT_SECRET_UNUSABLE,   "secret-unusable"   },
+        { EVENT_TROUBLE,           "trouble"           },
+        { EVENT_TROUBLE_OVER,      "trouble-over"      },
         { EVENT_RECOVERED,         "recovered"         },
         { EVENT_DISK_NEARLY_FULL,  "disk-nearly-full"  },
         { EVENT_CORRUPTION_FOUND,  "corruption-found"  },

@@ -1,240 +1,262 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "health.h"
 
-#define GROUP_MAX 8 /* volumes that are named; of others there is the number */
+#define GROUP_MAX    8 /* volumes that are named; of others there is the number */
+#define ONE_BY_ONE   3 /* troubles of a kind that have a sentence each; of others there is a list */
+#define NUMBERS_SIZE (GROUP_MAX * sizeof("65535 and ") + sizeof(" and 18446744073709551615 others"))
 
-const char *health_level_to_string(HealthLevel level) {
-        static const char *const names[_HEALTH_LEVEL_MAX] = {
-                [HEALTH_OK] = "ok",
-                [HEALTH_DEGRADED] = "degraded",
-                [HEALTH_DOWN] = "down",
-        };
+/* Of all volumes that are known. */
+typedef struct Counts {
+        size_t known, active, usable, waiting;
+} Counts;
 
-        assert(level >= 0 && level < _HEALTH_LEVEL_MAX);
-
-        return names[level];
+static bool is_usable(const VolumeStatus *volume) {
+        return volume->state == VOLUME_ACTIVE && volume->up && volume->maintenance_until == 0 &&
+               volume->disk_free > 0;
 }
 
-/* Volumes that have something in common. */
+/* Nothing depends on a new volume or on one that is not there any more. */
+static bool is_needed(const VolumeStatus *volume) {
+        return volume->state == VOLUME_ACTIVE || volume->state == VOLUME_DRAINING;
+}
+
+static void count(const HealthInput *input, Counts *ret) {
+        *ret = (Counts){};
+        for (size_t i = 0; i < input->n_volumes; i++) {
+                const VolumeStatus *volume = input->volumes + i;
+
+                ret->known += volume->state != VOLUME_REMOVED;
+                ret->active += volume->state == VOLUME_ACTIVE;
+                ret->usable += is_usable(volume);
+                ret->waiting += volume->state == VOLUME_NEW && volume->up;
+        }
+}
+
+/* What is wrong with the cluster as a whole. */
+static bool find_of_cluster(
+                const HealthInput *input,
+                const Counts *counts,
+                TroubleKind kind,
+                char detail[static TROUBLE_DETAIL_SIZE]) {
+        uint64_t needed = input->copies / 2 + 1;
+
+        switch (kind) {
+        case TROUBLE_NO_VOLUME:
+                return counts->known == 0;
+        case TROUBLE_NO_ACTIVE_VOLUME:
+                return counts->known > 0 && counts->active == 0;
+        case TROUBLE_TOO_FEW_VOLUMES:
+                (void) snprintf(detail, TROUBLE_DETAIL_SIZE,
+                                "%zu of %zu volumes can take new values, Copies=%" PRIu64
+                                " needs %" PRIu64,
+                                counts->usable, counts->active, input->copies, needed);
+                return counts->active > 0 && counts->usable < needed;
+        case TROUBLE_TOO_FEW_ACTIVE:
+                (void) snprintf(detail, TROUBLE_DETAIL_SIZE, "%zu, fewer than Copies=%" PRIu64,
+                                counts->active, input->copies);
+                return counts->active > 0 && counts->usable >= needed &&
+                       counts->active < input->copies;
+        default:
+                return false;
+        }
+}
+
+/* What is wrong with one volume, by its status. */
+static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, uint64_t *ret_since) {
+        bool maintenance = volume->maintenance_until > 0;
+
+        *ret_since = 0;
+        switch (kind) {
+        case TROUBLE_VOLUME_DOWN:
+                *ret_since = volume->seen_usec;
+                return is_needed(volume) && !volume->up && !maintenance;
+        case TROUBLE_FULL: /* a draining one gets nothing, and is about to have nothing */
+                return volume->state == VOLUME_ACTIVE && volume->up && volume->disk_free == 0;
+        case TROUBLE_NEARLY_FULL:
+                return volume->state == VOLUME_ACTIVE && volume->up && volume->disk_free > 0 &&
+                       volume->nearly_full;
+        case TROUBLE_WAITING:
+                return volume->state == VOLUME_NEW && volume->up;
+        case TROUBLE_MAINTENANCE:
+                return is_needed(volume) && maintenance;
+        case TROUBLE_DRAINING:
+                return volume->state == VOLUME_DRAINING;
+        default:
+                return false;
+        }
+}
+
+typedef void (*OnTrouble)(const Trouble *trouble, void *userdata);
+
+static void each_of_kind(
+                const HealthInput *input,
+                const Counts *counts,
+                TroubleKind kind,
+                OnTrouble on_trouble,
+                void *userdata) {
+        Trouble trouble = { .kind = kind };
+
+        if (find_of_cluster(input, counts, kind, trouble.detail))
+                on_trouble(&trouble, userdata);
+        *trouble.detail = '\0';
+
+        for (size_t i = 0; i < input->n_volumes; i++) {
+                trouble.volume = input->volumes[i].number;
+                if (find_of_volume(input->volumes + i, kind, &trouble.since_usec))
+                        on_trouble(&trouble, userdata);
+        }
+        for (size_t i = 0; i < input->n_troubles; i++)
+                if (input->troubles[i].kind == kind)
+                        on_trouble(input->troubles + i, userdata);
+}
+
+void health_each(const HealthInput *input, OnTrouble on_trouble, void *userdata) {
+        Counts counts;
+
+        count(input, &counts);
+        for (int level = _HEALTH_LEVEL_MAX - 1; level >= 0; level--)
+                for (TroubleKind kind = 0; kind < _TROUBLE_KIND_MAX; kind++)
+                        if ((int) trouble_info(kind)->level == level)
+                                each_of_kind(input, &counts, kind, on_trouble, userdata);
+}
+
+/* Troubles of a kind. */
 typedef struct Group {
-        const VolumeStatus *members[GROUP_MAX]; /* the first ones */
+        Trouble members[GROUP_MAX]; /* the first ones */
         size_t n;
 } Group;
 
-static void group_add(Group *group, const VolumeStatus *volume) {
+static void add_to_group(const Trouble *trouble, void *userdata) {
+        Group *group = userdata;
+
         if (group->n < GROUP_MAX)
-                group->members[group->n] = volume;
+                group->members[group->n] = *trouble;
         group->n++;
 }
 
-#define NUMBERS_SIZE (GROUP_MAX * sizeof("65535 and "))
+/* "2", "2 and 3", "2, 3 and 4", and of more than can be named "1, …, 8 and 92 others". */
+static void format_numbers(const Group *group, size_t from, char ret[static NUMBERS_SIZE]) {
+        size_t n = MIN(group->n, (size_t) GROUP_MAX);
+        char *end = ret;
 
-/* "2", "2 and 3", "2, 3 and 4". */
-static void group_format(
-                const Group *group,
-                const char *comma,
-                const char *last_comma,
-                char ret[static NUMBERS_SIZE]) {
+        *end = '\0';
+        for (size_t i = from; i < n; i++)
+                end += sprintf(end, "%s%" PRIu32,
+                               i == from           ? ""
+                               : i + 1 == group->n ? " and "
+                                                   : ", ",
+                               group->members[i].volume);
+        if (group->n > n)
+                (void) sprintf(end, " and %zu others", group->n - n);
+}
+
+/* For a command: "2 3 4". */
+static void format_arguments(const Group *group, char ret[static NUMBERS_SIZE]) {
         char *end = ret;
 
         *end = '\0';
         for (size_t i = 0; i < MIN(group->n, (size_t) GROUP_MAX); i++)
-                end += sprintf(end, "%s%" PRIu32,
-                               i == 0              ? ""
-                               : i + 1 == group->n ? last_comma
-                                                   : comma,
-                               group->members[i]->number);
-}
-
-typedef struct Groups {
-        Group known, active, usable, waiting, down, full, nearly_full, maintenance, draining;
-} Groups;
-
-static void group_volumes(const VolumeStatus volumes[], size_t n, Groups *ret) {
-        *ret = (Groups){};
-        for (const VolumeStatus *volume = volumes; volume < volumes + n; volume++) {
-                bool active = volume->state == VOLUME_ACTIVE;
-                bool maintenance = volume->maintenance_until > 0;
-
-                if (volume->state == VOLUME_REMOVED)
-                        continue;
-                group_add(&ret->known, volume);
-                if (volume->state == VOLUME_NEW) {
-                        if (volume->up)
-                                group_add(&ret->waiting, volume);
-                        continue; /* nothing depends on it */
-                }
-                group_add(active ? &ret->active : &ret->draining, volume);
-                if (active && volume->up && !maintenance && volume->disk_free > 0)
-                        group_add(&ret->usable, volume);
-                if (maintenance)
-                        group_add(&ret->maintenance, volume);
-                else if (!volume->up)
-                        group_add(&ret->down, volume);
-                if (!active)
-                        continue; /* it gets nothing, and is about to have nothing */
-                if (volume->up && volume->disk_free == 0)
-                        group_add(&ret->full, volume);
-                else if (volume->up && volume->nearly_full)
-                        group_add(&ret->nearly_full, volume);
-        }
+                end += sprintf(end, "%s%" PRIu32, i == 0 ? "" : " ", group->members[i].volume);
 }
 
 /* Adds a sentence, if it fits. */
-_printf_(3, 4) static void say(Health *health, HealthLevel level, const char *format, ...) {
-        char sentence[sizeof(health->reason)];
-        size_t size = strlen(health->reason);
-        va_list arguments;
-        int n;
+static void say(Health *health, const char *sentence) {
+        size_t size = strlen(health->reason), n = strlen(sentence);
 
-        va_start(arguments, format);
-        n = vsnprintf(sentence, sizeof(sentence), format, arguments);
-        va_end(arguments);
-
-        health->level = MAX(health->level, level);
-        if (n < 0 || size + 1 + (size_t) n >= sizeof(health->reason))
+        if (size + 1 + n >= sizeof(health->reason))
                 return;
         if (size > 0)
                 health->reason[size++] = ' ';
-        memcpy(health->reason + size, sentence, (size_t) n + 1);
-}
-
-/* Says something of a group of volumes: "Volume 2 is …", "Volumes 2, 3 and 4 are …", with ANNEX
- * behind it if it is one volume only. */
-static void say_group(
-                Health *health,
-                HealthLevel level,
-                const Group *group,
-                const char *what,
-                const char *what_many,
-                const char *annex) {
-        char numbers[NUMBERS_SIZE];
-
-        group_format(group, ", ", " and ", numbers);
-        if (group->n == 1)
-                say(health, level, "Volume %s %s%s.", numbers, what, annex);
-        else if (group->n <= GROUP_MAX)
-                say(health, level, "Volumes %s %s.", numbers, what_many);
-        else
-                say(health, level, "Volumes %s and %zu others %s.", numbers, group->n - GROUP_MAX,
-                    what_many);
+        memcpy(health->reason + size, sentence, n + 1);
 }
 
 /* What was advised first is about what is worst, and stays. */
-_printf_(2, 3) static void advise(Health *health, const char *format, ...) {
-        va_list arguments;
+static void advise(const Group *group, TroubleKind kind, uint64_t now_usec, Health *health) {
+        char numbers[NUMBERS_SIZE], advice[TROUBLE_SENTENCE_SIZE];
 
         if (*health->advice)
                 return;
-        va_start(arguments, format);
-        (void) vsnprintf(health->advice, sizeof(health->advice), format, arguments);
-        va_end(arguments);
+        format_arguments(group, numbers);
+        trouble_format(trouble_info(kind)->advice, group->members,
+                       kind == TROUBLE_WAITING ? numbers : NULL, now_usec, advice);
+        if (kind == TROUBLE_VOLUME_DOWN && group->n > 1)
+                (void) snprintf(health->advice, sizeof(health->advice), "On the first one's%s",
+                                advice + strlen("On its"));
+        else
+                (void) snprintf(health->advice, sizeof(health->advice), "%s", advice);
 }
 
-static void look_at_active(const Groups *groups, uint64_t copies, Health *health) {
-        if (groups->known.n == 0) {
-                say(health, HEALTH_DOWN, "No volume is known.");
-                advise(health,
-                       "Start volumes on their machines (systemctl start dkv-volume@1), then add them: dkvadm volume add 1");
-        } else if (groups->active.n == 0)
-                say(health, HEALTH_DOWN, "No volume is active.");
-        else if (groups->usable.n <= copies / 2)
-                say(health, HEALTH_DOWN,
-                    "Nothing can be stored: %zu of %zu volumes can take new values, Copies=%" PRIu64
-                    " needs %" PRIu64 ".",
-                    groups->usable.n, groups->active.n, copies, copies / 2 + 1);
+static void tell(const Group *group, TroubleKind kind, uint64_t now_usec, Health *health) {
+        const TroubleInfo *info = trouble_info(kind);
+        char numbers[NUMBERS_SIZE], sentence[TROUBLE_SENTENCE_SIZE];
+        size_t n = info->many && group->n > 1 ? 0 : MIN(group->n, (size_t) ONE_BY_ONE);
+
+        health->level = MAX(health->level, info->level);
+        for (size_t i = 0; i < n; i++) {
+                trouble_format(info->sentence, group->members + i, NULL, now_usec, sentence);
+                say(health, sentence);
+        }
+        if (n < group->n) {
+                format_numbers(group, n, numbers);
+                trouble_format(info->many ?: "The same is true of volumes {volume}.",
+                               group->members, numbers, now_usec, sentence);
+                say(health, sentence);
+        }
 }
 
-/* In local time; " since 03:04:05" for what is not long ago. */
-static void format_since(uint64_t seen_usec, uint64_t now_usec, char *ret, size_t size) {
-        bool recent = now_usec < seen_usec + 12 * USEC_PER_HOUR;
-        time_t seconds = (time_t) (seen_usec / USEC_PER_SEC);
-        struct tm tm;
-
-        if (seen_usec == 0 || !localtime_r(&seconds, &tm) ||
-            strftime(ret, size, recent ? " since %H:%M:%S" : " since %Y-%m-%d %H:%M:%S", &tm) == 0)
-                *ret = '\0';
+/* Where volumes are missing that nobody has started yet. */
+static void advise_more(const HealthInput *input, const Counts *counts, Health *health) {
+        if (!*health->advice && counts->waiting == 0 && counts->active < input->copies)
+                (void) snprintf(health->advice, sizeof(health->advice),
+                                "Start more volumes, then add them: dkvadm volume add NUMBER");
 }
 
-static void look_at_down(const Groups *groups, uint64_t now_usec, Health *health) {
-        const Group *down = &groups->down;
-        const VolumeStatus *first = down->members[0];
-        char since[40];
-
-        if (down->n == 0)
-                return;
-
-        format_since(first->seen_usec, now_usec, since, sizeof(since));
-        say_group(health, HEALTH_DEGRADED, down, "is down", "are down", since);
-        advise(health,
-               "On %s machine: systemctl status dkv-volume@%" PRIu32
-               "; journalctl -u dkv-volume@%" PRIu32,
-               down->n == 1 ? "its" : "the first one's", first->number, first->number);
+static void add_active(const HealthInput *input, Group *group) {
+        for (size_t i = 0; i < input->n_volumes; i++)
+                if (input->volumes[i].state == VOLUME_ACTIVE)
+                        add_to_group(&(Trouble){ .volume = input->volumes[i].number }, group);
 }
 
-static void look_at_number(const Groups *groups, uint64_t copies, Health *health) {
-        char numbers[NUMBERS_SIZE];
+static void say_all_are_up(const HealthInput *input, Health *health) {
+        char numbers[NUMBERS_SIZE], sentence[TROUBLE_SENTENCE_SIZE];
+        Group group = {};
 
-        if (groups->active.n < copies && health->level < HEALTH_DOWN)
-                say(health, HEALTH_DEGRADED, "Active volumes: %zu, fewer than Copies=%" PRIu64 ".",
-                    groups->active.n, copies);
-        if (groups->waiting.n > 0) {
-                say_group(health, HEALTH_OK, &groups->waiting, "waits to be added",
-                          "wait to be added", "");
-                group_format(&groups->waiting, " ", " ", numbers);
-                advise(health, "dkvadm volume add %s", numbers);
-        } else if (groups->active.n < copies)
-                advise(health, "Start more volumes, then add them: dkvadm volume add NUMBER");
+        add_active(input, &group);
+        format_numbers(&group, 0, numbers);
+        (void) snprintf(sentence, sizeof(sentence),
+                        group.n == 1 ? "Volume %s is up." : "Volumes %s are up.", numbers);
+        say(health, sentence);
 }
 
-static void look_at_space(const Groups *groups, Health *health) {
-        if (groups->full.n > 0)
-                say_group(health, HEALTH_DEGRADED, &groups->full, "is full", "are full", "");
-        if (groups->nearly_full.n > 0)
-                say_group(health, HEALTH_DEGRADED, &groups->nearly_full, "is nearly full",
-                          "are nearly full", "");
-        if (groups->full.n + groups->nearly_full.n > 0)
-                advise(health, "Add a volume, or delete values that nobody needs.");
+static void tell_of_level(
+                const HealthInput *input, const Counts *counts, HealthLevel level, Health *health) {
+        for (TroubleKind kind = 0; kind < _TROUBLE_KIND_MAX; kind++) {
+                Group group = {};
+
+                if (trouble_info(kind)->level != level)
+                        continue;
+                each_of_kind(input, counts, kind, add_to_group, &group);
+                if (group.n == 0)
+                        continue;
+                tell(&group, kind, input->now_usec, health);
+                advise(&group, kind, input->now_usec, health);
+        }
 }
 
-static void look_at_maintenance(const Groups *groups, Health *health) {
-        if (groups->maintenance.n == 0)
-                return;
+void health_of(const HealthInput *input, Health *ret) {
+        Counts counts;
 
-        say_group(health, HEALTH_OK, &groups->maintenance, "is in maintenance",
-                  "are in maintenance", "");
-        advise(health, "When the work is done: dkvadm volume maintenance %" PRIu32 " off",
-               groups->maintenance.members[0]->number);
-}
-
-static void look_at_draining(const Groups *groups, Health *health) {
-        if (groups->draining.n > 0)
-                say_group(health, HEALTH_OK, &groups->draining, "is being drained",
-                          "are being drained", "");
-}
-
-void health_of(const VolumeStatus volumes[],
-               size_t n,
-               uint64_t copies,
-               uint64_t now_usec,
-               Health *ret) {
-        Groups groups;
-
-        group_volumes(volumes, n, &groups);
+        count(input, &counts);
         *ret = (Health){};
-        look_at_active(&groups, copies, ret);
-        look_at_down(&groups, now_usec, ret);
-        look_at_space(&groups, ret);
-        look_at_number(&groups, copies, ret);
-        look_at_maintenance(&groups, ret);
-        look_at_draining(&groups, ret);
+        tell_of_level(input, &counts, HEALTH_DOWN, ret);
+        tell_of_level(input, &counts, HEALTH_DEGRADED, ret);
+        advise_more(input, &counts, ret);
+        tell_of_level(input, &counts, HEALTH_OK, ret);
         if (!*ret->reason)
-                say_group(ret, HEALTH_OK, &groups.active, "is up", "are up", "");
+                say_all_are_up(input, ret);
 }

@@ -2,28 +2,31 @@
 #pragma once
 
 /* Health: what state the cluster is in, why, and what an administrator should do about it. A pure
- * function of the volumes' status. */
+ * function of the volumes' status and of what was noted as trouble. */
 
+#include "trouble.h"
 #include "volumes.h"
 
-typedef enum HealthLevel {
-        HEALTH_OK,       /* everything is stored as often as it should be */
-        HEALTH_DEGRADED, /* works, but something needs a look */
-        HEALTH_DOWN,     /* nothing can be stored */
-        _HEALTH_LEVEL_MAX,
-} HealthLevel;
-
-const char *health_level_to_string(HealthLevel level) _const_;
+typedef struct HealthInput {
+        const VolumeStatus *volumes;
+        size_t n_volumes;
+        const Trouble *troubles; /* as troubles_list() gives them */
+        size_t n_troubles;
+        uint64_t copies;   /* how many of each value there should be */
+        uint64_t now_usec; /* since the epoch */
+} HealthInput;
 
 typedef struct Health {
         HealthLevel level;
-        char reason[256]; /* a sentence or two, never empty */
-        char advice[256]; /* what to do, "" if nothing is to be done */
+        char reason[1024]; /* a sentence or more, the worst first, never empty */
+        char advice[TROUBLE_SENTENCE_SIZE + 16]; /* what to do first, "" if nothing is to be done */
 } Health;
 
-/* COPIES is how many of each value there should be; NOW_USEC is since the epoch. */
-void health_of(const VolumeStatus volumes[],
-               size_t n,
-               uint64_t copies,
-               uint64_t now_usec,
-               Health *ret);
+void health_of(const HealthInput *input, Health *ret);
+
+/* Calls back for each trouble, noted or found, the worst first; TROUBLE is valid during the call.
+ */
+void health_each(
+                const HealthInput *input,
+                void (*on_trouble)(const Trouble *trouble, void *userdata),
+                void *userdata);

@@ -74,6 +74,45 @@ static int get_index_counter(
         return sd_bus_message_append(reply, "t", value);
 }
 
+/* Those of one volume, or all for 0. */
+typedef struct TroublesReply {
+        sd_bus_message *message;
+        uint32_t volume;
+} TroublesReply;
+
+static int append_trouble(const TroubleWords *words, void *userdata) {
+        const TroublesReply *reply = userdata;
+
+        if (reply->volume > 0 && reply->volume != words->trouble->volume)
+                return 0;
+        return sd_bus_message_append(
+                        reply->message, "(ssutss)", words->name, words->level,
+                        words->trouble->volume, words->trouble->since_usec, words->sentence,
+                        words->advice);
+}
+
+int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume) {
+        TroublesReply reply = { .message = message, .volume = volume };
+        int r;
+
+        r = sd_bus_message_open_container(message, 'a', "(ssutss)");
+        if (r < 0)
+                return r;
+        r = health_look_each(&bus->look, append_trouble, &reply);
+        return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int get_troubles(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        return master_bus_append_troubles(userdata, reply, 0);
+}
+
 static int get_disk(
                 sd_bus *bus,
                 const char *path,
@@ -136,6 +175,7 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("Health",       "s", get_text,          0,                                 TELLS),
         SD_BUS_PROPERTY("HealthReason", "s", get_text,          0,                                 TELLS),
         SD_BUS_PROPERTY("HealthAdvice", "s", get_text,          0,                                 TELLS),
+        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,                          TELLS),
         SD_BUS_PROPERTY("Copies",       "u", NULL,              SUMMARY(copies),                   TELLS),
         SD_BUS_PROPERTY("Keys",         "t", get_index_counter, 0,                                 0),
         SD_BUS_PROPERTY("Bytes",        "t", get_index_counter, 0,                                 0),
@@ -193,7 +233,7 @@ const BusObject master_bus_objects[] = {
 static int update_summary(MasterBus *bus, const MasterSummary *now) {
         sd_bus *connection = bus_server_bus(bus->server);
         const MasterSummary *last = &bus->summary;
-        char *names[6];
+        char *names[7];
         size_t n = 0;
 
         if (now->epoch != last->epoch)
@@ -206,6 +246,8 @@ static int update_summary(MasterBus *bus, const MasterSummary *now) {
                 names[n++] = (char *) "HealthReason";
         if (strcmp(now->health.advice, last->health.advice) != 0)
                 names[n++] = (char *) "HealthAdvice";
+        if (!checksum_equal(&now->troubles, &last->troubles))
+                names[n++] = (char *) "Troubles";
         names[n] = NULL;
 
         bus->summary = *now;
@@ -216,18 +258,24 @@ static int update_summary(MasterBus *bus, const MasterSummary *now) {
 }
 
 static int refresh(MasterBus *bus) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
-        MasterSummary now = { .copies = volumes_copies(bus->master->volumes) };
-        size_t n;
+        _cleanup_(health_look_done) HealthLook look = {};
+        MasterSummary now;
         int r;
 
-        r = volumes_list(bus->master->volumes, &volumes, &n, &now.epoch);
+        r = health_look(bus->master, &look);
         if (r < 0)
                 return r;
-        health_of(volumes, n, now.copies, clock_realtime(), &now.health);
-        r = volumes_bus_update(bus, volumes, n);
+        now = (MasterSummary){ .epoch = look.epoch,
+                               .copies = look.copies,
+                               .health = look.health,
+                               .troubles = health_look_mark(&look) };
+        r = volumes_bus_update(bus, look.volumes, look.input.n_volumes);
         if (r < 0)
                 return r;
+
+        health_look_done(&bus->look);
+        bus->look = look;
+        look = (HealthLook){};
         return update_summary(bus, &now);
 }
 
@@ -315,6 +363,7 @@ MasterBus *master_bus_free(MasterBus *bus) {
         bus_authority_done(&bus->authority);
         (void) bus_server_free(bus->server);
         volumes_bus_done(bus);
+        health_look_done(&bus->look);
         (void) job_bus_free(bus->jobs);
         free(bus->address);
         free(bus);

@@ -6,7 +6,7 @@
  * elastic-bus.h.
  */
 
-#include "health.h"
+#include "health-look.h"
 #include "net/bus-authorize.h"
 #include "net/bus-server.h"
 #include "net/periodic.h"
@@ -20,6 +20,7 @@ typedef struct MasterSummary {
         uint64_t epoch;
         uint32_t copies;
         Health health;
+        Checksum troubles; /* a mark that changes with them */
 } MasterSummary;
 
 typedef struct MasterBus {
@@ -33,6 +34,7 @@ typedef struct MasterBus {
         /* As told to the bus last. */
         uint64_t refreshed_usec; /* monotonic */
         MasterSummary summary;
+        HealthLook look;
         VolumeObject **volumes; /* ordered by number; volumes.h never forgets one */
         size_t n_volumes;
         JobBus *jobs;
@@ -56,6 +58,11 @@ int master_bus_new(Master *master, const char *address, MasterBus **ret);
  * changes that were asked for over the bus. MASTER has NULL for its jobs and volumes then. */
 MasterBus *master_bus_free(MasterBus *bus);
 DEFINE_CLEANUP(MasterBus *, master_bus_free);
+
+/* Appends what is known to be wrong, of one volume or, for 0, of all: name, level, volume, since
+ * when, a sentence and an advice of each. */
+#define MASTER_BUS_TROUBLES "a(ssutss)"
+int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume);
 
 /* Looks what has changed, and tells. Happens by itself, too. */
 void master_bus_refresh(MasterBus *bus);

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "health.h"
+#include "health-look.h"
 #include "http-text.h"
 #include "master-http.h"
 #include "master.h"
@@ -46,43 +46,60 @@ static int add_volume(Json *volumes, const VolumeStatus *status) {
         return json_append(volumes, volume);
 }
 
+static int add_trouble(const TroubleWords *words, void *userdata) {
+        Json *troubles = userdata, *trouble = json_new_object();
+        int r;
+
+        r = json_add_string(trouble, "trouble", words->name);
+        r = r < 0 ? r : json_add_string(trouble, "level", words->level);
+        if (words->trouble->volume > 0)
+                r = r < 0 ? r : json_add_uint(trouble, "volume", words->trouble->volume);
+        r = r < 0 ? r : json_add_uint(trouble, "since", words->trouble->since_usec);
+        r = r < 0 ? r : json_add_string(trouble, "sentence", words->sentence);
+        r = r < 0 ? r : json_add_string(trouble, "advice", words->advice);
+        if (r < 0) {
+                (void) json_free(trouble);
+                return r;
+        }
+        return json_append(troubles, trouble);
+}
+
+static int add_lists(Json *health, const HealthLook *look) {
+        _cleanup_(json_freep) Json *volumes = json_new_array(), *troubles = json_new_array();
+        int r = 0;
+
+        for (size_t i = 0; i < look->input.n_volumes && r >= 0; i++)
+                r = add_volume(volumes, look->volumes + i);
+        r = r < 0 ? r : health_look_each(look, add_trouble, troubles);
+        r = r < 0 ? r : json_add(health, "troubles", TAKE_PTR(troubles));
+        return r < 0 ? r : json_add(health, "volumes", TAKE_PTR(volumes));
+}
+
 static int health_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
         _cleanup_(json_freep) Json *health = json_new_object();
-        _cleanup_free_ VolumeStatus *volumes = NULL;
-        Json *list;
+        _cleanup_(health_look_done) HealthLook look = {};
+        const Health *state = &look.health;
         IndexCounters counters;
-        Health state;
-        uint32_t copies = volumes_copies(master->volumes);
-        uint64_t epoch;
-        size_t n;
         int r;
 
-        r = volumes_list(master->volumes, &volumes, &n, &epoch);
+        r = health_look(master, &look);
         if (r < 0)
                 return r;
         index_counters(master->index, &counters);
-        health_of(volumes, n, copies, clock_realtime(), &state);
 
-        r = json_add_string(health, "status", health_level_to_string(state.level));
-        r = r < 0 ? r : json_add_string(health, "reason", state.reason);
-        r = r < 0 ? r : json_add_string(health, "advice", state.advice);
+        r = json_add_string(health, "status", health_level_to_string(state->level));
+        r = r < 0 ? r : json_add_string(health, "reason", state->reason);
+        r = r < 0 ? r : json_add_string(health, "advice", state->advice);
         r = r < 0 ? r : json_add_string(health, "version", DKV_VERSION);
-        r = r < 0 ? r : json_add_uint(health, "epoch", epoch);
+        r = r < 0 ? r : json_add_uint(health, "epoch", look.epoch);
         r = r < 0 ? r : json_add_uint(health, "keys", counters.keys);
         r = r < 0 ? r : json_add_uint(health, "bytes", counters.bytes);
         r = r < 0 ? r : json_add_uint(health, "garbage", counters.garbage);
-        r = r < 0 ? r : json_add_uint(health, "copies", copies);
-
-        list = json_new_array();
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = add_volume(list, volumes + i);
-        if (r < 0) {
-                (void) json_free(list);
-                return r;
-        }
-        r = json_add(health, "volumes", list);
-        return r < 0 ? r : http_text_reply(request, state.level == HEALTH_DOWN ? 503 : 200, health);
+        r = r < 0 ? r : json_add_uint(health, "copies", look.copies);
+        r = r < 0 ? r : add_lists(health, &look);
+        return r < 0 ? r
+                     : http_text_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
 }
 
 /* clang-format off */

@@ -9,7 +9,7 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "health.h"
+#include "health-look.h"
 #include "master-http.h"
 #include "master.h"
 
@@ -104,23 +104,21 @@ static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
 
 static void on_status(char *ret, size_t size, void *userdata) {
         Master *master = userdata;
-        _cleanup_free_ VolumeStatus *volumes = NULL;
+        _cleanup_(health_look_done) HealthLook look = {};
         IndexCounters counters;
-        uint64_t epoch;
-        Health health;
-        size_t n, n_active = 0;
+        size_t n_active = 0;
+        bool ok;
 
-        if (volumes_list(master->volumes, &volumes, &n, &epoch) < 0)
+        if (health_look(master, &look) < 0)
                 return;
 
-        for (size_t i = 0; i < n; i++)
-                n_active += volumes[i].state == VOLUME_ACTIVE;
+        for (size_t i = 0; i < look.input.n_volumes; i++)
+                n_active += look.volumes[i].state == VOLUME_ACTIVE;
         index_counters(master->index, &counters);
-        health_of(volumes, n, volumes_copies(master->volumes), clock_realtime(), &health);
+        ok = look.health.level == HEALTH_OK;
 
         (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu volumes%s%s", counters.keys,
-                        n_active, health.level == HEALTH_OK ? "" : ". ",
-                        health.level == HEALTH_OK ? "" : health.reason);
+                        n_active, ok ? "" : ". ", ok ? "" : look.health.reason);
 }
 
 /* A relay ends when its volume has made a commit, here, for which it may have to connect. So the
@@ -163,6 +161,9 @@ static int start(Master *master) {
                         &conf->endpoint, &master->secret, &master->client, &master->bulk, NULL);
         if (r < 0)
                 return r;
+        r = troubles_new(&master->troubles);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start: %m");
         r = open_index(master);
         if (r < 0)
                 return r;
@@ -211,6 +212,7 @@ Master *master_free(Master *master) {
         master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
         master->jobs = jobs_free(master->jobs);          /* likewise */
         (void) master_bus_free(master->bus);
+        (void) troubles_free(master->troubles);
         (void) secret_free(master->secret);
         (void) service_free(master->service);
         conf_done(master_conf_items, &master->conf);

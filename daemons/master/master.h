@@ -19,6 +19,7 @@
 #include "net/service.h"
 #include "outbox.h"
 #include "store/index.h"
+#include "trouble.h"
 #include "volumes-change.h"
 
 typedef struct Master {
@@ -27,6 +28,7 @@ typedef struct Master {
         Service *service;
         sd_event *event; /* the service's */
         Secret *secret;
+        Troubles *troubles;
         Index *index;
         Volumes *volumes;
         HttpClient *client; /* for calls that are short */

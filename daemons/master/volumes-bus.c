@@ -243,6 +243,19 @@ static int get_uuid(
         return bus_append_uuid(reply, userdata);
 }
 
+static int get_troubles(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        const VolumeObject *object = userdata;
+
+        return master_bus_append_troubles(object->bus, reply, object->status.number);
+}
+
 static int set(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         VolumeObject *object = userdata;
         _cleanup_(bus_change_freep) BusChange *change = NULL;
@@ -330,6 +343,7 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_PROPERTY("Up",               "b", get_flag,  STATUS(up),                TELLS),
         SD_BUS_PROPERTY("MaintenanceUntil", "t", NULL,      STATUS(maintenance_until), TELLS),
         SD_BUS_PROPERTY("NearlyFull",       "b", get_flag,  STATUS(nearly_full),       TELLS),
+        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,              0),
         SD_BUS_PROPERTY("LastSeen",         "t", NULL,      STATUS(seen_usec),         0),
         SD_BUS_PROPERTY("DiskFree",         "t", NULL,      STATUS(disk_free),         0),
         SD_BUS_PROPERTY("DiskSize",         "t", NULL,      STATUS(disk_size),         0),

@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -59,7 +60,11 @@ static void assert_health(
                 const char *advice) {
         Health health;
 
-        health_of(volumes, n, copies, NOW, &health);
+        health_of(&(HealthInput){ .volumes = volumes,
+                                  .n_volumes = n,
+                                  .copies = copies,
+                                  .now_usec = NOW },
+                  &health);
         assert_string_equal(health.reason, reason);
         assert_string_equal(health.advice, advice);
         assert_string_equal(health_level_to_string(health.level), health_level_to_string(level));
@@ -215,12 +220,92 @@ TEST(many_volumes_are_counted) {
         for (uint64_t copies = 1; copies <= UINT64_MAX / 2; copies *= 2) {
                 Health health;
 
-                health_of(volumes, ELEMENTSOF(volumes), copies, NOW, &health);
+                health_of(&(HealthInput){ .volumes = volumes,
+                                          .n_volumes = ELEMENTSOF(volumes),
+                                          .copies = copies,
+                                          .now_usec = NOW },
+                          &health);
                 assert_int_not_equal(health.level, HEALTH_OK);
                 assert_in_range(strlen(health.reason), 1, sizeof(health.reason) - 1);
                 assert_int_equal(health.reason[strlen(health.reason) - 1], '.'); /* no half one */
                 assert_in_range(strlen(health.advice), 1, sizeof(health.advice) - 1);
         }
+}
+
+/* The health of two volumes that are well by themselves, with what was noted. */
+static void assert_told(
+                const Trouble troubles[],
+                size_t n,
+                HealthLevel level,
+                const char *reason,
+                const char *advice) {
+        const VolumeStatus volumes[] = { healthy(1), healthy(2) };
+        Health health;
+
+        health_of(&(HealthInput){ .volumes = volumes,
+                                  .n_volumes = ELEMENTSOF(volumes),
+                                  .troubles = troubles,
+                                  .n_troubles = n,
+                                  .copies = 1,
+                                  .now_usec = NOW },
+                  &health);
+        assert_string_equal(health.reason, reason);
+        assert_string_equal(health.advice, advice);
+        assert_int_equal(health.level, level);
+}
+
+TEST(what_was_noted_is_told_worst_first) {
+        const Trouble clock = { TROUBLE_CLOCK, 2, NOW, "600 s ahead of" };
+        const Trouble full = { TROUBLE_INDEX_DISK_FULL, 0, NOW, "/var/lib/dkv" };
+
+        assert_told(&clock, 1, HEALTH_DEGRADED,
+                    "The clock of volume 2 is 600 s ahead of the master's since 22:13:20.",
+                    "Set the clocks of both machines right: timedatectl; chronyc tracking");
+        assert_told((const Trouble[]){ full, clock }, 2, HEALTH_DOWN,
+                    "Nothing can be stored since 22:13:20: the disk of the index in '/var/lib/dkv' is full."
+                    " The clock of volume 2 is 600 s ahead of the master's since 22:13:20.",
+                    "Make room in the master's directory, or give it a larger disk; it goes on by itself.");
+}
+
+TEST(many_of_a_kind_are_listed) {
+        Trouble troubles[20];
+
+        for (uint32_t i = 0; i < ELEMENTSOF(troubles); i++)
+                troubles[i] = (Trouble){ TROUBLE_CLOCK, i + 1, 0, "9 s behind" };
+        assert_told(troubles, 5, HEALTH_DEGRADED,
+                    "The clock of volume 1 is 9 s behind the master's."
+                    " The clock of volume 2 is 9 s behind the master's."
+                    " The clock of volume 3 is 9 s behind the master's."
+                    " The same is true of volumes 4 and 5.",
+                    "Set the clocks of both machines right: timedatectl; chronyc tracking");
+        assert_told(troubles, 20, HEALTH_DEGRADED,
+                    "The clock of volume 1 is 9 s behind the master's."
+                    " The clock of volume 2 is 9 s behind the master's."
+                    " The clock of volume 3 is 9 s behind the master's."
+                    " The same is true of volumes 4, 5, 6, 7, 8 and 12 others.",
+                    "Set the clocks of both machines right: timedatectl; chronyc tracking");
+}
+
+static void add_name(const Trouble *trouble, void *userdata) {
+        char *names = userdata;
+
+        (void) sprintf(names + strlen(names), "%s/%u ", trouble_info(trouble->kind)->name,
+                       trouble->volume);
+}
+
+TEST(each_trouble_is_handed_out) {
+        const VolumeStatus volumes[] = { healthy(1), down(2, 60), in_maintenance(healthy(3)) };
+        const Trouble clock = { TROUBLE_CLOCK, 1, NOW, "600 s ahead of" };
+        char names[200] = "";
+
+        health_each(&(HealthInput){ .volumes = volumes,
+                                    .n_volumes = ELEMENTSOF(volumes),
+                                    .troubles = &clock,
+                                    .n_troubles = 1,
+                                    .copies = 3,
+                                    .now_usec = NOW },
+                    add_name, names);
+        assert_string_equal(names, "too-few-volumes/0 down/2 clock/1 maintenance/3 ");
 }
 
 int main(void) {
@@ -236,6 +321,9 @@ int main(void) {
                 cmocka_unit_test(maintenance_is_no_reason_to_worry),
                 cmocka_unit_test(space_runs_out_visibly),
                 cmocka_unit_test(many_volumes_are_counted),
+                cmocka_unit_test(what_was_noted_is_told_worst_first),
+                cmocka_unit_test(many_of_a_kind_are_listed),
+                cmocka_unit_test(each_trouble_is_handed_out),
         };
 
         (void) setenv("TZ", "UTC", true);

@@ -163,6 +163,7 @@ static int setup(void **state) {
         options.directory = fixture->directory = scratch_new();
         assert_ok(conf_init(master_conf_items, &master->conf));
         master->event = ends.event;
+        assert_ok(troubles_new(&master->troubles));
         assert_ok(index_open(&options, &master->index));
         assert_ok(volumes_new(
                         master->index, ends.event,
@@ -183,6 +184,7 @@ static int teardown(void **state) {
         (void) index_free(fixture->master.index);
         fixture->master.volumes = volumes_free(fixture->master.volumes);
         (void) master_bus_free(fixture->master.bus);
+        (void) troubles_free(fixture->master.troubles);
         bus_ends_done(&ends);
         conf_done(master_conf_items, &fixture->master.conf);
         scratch_free(fixture->directory);

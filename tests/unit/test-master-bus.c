@@ -51,6 +51,7 @@ static int setup(void **state) {
                         conf_set(master_conf_items, &master->conf, "Directory", fixture->directory,
                                  "a test"));
         master->event = ends.event;
+        assert_ok(troubles_new(&master->troubles));
         assert_ok(index_open(&options, &master->index));
         assert_ok(volumes_new(
                         master->index, ends.event,
@@ -69,6 +70,7 @@ static int teardown(void **state) {
         (void) index_free(fixture->master.index);
         (void) volumes_free(fixture->master.volumes);
         (void) master_bus_free(fixture->master.bus);
+        (void) troubles_free(fixture->master.troubles);
         bus_ends_done(&ends);
         conf_done(master_conf_items, &fixture->master.conf);
         scratch_free(fixture->directory);

@@ -32,7 +32,11 @@ static int parse_report(const Json *json, VolumeReport *ret) {
             json_get_uint(json, "size", &ret->disk_size) < 0 ||
             json_get_uint(json, "objects", &ret->objects) < 0 ||
             json_get_uint(json, "bytes", &ret->bytes) < 0 ||
-            json_get_uint(json, "pending", &ret->pending) < 0)
+            json_get_uint(json, "pending", &ret->pending) < 0 ||
+            json_get_uint(json, "version_max", &ret->version_max) < 0 ||
+            json_get_uint(json, "revision", &ret->revision) < 0 ||
+            json_get_uint(json, "deletion", &ret->deletion) < 0 ||
+            json_get_uint(json, "objects_ever", &ret->objects_ever) < 0)
                 return -EINVAL;
 
         ret->number = (uint32_t) number;

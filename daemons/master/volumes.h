@@ -21,6 +21,9 @@ typedef struct VolumeReport {
         const char *url, *zone;
         uint64_t disk_free, disk_size; /* in bytes */
         uint64_t objects, bytes, pending;
+
+        /* How far it has come; see lib/store/reach.h. */
+        uint64_t version_max, revision, deletion, objects_ever;
 } VolumeReport;
 
 typedef struct VolumesOptions {

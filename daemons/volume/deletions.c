@@ -70,6 +70,15 @@ Deletions *deletions_free(Deletions *deletions) {
         return NULL;
 }
 
+uint64_t deletions_last(Deletions *deletions) {
+        uint64_t last;
+
+        (void) pthread_mutex_lock(&deletions->lock);
+        last = deletions->last;
+        (void) pthread_mutex_unlock(&deletions->lock);
+        return last;
+}
+
 static void delete_done(DeleteBatch *batch) {
         _cleanup_(buffer_done) Buffer answer = {};
 

@@ -19,4 +19,7 @@ int deletions_new(ObjectStore *store, Deletions **ret);
 Deletions *deletions_free(Deletions *deletions);
 DEFINE_CLEANUP(Deletions *, deletions_free);
 
+/* The number of the last call; 0 if there was none. */
+uint64_t deletions_last(Deletions *deletions);
+
 int deletions_finish(HttpRequest *request);

@@ -13,6 +13,7 @@
 #include "core/wire.h"
 #include "net/periodic.h"
 #include "report.h"
+#include "store/object-reach.h"
 #include "volume.h"
 
 /* After so long the master takes the volume for down, as VolumeTimeoutSec= is. An answer may be
@@ -31,6 +32,17 @@ struct Report {
         bool nearly_full; /* the loop's thread only */
 };
 
+/* By these numbers the master sees whether it, or this store, is older than it should be. */
+static int add_reach(VolumeDaemon *volume, Json *json) {
+        Reach reach = object_store_reach(volume->store);
+        int r;
+
+        r = json_add_uint(json, "version_max", reach.version);
+        r = r < 0 ? r : json_add_uint(json, "revision", reach.revision);
+        r = r < 0 ? r : json_add_uint(json, "objects_ever", reach.objects);
+        return r < 0 ? r : json_add_uint(json, "deletion", deletions_last(volume->deletions));
+}
+
 static int make_body(VolumeDaemon *volume, const ObjectStoreCounters *counters, Buffer *ret) {
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
@@ -48,6 +60,7 @@ static int make_body(VolumeDaemon *volume, const ObjectStoreCounters *counters, 
         r = r < 0 ? r : json_add_uint(json, "objects", counters->objects);
         r = r < 0 ? r : json_add_uint(json, "bytes", counters->bytes);
         r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
+        r = r < 0 ? r : add_reach(volume, json);
         if (r < 0)
                 return r;
 

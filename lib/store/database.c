@@ -151,6 +151,10 @@ int cursor_next(Cursor *cursor) {
         return cursor_step(cursor, DB_NEXT);
 }
 
+int cursor_last(Cursor *cursor) {
+        return cursor_step(cursor, DB_LAST);
+}
+
 /* Reads the meta page, which knows about all pages, on the disk or not. */
 static int read_extent(Environment *environment, DB *database, PageExtent *ret) {
         DB_MPOOLFILE *pages = database->get_mpf(database);

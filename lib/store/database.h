@@ -34,6 +34,7 @@ void cursor_skip_values(Cursor *cursor);
 /* Goes to the first entry at or behind KEY. Returns 0 or -ENOENT. */
 int cursor_seek(Cursor *cursor, const void *key, size_t key_size);
 int cursor_next(Cursor *cursor);
+int cursor_last(Cursor *cursor);
 
 /* Size of the file, once all of its pages are on the disk. */
 int database_size(Environment *environment, DB *database, uint64_t *ret);

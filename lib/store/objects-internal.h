@@ -8,6 +8,7 @@
 
 #include "store/database.h"
 #include "store/objects.h"
+#include "store/reach.h"
 #include "store/workers.h"
 
 enum {
@@ -43,6 +44,10 @@ struct ObjectStore {
         pthread_mutex_t claims_mutex; /* held while a name is given or taken away */
         Claim *claims;
 
+        ReachState reach;
+        Operation note; /* stores what was heard when nothing else is stored */
+        atomic_bool is_noting;
+
         Versions deleted; /* files whose records the current batch deletes; the committer's */
 };
 
@@ -67,6 +72,12 @@ void object_file_unclaim(ObjectStore *store, Claim *claim);
  * items. */
 void object_files_remove(ObjectStore *store, Versions *versions);
 int versions_add(Versions *versions, uint64_t version);
+
+/* object-reach.c: loads it; stores it with a transaction; that one has ended. */
+
+int object_open_reach(ObjectStore *store);
+int object_save_reach(Transaction *transaction, void *userdata);
+void object_reach_ended(bool committed, void *userdata);
 
 /* objects.c */
 

@@ -329,6 +329,7 @@ static int apply_put(Operation *operation, Transaction *transaction) {
                 return -ENOSPC;
 
         count(transaction, 1, put->value_size, put->size);
+        reach_count(&store->reach, put->version);
         return transaction_put(
                         transaction, store->objects, &key, sizeof(key), put->data, put->size);
 }
@@ -389,6 +390,7 @@ void object_store_delete(ObjectStore *store, ObjectDelete *deletion) {
 static void on_flushed(void *userdata) {
         ObjectStore *store = userdata;
 
+        reach_show(&store->reach);
         if (store->deleted.n > 0)
                 object_files_remove(store, &store->deleted);
 }
@@ -457,7 +459,10 @@ static int store_new(uint64_t inline_max, ObjectStore **ret) {
 
 int object_store_open(const ObjectStoreOptions *options, ObjectStore **ret) {
         _cleanup_(object_store_freep) ObjectStore *store = NULL;
-        EnvironmentHooks hooks = { .format = "objects 1", .flushed = on_flushed };
+        EnvironmentHooks hooks = { .format = "objects 1",
+                                   .ending = object_save_reach,
+                                   .ended = object_reach_ended,
+                                   .flushed = on_flushed };
         int r;
 
         assert(options);
@@ -480,6 +485,10 @@ int object_store_open(const ObjectStoreOptions *options, ObjectStore **ret) {
         store->environment->growing = store->objects;
 
         r = open_uuid(store);
+        if (r < 0)
+                return r;
+
+        r = object_open_reach(store);
         if (r < 0)
                 return r;
 

@@ -285,6 +285,24 @@ static int read_current(Transaction *transaction, const char *key, Record *ret) 
         return r < 0 ? r : 1;
 }
 
+/* After a rollback: the copy may be all that is left of the value, if what the record names was
+ * moved away in the time that the index has lost. */
+static int adopt_copy(
+                Transaction *transaction,
+                const IndexSettle *settle,
+                IndexSettleItem *item,
+                Record *current) {
+        int r;
+
+        r = find_stray(transaction, item->version, settle->volume);
+        if (r != 0 || current->n_copies == COPIES_MAX)
+                return MIN(r, 0);
+
+        current->copies[current->n_copies++] = settle->volume;
+        item->current = true;
+        return put_record(transaction, item->key, current);
+}
+
 static int settle_item(Transaction *transaction, const IndexSettle *settle, IndexSettleItem *item) {
         bool is_current_version;
         Record current;
@@ -304,6 +322,11 @@ static int settle_item(Transaction *transaction, const IndexSettle *settle, Inde
         if (item->current)
                 return 0;
 
+        if (is_current_version && item->version < index_of(transaction)->rollback.now.version_end)
+                return adopt_copy(transaction, settle, item, &current);
+        r = is_current_version ? 0 : index_keep_unknown(transaction, item->version);
+        if (r != 0)
+                return MIN(r, 0);
         if (is_current_version)
                 return add_stray(
                                 transaction, settle->volume, settle->garbage_due_usec,

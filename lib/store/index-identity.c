@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/index-internal.h"
 
 #define IDENTITY_STATE  ".identity"
@@ -18,7 +19,7 @@ static Index *index_of(const Transaction *transaction) {
 }
 
 const IndexIdentity *index_identity(const Index *index) {
-        return &index->identity;
+        return __atomic_load_n(&index->identity, __ATOMIC_ACQUIRE);
 }
 
 uint64_t index_version_end(const Index *index) {
@@ -35,13 +36,7 @@ static int get_random(void *ret, size_t size) {
         return n < 0 ? -errno : (size_t) n != size ? -EIO : 0;
 }
 
-typedef struct SetIdentity {
-        Operation operation;
-        const IndexIdentity *identity;
-} SetIdentity;
-
-static int apply_set_identity(Operation *operation, Transaction *transaction) {
-        const IndexIdentity *identity = CONTAINER_OF(operation, SetIdentity, operation)->identity;
+static int put_identity(Transaction *transaction, const IndexIdentity *identity) {
         Buffer *scratch = &transaction->scratch;
 
         buffer_clear(scratch);
@@ -51,6 +46,15 @@ static int apply_set_identity(Operation *operation, Transaction *transaction) {
         if (buffer_error(scratch) < 0)
                 return transaction_fail(transaction, buffer_error(scratch));
         return transaction_set_state(transaction, IDENTITY_STATE, scratch->data, scratch->size);
+}
+
+typedef struct SetIdentity {
+        Operation operation;
+        const IndexIdentity *identity;
+} SetIdentity;
+
+static int apply_set_identity(Operation *operation, Transaction *transaction) {
+        return put_identity(transaction, CONTAINER_OF(operation, SetIdentity, operation)->identity);
 }
 
 static int decode_identity(const Buffer *buffer, IndexIdentity *ret) {
@@ -71,7 +75,7 @@ static int decode_identity(const Buffer *buffer, IndexIdentity *ret) {
 
 /* The term is on the disk before anybody hears of it. */
 static int begin_term(Index *index) {
-        IndexIdentity *identity = &index->identity;
+        IndexIdentity *identity = index->identities;
         SetIdentity set = { .operation.apply = apply_set_identity, .identity = identity };
         _cleanup_(buffer_done) Buffer buffer = {};
         int r;
@@ -87,6 +91,7 @@ static int begin_term(Index *index) {
                 return r;
 
         identity->term++;
+        index->identity = identity;
         return environment_run(index->environment, &set.operation);
 }
 
@@ -106,16 +111,29 @@ static int decode_versions(const Buffer *buffer, uint64_t *ret) {
         return 0;
 }
 
+/* Beyond what is stored, which a jump of the same batch may have moved. */
 static int apply_extend(Operation *operation, Transaction *transaction) {
         Versions *versions = CONTAINER_OF(operation, Versions, extend);
+        Environment *environment = transaction->environment;
+        uint64_t end = 1;
+        int r;
 
+        r = transaction_get(
+                        transaction, environment->state, VERSIONS_STATE, strlen(VERSIONS_STATE),
+                        &transaction->scratch);
+        if (r >= 0)
+                r = decode_versions(&transaction->scratch, &end);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        versions->new_end = end + VERSIONS_BLOCK;
         return set_versions(transaction, versions->new_end);
 }
 
 static void on_extended(Operation *operation, int result) {
         Versions *versions = CONTAINER_OF(operation, Versions, extend);
 
-        if (result >= 0)
+        if (result >= 0 && versions->new_end > atomic_load(&versions->end))
                 atomic_store(&versions->end, versions->new_end);
         atomic_store(&versions->is_extending, false);
 }
@@ -127,10 +145,8 @@ uint64_t index_next_version(Index *index, VersionUse use) {
         for (;;) {
                 uint64_t end = atomic_load(&versions->end);
 
-                if (n + VERSIONS_LOW >= end && !atomic_exchange(&versions->is_extending, true)) {
-                        versions->new_end = atomic_load(&versions->end) + VERSIONS_BLOCK;
+                if (n + VERSIONS_LOW >= end && !atomic_exchange(&versions->is_extending, true))
                         environment_submit(index->environment, &versions->extend);
-                }
                 if (n < end)
                         return 2 * n + use;
 
@@ -153,7 +169,6 @@ static int open_versions(Index *index) {
                 return r;
 
         versions->extend = (Operation){ .apply = apply_extend, .done = on_extended };
-        versions->new_end = next + VERSIONS_BLOCK;
         r = environment_run(index->environment, &versions->extend);
         if (r < 0)
                 return r;
@@ -190,6 +205,7 @@ int index_save_marks(Transaction *transaction, void *userdata) {
         if (!marks_have_changed(marks))
                 return 0;
 
+        __atomic_store_n(&marks->changed_usec, clock_realtime(), __ATOMIC_RELAXED);
         buffer_clear(scratch);
         marks_encode(marks, scratch);
         if (buffer_error(scratch) < 0)
@@ -197,10 +213,35 @@ int index_save_marks(Transaction *transaction, void *userdata) {
         return transaction_set_state(transaction, MARKS_STATE, scratch->data, scratch->size);
 }
 
+int index_put_jump(Transaction *transaction, uint64_t term, uint64_t next) {
+        IndexIdentity identity = *index_identity(index_of(transaction));
+        int r;
+
+        identity.term = term;
+        r = put_identity(transaction, &identity);
+        return r < 0 ? r : set_versions(transaction, next + VERSIONS_BLOCK);
+}
+
+/* Whoever has just read the old identity still has it; there will not be so many jumps meanwhile
+ * that its place is needed. */
+void index_jump(Index *index, uint64_t term, uint64_t next) {
+        size_t i = (size_t) (index->identity - index->identities + 1) % IDENTITIES;
+
+        index->identities[i] = *index->identity;
+        index->identities[i].term = term;
+        __atomic_store_n(&index->identity, index->identities + i, __ATOMIC_RELEASE);
+
+        atomic_store(&index->versions.next, next);
+        atomic_store(&index->versions.end, next + VERSIONS_BLOCK);
+}
+
 int index_open_identity(Index *index) {
         int r;
 
         r = load_marks(index);
+        if (r < 0)
+                return r;
+        r = index_open_rollback(index);
         if (r < 0)
                 return r;
         r = open_versions(index);

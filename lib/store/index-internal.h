@@ -7,6 +7,7 @@
 #include "store/dead.h"
 #include "store/index-identity.h"
 #include "store/index-move.h"
+#include "store/index-rollback.h"
 #include "store/marks.h"
 
 enum {
@@ -28,14 +29,23 @@ typedef struct Versions {
         bool is_open;
 } Versions;
 
+/* How many are kept; see index_jump(). */
+#define IDENTITIES 8
+
 struct Index {
         Environment *environment;
         DB *records; /* key -> record */
         DB *garbage; /* GarbageKey -> format */
         DB *strays;  /* StrayKey -> format */
         Versions versions;
-        IndexIdentity identity;
+        IndexIdentity identities[IDENTITIES];
+        const IndexIdentity *identity; /* atomic; of these */
         Marks marks;
+
+        /* Under the environment's lock; changed by the committer. */
+        struct {
+                IndexRollback now, committed;
+        } rollback;
 
         /* The committer's own: */
         Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
@@ -73,3 +83,15 @@ int index_adopt_strays(Index *index);
 int index_open_identity(Index *index);
 void index_close_identity(Index *index);
 int index_save_marks(Transaction *transaction, void *userdata);
+
+/* For a rollback: another term, and versions that go on elsewhere. Stored, then in force. */
+int index_put_jump(Transaction *transaction, uint64_t term, uint64_t next);
+void index_jump(Index *index, uint64_t term, uint64_t next);
+
+/* index-rollback.c */
+int index_open_rollback(Index *index);
+void index_rollback_ended(Index *index, bool committed);
+
+/* For a copy that the index does not know: returns 1 if it stays, and is counted; 0 if it is
+ * garbage; or a negative errno. */
+int index_keep_unknown(Transaction *transaction, uint64_t version);

@@ -259,6 +259,7 @@ static void on_ended(bool committed, void *userdata) {
                 dead_undo(&index->dead);
                 marks_undo(&index->marks);
         }
+        index_rollback_ended(index, committed);
 }
 
 int index_open(const EnvironmentOptions *options, Index **ret) {

@@ -43,6 +43,7 @@ uint64_t marks_get(const Marks *marks, uint32_t volume) {
 
 void marks_encode(const Marks *marks, Buffer *buffer) {
         buffer_put_u8(buffer, MARKS_FORMAT);
+        buffer_put_u64(buffer, marks->changed_usec);
         for (uint32_t volume = 0; volume <= marks->highest; volume++)
                 if (marks->now[volume] > 0) {
                         buffer_put_u32(buffer, volume);
@@ -56,6 +57,7 @@ int marks_decode(Marks *marks, const void *data, size_t size) {
         if (reader_get_u8(&reader) != MARKS_FORMAT)
                 return reader_error(&reader) < 0 ? -EBADMSG : -EPROTONOSUPPORT;
 
+        marks->changed_usec = reader_get_u64(&reader);
         while (reader.size > 0 && reader_error(&reader) == 0) {
                 uint32_t volume = reader_get_u32(&reader);
                 uint64_t version = reader_get_u64(&reader);

@@ -14,7 +14,8 @@ typedef struct Marks {
         uint64_t committed[VOLUME_MAX + 1]; /* atomic */
         uint16_t raised[VOLUME_MAX + 1];    /* by the current transaction */
         size_t n_raised;
-        uint32_t highest; /* volume that has a mark */
+        uint32_t highest;      /* volume that has a mark */
+        uint64_t changed_usec; /* atomic: when any was raised last; stored with them */
 } Marks;
 
 /* Lowers nothing. */

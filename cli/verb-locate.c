@@ -15,7 +15,7 @@
 
 typedef struct Location {
         char *etag, *content_type;
-        uint64_t version, size, modified;
+        uint64_t version, object, size, modified;
 } Location;
 
 #define AT(field) offsetof(Location, field)
@@ -23,6 +23,7 @@ typedef struct Location {
 /* clang-format off */
 static const Property properties[] = {
         { "version",      't', AT(version)      },
+        { "object",       't', AT(object)       },
         { "size",         't', AT(size)         },
         { "etag",         's', AT(etag)         },
         { "modified",     't', AT(modified)     },
@@ -36,6 +37,7 @@ static const Column columns[] = {
         { "Type",     "content_type" },
         { "Modified", "modified"     },
         { "Version",  "version"      },
+        { "Object",   "object"       },
         { "ETag",     "etag"         },
         {}
 };
@@ -68,6 +70,7 @@ static int value_table_new(const char *key, const Location *location, Table **re
         table_add(table, COLOUR_NONE, json_new_uint(location->modified), "%s",
                   format_time(text, location->modified, clock_realtime()));
         table_add_uint(table, location->version);
+        table_add_uint(table, location->object);
         table_add_string(table, location->etag);
 
         *ret = table;

@@ -17,7 +17,8 @@ int http_text_add_record(Json *object, const Record *record) {
                 return -EBADMSG;
 
         checksum_to_etag(&record->checksum, etag);
-        r = json_add_uint(object, "size", record->size);
+        r = json_add_uint(object, "version", record->revision);
+        r = r < 0 ? r : json_add_uint(object, "size", record->size);
         r = r < 0 ? r : json_add_string(object, "etag", etag);
         return r < 0 ? r : json_add_string(object, "mtime", mtime);
 }

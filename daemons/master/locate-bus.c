@@ -41,7 +41,8 @@ static int append_record(Master *master, const Record *record, sd_bus_message *r
         make_ascii(record->content_type, content_type);
         checksum_to_etag(&record->checksum, etag);
         r = sd_bus_message_open_container(reply, 'a', "{sv}");
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "version", "t", record->version);
+        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "version", "t", record->revision);
+        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "object", "t", record->version);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "size", "t", record->size);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "etag", "s", etag);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "modified", "t", record->mtime_usec);

@@ -106,7 +106,7 @@ static void commit_reply(CommitBatch *batch) {
                                 &answer, &(WireCommitResult){
                                                          .error = item->error,
                                                          .created = item->commit.created,
-                                                         .superseded = item->commit.superseded,
+                                                         .revision = item->commit.revision,
                                          });
         }
 

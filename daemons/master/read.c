@@ -80,6 +80,7 @@ static int make_url(
         Ticket ticket = {
                 .method = TICKET_READ,
                 .version = record->version,
+                .revision = record->revision,
                 .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
         };
         int volume, r;
@@ -188,8 +189,8 @@ int read_where_finish(HttpRequest *request) {
 
         (void) key_to_path(key, path);
         r = json_add_string(answer, "key", path + 1);
-        r = r < 0 ? r : json_add_uint(answer, "version", record.version);
         r = r < 0 ? r : http_text_add_record(answer, &record);
+        r = r < 0 ? r : json_add_uint(answer, "object", record.version);
         r = r < 0 ? r : json_add_string(answer, "content_type", record.content_type);
         r = r < 0 ? r : json_add(answer, "copies", make_copies(master, &record));
         return r < 0 ? r : http_text_reply(request, 200, answer);

@@ -32,7 +32,7 @@ struct Relay {
         int error;            /* 0 for success */
         char *detail;
         bool created;
-        uint64_t version;
+        uint64_t revision;
         Checksum checksum;
 };
 
@@ -83,11 +83,11 @@ static void read_problem(Relay *relay, const HttpResult *result) {
 
 static void read_success(Relay *relay, HttpCall *call, unsigned status) {
         const char *etag = http_call_header(call, "ETag"),
-                   *version = http_call_header(call, "Dkv-Version");
+                   *revision = http_call_header(call, "Dkv-Version");
 
-        if ((status != 201 && status != 204) || !etag || !version ||
+        if ((status != 201 && status != 204) || !etag || !revision ||
             checksum_from_etag(etag, strlen(etag), &relay->checksum) < 0 ||
-            parse_u64(version, UINT64_MAX, &relay->version) < 0) {
+            parse_u64(revision, UINT64_MAX, &relay->revision) < 0) {
                 relay->error = -EREMOTEIO;
                 return;
         }
@@ -103,7 +103,7 @@ static void reply(Relay *relay) {
                 r = http_request_reply_error(request, relay->error, relay->detail);
         else
                 r = http_request_reply_written(
-                                request, relay->created, relay->version, &relay->checksum);
+                                request, relay->created, relay->revision, &relay->checksum);
         if (r < 0)
                 (void) http_request_reply_error(request, r, NULL);
 }

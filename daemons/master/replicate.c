@@ -43,14 +43,12 @@ static void on_committed(Operation *operation, int result) {
                 return;
         }
 
-        if (!replication->commit.superseded)
-                for (size_t i = 0; i < record->n_copies; i++)
-                        outbox_confirm(replication->master->outbox, record->copies[i],
-                                       record->version);
+        for (size_t i = 0; i < record->n_copies; i++)
+                outbox_confirm(replication->master->outbox, record->copies[i], record->version);
 
         r = http_request_reply_written(
-                        replication->request, replication->commit.created, record->version,
-                        &record->checksum);
+                        replication->request, replication->commit.created,
+                        replication->commit.revision, &record->checksum);
         if (r < 0)
                 fail(replication, r);
 }

@@ -73,7 +73,7 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
                                                 : NULL);
         else
                 r = http_request_reply_written(
-                                upload->request, result->created, record->version,
+                                upload->request, result->created, result->revision,
                                 &record->checksum);
         if (r < 0)
                 (void) http_request_reply_error(upload->request, r, NULL);
@@ -115,8 +115,7 @@ static void complete(Upload *upload) {
         }
 
         if (upload->ticket.method == TICKET_COPY) {
-                if (http_request_reply_written(
-                                    upload->request, true, record.version, &record.checksum) < 0)
+                if (http_request_reply_written(upload->request, true, 0, &record.checksum) < 0)
                         (void) http_request_reply_error(upload->request, -ENOMEM, NULL);
                 (void) upload_unref(upload);
                 return;

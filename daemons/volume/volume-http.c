@@ -21,7 +21,7 @@ typedef struct GetVerified {
         VerifyTask task;
         HttpRequest *request;
         char key[KEY_MAX + 1];
-        uint64_t version;
+        uint64_t version, revision;
 } GetVerified;
 
 /* A ticket lasts less long than what it leads to, so an object that is not there is lost. */
@@ -61,7 +61,7 @@ static int reply_object(HttpRequest *request, const Object *object, int take_fd)
                         object->record.mtime_usec);
 }
 
-static int get(HttpRequest *request, const char *key, uint64_t version) {
+static int get(HttpRequest *request, const char *key, uint64_t version, uint64_t revision) {
         VolumeDaemon *volume = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer scratch = {};
         _cleanup_close_ int fd = -1;
@@ -76,6 +76,7 @@ static int get(HttpRequest *request, const char *key, uint64_t version) {
         if (r < 0)
                 return r;
 
+        object.record.revision = revision; /* which the volume does not know */
         return reply_object(request, &object, TAKE_FD(fd));
 }
 
@@ -89,12 +90,12 @@ static void get_verified(VerifyTask *task) {
         if (r < 0)
                 r = reply_damage(request, get_task->key, get_task->version, r);
         else
-                r = get(request, get_task->key, get_task->version);
+                r = get(request, get_task->key, get_task->version, get_task->revision);
         if (r < 0)
                 (void) http_request_reply_error(request, r, NULL);
 }
 
-static int get_verified_start(HttpRequest *request, const char *key, uint64_t version) {
+static int get_verified_start(HttpRequest *request, const char *key, const Ticket *ticket) {
         VolumeDaemon *volume = http_request_userdata(request);
         GetVerified *get_task = malloc(sizeof(*get_task));
 
@@ -103,7 +104,8 @@ static int get_verified_start(HttpRequest *request, const char *key, uint64_t ve
 
         *get_task = (GetVerified){ .task.run = get_verified,
                                    .request = request,
-                                   .version = version };
+                                   .version = ticket->version,
+                                   .revision = ticket->revision };
         memcpy(get_task->key, key, strlen(key) + 1);
         *http_request_state(request) = get_task;
         verify_submit(volume->verify, &get_task->task);
@@ -130,9 +132,9 @@ static int get_finish(HttpRequest *request) {
 
         if (http_request_parameter(request, "verify", verify, sizeof(verify)) == 1 &&
             *verify == '1')
-                return get_verified_start(request, key, ticket.version);
+                return get_verified_start(request, key, &ticket);
 
-        return get(request, key, ticket.version);
+        return get(request, key, ticket.version, ticket.revision);
 }
 
 static void get_end(HttpRequest *request) {

@@ -10,7 +10,8 @@
 /* The first byte. The upper half tells the kinds apart, so that neither is ever read as the other.
  */
 enum {
-        FORMAT_RECORD = 0x11,
+        FORMAT_RECORD_1 = 0x11, /* without a revision */
+        FORMAT_RECORD = 0x12,
         FORMAT_OBJECT = 0x21,
 };
 
@@ -146,18 +147,18 @@ static void get_copies(Reader *reader, Record *record) {
         }
 }
 
-/* Returns 0 and a reader behind the format byte. */
-static int reader_open(const void *data, size_t size, uint8_t format, Reader *ret) {
+/* Returns the format, FORMAT or OLDER, and a reader behind its byte. */
+static int reader_open(const void *data, size_t size, uint8_t format, uint8_t older, Reader *ret) {
         Reader reader = READER(data, size);
         uint8_t found = reader_get_u8(&reader);
 
         if (reader_error(&reader) < 0)
                 return -EBADMSG;
-        if (found != format)
+        if (found != format && found != older)
                 return -EPROTONOSUPPORT;
 
         *ret = reader;
-        return 0;
+        return found;
 }
 
 /* Seeding with the key's hash covers the key: under another one, the sum does not match. */
@@ -175,6 +176,7 @@ void record_encode(const Record *record, const char *key, Buffer *buffer) {
         start = buffer->size;
         buffer_put_u8(buffer, FORMAT_RECORD);
         put_fields(buffer, record);
+        buffer_put_varint(buffer, record->revision);
         put_copies(buffer, record);
         if (buffer_error(buffer) < 0)
                 return;
@@ -192,11 +194,12 @@ int record_decode(const void *data, size_t size, const char *key, Record *ret) {
         assert(key);
         assert(ret);
 
-        r = reader_open(data, size, FORMAT_RECORD, &reader);
+        r = reader_open(data, size, FORMAT_RECORD, FORMAT_RECORD_1, &reader);
         if (r < 0)
                 return r;
 
         get_fields(&reader, &record);
+        record.revision = r == FORMAT_RECORD_1 ? record.version : reader_get_varint(&reader);
         get_copies(&reader, &record);
         sum_offset = size - reader.size;
         if (reader_get_u64(&reader) != sum(data, sum_offset, key))
@@ -240,7 +243,7 @@ int object_decode(const void *data, size_t size, Object *ret) {
         assert(data || size == 0);
         assert(ret);
 
-        r = reader_open(data, size, FORMAT_OBJECT, &reader);
+        r = reader_open(data, size, FORMAT_OBJECT, FORMAT_OBJECT, &reader);
         if (r < 0)
                 return r;
 

@@ -5,7 +5,11 @@
  *
  * Both forms start with a format byte and carry an XXH3-64 over everything before it (and, in the
  * index, the key), so a flipped bit is found when the record is read. A record of an unknown format
- * is refused, never guessed. All integers are little-endian. */
+ * is refused, never guessed. All integers are little-endian.
+ *
+ * Two numbers tell values of a key apart. The version is given out before a write and names the
+ * object on the volumes. The revision is given by the commit, so it says which value came after
+ * which; it is what users see. */
 
 #include "base/buffer.h"
 #include "base/macro.h"
@@ -16,7 +20,8 @@
 #define METADATA_MAX     (8 * KIB) /* all names and values of a key, encoded */
 
 typedef struct Record {
-        uint64_t version;
+        uint64_t version;  /* names the object */
+        uint64_t revision; /* of the commit; in the index only, 0 elsewhere */
         uint64_t size;
         uint64_t mtime_usec;  /* since the epoch */
         uint64_t expiry_usec; /* since the epoch; 0 is never */
@@ -44,8 +49,9 @@ bool metadata_next(
 /* The index: KEY is the key that the record is stored under; it is covered by the check sum. */
 void record_encode(const Record *record, const char *key, Buffer *buffer);
 
-/* The strings of RET point into DATA. Returns 0, -EPROTONOSUPPORT for an unknown format, -EBADMSG
- * for a record that is damaged or belongs to another key. */
+/* The strings of RET point into DATA. A record from before there were revisions has its version as
+ * that. Returns 0, -EPROTONOSUPPORT for an unknown format, -EBADMSG for a record that is damaged or
+ * belongs to another key. */
 int record_decode(const void *data, size_t size, const char *key, Record *ret);
 
 /* The volume, and the wire between daemons: the record, its key, and the value if it is inline. */

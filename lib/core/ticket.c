@@ -97,7 +97,10 @@ static int sign_ticket(
         buffer_put_u64(message, ticket->expiry_sec);
         buffer_put_string(message, key);
 
-        if (ticket->method != TICKET_READ) {
+        if (ticket->method == TICKET_READ) {
+                if (ticket->revision > 0)
+                        buffer_put_u64(message, ticket->revision);
+        } else {
                 buffer_put_u64(message, ticket->size_max);
                 buffer_put_u64(message, ticket->mtime_usec);
                 buffer_put_u8(message, ticket->wanted);
@@ -194,7 +197,10 @@ int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *r
 
         p = put_field(p, 'v', ticket->version);
         p = put_field(p, 'e', ticket->expiry_sec);
-        if (ticket->method != TICKET_READ) {
+        if (ticket->method == TICKET_READ) {
+                if (ticket->revision > 0)
+                        p = put_field(p, 'r', ticket->revision);
+        } else {
                 p = put_field(p, 'k', ticket->method);
                 p = put_field(p, 's', ticket->size_max);
                 p = put_field(p, 'm', ticket->mtime_usec);
@@ -252,6 +258,8 @@ get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag
                 return get_number(value, length, UINT64_MAX, &ticket->version);
         case 'e':
                 return get_number(value, length, UINT64_MAX, &ticket->expiry_sec);
+        case 'r':
+                return get_number(value, length, UINT64_MAX, &ticket->revision);
         case 's':
                 return get_number(value, length, UINT64_MAX, &ticket->size_max);
         case 'm':

@@ -33,6 +33,7 @@ typedef struct Ticket {
         TicketMethod method;
         uint64_t version;
         uint64_t expiry_sec; /* since the epoch; when the request must have begun */
+        uint64_t revision;   /* of the version, for reads; 0 if it is not known */
 
         /* The rest is for writes. */
         uint64_t size_max;   /* in bytes */
@@ -47,8 +48,9 @@ typedef struct Ticket {
 
 #define TICKET_QUERY_SIZE 4096
 
-/* Writes the query (without "?") that carries TICKET for KEY: v=VERSION&e=EXPIRY&t=TAG in hex, with
- * more in front of the tag for writes. Returns its length, or -ENOBUFS. */
+/* Writes the query (without "?") that carries TICKET for KEY: v=VERSION&e=EXPIRY&r=REVISION&t=TAG
+ * in hex, for writes with other things than the revision in front of the tag. Returns its length,
+ * or -ENOBUFS. */
 int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *ret, size_t size);
 
 /* Checks and parses a query (NULL for none); parameters that are not a ticket's are ignored. METHOD

@@ -8,11 +8,6 @@
 
 #define ERRNO_MAX 4095 /* the kernel's limit */
 
-enum {
-        COMMIT_CREATED = 1 << 0,
-        COMMIT_SUPERSEDED = 1 << 1,
-};
-
 void wire_put_key(Buffer *buffer, const char *key) {
         buffer_put_bytes(buffer, key, strlen(key) + 1);
 }
@@ -84,16 +79,15 @@ int wire_get_commit(Reader *reader, WireCommit *ret) {
 
 void wire_put_commit_result(Buffer *buffer, const WireCommitResult *result) {
         wire_put_error(buffer, result->error);
-        buffer_put_u8(buffer, (result->created ? COMMIT_CREATED : 0) |
-                                              (result->superseded ? COMMIT_SUPERSEDED : 0));
+        buffer_put_u8(buffer, result->created);
+        buffer_put_varint(buffer, result->revision);
 }
 
 WireCommitResult wire_get_commit_result(Reader *reader) {
         WireCommitResult result = { .error = wire_get_error(reader) };
-        uint8_t flags = reader_get_u8(reader);
 
-        result.created = flags & COMMIT_CREATED;
-        result.superseded = flags & COMMIT_SUPERSEDED;
+        result.created = reader_get_u8(reader) != 0;
+        result.revision = reader_get_varint(reader);
         return result;
 }
 

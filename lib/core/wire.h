@@ -43,7 +43,7 @@ int wire_get_commit(Reader *reader, WireCommit *ret);
 typedef struct WireCommitResult {
         int error; /* 0 or a negative errno */
         bool created;
-        bool superseded;
+        uint64_t revision; /* 0 with an error */
 } WireCommitResult;
 
 void wire_put_commit_result(Buffer *buffer, const WireCommitResult *result);

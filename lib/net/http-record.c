@@ -50,10 +50,13 @@ int http_request_get_condition(HttpRequest *request, Condition *ret) {
         return 0;
 }
 
-static int add_version(HttpRequest *request, uint64_t version) {
+static int add_version(HttpRequest *request, uint64_t revision) {
         char string[21];
 
-        (void) snprintf(string, sizeof(string), "%" PRIu64, version);
+        if (revision == 0)
+                return 0;
+
+        (void) snprintf(string, sizeof(string), "%" PRIu64, revision);
         return http_request_add_header(request, "Dkv-Version", string);
 }
 
@@ -62,7 +65,7 @@ int http_request_add_record(HttpRequest *request, const Record *record) {
         size_t position = 0;
         int r;
 
-        r = add_version(request, record->version);
+        r = add_version(request, record->revision);
         if (r >= 0 && *record->content_type)
                 r = http_request_add_header(request, "Content-Type", record->content_type);
 
@@ -78,7 +81,7 @@ int http_request_add_record(HttpRequest *request, const Record *record) {
 }
 
 int http_request_reply_written(
-                HttpRequest *request, bool created, uint64_t version, const Checksum *checksum) {
+                HttpRequest *request, bool created, uint64_t revision, const Checksum *checksum) {
         char etag[ETAG_SIZE];
         int r;
 
@@ -86,7 +89,7 @@ int http_request_reply_written(
         r = http_request_add_header(request, "ETag", etag);
         if (r < 0)
                 return r;
-        r = add_version(request, version);
+        r = add_version(request, revision);
         if (r < 0)
                 return r;
 

@@ -17,9 +17,11 @@ int http_request_get_metadata(
 /* If-Match and If-None-Match; for POST, that the key must not exist. Returns 0 or -EINVAL. */
 int http_request_get_condition(HttpRequest *request, Condition *ret);
 
-/* Adds Content-Type, Dkv-Meta-NAME and Dkv-Version to the reply. */
+/* Adds Content-Type, Dkv-Meta-NAME and Dkv-Version, which is the revision if that is known, to the
+ * reply. */
 int http_request_add_record(HttpRequest *request, const Record *record);
 
-/* Replies to a successful write: 201 or 204 with ETag and Dkv-Version. */
+/* Replies to a successful write: 201 or 204 with ETag and, if it was committed, Dkv-Version; else
+ * REVISION is 0. */
 int http_request_reply_written(
-                HttpRequest *request, bool created, uint64_t version, const Checksum *checksum);
+                HttpRequest *request, bool created, uint64_t revision, const Checksum *checksum);

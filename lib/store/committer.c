@@ -136,7 +136,9 @@ static int finish(Transaction *transaction) {
                 return transaction->error;
         }
 
-        r = environment_error(environment, txn->commit(txn, DB_TXN_NOSYNC));
+        /* Written before readers see it, though not flushed: what they have seen stays when the
+         * process dies. */
+        r = environment_error(environment, txn->commit(txn, DB_TXN_WRITE_NOSYNC));
         if (r < 0)
                 disk_fatal("commit a transaction of", environment->dir_fd, -r);
 

@@ -22,6 +22,11 @@
 typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
 
+        /* The version before, and what makes this one of it: on the committer's thread, in the
+         * transaction that writes the new format down. Optional. */
+        const char *older;
+        int (*upgrade)(Transaction *transaction, void *userdata);
+
         /* On the committer's thread, before a transaction is committed that had no error: for what
          * is stored once for all of its operations. Errors stick in the transaction. Optional. */
         int (*ending)(Transaction *transaction, void *userdata);

@@ -204,32 +204,43 @@ int environment_open_database(Environment *environment, const char *name, DB **r
         return 0;
 }
 
-typedef struct SetFormat {
-        Operation operation;
-        const char *format;
-} SetFormat;
-
 static int apply_set_format(Operation *operation, Transaction *transaction) {
-        SetFormat *set = CONTAINER_OF(operation, SetFormat, operation);
+        const char *format = transaction->environment->hooks.format;
 
-        return transaction_set_state(transaction, ".format", set->format, strlen(set->format));
+        return transaction_set_state(transaction, ".format", format, strlen(format));
+}
+
+static int apply_upgrade(Operation *operation, Transaction *transaction) {
+        const EnvironmentHooks *hooks = &transaction->environment->hooks;
+        int r;
+
+        r = hooks->upgrade ? hooks->upgrade(transaction, hooks->userdata) : 0;
+        return r < 0 ? r : apply_set_format(operation, transaction);
+}
+
+static bool is_format(const Buffer *found, const char *format) {
+        return format && found->size == strlen(format) &&
+               memcmp(found->data, format, found->size) == 0;
 }
 
 static int check_format(Environment *environment) {
-        const char *format = environment->hooks.format;
-        SetFormat set = { .operation.apply = apply_set_format, .format = format };
-        _cleanup_(buffer_done) Buffer buffer = {};
+        const EnvironmentHooks *hooks = &environment->hooks;
+        Operation set = { .apply = apply_set_format }, upgrade = { .apply = apply_upgrade };
+        _cleanup_(buffer_done) Buffer found = {};
         int r;
 
-        r = environment_get_state(environment, ".format", &buffer);
+        r = environment_get_state(environment, ".format", &found);
         if (r == -ENOENT)
-                return environment_run(environment, &set.operation);
+                return environment_run(environment, &set);
         if (r < 0)
                 return r;
+        if (!is_format(&found, hooks->format) && !is_format(&found, hooks->older))
+                return -EPROTONOSUPPORT;
 
-        return buffer.size == strlen(format) && memcmp(buffer.data, format, buffer.size) == 0
-                               ? 0
-                               : -EPROTONOSUPPORT;
+        r = environment_load_counters(environment);
+        if (r < 0 || is_format(&found, hooks->format))
+                return r;
+        return environment_run(environment, &upgrade);
 }
 
 static void init_lock(pthread_rwlock_t *lock) {
@@ -281,11 +292,7 @@ static int start(Environment *environment) {
         if (r < 0)
                 return r;
 
-        r = check_format(environment);
-        if (r < 0)
-                return r;
-
-        return environment_load_counters(environment);
+        return check_format(environment);
 }
 
 int environment_open(

@@ -91,18 +91,23 @@ static bool is_barred(const Index *index, const Record *record) {
         return false;
 }
 
+/* The revision of a change of a record; the counter is in memory and in the transaction. */
+static uint64_t next_revision(Transaction *transaction) {
+        transaction->counters[COUNTER_REVISION]++;
+        return atomic_load(&transaction->environment->counters[COUNTER_REVISION]) +
+               (uint64_t) transaction->counters[COUNTER_REVISION];
+}
+
 /* Whether COMMIT may become current; CURRENT is NULL if there is no such key, or none that can be
  * read. */
 static int check_commit(
                 Transaction *transaction, const IndexCommit *commit, const Record *current) {
         int r;
 
-        /* What is overwritten already may have been current before, and died of that. */
+        /* It may have been current before, and then it was overwritten. Even so this may be a new
+         * request with an old ticket, and nobody can tell. */
         if (dead_contains(&index_of(transaction)->dead, commit->record.version))
-                return current && current->version > commit->record.version &&
-                                                       condition_is_empty(&commit->condition)
-                                       ? 0
-                                       : -ESTALE;
+                return -ESTALE;
 
         r = condition_check(&commit->condition, current ? &current->checksum : NULL);
         if (r < 0)
@@ -126,6 +131,7 @@ static int replace(Transaction *transaction, IndexCommit *commit, const Record *
         transaction->counters[COUNTER_KEYS] += !exists;
         transaction->counters[COUNTER_BYTES] += (int64_t) (record.size - (old ? old->size : 0));
         commit->created = record.created = !exists;
+        commit->revision = record.revision = next_revision(transaction);
         return put_record(transaction, commit->key, &record);
 }
 
@@ -183,6 +189,7 @@ static int repeat(Transaction *transaction, IndexCommit *commit, const Record *c
                 return -ESTALE;
 
         commit->created = current->created;
+        commit->revision = current->revision;
         return 0;
 }
 
@@ -191,7 +198,8 @@ static int apply_commit(Operation *operation, Transaction *transaction) {
         Record found, *current;
         int r, verdict;
 
-        commit->created = commit->superseded = false;
+        commit->created = false;
+        commit->revision = 0;
 
         r = get_current(transaction, commit->key, &found);
         if (r < 0 && !may_overwrite(transaction, r, &commit->condition))
@@ -201,10 +209,9 @@ static int apply_commit(Operation *operation, Transaction *transaction) {
 
         current = r > 0 ? &found : NULL;
         verdict = check_commit(transaction, commit, current);
-        if (verdict >= 0 && (!current || current->version < commit->record.version))
+        if (verdict >= 0)
                 return replace(transaction, commit, current, r != 0);
 
-        commit->superseded = verdict >= 0;
         r = add_copies_to_garbage(transaction, &commit->record, commit->garbage_due_usec);
         return r < 0 ? r : verdict;
 }
@@ -258,6 +265,7 @@ static int apply_delete(Operation *operation, Transaction *transaction) {
         if (r < 0)
                 return r;
 
+        (void) next_revision(transaction);
         transaction->counters[COUNTER_KEYS]--;
         transaction->counters[COUNTER_BYTES] -= (int64_t) (current ? current->size : 0);
         return transaction_delete(
@@ -471,6 +479,7 @@ static int apply_move(Operation *operation, Transaction *transaction) {
                 if (r < 0)
                         return r;
         }
+        (void) next_revision(transaction); /* the value keeps its own */
         return put_record(transaction, move->key, &record);
 }
 

@@ -26,6 +26,10 @@ uint64_t index_version_end(const Index *index) {
         return 2 * atomic_load(&index->versions.next);
 }
 
+uint64_t index_revision(const Index *index) {
+        return atomic_load(&index->durable_revision);
+}
+
 uint64_t index_mark(const Index *index, uint32_t volume) {
         return marks_get(&index->marks, volume);
 }
@@ -153,6 +157,24 @@ uint64_t index_next_version(Index *index, VersionUse use) {
                 /* Half a million versions went by while the disk flushed once. */
                 (void) usleep(USEC_PER_MSEC);
         }
+}
+
+/* Users of an index without revisions have seen versions as such. */
+int index_upgrade(Transaction *transaction, void *userdata) {
+        Buffer *scratch = &transaction->scratch;
+        uint64_t end;
+        int r;
+
+        r = transaction_get(
+                        transaction, transaction->environment->state, VERSIONS_STATE,
+                        strlen(VERSIONS_STATE), scratch);
+        if (r >= 0)
+                r = decode_versions(scratch, &end);
+        if (r < 0)
+                return r == -ENOENT ? 0 : transaction_fail(transaction, r);
+
+        transaction->counters[COUNTER_REVISION] = (int64_t) (2 * end);
+        return 0;
 }
 
 /* Starts where the last run cannot have been. */

@@ -26,6 +26,11 @@ const IndexIdentity *index_identity(const Index *index);
  * index was closed; after a crash it may lie up to a million above the last one. */
 uint64_t index_version_end(const Index *index);
 
+/* The revision that is on the disk: of the last commit, deletion or move that somebody may have
+ * been told of. Each of them takes the next one, in its transaction. An index from before there
+ * were revisions goes on above all versions that it had given out. */
+uint64_t index_revision(const Index *index);
+
 /* The highest version that was committed with a copy on VOLUME; 0 if there was none since the index
  * keeps account. A store that has never had it is not what it was. */
 uint64_t index_mark(const Index *index, uint32_t volume);

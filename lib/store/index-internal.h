@@ -14,6 +14,7 @@ enum {
         COUNTER_KEYS,
         COUNTER_BYTES,
         COUNTER_GARBAGE,
+        COUNTER_REVISION,
 };
 
 /* How many versions are reserved at a time, and how many may be left when the next ones are. */
@@ -41,6 +42,7 @@ struct Index {
         IndexIdentity identities[IDENTITIES];
         const IndexIdentity *identity; /* atomic; of these */
         Marks marks;
+        atomic_uint_least64_t durable_revision;
 
         /* Under the environment's lock; changed by the committer. */
         struct {
@@ -78,8 +80,10 @@ bool garbage_is_deadly(uint32_t volume, uint64_t version);
 /* Once, for an index from before there were strays: takes all of its garbage for such. */
 int index_adopt_strays(Index *index);
 
-/* index-identity.c: loads what is in index-identity.h and where the versions go on, and begins a
- * term; stores exactly how far the versions have come; stores the marks with a transaction. */
+/* index-identity.c: sets the revision of an index from before there were any; loads what is in
+ * index-identity.h and where the versions go on, and begins a term; stores exactly how far the
+ * versions have come; stores the marks with a transaction. */
+int index_upgrade(Transaction *transaction, void *userdata);
 int index_open_identity(Index *index);
 void index_close_identity(Index *index);
 int index_save_marks(Transaction *transaction, void *userdata);

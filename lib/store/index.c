@@ -262,11 +262,26 @@ static void on_ended(bool committed, void *userdata) {
         index_rollback_ended(index, committed);
 }
 
+static void on_flushed(void *userdata) {
+        Index *index = userdata;
+
+        if (!index->environment)
+                return; /* it is being opened */
+
+        atomic_store(&index->durable_revision,
+                     atomic_load(&index->environment->counters[COUNTER_REVISION]));
+}
+
 int index_open(const EnvironmentOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
-        EnvironmentHooks hooks = { .format = "index 1",
-                                   .ending = index_save_marks,
-                                   .ended = on_ended };
+        EnvironmentHooks hooks = {
+                .format = "index 2",
+                .older = "index 1",
+                .upgrade = index_upgrade,
+                .ending = index_save_marks,
+                .ended = on_ended,
+                .flushed = on_flushed,
+        };
         int r;
 
         assert(options);

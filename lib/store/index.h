@@ -6,12 +6,14 @@
  * Hides Berkeley DB. Reads run on any thread and see what is committed; changes are operations for
  * the committer (see store/environment.h), durable when done() is called. What changes together
  * changes in one transaction: a record, the counters, and the copies that thereby became garbage.
+ * The order of writes is that of their commits, whatever their versions: each is decided against
+ * what is current then, and gets the next revision.
  *
  * Garbage is a copy that no record names any more, with the time from which on its volume may
  * delete it. The garbage table is the only way in which an object is ever deleted.
  *
- * A commit may come more than once: a ticket is used again, a request repeated on its way. Lest a
- * record so come to name copies that are about to be deleted, a version is dead, and its commit
+ * A commit may come more than once: a ticket is used again, a request repeated on its way. No
+ * record may name copies that are about to be deleted, so a version is dead, and its commit
  * refused, from when a copy of it becomes garbage until the last one is deleted and its fence has
  * fallen: an entry of the table without a copy, for as long as an older commit may be under way. A
  * version without a ticket is committed but once, by the master; it is dead only behind the fence
@@ -71,10 +73,8 @@ typedef struct IndexCommit {
         Condition condition;
         uint64_t garbage_due_usec; /* for the copies that are replaced; since the epoch */
 
-        bool created;    /* output: there was no such key */
-        bool superseded; /* output: a newer version is current already; this one counts as
-                          * overwritten by it and its copies became garbage, and that is a success
-                          */
+        bool created;      /* output: there was no such key */
+        uint64_t revision; /* output: of this commit, 0 if it failed */
 } IndexCommit;
 
 /* Result: 0, -ECANCELED or -EEXIST if the condition does not hold, -ESTALE if the version is dead;

@@ -25,7 +25,7 @@ class Copy:
     def __init__(self, cluster, key, value):
         self.key, self.value = key, value
         where = cluster.where(key)
-        self.version, self.size = where['version'], len(value)
+        self.version, self.size = where['object'], len(value)
         self.volume = where['copies'][0]['volume']
 
 

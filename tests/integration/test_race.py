@@ -118,9 +118,78 @@ def test_redirect_before_an_overwrite_leads_to_the_old_version(cluster):
         assert cluster.request('GET', url).expect(200).body == value_of(2, size)
 
 
-def test_late_upload_does_not_beat_a_newer_one(cluster):
-    """The write that began last wins, whatever arrives last."""
+def version_of(answer):
+    return int(answer['Dkv-Version'])
+
+
+def test_the_write_that_ends_last_wins(cluster):
+    """Whatever began last: the order is that of commits, and versions grow along it."""
     early = cluster.write_redirect('late')
-    cluster.put('late', b'newer').expect(201)
-    cluster.request('PUT', early, b'early').expect(201, 204)
-    assert cluster.get('late').body == b'newer'
+    newer = cluster.put('late', b'newer').expect(201)
+    late = cluster.request('PUT', early, b'early').expect(204)
+    assert cluster.get('late').body == b'early'
+    assert version_of(late) == version_of(newer) + 1
+    assert version_of(cluster.head('late')) == version_of(late)
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('size', SIZES)
+def test_a_conditional_write_overtakes_an_older_one(cluster, size):
+    """Both are acknowledged, so that without a condition has to come last."""
+    key = f'overtaken/{size}'
+    a, b, c = (value_of(n, max(size, 100_000) if n == 3 else size) for n in (1, 2, 3))
+    first = cluster.put(key, a).expect(201)
+    url = cluster.write_redirect(key)
+    with cluster.raw(cluster.volume_of(url)) as slow:
+        target = url[url.index('/', len('http://')):]
+        slow.head('PUT', target, 'Transfer-Encoding: chunked').chunk(c[:50_000])
+        second = cluster.put(key, b, if_match=first['ETag']).expect(204)
+        assert cluster.get(key).body == b
+        third = slow.chunk(c[50_000:]).chunk(b'').answer().expect(204)
+
+    answer = cluster.get(key).expect(200)
+    assert answer.body == c
+    assert version_of(first) < version_of(second) < version_of(third) == version_of(answer)
+    cluster.put(key, a, if_match=second['ETag']).expect(412)
+
+
+def test_a_slow_conditional_write_is_decided_when_it_ends(cluster):
+    first = cluster.put('slow-condition', value_of(1, 8)).expect(201)
+    big = value_of(2, 100_000)
+    url = cluster.write_redirect('slow-condition')
+    with cluster.raw(cluster.volume_of(url)) as slow:
+        target = url[url.index('/', len('http://')):]
+        slow.head('PUT', target, 'Transfer-Encoding: chunked',
+                  f'If-Match: {first["ETag"]}').chunk(big)
+        cluster.put('slow-condition', value_of(3, 8)).expect(204)
+        slow.chunk(b'').answer().expect(412)
+    assert cluster.get('slow-condition').body == value_of(3, 8)
+
+
+def test_a_write_that_a_delete_overtakes_creates_the_key(cluster):
+    cluster.put('deleted', b'1').expect(201)
+    early = cluster.write_redirect('deleted')
+    cluster.delete('deleted').expect(204)
+    cluster.request('PUT', early, b'2').expect(201)
+    assert cluster.get('deleted').body == b'2'
+
+
+def test_a_post_by_redirect_is_decided_when_it_ends(cluster):
+    early = cluster.write_redirect('posted', method='POST')
+    cluster.post('posted', b'1').expect(201)
+    cluster.request('POST', early, b'2').expect(409)
+    assert cluster.get('posted').body == b'1'
+
+
+def test_versions_are_the_same_everywhere(cluster):
+    for size in SIZES:
+        key = f'everywhere/{size}'
+        cluster.put(key, value_of(1, size)).expect(201)
+        written = cluster.put(key, value_of(2, size)).expect(204)
+        where = cluster.where(key)
+        listed = cluster.list(prefix=key)['keys']
+        assert {version_of(written)} == {
+            version_of(cluster.head(key)), version_of(cluster.get(key)),
+            version_of(cluster.get(key, '?proxy=1')), version_of(cluster.get(key, '?verify=1')),
+            where['version'], *(entry['version'] for entry in listed)}
+        assert where['object'] != where['version']

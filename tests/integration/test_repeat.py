@@ -118,7 +118,7 @@ def test_deletion_that_was_given_up_comes_late(new_cluster, size):
     cluster = new_cluster(volumes=1, master=FAST)
     value = os.urandom(size)
     cluster.put('k', value).expect(201)
-    late, next_one = (struct.pack('<QQ', number, cluster.where('k')['version'])
+    late, next_one = (struct.pack('<QQ', number, cluster.where('k')['object'])
                       for number in (1, (1 << 64) - 1))
     cluster.put('gone', value).expect(201)
     cluster.delete('gone').expect(204)

@@ -77,7 +77,7 @@ static WireCommitResult result_for(uint64_t version) {
         return (WireCommitResult){
                 .error = version % 5 == 0 ? -EEXIST : 0,
                 .created = version % 3 == 0,
-                .superseded = version % 2 == 0,
+                .revision = 1000 + version,
         };
 }
 
@@ -87,7 +87,7 @@ static void assert_answered(const Trial *trial) {
         assert_int_equal(trial->n_done, 1);
         assert_int_equal(trial->result.error, expected.error);
         assert_int_equal(trial->result.created, expected.created);
-        assert_int_equal(trial->result.superseded, expected.superseded);
+        assert_int_equal(trial->result.revision, expected.revision);
 }
 
 /* What one call was about */

@@ -139,6 +139,20 @@ TEST(a_settled_copy_of_the_current_version_is_a_stray) {
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), 0);
 }
 
+TEST(a_move_takes_a_revision_and_the_value_keeps_its_own) {
+        Fixture *fixture = *state;
+        Record record;
+
+        assert_int_equal(commit(fixture->index, "k", 3, 3), 0);
+        assert_int_equal(move(fixture->index, "k", 3, 4, 3), 0);
+        assert_int_equal(index_revision(fixture->index), 2);
+        assert_int_equal(index_get(fixture->index, "k", &fixture->scratch, &record), 0);
+        assert_int_equal(record.revision, 1);
+
+        assert_int_equal(move(fixture->index, "k", 2, 5, 3), -ESTALE);
+        assert_int_equal(index_revision(fixture->index), 2);
+}
+
 /* With a ticket it counts as dead, for its stray is garbage. */
 TEST(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer) {
         Fixture *fixture = *state;
@@ -153,7 +167,8 @@ TEST(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer) {
         for (unsigned round = 0; round < 2; round++) {
                 request.created = false;
                 assert_int_equal(run_commit(fixture->index, &request), 0);
-                assert_true(request.created && !request.superseded);
+                assert_true(request.created);
+                assert_int_equal(request.revision, 1);
                 assert_current(fixture, "k", 3);
                 assert_true(has_copy(fixture, "k", 4));
                 assert_counters(fixture->index, 1, 300, 1);
@@ -175,7 +190,7 @@ TEST(an_overwrite_while_there_is_a_stray_leaves_nothing_behind) {
         assert_int_equal(move(fixture->index, "k", 3, 4, 3), 0);
         assert_int_equal(commit(fixture->index, "k", 5, 3), 0);
         assert_int_equal(move(fixture->index, "k", 3, 5, 4), -ESTALE);
-        assert_int_equal(commit(fixture->index, "k", 3, 3), 0); /* overwritten by 5 */
+        assert_int_equal(commit(fixture->index, "k", 3, 3), -ESTALE); /* overwritten by 5 */
         assert_current(fixture, "k", 5);
         assert_counters(fixture->index, 1, 500, 3);
 
@@ -274,6 +289,7 @@ int main(void) {
                 RUN(what_has_changed_meanwhile_is_left_alone),
                 RUN(no_copy_comes_back_before_the_old_one_is_forgotten),
                 RUN(a_settled_copy_of_the_current_version_is_a_stray),
+                RUN(a_move_takes_a_revision_and_the_value_keeps_its_own),
                 RUN(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer),
                 RUN(an_overwrite_while_there_is_a_stray_leaves_nothing_behind),
                 RUN(a_stray_that_could_not_be_deleted_stays_one),

@@ -11,7 +11,6 @@ TEST(a_committed_key_is_there_also_after_a_restart) {
         assert_absent(fixture, "users/42");
         assert_int_equal(run_commit(fixture->index, &request), 0);
         assert_true(request.created);
-        assert_false(request.superseded);
 
         assert_current(fixture, "users/42", 7);
         assert_counters(fixture->index, 1, 700, 0);
@@ -34,16 +33,116 @@ TEST(an_overwritten_copy_becomes_garbage) {
         assert_counters(fixture->index, 1, 200, 1);
 }
 
-TEST(an_older_version_counts_as_overwritten) {
+TEST(the_order_is_that_of_commits) {
         Fixture *fixture = *state;
-        IndexCommit request = { .key = "k", .record = make_record(1, 4), .garbage_due_usec = DUE };
+        IndexCommit older = { .key = "k", .record = make_record(1, 4), .garbage_due_usec = DUE };
+        IndexCommit newer = { .key = "k", .record = make_record(3, 4), .garbage_due_usec = DUE };
+
+        newer.condition.match = (ConditionList){ .present = true,
+                                                 .n_etags = 1,
+                                                 .etags[0].bytes[0] = 2 };
 
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
-        assert_int_equal(run_commit(fixture->index, &request), 0);
-        assert_true(request.superseded);
+        assert_int_equal(run_commit(fixture->index, &older), 0);
+        assert_false(older.created);
+        assert_current(fixture, "k", 1);
+        assert_garbage(fixture->index, 3, 2);
 
-        assert_current(fixture, "k", 2);
-        assert_garbage(fixture->index, 4, 1);
+        /* What its condition is about was overwritten meanwhile. */
+        assert_int_equal(run_commit(fixture->index, &newer), -ECANCELED);
+        assert_current(fixture, "k", 1);
+        assert_counters(fixture->index, 1, 100, 2);
+}
+
+static uint64_t revision_of(Fixture *fixture, const char *key) {
+        Record record;
+
+        assert_int_equal(index_get(fixture->index, key, &fixture->scratch, &record), 0);
+        return record.revision;
+}
+
+TEST(each_change_takes_the_next_revision) {
+        Fixture *fixture = *state;
+        IndexCommit refused = {
+                .key = "a",
+                .record = make_record(8, 3),
+                .condition.create_only = true,
+                .garbage_due_usec = DUE,
+        };
+
+        assert_int_equal(index_revision(fixture->index), 0);
+        assert_int_equal(commit(fixture->index, "a", 9, 3), 0);
+        assert_int_equal(commit(fixture->index, "b", 7, 3), 0);
+        assert_int_equal(run_commit(fixture->index, &refused), -EEXIST);
+        assert_int_equal(erase(fixture->index, "c", &(Condition){}), -ENOENT);
+        assert_int_equal(index_revision(fixture->index), 2);
+
+        assert_int_equal(erase(fixture->index, "b", &(Condition){}), 0);
+        assert_int_equal(commit(fixture->index, "b", 5, 3), 0);
+        assert_int_equal(revision_of(fixture, "a"), 1);
+        assert_int_equal(revision_of(fixture, "b"), 4);
+
+        reopen(fixture);
+        assert_int_equal(index_revision(fixture->index), 4);
+        assert_int_equal(commit(fixture->index, "a", 11, 3), 0);
+        assert_int_equal(revision_of(fixture, "a"), 5);
+        assert_int_equal(index_revision(fixture->index), 5);
+}
+
+/* What record_encode() of the first format made of version 7 of "old". */
+static const char old_record[] =
+                "\x11\x07\xbc\x05\x01\x00\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                "\x00text/plain\x00\x00\x01\x03\x2d\x8c\x73\x9c\xac\x56\x12\xb6";
+
+typedef struct MakeOld {
+        Operation operation;
+        Index *index;
+} MakeOld;
+
+static int apply_make_old(Operation *operation, Transaction *transaction) {
+        Index *index = CONTAINER_OF(operation, MakeOld, operation)->index;
+        int r;
+
+        transaction->counters[COUNTER_REVISION] = -(int64_t) index_revision(index);
+        r = transaction_put(
+                        transaction, index->records, "old", 3, old_record, sizeof(old_record) - 1);
+        return r < 0 ? r : transaction_set_state(transaction, ".format", "index 1", 7);
+}
+
+static int apply_make_unknown(Operation *operation, Transaction *transaction) {
+        return transaction_set_state(transaction, ".format", "index 9", 7);
+}
+
+TEST(an_index_without_revisions_goes_on_above_its_versions) {
+        Fixture *fixture = *state;
+        MakeOld old = { .operation.apply = apply_make_old, .index = fixture->index };
+        uint64_t last, first;
+
+        last = index_next_version(fixture->index, VERSION_TICKET);
+        assert_int_equal(environment_run(fixture->index->environment, &old.operation), 0);
+
+        reopen(fixture);
+        assert_current(fixture, "old", 7);
+        assert_int_equal(revision_of(fixture, "old"), 7);
+        assert_int_equal(commit(fixture->index, "old", 9, 3), 0);
+        first = revision_of(fixture, "old");
+        assert_true(first > last);
+        assert_int_equal(index_revision(fixture->index), first);
+
+        /* Once only. */
+        reopen(fixture);
+        assert_int_equal(commit(fixture->index, "old", 11, 3), 0);
+        assert_int_equal(revision_of(fixture, "old"), first + 1);
+}
+
+TEST(an_index_of_an_unknown_format_is_refused) {
+        Fixture *fixture = *state;
+        EnvironmentOptions options = { .directory = fixture->directory };
+        MakeOld old = { .operation.apply = apply_make_unknown, .index = fixture->index };
+
+        assert_int_equal(environment_run(fixture->index->environment, &old.operation), 0);
+        fixture->index = index_free(fixture->index);
+        assert_int_equal(index_open(&options, &fixture->index), -EPROTONOSUPPORT);
 }
 
 TEST(a_repeated_commit_succeeds_whatever_its_condition) {
@@ -116,11 +215,13 @@ TEST(a_repeated_commit_gets_the_first_answer) {
         for (unsigned round = 0; round < 3; round++) {
                 assert_int_equal(run_commit(fixture->index, &create), 0);
                 assert_true(create.created);
+                assert_int_equal(create.revision, 1);
                 reopen(fixture);
         }
         for (unsigned round = 0; round < 3; round++) {
                 assert_int_equal(run_commit(fixture->index, &replace), 0);
                 assert_false(replace.created);
+                assert_int_equal(replace.revision, 2);
         }
         assert_counters(fixture->index, 1, 300, 1);
 
@@ -142,7 +243,7 @@ static int apply_bad_record(Operation *operation, Transaction *transaction) {
 
         return transaction_put(
                         transaction, index->records, "k", 1,
-                        "\x11"
+                        "\x12"
                         "damaged",
                         8);
 }
@@ -321,7 +422,10 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(a_committed_key_is_there_also_after_a_restart),
                 RUN(an_overwritten_copy_becomes_garbage),
-                RUN(an_older_version_counts_as_overwritten),
+                RUN(the_order_is_that_of_commits),
+                RUN(each_change_takes_the_next_revision),
+                RUN(an_index_without_revisions_goes_on_above_its_versions),
+                RUN(an_index_of_an_unknown_format_is_refused),
                 RUN(a_repeated_commit_succeeds_whatever_its_condition),
                 RUN(a_condition_that_fails_leaves_the_key_and_makes_garbage),
                 RUN(a_deleted_key_is_gone),

@@ -12,6 +12,7 @@ static const char metadata[] = "color\0red\0empty\0"; /* and the 0 of the string
 
 static const Record small = {
         .version = 123456789,
+        .revision = 123456789,
         .size = 1024,
         .mtime_usec = UINT64_C(1763690000000000),
         .checksum = { { 1, 2, 3 } },
@@ -22,6 +23,7 @@ static const Record small = {
 
 static const Record full = {
         .version = UINT64_MAX,
+        .revision = UINT64_MAX - 4,
         .size = UINT64_MAX - 1,
         .mtime_usec = UINT64_MAX - 2,
         .expiry_usec = UINT64_MAX - 3,
@@ -36,6 +38,7 @@ static const Record full = {
 
 static void assert_same(const Record *x, const Record *y) {
         assert_true(x->version == y->version);
+        assert_true(x->revision == y->revision);
         assert_true(x->size == y->size);
         assert_true(x->mtime_usec == y->mtime_usec);
         assert_true(x->expiry_usec == y->expiry_usec);
@@ -74,12 +77,14 @@ TEST(small_record_is_small) {
 /* What is on disks out there: this layout stays, a new one gets a new format byte. */
 TEST(layout_is_known) {
         static const uint8_t expected[] = {
-                0x11, 0x81, 0x01, 0x05, 0x07, 0x00,                       /* format; numbers */
+                0x12, 0x81, 0x01, 0x05, 0x07, 0x00,                       /* format; numbers */
                 1,    2,    3,    0,    0,    0,    0, 0,   0, 0,   0, 0, /* checksum */
-                0,    0,    0,    0,    't',  0,    4, 'a', 0, 'b', 0, 2, 1, 0x80, 0x02,
+                0,    0,    0,    0,    't',  0,    4, 'a', 0, 'b', 0,    /* strings */
+                0x82, 0x01, 2,    1,    0x80, 0x02,                       /* revision; copies */
         };
         const Record record = {
                 .version = 129,
+                .revision = 130,
                 .size = 5,
                 .mtime_usec = 7,
                 .checksum = { { 1, 2, 3 } },
@@ -94,6 +99,21 @@ TEST(layout_is_known) {
         record_encode(&record, "key", &buffer);
         assert_int_equal(buffer.size, sizeof(expected) + sizeof(uint64_t));
         assert_memory_equal(buffer.data, expected, sizeof(expected));
+}
+
+TEST(record_of_the_first_format_has_its_version_as_revision) {
+        static const uint8_t data[] = {
+                0x11, 0x81, 0x01, 0x05, 0x07, 0x00, 0x01, 0x02, 0x03, 0x00, 0x00, 0x00, 0x00, 0x00,
+                0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x74, 0x00, 0x04, 0x61, 0x00, 0x62,
+                0x00, 0x02, 0x01, 0x80, 0x02, 0x21, 0x44, 0xcc, 0xe4, 0x89, 0x87, 0x4f, 0x29,
+        };
+        Record record;
+
+        assert_ok(record_decode(data, sizeof(data), "key", &record));
+        assert_int_equal(record.version, 129);
+        assert_int_equal(record.revision, 129);
+        assert_int_equal(record.n_copies, 2);
+        assert_int_equal(record.copies[1], 256);
 }
 
 TEST(encoding_appends) {
@@ -199,6 +219,7 @@ TEST(object_comes_back) {
 
                 object.record.n_copies = 0;
                 object.record.created = false;
+                object.record.revision = 0;
                 memset(object.record.copies, 0, sizeof(object.record.copies));
                 object.record.size = size;
                 object.record.checksum = checksum_of(value, size);
@@ -311,6 +332,7 @@ int main(void) {
                 cmocka_unit_test(record_comes_back),
                 cmocka_unit_test(small_record_is_small),
                 cmocka_unit_test(layout_is_known),
+                cmocka_unit_test(record_of_the_first_format_has_its_version_as_revision),
                 cmocka_unit_test(encoding_appends),
                 cmocka_unit_test(record_of_another_key_is_refused),
                 cmocka_unit_test(damaged_record_is_refused),

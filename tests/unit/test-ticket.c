@@ -17,6 +17,7 @@ static const char secret[] = "a secret of thirty-two bytes ...";
 static const Ticket read_ticket = {
         .method = TICKET_READ,
         .version = 0x1234,
+        .revision = 77,
         .expiry_sec = NOW + 60,
 };
 
@@ -59,8 +60,26 @@ TEST(read_ticket_comes_back) {
         assert_ok(ticket_parse(query, TICKET_READ, "key", NOW, signer, &ticket));
         assert_int_equal(ticket.method, TICKET_READ);
         assert_true(ticket.version == read_ticket.version);
+        assert_true(ticket.revision == read_ticket.revision);
         assert_true(ticket.expiry_sec == read_ticket.expiry_sec);
         assert_int_equal(ticket.n_others, 0);
+}
+
+TEST(revision_of_a_ticket_is_signed) {
+        Ticket without = read_ticket, ticket;
+        char query[TICKET_QUERY_SIZE];
+        char *digit;
+
+        without.revision = 0;
+        assert_ok(ticket_format(&without, "key", signer, query, sizeof(query)));
+        assert_null(strstr(query, "&r="));
+        assert_ok(ticket_parse(query, TICKET_READ, "key", NOW, signer, &ticket));
+        assert_true(ticket.revision == 0);
+
+        assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
+        digit = strstr(query, "&r=") + 3;
+        *digit ^= 1;
+        assert_int_equal(parse(query, TICKET_READ, "key", NOW), -EACCES);
 }
 
 TEST(write_ticket_comes_back) {
@@ -90,7 +109,7 @@ TEST(form_is_known) {
         char query[TICKET_QUERY_SIZE], signature[SIGNATURE_SIZE];
 
         assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
-        assert_string_equal(query, "v=1234&e=691fc64c&t=0105f26ff2f164b33763a131a510196c");
+        assert_string_equal(query, "v=1234&e=691fc64c&r=4d&t=d96fbd6cf4831dc1782be27952661921");
         assert_ok(ticket_format(&write_ticket, "key", signer, query, sizeof(query)));
         assert_string_equal(
                         query, "v=ffffffffffffffff&e=691fc64c&k=2&s=140000000&m=6441113f1a400"
@@ -205,7 +224,7 @@ TEST(other_volumes_keep_their_borders) {
 
 TEST(order_and_other_parameters_do_not_matter) {
         char query[TICKET_QUERY_SIZE], mixed[2 * TICKET_QUERY_SIZE];
-        const char *v, *e, *t;
+        const char *v, *e, *revision, *t;
 
         assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
         (void) snprintf(mixed, sizeof(mixed), "verify=1&&x=%%&%s&=&z&vv=1&", query);
@@ -213,12 +232,15 @@ TEST(order_and_other_parameters_do_not_matter) {
 
         v = strtok(query, "&");
         e = strtok(NULL, "&");
+        revision = strtok(NULL, "&");
         t = strtok(NULL, "&");
-        (void) snprintf(mixed, sizeof(mixed), "%s&verify=1&%s&%s", t, e, v);
+        (void) snprintf(mixed, sizeof(mixed), "%s&verify=1&%s&%s&%s", t, e, v, revision);
         assert_ok(parse(mixed, TICKET_READ, "key", NOW));
-        (void) snprintf(mixed, sizeof(mixed), "%s&%s", v, e);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, e, revision);
         assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
-        (void) snprintf(mixed, sizeof(mixed), "%s&%s", v, t);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, revision, t);
+        assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, e, t);
         assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
 }
 
@@ -352,6 +374,7 @@ TEST(signature_expires) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(read_ticket_comes_back),
+                cmocka_unit_test(revision_of_a_ticket_is_signed),
                 cmocka_unit_test(write_ticket_comes_back),
                 cmocka_unit_test(form_is_known),
                 cmocka_unit_test(ticket_expires),

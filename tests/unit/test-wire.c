@@ -186,8 +186,8 @@ TEST(results_come_back_one_after_another) {
                 {},
                 { .created = true },
                 { .error = -EEXIST },
-                { .superseded = true },
-                { .error = -4095, .created = true, .superseded = true },
+                { .revision = 7 },
+                { .error = -4095, .created = true, .revision = UINT64_MAX },
         };
         Reader reader;
 
@@ -200,7 +200,7 @@ TEST(results_come_back_one_after_another) {
 
                 assert_int_equal(result.error, results[i].error);
                 assert_int_equal(result.created, results[i].created);
-                assert_int_equal(result.superseded, results[i].superseded);
+                assert_true(result.revision == results[i].revision);
         }
         assert_int_equal(reader_end(&reader), 0);
 }

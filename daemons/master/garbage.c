@@ -110,6 +110,7 @@ static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata)
         Round *round = userdata;
         int r = -EREMOTEIO;
 
+        volumes_note_call(round->collector->master->volumes, round->volume, result);
         if (result->error == 0 && result->status == 200)
                 r = sort_out(round, result);
 

@@ -33,7 +33,7 @@ static void count(const HealthInput *input, Counts *ret) {
                 ret->known += volume->state != VOLUME_REMOVED;
                 ret->active += volume->state == VOLUME_ACTIVE;
                 ret->usable += is_usable(volume);
-                ret->waiting += volume->state == VOLUME_NEW && volume->up;
+                ret->waiting += volume->state == VOLUME_NEW && volume->reports;
         }
 }
 
@@ -80,8 +80,10 @@ static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, uint64_
         case TROUBLE_NEARLY_FULL:
                 return volume->state == VOLUME_ACTIVE && volume->up && volume->disk_free > 0 &&
                        volume->nearly_full;
+        case TROUBLE_NOT_HEARD_OF:
+                return is_needed(volume) && volume->up && !volume->reports && !maintenance;
         case TROUBLE_WAITING:
-                return volume->state == VOLUME_NEW && volume->up;
+                return volume->state == VOLUME_NEW && volume->reports;
         case TROUBLE_MAINTENANCE:
                 return is_needed(volume) && maintenance;
         case TROUBLE_DRAINING:

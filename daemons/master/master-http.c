@@ -33,7 +33,7 @@ static int add_volume(Json *volumes, const VolumeStatus *status) {
 
         r = json_add_uint(volume, "number", status->number);
         r = r < 0 ? r : json_add_string(volume, "state", volume_state_to_string(status->state));
-        r = r < 0 ? r : json_add_bool(volume, "up", status->up);
+        r = r < 0 ? r : json_add_bool(volume, "up", status->reports);
         r = r < 0 ? r : json_add_bool(volume, "maintenance", status->maintenance_until > 0);
         r = r < 0 ? r : json_add_string(volume, "url", status->url);
         r = r < 0 ? r : json_add_string(volume, "zone", status->zone);

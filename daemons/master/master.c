@@ -63,6 +63,8 @@ static int connect_volumes(Master *master) {
         r = outbox_new(master->client, master->volumes, &master->outbox);
         if (r >= 0)
                 r = garbage_collector_new(master, &master->garbage);
+        if (r >= 0)
+                r = prober_new(master, &master->prober);
         if (r < 0)
                 return log_error_errno(r, "Failed to connect to the volumes: %m");
         return 0;
@@ -208,6 +210,7 @@ Master *master_free(Master *master) {
         (void) http_server_free(master->server);
         (void) index_free(master->index);
         (void) garbage_collector_free(master->garbage);
+        (void) prober_free(master->prober);
         (void) outbox_free(master->outbox);
         master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
         master->jobs = jobs_free(master->jobs);          /* likewise */

@@ -18,6 +18,7 @@
 #include "net/secret.h"
 #include "net/service.h"
 #include "outbox.h"
+#include "probe.h"
 #include "store/index.h"
 #include "trouble.h"
 #include "volumes-change.h"
@@ -35,6 +36,7 @@ typedef struct Master {
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
         Outbox *outbox;
         GarbageCollector *garbage;
+        Prober *prober;
         Jobs *jobs;
         HttpServer *server;
         MasterBus *bus;

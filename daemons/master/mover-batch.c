@@ -83,6 +83,7 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
         Reader answer = READER(result->body, result->body_size);
         int error = result->error;
 
+        volumes_note_call(batch->mover->master->volumes, batch->id.target, result);
         if (error == 0 && result->status != 200)
                 error = -EREMOTEIO;
         /* Soon the target will ask whether it may delete what nobody has confirmed. */

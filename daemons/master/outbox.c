@@ -141,6 +141,8 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         Queue *queue = batch->queue;
         OutboxItem *items = batch->items;
 
+        volumes_note_call(queue->outbox->volumes, queue->volume, result);
+
         /* The next batch first: the volume should not wait while we answer clients. */
         if (result->error != -ESHUTDOWN)
                 send_batch(queue);

@@ -19,6 +19,7 @@
 
 /* Shared by the request, the call, and the reply's stream. */
 typedef struct Proxy {
+        Master *master; /* not owned */
         unsigned references;
         HttpCall *call;
         Pipe *pipe;
@@ -212,6 +213,7 @@ static void reply_problem(Proxy *proxy) {
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(proxy_unrefp) Proxy *proxy = userdata;
 
+        volumes_note_call(proxy->master->volumes, proxy->volume, result);
         (void) pthread_mutex_lock(&proxy->lock);
         if (!proxy->replied && proxy->request)
                 reply_problem(proxy);
@@ -252,6 +254,7 @@ int proxy_start(HttpRequest *request,
 
         if (!proxy)
                 return -ENOMEM;
+        proxy->master = master;
         proxy->references = 1;
         proxy->request = request;
         proxy->volume = volume;

@@ -48,7 +48,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_UNREACHABLE] = {
                 "unreachable", HEALTH_DEGRADED,
                 "Volume {volume} cannot be reached from the master at {detail}{since}, though it reports.", NULL,
-                "Does this answer on the master's machine? curl {detail}/-/health. Look at firewalls, and at Listen= and Url= of the volume.",
+                "Does curl on the master's machine get an answer from /-/health there? Look at firewalls, and at Listen= and Url= of the volume.",
         },
         [TROUBLE_PEER_UNREACHABLE] = {
                 "peer-unreachable", HEALTH_DEGRADED,
@@ -125,7 +125,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         },
 
         [TROUBLE_NOT_HEARD_OF] = {
-                "not-heard-of", HEALTH_OK,
+                "not-heard-of", HEALTH_DEGRADED,
                 "Volume {volume} was not heard of yet since the master's start.",
                 "Volumes {volume} were not heard of yet since the master's start.", "",
         },

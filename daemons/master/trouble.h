@@ -52,9 +52,9 @@ typedef enum TroubleKind {
         TROUBLE_FULL,
         TROUBLE_NEARLY_FULL,
         TROUBLE_TOO_FEW_ACTIVE,
+        TROUBLE_NOT_HEARD_OF,
 
         /* Worth to be told: found by health.h itself */
-        TROUBLE_NOT_HEARD_OF,
         TROUBLE_WAITING,
         TROUBLE_MAINTENANCE,
         TROUBLE_DRAINING,

@@ -34,7 +34,7 @@ static const Watched watched[] = {
         { "Zone",             SIZE(zone), true        },
         { "Weight",           SIZE(weight)            },
         { "State",            SIZE(state)             },
-        { "Up",               SIZE(up)                },
+        { "Up",               SIZE(reports)           },
         { "MaintenanceUntil", SIZE(maintenance_until) },
         { "NearlyFull",       SIZE(nearly_full)       },
 };
@@ -340,7 +340,7 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_PROPERTY("Zone",             "s", get_text,  STATUS(zone),              TELLS),
         SD_BUS_PROPERTY("Weight",           "u", NULL,      STATUS(weight),            TELLS),
         SD_BUS_PROPERTY("State",            "s", get_state, STATUS(state),             TELLS),
-        SD_BUS_PROPERTY("Up",               "b", get_flag,  STATUS(up),                TELLS),
+        SD_BUS_PROPERTY("Up",               "b", get_flag,  STATUS(reports),                TELLS),
         SD_BUS_PROPERTY("MaintenanceUntil", "t", NULL,      STATUS(maintenance_until), TELLS),
         SD_BUS_PROPERTY("NearlyFull",       "b", get_flag,  STATUS(nearly_full),       TELLS),
         SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,              0),

@@ -22,6 +22,7 @@ struct Volumes {
         VolumesOptions options;
         Live *live; /* by number; as far as there are numbers in the map */
         size_t n_live;
+        Contacts *contacts; /* owned; needs no lock */
 
         Periodic *watch;
         VolumesObserver on_change; /* of the main loop */

@@ -11,6 +11,7 @@
 #include "volumes-internal.h"
 
 #define WATCH_USEC  (USEC_PER_SEC / 4)
+#define UNFIT_USEC  (2 * USEC_PER_SEC) /* reports come every second */
 #define NOTICES_MAX 64
 
 bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) {
@@ -162,6 +163,9 @@ int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Vo
                 return -ENOMEM;
 
         *volumes = (Volumes){ .options = *options };
+        r = contacts_new(&volumes->contacts);
+        if (r < 0)
+                return r;
         r = map_init(&volumes->map, index);
         if (r < 0)
                 return r;
@@ -182,6 +186,7 @@ Volumes *volumes_free(Volumes *volumes) {
 
         (void) periodic_free(volumes->watch);
         map_done(&volumes->map);
+        (void) contacts_free(volumes->contacts);
         free(volumes->live);
         free(volumes);
         return NULL;
@@ -263,22 +268,64 @@ int volumes_report(Volumes *volumes, const VolumeReport *report) {
         return r;
 }
 
+void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result) {
+        bool refused = result->status == 403 || result->status == 421;
+
+        contacts_note(volumes->contacts, number, refused ? -EACCES : result->error,
+                      result->os_error, clock_monotonic());
+}
+
+void volumes_note_unfit(Volumes *volumes, uint32_t number) {
+        contacts_note_unfit(volumes->contacts, number, clock_monotonic() + UNFIT_USEC);
+}
+
 typedef struct Choice {
         const Volumes *volumes;
         uint64_t now_usec;
         uint64_t size;
-        bool any_up;
+        const uint32_t *tried; /* these are out */
+        size_t n_tried;
+        bool reached_only; /* as are those to which calls do not get through */
+        bool any_full;
 } Choice;
+
+static bool was_tried(const Choice *choice, uint32_t number) {
+        for (size_t i = 0; i < choice->n_tried; i++)
+                if (choice->tried[i] == number)
+                        return true;
+        return false;
+}
 
 static bool is_usable(const Volume *volume, void *userdata) {
         Choice *choice = userdata;
+        const Volumes *volumes = choice->volumes;
 
-        if (!volumes_is_up(choice->volumes, volume->number, choice->now_usec))
+        if (!volumes_is_up(volumes, volume->number, choice->now_usec) ||
+            was_tried(choice, volume->number))
                 return false;
         if (volume->maintenance_until > 0 && volume_in_maintenance(volume, clock_realtime()))
                 return false;
-        choice->any_up = true;
-        return choice->volumes->live[volume->number].disk_free > choice->size;
+        if (choice->reached_only &&
+            !contacts_is_fit(volumes->contacts, volume->number, choice->now_usec))
+                return false;
+        if (volumes->live[volume->number].disk_free > choice->size)
+                return true;
+        choice->any_full = true;
+        return false;
+}
+
+/* With the lock held. */
+static size_t
+place(const Volumes *volumes, uint64_t hash, size_t copies, Choice *choice, uint32_t *ret) {
+        size_t n;
+
+        choice->reached_only = true;
+        n = cluster_place(volumes->map.cluster, hash, copies, is_usable, choice, ret);
+        if (n > copies / 2)
+                return n;
+
+        choice->reached_only = false;
+        return cluster_place(volumes->map.cluster, hash, copies, is_usable, choice, ret);
 }
 
 int volumes_place(
@@ -291,12 +338,33 @@ int volumes_place(
         size_t n;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        n = cluster_place(volumes->map.cluster, hash, copies, is_usable, &choice, ret);
+        n = place(volumes, hash, copies, &choice, ret);
         (void) pthread_rwlock_unlock(&volumes->map.lock);
 
         if (n > 0)
                 return (int) n;
-        return choice.any_up ? -ENOSPC : -EHOSTDOWN;
+        return choice.any_full ? -ENOSPC : -EHOSTDOWN;
+}
+
+int volumes_place_another(
+                Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n) {
+        Choice choice = {
+                .volumes = volumes,
+                .now_usec = clock_monotonic(),
+                .size = size,
+                .tried = tried,
+                .n_tried = n,
+                .reached_only = true,
+        };
+        uint32_t found[COPIES_MAX];
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        n = cluster_place(volumes->map.cluster, hash, 1, is_usable, &choice, found);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+
+        if (n > 0)
+                return (int) found[0];
+        return choice.any_full ? -ENOSPC : -EHOSTDOWN;
 }
 
 /* With the lock held. */
@@ -326,18 +394,24 @@ int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SI
 int volumes_choose(Volumes *volumes, const Record *record, char ret_url[static VOLUME_URL_SIZE]) {
         static __thread unsigned turn; /* spreads readers over the copies */
         uint64_t now_usec = clock_monotonic();
-        int r = -EHOSTDOWN;
+        uint32_t chosen = 0;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
         turn++;
-        for (size_t i = 0; i < record->n_copies && r < 0; i++) {
+        for (size_t i = 0; i < record->n_copies; i++) {
                 uint32_t number = record->copies[(turn + i) % record->n_copies];
+                bool is_good = contacts_is_good(volumes->contacts, number);
+                char url[VOLUME_URL_SIZE];
 
-                if (find_url(volumes, number, now_usec, ret_url) >= 0)
-                        r = (int) number;
+                if ((chosen > 0 && !is_good) || find_url(volumes, number, now_usec, url) < 0)
+                        continue;
+                memcpy(ret_url, url, sizeof(url));
+                chosen = number;
+                if (is_good)
+                        break;
         }
         (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return r;
+        return chosen > 0 ? (int) chosen : -EHOSTDOWN;
 }
 
 /* With the lock held. */
@@ -358,8 +432,11 @@ static VolumeStatus make_status(
                 .objects = live->objects,
                 .bytes = live->bytes,
                 .pending = live->pending,
+                .is_avoided = !contacts_is_fit(volumes->contacts, volume->number, now),
         };
 
+        status.reports = status.up && live->reported_usec > 0;
+        contacts_get(volumes->contacts, volume->number, &status.contact);
         if (volume_in_maintenance(volume, realtime))
                 status.maintenance_until = volume->maintenance_until;
         memcpy(status.uuid, volume->uuid, sizeof(status.uuid));

@@ -8,8 +8,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "contact.h"
 #include "core/cluster.h"
 #include "core/record.h"
+#include "net/http-client.h"
 #include "store/index.h"
 
 typedef struct Volumes Volumes;
@@ -52,14 +54,27 @@ int volumes_snapshot(Volumes *volumes, Cluster **ret);
  * to a store with another uuid, -EBUSY for the number of a removed volume. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
 
-/* Picks up to COPIES volumes for a new value of SIZE bytes (0 if unknown). Returns how many,
- * -EHOSTDOWN if no active volume is up, -ENOSPC if none of them has room. */
+/* How a call of the master to a volume ended: whoever makes one tells. */
+void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result);
+
+/* The volume was reached, but could not store a value, for a reason of its own: it gets no new ones
+ * until it has reported again, and said how it is. */
+void volumes_note_unfit(Volumes *volumes, uint32_t number);
+
+/* Picks up to COPIES volumes for a new value of SIZE bytes (0 if unknown): of those to which calls
+ * get through, and only if these are no majority, of all that are up. Returns how many, -EHOSTDOWN
+ * if no active volume is up, -ENOSPC if none of them has room. */
 int volumes_place(
                 Volumes *volumes,
                 uint64_t hash,
                 size_t copies,
                 uint64_t size,
                 uint32_t ret[static COPIES_MAX]);
+
+/* Picks another volume for such a value, besides the N that were tried. Returns its number, or as
+ * above. */
+int volumes_place_another(
+                Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n);
 
 #define VOLUME_URL_SIZE  256
 #define VOLUME_ZONE_SIZE 64
@@ -68,15 +83,16 @@ int volumes_place(
  * cases. */
 int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SIZE]);
 
-/* Chooses one of a record's copies that is on a volume which is up. Returns its number, or
- * -EHOSTDOWN. */
+/* Chooses one of a record's copies that is on a volume which is up, and to which calls get through
+ * if there is such. Returns its number, or -EHOSTDOWN. */
 int volumes_choose(Volumes *volumes, const Record *record, char ret_url[static VOLUME_URL_SIZE]);
 
 /* For reports to people: a volume of the map as it is now. */
 typedef struct VolumeStatus {
         uint32_t number, weight;
         VolumeState state;
-        bool up;
+        bool up;          /* or expected to be, for a while after the master's start */
+        bool reports;     /* up, and heard of since then */
         bool nearly_full; /* less than 5 % of the disk is free */
         uint8_t uuid[16];
         char url[VOLUME_URL_SIZE], zone[VOLUME_ZONE_SIZE];
@@ -86,6 +102,8 @@ typedef struct VolumeStatus {
                                        * since the master's start */
         uint64_t disk_free;           /* UINT64_MAX if there was no report yet */
         uint64_t disk_size, objects, bytes, pending;
+        ContactState contact; /* what calls to it came to */
+        bool is_avoided; /* it gets no new values for now, as it cannot be reached or is not fit */
 } VolumeStatus;
 
 /* Returns a new array, ordered by number. */

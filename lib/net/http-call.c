@@ -300,7 +300,7 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
 }
 
 void http_call_done(HttpCall *call, int error) {
-        HttpResult result = { .error = error };
+        HttpResult result = { .error = error, .os_error = error < 0 ? call->os_error : 0 };
 
         if (error == 0) {
                 result.status = get_status(call);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <systemd/sd-event.h>
+#include <utlist.h>
 
 #include "net/http-client.h"
 
@@ -14,6 +15,7 @@
 #define IDLE_MAX 64
 
 typedef struct HttpPost HttpPost;
+typedef struct HttpSilence HttpSilence;
 
 struct HttpClient {
         atomic_uint references; /* the owner's and each call's */
@@ -26,6 +28,7 @@ struct HttpClient {
         pthread_mutex_t lock; /* for what follows */
         HttpCall *queue;
         HttpPost *new_posts;
+        HttpSilence *silences; /* to be ended */
         bool stopping, closed;
 
         int wake_fd;
@@ -71,7 +74,8 @@ struct HttpCall {
         HttpCall *prev, *next; /* in client->active */
         bool has_head, paused, canceled;
         sd_event_source *resume_timer;
-        int error; /* of a callback */
+        int error;    /* of a callback */
+        int os_error; /* of the connection, positive */
         Buffer answer;
         uint64_t progress_usec, progress_bytes;
 
@@ -90,3 +94,18 @@ int http_call_prepare(HttpCall *call, CURL *easy);
 
 /* Tells the caller, who may start another call. */
 void http_call_done(HttpCall *call, int error);
+
+/* The following are for the client's thread. The last that happens to an active call: */
+void http_client_end_call(HttpClient *client, HttpCall *call, int error);
+
+/* All that has to be done after anything has happened. */
+void http_client_settle(HttpClient *client);
+
+/* Looks after the active calls often enough to notice a stalled one an eighth of the least patience
+ * too late at most. */
+void http_stall_arm(HttpClient *client, uint64_t now);
+
+/* Ends the calls which have not moved for too long, unless it is this side that holds them up. */
+int http_stall_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+void http_silences_free(HttpSilence *silences);

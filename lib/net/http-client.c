@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <utlist.h>
 
 #include "base/clock.h"
 #include "net/http-client-private.h"
@@ -91,8 +90,7 @@ static void give_easy(HttpClient *client, CURL *easy) {
         client->idle[client->n_idle++] = easy;
 }
 
-/* The last that happens to an active call. */
-static void end_call(HttpClient *client, HttpCall *call, int error) {
+void http_client_end_call(HttpClient *client, HttpCall *call, int error) {
         (void) curl_multi_remove_handle(client->multi, call->easy);
         DL_DELETE(client->active, call);
         call->resume_timer = sd_event_source_disable_unref(call->resume_timer);
@@ -101,14 +99,6 @@ static void end_call(HttpClient *client, HttpCall *call, int error) {
 
         give_easy(client, TAKE_PTR(call->easy));
         (void) http_call_unref(call);
-}
-
-/* Looks after the active calls often enough to notice a stalled one an eighth of the least patience
- * too late at most. */
-static void arm_stall_timer(HttpClient *client, uint64_t now) {
-        (void) sd_event_source_set_time(client->stall_timer, now + client->patience_usec / 8);
-        (void) sd_event_source_set_enabled(
-                        client->stall_timer, client->active ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static void start_call(HttpClient *client, HttpCall *call) {
@@ -132,7 +122,7 @@ static void start_call(HttpClient *client, HttpCall *call) {
         DL_APPEND(client->active, call);
         if (is_first || call->stall_timeout_usec < client->patience_usec) {
                 client->patience_usec = call->stall_timeout_usec;
-                arm_stall_timer(client, call->progress_usec);
+                http_stall_arm(client, call->progress_usec);
         }
 }
 
@@ -169,7 +159,7 @@ static void grant_wishes(HttpClient *client) {
 
                 /* Without a handle it has not begun yet, or ended already. */
                 if (call->easy && call->canceled)
-                        end_call(client, call, -ECANCELED);
+                        http_client_end_call(client, call, -ECANCELED);
                 else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
                         resume_call(call);
 
@@ -238,15 +228,17 @@ static void end_finished(HttpClient *client) {
 
         while ((message = curl_multi_info_read(client->multi, &n))) {
                 CURLcode code = message->data.result;
+                long os_error = 0;
                 HttpCall *call;
 
                 (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &call);
-                end_call(client, call, call->error ?: error_from_code(code));
+                (void) curl_easy_getinfo(message->easy_handle, CURLINFO_OS_ERRNO, &os_error);
+                call->os_error = (int) os_error;
+                http_client_end_call(client, call, call->error ?: error_from_code(code));
         }
 }
 
-/* All that has to be done after anything has happened. */
-static void settle(HttpClient *client) {
+void http_client_settle(HttpClient *client) {
         int n_running;
 
         do {
@@ -270,7 +262,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userd
 
         (void) !read(fd, &count, sizeof(count));
         run_posts(client);
-        settle(client);
+        http_client_settle(client);
         return 0;
 }
 
@@ -278,7 +270,7 @@ static int on_post_timer(sd_event_source *source, uint64_t usec, void *userdata)
         HttpClient *client = userdata;
 
         run_posts(client);
-        settle(client);
+        http_client_settle(client);
         return 0;
 }
 
@@ -286,7 +278,7 @@ static int on_curl_timer(sd_event_source *source, uint64_t usec, void *userdata)
         HttpClient *client = userdata;
 
         client->kick = true;
-        settle(client);
+        http_client_settle(client);
         return 0;
 }
 
@@ -300,7 +292,7 @@ static int on_socket_event(sd_event_source *source, int fd, uint32_t events, voi
                 action |= CURL_CSELECT_OUT;
 
         (void) curl_multi_socket_action(client->multi, fd, action, &n_running);
-        settle(client);
+        http_client_settle(client);
         return 0;
 }
 
@@ -310,7 +302,7 @@ static int on_resume_timer(sd_event_source *source, uint64_t usec, void *userdat
 
         if (call->paused)
                 resume_call(call);
-        settle(client);
+        http_client_settle(client);
         return 0;
 }
 
@@ -369,39 +361,6 @@ static int on_curl_timeout(CURLM *multi, long timeout_ms, void *userdata) {
         return r < 0 ? -1 : 0;
 }
 
-static uint64_t count_bytes(const HttpCall *call) {
-        curl_off_t sent = 0, received = 0;
-        long headers = 0;
-
-        (void) curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
-        (void) curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
-        (void) curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &headers);
-
-        return (uint64_t) sent + (uint64_t) received + (uint64_t) headers;
-}
-
-/* Ends the calls which have not moved for too long, unless it is this side that holds them up. */
-static int on_stall_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        HttpClient *client = userdata;
-        uint64_t now = clock_monotonic();
-        HttpCall *call, *next;
-
-        DL_FOREACH_SAFE(client->active, call, next) {
-                uint64_t bytes = count_bytes(call);
-
-                if (call->paused || bytes != call->progress_bytes) {
-                        call->progress_usec = now;
-                        call->progress_bytes = bytes;
-                } else if (now - call->progress_usec >= call->stall_timeout_usec)
-                        end_call(client, call, -ETIMEDOUT);
-        }
-
-        settle(client);
-
-        arm_stall_timer(client, now);
-        return 0;
-}
-
 /* Calls may be started by what hears of the end of others, so this goes on until none is left. */
 static void end_all(HttpClient *client) {
         bool is_empty;
@@ -409,7 +368,7 @@ static void end_all(HttpClient *client) {
         do {
                 grant_wishes(client);
                 while (client->active)
-                        end_call(client, client->active, -ESHUTDOWN);
+                        http_client_end_call(client, client->active, -ESHUTDOWN);
 
                 (void) pthread_mutex_lock(&client->lock);
                 is_empty = !client->queue;
@@ -469,7 +428,7 @@ static int make_loop(HttpClient *client) {
         r = add_timer(client, on_curl_timer, &client->curl_timer);
         if (r < 0)
                 return r;
-        r = add_timer(client, on_stall_timer, &client->stall_timer);
+        r = add_timer(client, http_stall_on_timer, &client->stall_timer);
         if (r < 0)
                 return r;
 
@@ -568,6 +527,7 @@ HttpClient *http_client_free(HttpClient *client) {
         LL_FOREACH_SAFE(client->posts, post, next)
         free(post);
 
+        http_silences_free(client->silences);
         (void) sd_event_source_unref(client->wake);
         (void) sd_event_source_unref(client->curl_timer);
         (void) sd_event_source_unref(client->stall_timer);

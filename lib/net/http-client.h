@@ -73,6 +73,7 @@ typedef struct HttpResult {
                           * -EHOSTDOWN (no       connection), -ETIMEDOUT, -ECONNRESET, -ECANCELED,
                           * -ESHUTDOWN, …
                           */
+        int os_error;    /* positive: why there is no connection, such as ECONNREFUSED; or 0 */
         unsigned status; /* 0 without an answer */
         const uint8_t *body; /* collected; up to 16 MiB, then -EFBIG; borrowed */
         size_t body_size;
@@ -96,6 +97,11 @@ int http_call_resume_after(HttpCall *call, uint64_t usec);
 
 /* From any thread: ends the call with -ECANCELED, soon. */
 void http_call_cancel(HttpCall *call);
+
+/* From any thread: ends the calls to URL ("http://host:port") that wait for the other side and have
+ * not moved for SILENT_USEC, with -EHOSTDOWN, soon. When a call has begun to be silent is known
+ * only from when it was first looked at, so this is to be called again and again. */
+void http_client_end_silent(HttpClient *client, const char *url, uint64_t silent_usec);
 
 /* Runs FUNCTION once on the client's thread, DELAY_USEC from now (0: soon). Functions that still
  * wait when the client is freed are not run. Returns 0 or -ENOMEM. */

@@ -17,6 +17,7 @@ static VolumeStatus healthy(uint32_t number) {
                 .number = number,
                 .state = VOLUME_ACTIVE,
                 .up = true,
+                .reports = true,
                 .seen_usec = NOW,
                 .disk_free = FREE,
                 .disk_size = 2 * FREE,
@@ -33,7 +34,7 @@ static VolumeStatus with_state(uint32_t number, VolumeState state) {
 static VolumeStatus down(uint32_t number, uint64_t seconds) {
         VolumeStatus volume = healthy(number);
 
-        volume.up = false;
+        volume.up = volume.reports = false;
         volume.seen_usec -= seconds * USEC_PER_SEC;
         return volume;
 }
@@ -105,7 +106,7 @@ TEST(new_volumes_wait_to_be_added) {
         ASSERT_HEALTH(1, HEALTH_OK, "Volume 2 waits to be added.", "dkvadm volume add 2",
                       healthy(1), with_state(2, VOLUME_NEW));
 
-        silent.up = false; /* nobody misses it, and it cannot be added */
+        silent.up = silent.reports = false; /* nobody misses it, and it cannot be added */
         ASSERT_HEALTH(1, HEALTH_OK, "Volume 1 is up.", "", healthy(1), silent);
         ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is active.",
                       "Start more volumes, then add them: dkvadm volume add NUMBER", silent);
@@ -130,6 +131,15 @@ TEST(a_volume_that_is_down_is_missed) {
         ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 1 is down. Volume 1 is being drained.",
                       "On its machine: systemctl status dkv-volume@1; journalctl -u dkv-volume@1",
                       draining, healthy(2));
+}
+
+TEST(what_was_not_heard_of_yet_is_not_up) {
+        VolumeStatus expected = healthy(2);
+
+        expected.reports = false;
+        expected.seen_usec = 0;
+        ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 2 was not heard of yet since the master's start.",
+                      "", healthy(1), expected);
 }
 
 TEST(draining_is_no_reason_to_worry) {
@@ -203,7 +213,7 @@ TEST(many_volumes_are_counted) {
         for (uint32_t i = 0; i < ELEMENTSOF(volumes); i++)
                 switch ((volumes[i] = healthy(VOLUME_MAX - i), i % 5)) {
                 case 0:
-                        volumes[i].up = false;
+                        volumes[i].up = volumes[i].reports = false;
                         break;
                 case 1:
                         volumes[i].disk_free = 0;
@@ -315,6 +325,7 @@ int main(void) {
                 cmocka_unit_test(a_cluster_begins_with_a_volume),
                 cmocka_unit_test(new_volumes_wait_to_be_added),
                 cmocka_unit_test(a_volume_that_is_down_is_missed),
+                cmocka_unit_test(what_was_not_heard_of_yet_is_not_up),
                 cmocka_unit_test(draining_is_no_reason_to_worry),
                 cmocka_unit_test(without_a_majority_nothing_is_stored),
                 cmocka_unit_test(copies_want_as_many_volumes),

@@ -116,6 +116,29 @@ TEST(a_patient_call_can_be_cancelled) {
         assert_ok(http_request_reply(endless.request, 204));
 }
 
+TEST(silent_calls_to_an_address_can_be_ended) {
+        Trial one, other;
+        char url[64];
+
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", fixture.port);
+        trial_start(&one, UINT64_MAX);
+        trial_start(&other, UINT64_MAX);
+
+        /* Of another address, or not silent for so long. */
+        http_client_end_silent(client, "http://127.0.0.1:1", 0);
+        url[strlen(url) - 1] = '\0';
+        http_client_end_silent(client, url, 0);
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", fixture.port);
+        http_client_end_silent(client, url, 10 * PATIENCE_SEC * USEC_PER_SEC);
+        let_time_pass();
+        assert_ok(http_request_reply(one.request, 204));
+        assert_int_equal(trial_finish(&one), 0);
+
+        http_client_end_silent(client, url, USEC_PER_MSEC);
+        assert_int_equal(trial_finish(&other), -EHOSTDOWN);
+        assert_ok(http_request_reply(other.request, 204));
+}
+
 TEST(patience_has_an_end) {
         Trial patient;
 
@@ -175,11 +198,9 @@ TEST(a_sink_may_ask_for_a_pause) {
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
-                RUN(a_patient_call_waits_for_its_answer),
-                RUN(a_patient_call_can_be_cancelled),
-                RUN(patience_has_an_end),
-                RUN(patience_may_be_less_than_the_client_has),
-                RUN(a_sink_may_ask_for_a_pause),
+                RUN(a_patient_call_waits_for_its_answer),      RUN(a_patient_call_can_be_cancelled),
+                RUN(silent_calls_to_an_address_can_be_ended),  RUN(patience_has_an_end),
+                RUN(patience_may_be_less_than_the_client_has), RUN(a_sink_may_ask_for_a_pause),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,56 @@ TEST(status_says_who_reported_when) {
         assert_int_equal(only_status(fixture, 1).seen_usec, 0);
 }
 
+static void note(Fixture *fixture, uint32_t number, int error) {
+        volumes_note_call(fixture->volumes, number, &(HttpResult){ .error = error });
+}
+
+TEST(a_volume_that_is_not_reached_is_avoided) {
+        Fixture *fixture = *state;
+        Record record = { .copies = { 1, 2 }, .n_copies = 2 };
+        uint32_t placed[COPIES_MAX];
+        char url[VOLUME_URL_SIZE];
+
+        for (uint32_t number = 1; number <= 3; number++)
+                report(fixture, number);
+        note(fixture, 2, -EHOSTDOWN);
+        for (uint64_t hash = 0; hash < 100; hash++) {
+                assert_int_equal(volumes_place(fixture->volumes, hash << 50, 2, 0, placed), 2);
+                assert_int_not_equal(placed[0], 2);
+                assert_int_not_equal(placed[1], 2);
+                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 1);
+        }
+
+        /* Rather than nothing at all it is tried. */
+        note(fixture, 1, -ETIMEDOUT);
+        note(fixture, 3, -EACCES);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 2, 0, placed), 2);
+        assert_in_range(volumes_choose(fixture->volumes, &record, url), 1, 2);
+
+        note(fixture, 2, 0);
+        assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), 1);
+        assert_int_equal(placed[0], 2);
+        assert_int_equal(volumes_choose(fixture->volumes, &record, url), 2);
+}
+
+TEST(another_volume_takes_what_one_did_not) {
+        Fixture *fixture = *state;
+        uint32_t tried[] = { 3, 1 };
+
+        for (uint32_t number = 1; number <= 3; number++)
+                report(fixture, number);
+        assert_int_equal(volumes_place_another(fixture->volumes, 1, 0, tried, 2), 2);
+        assert_int_equal(volumes_place_another(fixture->volumes, 1, FREE, tried, 2), -ENOSPC);
+        volumes_note_unfit(fixture->volumes, 2);
+        assert_int_equal(volumes_place_another(fixture->volumes, 1, 0, tried, 2), -EHOSTDOWN);
+        shift_clock(2);
+        for (uint32_t number = 1; number <= 3; number++)
+                report(fixture, number);
+        assert_int_equal(volumes_place_another(fixture->volumes, 1, 0, tried, 2), 2);
+        note(fixture, 2, -ECONNRESET);
+        assert_int_equal(volumes_place_another(fixture->volumes, 1, 0, tried, 2), -EHOSTDOWN);
+}
+
 TEST(by_hand_a_volume_stays_new) {
         Fixture *fixture = *state;
         uint32_t placed[COPIES_MAX];
@@ -317,6 +367,8 @@ int main(void) {
                 RUN(status_says_who_reported_when),
                 cmocka_unit_test_setup_teardown(
                                 by_hand_a_volume_stays_new, setup_by_hand, teardown),
+                RUN(a_volume_that_is_not_reached_is_avoided),
+                RUN(another_volume_takes_what_one_did_not),
                 RUN(a_number_belongs_to_one_store),
                 RUN(a_volume_may_move),
                 RUN(reports_that_cannot_be_are_refused),

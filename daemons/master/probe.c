@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/wire.h"
+#include "master.h"
+#include "net/periodic.h"
+#include "probe.h"
+
+#define TICK_USEC     (USEC_PER_SEC / 4)
+#define PATIENCE_USEC USEC_PER_SEC /* also for calls to a volume that does not answer probes */
+#define TICKS_UP      2            /* between probes of a volume */
+#define TICKS_DOWN    8
+
+struct Prober {
+        Master *master; /* not owned */
+        Periodic *timer;
+        unsigned tick;
+        atomic_bool busy[VOLUME_MAX + 1]; /* a probe is under way */
+};
+
+typedef struct Probe {
+        Prober *prober;
+        uint32_t volume;
+} Probe;
+
+static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_free_ Probe *probe = userdata;
+
+        volumes_note_call(probe->prober->master->volumes, probe->volume, result);
+        atomic_store(&probe->prober->busy[probe->volume], false);
+}
+
+/* A call that is signed and does nothing: of no objects. */
+static int start_probe(Prober *prober, const VolumeStatus *volume) {
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        _cleanup_free_ Probe *probe = NULL;
+        char url[VOLUME_URL_SIZE + sizeof("/-/store")];
+        int r;
+
+        wire_put_versions(&body, NULL, 0);
+        buffer_put_varint(&body, 0);
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
+        probe = malloc(sizeof(*probe));
+        if (!probe)
+                return -ENOMEM;
+        *probe = (Probe){ .prober = prober, .volume = volume->number };
+
+        (void) snprintf(url, sizeof(url), "%s/-/store", volume->url);
+        r = http_call_new(prober->master->client, "POST", url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, &body);
+        http_call_set_patience(call, PATIENCE_USEC);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        atomic_store(&prober->busy[volume->number], true);
+        http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(probe));
+        return 0;
+}
+
+/* Reports have come since the calls began to fail: it is not the volume that is gone. */
+static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
+        const ContactState *contact = &volume->contact;
+        uint64_t failing_usec = now_usec - MIN(now_usec, contact->failed_usec);
+
+        return volume->reports && contact->n_failed >= 2 && failing_usec >= PATIENCE_USEC &&
+               clock_realtime() - MIN(clock_realtime(), volume->seen_usec) + PATIENCE_USEC / 2 <
+                               failing_usec;
+}
+
+static void note(Prober *prober, const VolumeStatus *volume) {
+        Troubles *troubles = prober->master->troubles;
+        const ContactState *contact = &volume->contact;
+
+        if (!is_unreachable(volume, clock_monotonic()))
+                troubles_clear(troubles, TROUBLE_UNREACHABLE, volume->number);
+        else if (contact->os_error > 0)
+                troubles_note(troubles, TROUBLE_UNREACHABLE, volume->number, "%s (%s)", volume->url,
+                              strerror(contact->os_error));
+        else
+                troubles_note(troubles, TROUBLE_UNREACHABLE, volume->number, "%s", volume->url);
+}
+
+/* Two calls have got no answer for so long: the probe, and what waits here. */
+static void end_silent(Prober *prober, const VolumeStatus *volume) {
+        http_client_end_silent(prober->master->client, volume->url, PATIENCE_USEC);
+        http_client_end_silent(prober->master->bulk, volume->url, PATIENCE_USEC);
+}
+
+static void look_at(Prober *prober, const VolumeStatus *volume) {
+        unsigned ticks = volume->up ? TICKS_UP : TICKS_DOWN;
+
+        if (volume->state == VOLUME_REMOVED) {
+                troubles_clear_volume(prober->master->troubles, volume->number);
+                return;
+        }
+        note(prober, volume);
+        if (volume->contact.n_failed > 0 || !volume->up)
+                end_silent(prober, volume);
+        if (!atomic_load(&prober->busy[volume->number]) &&
+            (prober->tick + volume->number) % ticks == 0)
+                (void) start_probe(prober, volume); /* else the next time */
+}
+
+static void on_tick(void *userdata) {
+        Prober *prober = userdata;
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        uint64_t epoch;
+        size_t n;
+
+        prober->tick++;
+        if (volumes_list(prober->master->volumes, &volumes, &n, &epoch) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                look_at(prober, volumes + i);
+}
+
+int prober_new(Master *master, Prober **ret) {
+        _cleanup_(prober_freep) Prober *prober = calloc(1, sizeof(*prober));
+        int r;
+
+        if (!prober)
+                return -ENOMEM;
+
+        prober->master = master;
+        r = periodic_new(master->event, TICK_USEC, TICK_USEC, on_tick, prober, &prober->timer);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(prober);
+        return 0;
+}
+
+Prober *prober_free(Prober *prober) {
+        if (!prober)
+                return NULL;
+
+        (void) periodic_free(prober->timer);
+        free(prober);
+        return NULL;
+}

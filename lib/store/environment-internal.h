@@ -74,7 +74,7 @@ struct Environment {
         atomic_bool is_open; /* before that, trouble is an error; then it is fatal */
         DB *state;           /* counters and named blobs */
         DB *growing;         /* the one that values or records go to */
-        DB *databases[4];
+        DB *databases[8];
         size_t n_databases;
 
         pthread_rwlock_t lock;

@@ -41,6 +41,10 @@ static int add_garbage(
         uint8_t value = GARBAGE_FORMAT;
         int r;
 
+        r = damage_clear(transaction, version, volume);
+        if (r < 0)
+                return r;
+
         /* The same copy may become garbage twice, for whoever asks again must get the same answer.
          */
         r = transaction_get(transaction, index->garbage, &key, sizeof(key), &transaction->scratch);
@@ -480,6 +484,14 @@ static int apply_move(Operation *operation, Transaction *transaction) {
                         return r;
         }
         (void) next_revision(transaction); /* the value keeps its own */
+        if (move->add != 0) {
+                r = damage_clear(transaction, move->version, move->add);
+                if (r < 0)
+                        return r;
+        }
+        r = damage_update(transaction, &record);
+        if (r < 0)
+                return r;
         return put_record(transaction, move->key, &record);
 }
 

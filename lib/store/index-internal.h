@@ -3,8 +3,10 @@
 
 /* Index, the inside: what index.c (reading) and index-change.c (changing) share. */
 
+#include "store/damage-set.h"
 #include "store/database.h"
 #include "store/dead.h"
+#include "store/index-damage.h"
 #include "store/index-identity.h"
 #include "store/index-move.h"
 #include "store/index-rollback.h"
@@ -38,6 +40,8 @@ struct Index {
         DB *records; /* key -> record */
         DB *garbage; /* GarbageKey -> format */
         DB *strays;  /* StrayKey -> format */
+        DB *damages; /* see index-damage.c */
+        DamageSet damage;
         Versions versions;
         IndexIdentity identities[IDENTITIES];
         const IndexIdentity *identity; /* atomic; of these */
@@ -99,3 +103,9 @@ void index_rollback_ended(Index *index, bool committed);
 /* For a copy that the index does not know: returns 1 if it stays, and is counted; 0 if it is
  * garbage; or a negative errno. */
 int index_keep_unknown(Transaction *transaction, uint64_t version);
+/* index-damage.c, within a transaction: takes the mark of a copy away, if it has one; makes the
+ * marks of a version fit its record, whose number of copies has changed. Fills what is in memory.
+ */
+int damage_clear(Transaction *transaction, uint64_t version, uint32_t volume);
+int damage_update(Transaction *transaction, const Record *record);
+int damage_load(Index *index);

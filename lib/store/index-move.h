@@ -20,10 +20,10 @@ typedef struct IndexMove {
         uint64_t garbage_due_usec;
 } IndexMove;
 
-/* Result: 0, also if ADD has a copy already; -ESTALE if the version is not current any more, then
- * the new copy became garbage; -EBUSY if the new copy is a stray; -EINVAL if no copy or too many
- * would remain, or one to drop is none or is ADD; -ENOSPC; -EBADMSG for a damaged record or page.
- * With all but -ESTALE nothing has changed. */
+/* Result: 0, also if ADD has a copy already, which is good now, whatever it was; -ESTALE if the
+ * version is not current any more, then the new copy became garbage; -EBUSY if the new copy is a
+ * stray; -EINVAL if no copy or too many would remain, or one to drop is none or is ADD; -ENOSPC;
+ * -EBADMSG for a damaged record or page. With all but -ESTALE nothing has changed. */
 void index_move(Index *index, IndexMove *move);
 
 /* Whether a copy on VOLUME, of a version that may be current, is about to be deleted: it must be

@@ -255,9 +255,11 @@ static void on_ended(bool committed, void *userdata) {
         if (committed) {
                 dead_keep(&index->dead);
                 marks_keep(&index->marks);
+                damage_set_keep(&index->damage);
         } else {
                 dead_undo(&index->dead);
                 marks_undo(&index->marks);
+                damage_set_undo(&index->damage);
         }
         index_rollback_ended(index, committed);
 }
@@ -290,6 +292,7 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
         index = calloc(1, sizeof(*index));
         if (!index)
                 return -ENOMEM;
+        damage_set_init(&index->damage);
 
         hooks.userdata = index;
         r = environment_open(options, &hooks, &index->environment);
@@ -306,6 +309,15 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
                 return r;
 
         r = environment_open_database(index->environment, "strays" DATABASE_SUFFIX, &index->strays);
+        if (r < 0)
+                return r;
+
+        r = environment_open_database(
+                        index->environment, "damage" DATABASE_SUFFIX, &index->damages);
+        if (r < 0)
+                return r;
+
+        r = damage_load(index);
         if (r < 0)
                 return r;
 
@@ -332,6 +344,7 @@ Index *index_free(Index *index) {
         index_close_identity(index);
         environment_free(index->environment);
         dead_done(&index->dead);
+        damage_set_done(&index->damage);
         buffer_done(&index->current);
         free(index);
         return NULL;

@@ -123,7 +123,7 @@ int object_store_get(
         if (r == -ENOENT) {
                 /* The file is gone: has the object been deleted meanwhile? */
                 r = read_locked(store, version, scratch, &object);
-                return r < 0 ? r : -EBADMSG;
+                return r < 0 ? r : -ENODATA;
         }
         if (r < 0)
                 return r;
@@ -155,7 +155,7 @@ static int verify_file(const Object *object, int fd) {
                 offset += (uint64_t) n;
         }
         if (n < 0)
-                disk_fatal("read", fd, (int) -n);
+                return (int) n;
 
         checksum = checksum_state_final(state);
         return checksum_equal(&checksum, &object->record.checksum) ? 0 : -EBADMSG;

@@ -48,12 +48,13 @@ int object_store_counters(ObjectStore *store, ObjectStoreCounters *ret);
 
 /* Reads an object. The pointers of RET point into SCRATCH. An inline value is verified; for one in
  * a file, RET_FD is a new descriptor at offset 0 (else -1) and nothing is verified. Returns 0,
- * -ENOENT, -EBADMSG for a damaged object or page, -EPROTONOSUPPORT. */
+ * -ENOENT, -ENODATA if there is a record without its file, -EBADMSG for a damaged object or page,
+ * -EPROTONOSUPPORT, or why the disk does not give it out, such as -EIO. */
 int object_store_get(
                 ObjectStore *store, uint64_t version, Buffer *scratch, Object *ret, int *ret_fd);
 
-/* Reads the whole value and compares it with its checksum. Blocks. Returns 0, -ENOENT or -EBADMSG.
- */
+/* Reads the whole value and compares it with its checksum. Blocks. Returns what object_store_get()
+ * does. */
 int object_store_verify(ObjectStore *store, uint64_t version);
 
 /* Stores a whole object, its value inline whatever its size up to INLINE_MAX. */

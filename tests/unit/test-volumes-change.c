@@ -435,7 +435,7 @@ TEST(maintenance_takes_no_new_values) {
                 assert_true(status_of(fixture, 1).maintenance_until == UINT64_MAX);
                 assert_true(status_of(fixture, 2).maintenance_until == 0);
                 assert_int_equal(count_on(fixture, 1), 0);
-                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 1);
+                assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), 1);
                 reopen(fixture, false);
         }
 

@@ -99,7 +99,7 @@ TEST(what_is_drained_is_read_only) {
         for (int round = 0; round < 2; round++) {
                 assert_state(fixture, 2, VOLUME_DRAINING);
                 assert_int_equal(find_used(fixture), 1 << 1 | 1 << 4);
-                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 2);
+                assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), 2);
                 reopen(fixture, false);
         }
 

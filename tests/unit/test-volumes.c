@@ -319,7 +319,7 @@ TEST(only_copies_on_live_volumes_are_chosen) {
         for (uint32_t number = 1; number <= 3; number++)
                 report(fixture, number);
         for (int i = 0; i < 40; i++) {
-                int number = volumes_choose(fixture->volumes, &record, url);
+                int number = volumes_choose(fixture->volumes, &record, 0, url);
                 VolumeReport expected;
 
                 assert_in_range(number, 1, 3);
@@ -335,13 +335,20 @@ TEST(only_copies_on_live_volumes_are_chosen) {
         assert_string_equal(url, "http://volume-3:3001");
         report(fixture, 2);
         for (int i = 0; i < 8; i++)
-                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 2);
+                assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), 2);
         assert_string_equal(url, "http://volume-2:3001");
 
+        /* One to be avoided is better than none. */
+        report(fixture, 3);
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(volumes_choose(fixture->volumes, &record, 1U << 1, url), 3);
+        for (int i = 0; i < 8; i++)
+                assert_in_range(volumes_choose(fixture->volumes, &record, 6, url), 2, 3);
+
         record = (Record){ .n_copies = 2, .copies = { 1, 9 } };
-        assert_int_equal(volumes_choose(fixture->volumes, &record, url), -EHOSTDOWN);
+        assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), -EHOSTDOWN);
         record = (Record){};
-        assert_int_equal(volumes_choose(fixture->volumes, &record, url), -EHOSTDOWN);
+        assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), -EHOSTDOWN);
 }
 
 TEST(who_comes_and_goes_is_announced_once) {

@@ -42,6 +42,7 @@ static const EventName event_names[] = {
         { EVENT_RECOVERED,         "recovered"         },
         { EVENT_DISK_NEARLY_FULL,  "disk-nearly-full"  },
         { EVENT_CORRUPTION_FOUND,  "corruption-found"  },
+        { EVENT_VALUE_LOST,        "value-lost"        },
         { EVENT_DISK_FAILED,       "disk-failed"       },
         {}
 };

@@ -12,6 +12,7 @@
 #include "net/http-record.h"
 #include "proxy.h"
 #include "read.h"
+#include "store/index-damage.h"
 
 #define VERIFY "&verify=1"
 
@@ -85,7 +86,8 @@ static int make_url(
         };
         int volume, r;
 
-        volume = volumes_choose(master->volumes, record, volume_url);
+        volume = volumes_choose(
+                        master->volumes, record, index_damaged(master->index, record), volume_url);
         if (volume < 0)
                 return volume;
         r = master_ticket_url(
@@ -159,10 +161,15 @@ static Json *make_copies(Master *master, const Record *record) {
         for (size_t i = 0; i < record->n_copies; i++) {
                 char url[VOLUME_URL_SIZE] = "";
                 int up = volumes_url(master->volumes, record->copies[i], url);
+                DamageKind damage = index_damage_kind(
+                                master->index, record->version, record->copies[i]);
                 Json *copy = json_new_object();
 
                 if (json_add_uint(copy, "volume", record->copies[i]) < 0 ||
-                    json_add_string(copy, "url", url) < 0 || json_add_bool(copy, "up", up >= 0)) {
+                    json_add_string(copy, "url", url) < 0 ||
+                    json_add_bool(copy, "up", up >= 0) < 0 ||
+                    (damage != DAMAGE_NONE &&
+                     json_add_string(copy, "damage", damage_kind_to_string(damage)) < 0)) {
                         (void) json_free(copy);
                         return NULL;
                 }

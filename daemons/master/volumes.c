@@ -391,27 +391,46 @@ int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SI
         return r;
 }
 
-int volumes_choose(Volumes *volumes, const Record *record, char ret_url[static VOLUME_URL_SIZE]) {
-        static __thread unsigned turn; /* spreads readers over the copies */
+/* With the lock held. */
+static int choose(
+                const Volumes *volumes,
+                const Record *record,
+                unsigned turn,
+                unsigned avoid,
+                char ret_url[static VOLUME_URL_SIZE]) {
         uint64_t now_usec = clock_monotonic();
         uint32_t chosen = 0;
 
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        turn++;
         for (size_t i = 0; i < record->n_copies; i++) {
-                uint32_t number = record->copies[(turn + i) % record->n_copies];
-                bool is_good = contacts_is_good(volumes->contacts, number);
+                size_t j = (turn + i) % record->n_copies;
+                bool is_good = contacts_is_good(volumes->contacts, record->copies[j]);
                 char url[VOLUME_URL_SIZE];
 
-                if ((chosen > 0 && !is_good) || find_url(volumes, number, now_usec, url) < 0)
+                if (avoid & (1U << j) || (chosen > 0 && !is_good) ||
+                    find_url(volumes, record->copies[j], now_usec, url) < 0)
                         continue;
                 memcpy(ret_url, url, sizeof(url));
-                chosen = number;
+                chosen = record->copies[j];
                 if (is_good)
                         break;
         }
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
         return chosen > 0 ? (int) chosen : -EHOSTDOWN;
+}
+
+int volumes_choose(
+                Volumes *volumes,
+                const Record *record,
+                unsigned avoid,
+                char ret_url[static VOLUME_URL_SIZE]) {
+        static __thread unsigned turn; /* spreads readers over the copies */
+        int r;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = choose(volumes, record, ++turn, avoid, ret_url);
+        if (r < 0 && avoid != 0)
+                r = choose(volumes, record, turn, ~avoid, ret_url);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return r;
 }
 
 /* With the lock held. */

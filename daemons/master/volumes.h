@@ -83,9 +83,14 @@ int volumes_place_another(
  * cases. */
 int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SIZE]);
 
-/* Chooses one of a record's copies that is on a volume which is up, and to which calls get through
- * if there is such. Returns its number, or -EHOSTDOWN. */
-int volumes_choose(Volumes *volumes, const Record *record, char ret_url[static VOLUME_URL_SIZE]);
+/* Chooses one of a record's copies that is on a volume which is up: if it can one that is not among
+ * the AVOID, of which bit I stands for copies[I], and to whose volume calls get through. Returns its
+ * number, or -EHOSTDOWN. */
+int volumes_choose(
+                Volumes *volumes,
+                const Record *record,
+                unsigned avoid,
+                char ret_url[static VOLUME_URL_SIZE]);
 
 /* For reports to people: a volume of the map as it is now. */
 typedef struct VolumeStatus {

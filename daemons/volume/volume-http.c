@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "batch.h"
+#include "check.h"
 #include "core/key.h"
 #include "deletions.h"
 #include "fetch.h"
@@ -26,12 +28,15 @@ typedef struct GetVerified {
 
 /* A ticket lasts less long than what it leads to, so an object that is not there is lost. */
 static int reply_damage(HttpRequest *request, const char *key, uint64_t version, int error) {
-        volume_daemon_log_damage(http_request_userdata(request), key, version, error);
+        VolumeDaemon *volume = http_request_userdata(request);
+        char sentence[128];
 
-        return http_request_reply_error(
-                        request, -EBADMSG,
-                        error == -ENOENT ? "This volume has lost its copy of the value."
-                                         : "This volume's copy of the value is damaged.");
+        if (!damage_found(volume->damage, key, version, error))
+                return error;
+
+        (void) snprintf(sentence, sizeof(sentence), "This volume's copy of the value %s.",
+                        damage_kind_to_sentence(damage_kind_of_error(error)));
+        return http_request_reply_error(request, -EBADMSG, sentence);
 }
 
 static int reply_object(HttpRequest *request, const Object *object, int take_fd) {
@@ -71,10 +76,8 @@ static int get(HttpRequest *request, const char *key, uint64_t version, uint64_t
         r = object_store_get(volume->store, version, &scratch, &object, &fd);
         if (r >= 0 && strcmp(object.key, key) != 0)
                 r = -EBADMSG;
-        if (r == -ENOENT || r == -EBADMSG || r == -EPROTONOSUPPORT)
-                return reply_damage(request, key, version, r);
         if (r < 0)
-                return r;
+                return reply_damage(request, key, version, r);
 
         object.record.revision = revision; /* which the volume does not know */
         return reply_object(request, &object, TAKE_FD(fd));
@@ -176,6 +179,7 @@ const HttpRoute volume_routes[] = {
         { "POST", "/-/store",   rpc_begin,         rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
         { "POST", "/-/delete",  rpc_begin,         rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
         { "POST", "/-/pull",    rpc_begin,         rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
+        { "POST", "/-/check",   rpc_begin,         rpc_body,    check_finish,        rpc_end, 64 * KIB   },
         { "POST", "/-/fetch",   rpc_begin,         rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
         { "PUT",  "/-/copy/",   upload_begin_copy, upload_body, upload_finish,       upload_end          },
         { "GET",  "/",          .finish = get_finish,           .end = get_end                           },

@@ -59,6 +59,8 @@ static int start_work(VolumeDaemon *volume) {
 
         r = commit_queue_new(volume->client, volume->conf.master, &volume->commits);
         if (r >= 0)
+                r = damage_new(volume, &volume->damage);
+        if (r >= 0)
                 r = report_new(volume, &volume->report);
         if (r >= 0)
                 r = settle_new(volume, &volume->settle);
@@ -185,11 +187,13 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) http_client_free(volume->disk);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);
+        damage_stop(volume->damage);
         (void) http_server_free(volume->server);
         (void) verify_free(volume->verify);
         (void) settle_free(volume->settle);
         (void) report_free(volume->report);
         (void) commit_queue_free(volume->commits);
+        (void) damage_free(volume->damage);
         (void) object_store_free(volume->store);
         (void) pending_free(volume->pending);
         (void) deletions_free(volume->deletions);
@@ -216,17 +220,4 @@ bool volume_daemon_has_clients(const VolumeDaemon *volume) {
 
         return clock_monotonic() < volume->stored_usec + HTTP_LATELY_USEC ||
                (server && http_server_has_clients(server));
-}
-
-void volume_daemon_log_damage(VolumeDaemon *volume, const char *key, uint64_t version, int error) {
-        char key_field[sizeof("DKV_KEY=") + KEY_MAX], version_field[64], volume_field[64];
-
-        (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", key);
-        (void) snprintf(version_field, sizeof(version_field), "DKV_VERSION=%" PRIu64, version);
-        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu64,
-                        volume->conf.number);
-        log_event(LOG_ERR, EVENT_CORRUPTION_FOUND,
-                  (const char *[]){ key_field, version_field, volume_field, NULL },
-                  "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu64 " is %s.",
-                  version, key, volume->conf.number, error == -ENOENT ? "lost" : "damaged");
 }

@@ -11,6 +11,7 @@
 
 #include "commit-queue.h"
 #include "conf.h"
+#include "damage.h"
 #include "deletions.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
@@ -35,6 +36,7 @@ typedef struct VolumeDaemon {
         HttpClient *bulk;   /* for values that are passed on, as slowly as they come */
         HttpClient *disk;   /* for values that are pulled; its thread writes them to files */
         CommitQueue *commits;
+        Damage *damage;
         Deletions *deletions;
         Report *report;
         Settle *settle;
@@ -57,6 +59,3 @@ int volume_daemon_run(VolumeDaemon *volume);
 
 /* Whether clients had something done here lately, themselves or through the master. */
 bool volume_daemon_has_clients(const VolumeDaemon *volume);
-
-/* Logs that an object is damaged. */
-void volume_daemon_log_damage(VolumeDaemon *volume, const char *key, uint64_t version, int error);

@@ -184,3 +184,21 @@ int wire_get_fetch_head(Reader *reader, WireFetchHead *ret) {
         *ret = (WireFetchHead){ version, -(int) error, object_size, value_size };
         return 0;
 }
+
+void wire_put_damage(Buffer *buffer, const WireDamage *damage) {
+        buffer_put_u64(buffer, damage->version);
+        buffer_put_u8(buffer, (uint8_t) damage->kind);
+        wire_put_key(buffer, damage->key);
+}
+
+int wire_get_damage(Reader *reader, WireDamage *ret) {
+        uint64_t version = reader_get_u64(reader);
+        uint8_t kind = reader_get_u8(reader);
+        const char *key = wire_get_key(reader);
+
+        if (reader_error(reader) < 0 || kind == DAMAGE_NONE || kind >= _DAMAGE_KIND_MAX)
+                return -EBADMSG;
+
+        *ret = (WireDamage){ version, key, kind };
+        return 0;
+}

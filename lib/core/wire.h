@@ -16,6 +16,11 @@
  *                   answered by an errno and flags for each
  *   POST /-/settle  volume -> master: number of the volume, then versions with their keys;
  *                   answered by an empty body once all is noted
+ *   POST /-/damaged volume -> master: number of the volume, then copies that it found damaged;
+ *                   answered by an errno for each once all is noted: 0 if there is another copy,
+ *                   -EBADMSG if no good one is known, -ENOENT if the copy is not current
+ *   POST /-/check   master -> volume: a WireCheck, then versions;
+ *                   answered by an errno for each: 0 if the volume has it, as far as was looked
  *
  * All but the objects themselves have one field after another and no format byte: daemons of one
  * cluster speak the same version, which the report of a volume states. */
@@ -23,6 +28,7 @@
 #include "base/buffer.h"
 #include "base/macro.h"
 #include "core/condition.h"
+#include "core/damage.h"
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
@@ -111,3 +117,26 @@ void wire_put_fetch_head(Buffer *buffer, const WireFetchHead *head);
 
 /* Returns 0 or -EBADMSG. */
 int wire_get_fetch_head(Reader *reader, WireFetchHead *ret);
+
+/* A copy that a volume found damaged. */
+typedef struct WireDamage {
+        uint64_t version;
+        const char *key; /* after wire_get_damage(): points into the data */
+        DamageKind kind;
+} WireDamage;
+
+#define WIRE_DAMAGE_MAX 1024
+
+void wire_put_damage(Buffer *buffer, const WireDamage *damage);
+
+/* Returns 0 or -EBADMSG. */
+int wire_get_damage(Reader *reader, WireDamage *ret);
+
+/* How closely /-/check looks. */
+typedef enum WireCheck {
+        WIRE_CHECK_PRESENT, /* there is a record, and a file of the right size if it says so */
+        WIRE_CHECK_WHOLE,   /* the whole value is read, and what is found is told to the master */
+        _WIRE_CHECK_MAX,
+} WireCheck;
+
+#define WIRE_CHECK_VERSIONS_MAX 4096

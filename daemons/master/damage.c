@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "core/wire.h"
+#include "damage.h"
+#include "master.h"
+#include "net/rpc.h"
+#include "store/index-damage.h"
+
+/* To read many large values takes long. */
+#define LOOK_PATIENCE_USEC (10 * USEC_PER_MIN)
+
+/* A value of which no good copy is known: said when the last one goes. */
+static void log_lost(const IndexDamageItem *item) {
+        char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
+
+        (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", item->key);
+        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu32, item->volume);
+        log_event(LOG_ERR, EVENT_VALUE_LOST, (const char *[]){ key_field, volume_field, NULL },
+                  "No good copy of key '%s' is left: the last one, on volume %" PRIu32 ", %s.",
+                  item->key, item->volume, damage_kind_to_sentence(item->kind));
+}
+
+static void log_items(const IndexDamage *damage) {
+        for (size_t i = 0; i < damage->n_items; i++)
+                if (damage->items[i].error == -EBADMSG && damage->items[i].is_new)
+                        log_lost(damage->items + i);
+}
+
+typedef struct DamageBatch {
+        HttpRequest *request;
+        IndexDamage damage;
+        IndexDamageItem items[WIRE_DAMAGE_MAX];
+} DamageBatch;
+
+static void on_noted(Operation *operation, int result) {
+        DamageBatch *batch = CONTAINER_OF(operation, DamageBatch, damage.operation);
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r = MIN(result, 0);
+
+        if (r >= 0)
+                log_items(&batch->damage);
+        for (size_t i = 0; i < batch->damage.n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+        if (r >= 0)
+                r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                batch->request, 200, "application/octet-stream", answer.data,
+                                answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(batch->request, r, NULL);
+}
+
+static int read_batch(const Buffer *body, DamageBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+        uint32_t volume = reader_get_u32(&reader);
+
+        if (reader_error(&reader) < 0 || volume < 1 || volume > VOLUME_MAX)
+                return -EINVAL;
+
+        while (reader.size > 0) {
+                WireDamage wire;
+
+                if (batch->damage.n_items == WIRE_DAMAGE_MAX || wire_get_damage(&reader, &wire) < 0)
+                        return -EINVAL;
+                batch->items[batch->damage.n_items++] = (IndexDamageItem){
+                        .version = wire.version,
+                        .volume = volume,
+                        .key = wire.key,
+                        .kind = wire.kind,
+                };
+        }
+        return 0;
+}
+
+int damage_peer_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        DamageBatch *batch;
+        int r;
+
+        r = rpc_check(request, master->secret, &body);
+        if (r < 0)
+                return r;
+
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_batch(body, batch);
+        if (r < 0)
+                return r;
+
+        batch->damage.operation.done = on_noted;
+        batch->damage.items = batch->items;
+        batch->damage.now_usec = clock_realtime();
+        index_damage(master->index, &batch->damage);
+        return HTTP_LATER;
+}
+
+/* One copy, by itself. */
+typedef struct Mark {
+        IndexDamage damage;
+        IndexDamageItem item;
+        char key[];
+} Mark;
+
+static void on_marked(Operation *operation, int result) {
+        Mark *mark = CONTAINER_OF(operation, Mark, damage.operation);
+
+        if (result >= 0)
+                log_items(&mark->damage);
+        free(mark);
+}
+
+void damage_mark(
+                Master *master,
+                const char *key,
+                uint64_t version,
+                uint32_t volume,
+                DamageKind kind) {
+        size_t size = strlen(key) + 1;
+        Mark *mark = malloc(sizeof(*mark) + size);
+
+        if (!mark)
+                return; /* it will be found again */
+
+        *mark = (Mark){
+                .damage = { .operation.done = on_marked,
+                            .items = &mark->item,
+                            .n_items = 1,
+                            .now_usec = clock_realtime() },
+                .item = { .version = version, .volume = volume, .key = mark->key, .kind = kind },
+        };
+        memcpy(mark->key, key, size);
+        index_damage(master->index, &mark->damage);
+}
+
+void damage_unmark(Master *master, const char *key, uint64_t version, uint32_t volume) {
+        damage_mark(master, key, version, volume, DAMAGE_NONE);
+}
+
+typedef struct Look {
+        Master *master;
+        uint32_t volume;
+        DamageCopy *copies;
+        size_t n;
+} Look;
+
+static Look *look_free(Look *look) {
+        if (!look)
+                return NULL;
+
+        for (size_t i = 0; i < look->n; i++)
+                free(look->copies[i].key);
+        free(look->copies);
+        free(look);
+        return NULL;
+}
+DEFINE_CLEANUP(Look *, look_free);
+
+static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_(look_freep) Look *look = userdata;
+        Reader answer = READER(result->body, result->body_size);
+
+        if (result->error < 0 || result->status != 200)
+                return;
+
+        for (size_t i = 0; i < look->n; i++) {
+                const DamageCopy *copy = look->copies + i;
+                int error = wire_get_error(&answer);
+
+                if (reader_error(&answer) == 0 && error == 0)
+                        damage_unmark(look->master, copy->key, copy->version, look->volume);
+        }
+}
+
+int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
+        _cleanup_(look_freep) Look *look = malloc(sizeof(*look));
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/check")];
+        int r;
+
+        assert(n <= WIRE_CHECK_VERSIONS_MAX);
+
+        if (!look)
+                abort(); /* nobody would free the copies */
+        *look = (Look){ master, volume, copies, n };
+
+        r = volumes_url(master->volumes, volume, volume_url);
+        if (r < 0)
+                return r;
+        buffer_put_u8(&body, WIRE_CHECK_WHOLE);
+        for (size_t i = 0; i < n; i++)
+                buffer_put_u64(&body, copies[i].version);
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
+
+        (void) snprintf(url, sizeof(url), "%s/-/check", volume_url);
+        r = http_call_new(master->bulk, "POST", url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, &body);
+        http_call_set_patience(call, LOOK_PATIENCE_USEC);
+        r = http_call_sign(call);
+        if (r < 0)
+                return r;
+
+        http_call_start(TAKE_PTR(call), on_looked, TAKE_PTR(look));
+        return 0;
+}

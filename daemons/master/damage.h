@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Damage: what volumes, and the jobs that move copies, find damaged becomes a mark in the index
+ * (see store/index-damage.h); and looks whether what was marked is good after all. */
+
+#include "core/damage.h"
+#include "net/http-request.h"
+
+typedef struct Master Master;
+
+int damage_peer_finish(HttpRequest *request);
+
+/* Marks a copy, soon; from any thread. */
+void damage_mark(
+                Master *master,
+                const char *key,
+                uint64_t version,
+                uint32_t volume,
+                DamageKind kind);
+
+/* Takes a mark away, soon; from any thread. */
+void damage_unmark(Master *master, const char *key, uint64_t version, uint32_t volume);
+
+/* Has the volume read these copies, and takes the marks of those away that are good. DONE is called
+ * once, with how many, or a negative errno; on the client's or the committer's thread. */
+typedef struct DamageCopy {
+        uint64_t version;
+        char *key; /* owned */
+} DamageCopy;
+
+/* Takes COPIES over, which is an array from malloc(). Returns 0 or a negative errno. */
+int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "base/file.h"
+#include "batch.h"
+#include "check.h"
+#include "core/wire.h"
+#include "net/rpc.h"
+#include "volume.h"
+
+typedef struct Check {
+        VerifyTask task;
+        HttpRequest *request;
+        WireCheck depth;
+        Reader versions; /* of the request's body */
+} Check;
+
+static int look(VolumeDaemon *volume, WireCheck depth, uint64_t version, Buffer *scratch) {
+        _cleanup_close_ int fd = -1;
+        Object object;
+        int r;
+
+        r = object_store_get(volume->store, version, scratch, &object, &fd);
+        if (r < 0 || depth == WIRE_CHECK_PRESENT || object.is_inline)
+                return r;
+        return object_store_verify(volume->store, version);
+}
+
+/* On the verifier's thread. */
+static void run_check(VerifyTask *task) {
+        Check *check = CONTAINER_OF(task, Check, task);
+        VolumeDaemon *volume = http_request_userdata(check->request);
+        _cleanup_(buffer_done) Buffer answer = {}, scratch = {};
+
+        while (check->versions.size > 0) {
+                uint64_t version = reader_get_u64(&check->versions);
+                int r = http_request_is_draining(check->request)
+                                        ? -ESHUTDOWN
+                                        : look(volume, check->depth, version, &scratch);
+
+                if (r >= 0)
+                        damage_forget(volume->damage, version);
+                wire_put_error(&answer, MIN(r, 0));
+        }
+        batch_reply_errors(check->request, &answer);
+}
+
+int check_finish(HttpRequest *request) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        const Buffer *body;
+        Reader reader;
+        uint8_t depth;
+        Check *check;
+        int r;
+
+        r = rpc_check(request, volume->secret, &body);
+        if (r < 0)
+                return r;
+        reader = READER(body->data, body->size);
+        depth = reader_get_u8(&reader);
+        if (reader_error(&reader) < 0 || depth >= _WIRE_CHECK_MAX ||
+            reader.size % sizeof(uint64_t) != 0 ||
+            reader.size > WIRE_CHECK_VERSIONS_MAX * sizeof(uint64_t))
+                return -EINVAL;
+
+        check = malloc(sizeof(*check));
+        if (!check)
+                return -ENOMEM;
+        *check = (Check){
+                .task.run = run_check,
+                .request = request,
+                .depth = depth,
+                .versions = reader,
+        };
+        rpc_set_state(request, check, free);
+        verify_submit(volume->verify, &check->task);
+        return HTTP_LATER;
+}

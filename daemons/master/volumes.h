@@ -84,8 +84,8 @@ int volumes_place_another(
 int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SIZE]);
 
 /* Chooses one of a record's copies that is on a volume which is up: if it can one that is not among
- * the AVOID, of which bit I stands for copies[I], and to whose volume calls get through. Returns its
- * number, or -EHOSTDOWN. */
+ * the AVOID, of which bit I stands for copies[I], and to whose volume calls get through. Returns
+ * its number, or -EHOSTDOWN. */
 int volumes_choose(
                 Volumes *volumes,
                 const Record *record,

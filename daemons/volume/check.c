@@ -31,7 +31,7 @@ static int look(VolumeDaemon *volume, WireCheck depth, uint64_t version, Buffer 
 static void run_check(VerifyTask *task) {
         Check *check = CONTAINER_OF(task, Check, task);
         VolumeDaemon *volume = http_request_userdata(check->request);
-        _cleanup_(buffer_done) Buffer answer = {}, scratch = {};
+        _cleanup_(buffer_done) Buffer answer = {}, scratch = {}, key = {};
 
         while (check->versions.size > 0) {
                 uint64_t version = reader_get_u64(&check->versions);
@@ -41,6 +41,9 @@ static void run_check(VerifyTask *task) {
 
                 if (r >= 0)
                         damage_forget(volume->damage, version);
+                else if (check->depth == WIRE_CHECK_WHOLE && r != -ENOENT &&
+                         object_store_key(volume->store, version, &key) >= 0)
+                        (void) damage_found(volume->damage, (const char *) key.data, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }
         batch_reply_errors(check->request, &answer);

@@ -10,8 +10,8 @@
 #include "volume.h"
 
 typedef struct Fetch {
-        ObjectStore *store; /* not owned */
-        Reader versions;    /* which are left; of the request's body */
+        VolumeDaemon *volume; /* not owned */
+        Reader versions;      /* which are left; of the request's body */
         Buffer scratch, encoded;
         Buffer out; /* the object at hand, with its value if that is small */
         size_t n_sent;
@@ -70,7 +70,7 @@ static int put_object(Fetch *fetch, uint64_t version) {
         Object object;
         int r;
 
-        r = object_store_get(fetch->store, version, &fetch->scratch, &object, &fd);
+        r = object_store_get(fetch->volume->store, version, &fetch->scratch, &object, &fd);
         if (r < 0)
                 return r;
 
@@ -94,6 +94,19 @@ static int put_object(Fetch *fetch, uint64_t version) {
         return buffer_error(&fetch->out);
 }
 
+/* A copy that is damaged is told to the master, if its record says of which key it is: whoever
+ * asked us learns no more than that there is no good one. */
+static int tell(Fetch *fetch, uint64_t version, int error) {
+        _cleanup_(buffer_done) Buffer key = {};
+
+        if (error == -ENOENT || damage_kind_of_error(error) == DAMAGE_NONE)
+                return error;
+
+        if (object_store_key(fetch->volume->store, version, &key) >= 0)
+                (void) damage_found(fetch->volume->damage, (const char *) key.data, version, error);
+        return -EBADMSG;
+}
+
 /* Goes on to the next object. An object that cannot be read is an answer, too. */
 static int next_object(Fetch *fetch) {
         uint64_t version = reader_get_u64(&fetch->versions);
@@ -107,7 +120,11 @@ static int next_object(Fetch *fetch) {
 
         closep(&fetch->fd);
         buffer_clear(&fetch->out);
-        wire_put_fetch_head(&fetch->out, &(WireFetchHead){ .version = version, .error = r });
+        wire_put_fetch_head(
+                        &fetch->out, &(WireFetchHead){
+                                                     .version = version,
+                                                     .error = tell(fetch, version, r),
+                                     });
         return buffer_error(&fetch->out);
 }
 
@@ -174,7 +191,7 @@ int fetch_finish(HttpRequest *request) {
         if (!fetch)
                 return -ENOMEM;
         *fetch = (Fetch){
-                .store = volume->store,
+                .volume = volume,
                 .versions = READER(body->data, body->size),
                 .fd = -1,
         };

@@ -33,16 +33,35 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         __atomic_store_n(&settle->busy, false, __ATOMIC_RELEASE);
 }
 
-/* Adds the object's key. One that is not there is being stored right now. A damaged one stays: its
- * key is not known, and the master finds out about it in other ways. */
+/* A damaged one is asked about as well, if its record tells its key; if it is current, the master
+ * hears that it is damaged. */
+static int put_damaged(VolumeDaemon *volume, uint64_t version, int error, Buffer *body) {
+        _cleanup_(buffer_done) Buffer key = {};
+        int r;
+
+        if (damage_kind_of_error(error) == DAMAGE_NONE)
+                return error;
+        r = object_store_key(volume->store, version, &key);
+        if (r < 0)
+                return r;
+
+        (void) damage_found(volume->damage, (const char *) key.data, version, error);
+        buffer_put_u64(body, version);
+        wire_put_key(body, (const char *) key.data);
+        return buffer_error(body);
+}
+
+/* Adds the object's key. One that is not there is being stored right now. */
 static int put_item(VolumeDaemon *volume, uint64_t version, Buffer *scratch, Buffer *body) {
         _cleanup_close_ int fd = -1;
         Object object;
         int r;
 
         r = object_store_get(volume->store, version, scratch, &object, &fd);
-        if (r < 0)
+        if (r == -ENOENT)
                 return r;
+        if (r < 0)
+                return put_damaged(volume, version, r, body);
 
         buffer_put_u64(body, version);
         wire_put_key(body, object.key);

@@ -103,6 +103,7 @@ void index_rollback_ended(Index *index, bool committed);
 /* For a copy that the index does not know: returns 1 if it stays, and is counted; 0 if it is
  * garbage; or a negative errno. */
 int index_keep_unknown(Transaction *transaction, uint64_t version);
+
 /* index-damage.c, within a transaction: takes the mark of a copy away, if it has one; makes the
  * marks of a version fit its record, whose number of copies has changed. Fills what is in memory.
  */

@@ -274,6 +274,24 @@ static void on_flushed(void *userdata) {
                      atomic_load(&index->environment->counters[COUNTER_REVISION]));
 }
 
+static int open_databases(Index *index) {
+        const struct {
+                const char *name;
+                DB **ret;
+        } databases[] = {
+                { "index" DATABASE_SUFFIX, &index->records },
+                { "garbage" DATABASE_SUFFIX, &index->garbage },
+                { "strays" DATABASE_SUFFIX, &index->strays },
+                { "damage" DATABASE_SUFFIX, &index->damages },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(databases) && r >= 0; i++)
+                r = environment_open_database(
+                                index->environment, databases[i].name, databases[i].ret);
+        return r;
+}
+
 int index_open(const EnvironmentOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
         EnvironmentHooks hooks = {
@@ -299,21 +317,7 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
         if (r < 0)
                 return r;
 
-        r = environment_open_database(index->environment, "index" DATABASE_SUFFIX, &index->records);
-        if (r < 0)
-                return r;
-
-        r = environment_open_database(
-                        index->environment, "garbage" DATABASE_SUFFIX, &index->garbage);
-        if (r < 0)
-                return r;
-
-        r = environment_open_database(index->environment, "strays" DATABASE_SUFFIX, &index->strays);
-        if (r < 0)
-                return r;
-
-        r = environment_open_database(
-                        index->environment, "damage" DATABASE_SUFFIX, &index->damages);
+        r = open_databases(index);
         if (r < 0)
                 return r;
 

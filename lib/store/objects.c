@@ -92,6 +92,20 @@ static int read_locked(ObjectStore *store, uint64_t version, Buffer *scratch, Ob
         return r;
 }
 
+int object_store_key(ObjectStore *store, uint64_t version, Buffer *ret) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Object object;
+        int r;
+
+        r = read_locked(store, version, &scratch, &object);
+        if (r < 0)
+                return r;
+
+        buffer_clear(ret);
+        buffer_put(ret, object.key, strlen(object.key) + 1);
+        return buffer_error(ret);
+}
+
 /* Opens the file of an object and compares its size. */
 static int open_value(ObjectStore *store, const Object *object) {
         uint64_t version = object->record.version;

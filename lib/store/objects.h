@@ -53,6 +53,10 @@ int object_store_counters(ObjectStore *store, ObjectStoreCounters *ret);
 int object_store_get(
                 ObjectStore *store, uint64_t version, Buffer *scratch, Object *ret, int *ret_fd);
 
+/* Writes the key of an object, with its 0, to RET, also if its value is damaged. Returns 0, or what
+ * object_store_get() returns if there is no sound record. */
+int object_store_key(ObjectStore *store, uint64_t version, Buffer *ret);
+
 /* Reads the whole value and compares it with its checksum. Blocks. Returns what object_store_get()
  * does. */
 int object_store_verify(ObjectStore *store, uint64_t version);

@@ -102,19 +102,19 @@ TEST(a_volume_that_is_not_reached_is_avoided) {
                 assert_int_equal(volumes_place(fixture->volumes, hash << 50, 2, 0, placed), 2);
                 assert_int_not_equal(placed[0], 2);
                 assert_int_not_equal(placed[1], 2);
-                assert_int_equal(volumes_choose(fixture->volumes, &record, url), 1);
+                assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), 1);
         }
 
         /* Rather than nothing at all it is tried. */
         note(fixture, 1, -ETIMEDOUT);
         note(fixture, 3, -EACCES);
         assert_int_equal(volumes_place(fixture->volumes, 1, 2, 0, placed), 2);
-        assert_in_range(volumes_choose(fixture->volumes, &record, url), 1, 2);
+        assert_in_range(volumes_choose(fixture->volumes, &record, 0, url), 1, 2);
 
         note(fixture, 2, 0);
         assert_int_equal(volumes_place(fixture->volumes, 1, 1, 0, placed), 1);
         assert_int_equal(placed[0], 2);
-        assert_int_equal(volumes_choose(fixture->volumes, &record, url), 2);
+        assert_int_equal(volumes_choose(fixture->volumes, &record, 0, url), 2);
 }
 
 TEST(another_volume_takes_what_one_did_not) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/event-ids.h"
 #include "base/log.h"
@@ -10,6 +12,10 @@
 
 #define CONNECT_TIMEOUT_USEC  (2 * USEC_PER_SEC)
 #define SHORT_CONNECTIONS_MAX 64
+
+/* The database, sockets and pipes of the daemon itself, values that are being read or written */
+#define DESCRIPTORS_BESIDE 512
+#define CONNECTIONS_MIN    8
 
 /* For requests that end while the daemon does: one that failed to start, or was told twice to stop
  */
@@ -69,11 +75,14 @@ int endpoint_connect(
         if (r < 0)
                 return log_secret(conf, r);
 
+        /* Each of the server's connections may need one: who waits for one that a stalled client
+         * has would be stalled as well. */
         r = secret_new(data, size, secret);
         if (r >= 0)
                 r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, client);
         if (r >= 0)
-                r = new_client(conf, data, size, (unsigned) conf->connections_max, bulk);
+                r = new_client(conf, data, size,
+                               http_server_descriptors((unsigned) conf->connections_max), bulk);
         if (r >= 0 && disk)
                 r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, disk);
         explicit_bzero(data, size);
@@ -92,6 +101,37 @@ static void log_address(const EndpointConf *conf, int fd) {
                          conf->listen);
 }
 
+/* The server's connections, as many to other daemons for values that pass through, and files. */
+static uint64_t descriptors_for(uint64_t connections_max) {
+        return 2 * (uint64_t) http_server_descriptors((unsigned) connections_max) +
+               connections_max + DESCRIPTORS_BESIDE;
+}
+
+/* With fewer descriptors than connections, nobody could be accepted at some point, daemons of this
+ * cluster included. So there are fewer connections then. */
+static unsigned choose_connections_max(const EndpointConf *conf) {
+        uint64_t max = conf->connections_max;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return (unsigned) max;
+        if (limit.rlim_cur < descriptors_for(max)) {
+                limit.rlim_cur = limit.rlim_max;
+                (void) setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        if (descriptors_for(max) <= limit.rlim_cur)
+                return (unsigned) max;
+
+        while (max > CONNECTIONS_MIN && descriptors_for(max) > limit.rlim_cur)
+                max -= MAX(max / 64, UINT64_C(1));
+        log_warning("ConnectionsMax=%" PRIu64 " needs %" PRIu64
+                    " file descriptors, and this process may have %" PRIu64 ": serving %" PRIu64
+                    " connections at a time; raise LimitNOFILE= of the unit.",
+                    conf->connections_max, descriptors_for(conf->connections_max),
+                    (uint64_t) limit.rlim_cur, max);
+        return (unsigned) max;
+}
+
 int endpoint_serve(
                 const EndpointConf *conf,
                 const HttpRoute routes[],
@@ -99,7 +139,9 @@ int endpoint_serve(
                 HttpServer **ret) {
         HttpServerOptions options = {
                 .n_threads = (unsigned) conf->threads,
-                .connections_max = (unsigned) conf->connections_max,
+                .connections_max = choose_connections_max(conf),
+                .connections_per_address_max = (unsigned) conf->connections_per_address_max,
+                .rate_min = conf->rate_min,
                 .header_max = conf->header_size_max,
                 .timeout_usec = conf->timeout_usec,
                 .routes = routes,

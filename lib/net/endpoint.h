@@ -15,6 +15,8 @@ typedef struct EndpointConf {
         char *secret_file;
         uint64_t threads; /* 0 for one per processor */
         uint64_t connections_max;
+        uint64_t connections_per_address_max; /* 0 for half of all */
+        uint64_t rate_min;
         uint64_t header_size_max;
         uint64_t timeout_usec;
         uint64_t stop_usec;

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "net/http-guard.h"
 #include "net/http-server.h"
 
 typedef enum HttpCount {
@@ -38,6 +39,7 @@ typedef struct __attribute__((aligned(64))) HttpThread {
 struct HttpServer {
         HttpThread *threads;
         size_t n_threads;
+        HttpGuard *guard;
         int listen_fd; /* theirs in common */
         const HttpRoute *routes;
         void *userdata;
@@ -68,6 +70,7 @@ struct HttpRequest {
         HttpServer *server;                /* not owned */
         HttpThread *thread;                /* not owned */
         struct MHD_Connection *connection; /* not owned */
+        HttpGuest *guest; /* not owned; the same for all of its connection's requests */
         const HttpRoute *route;
         const char *method;
         void *state;
@@ -77,6 +80,7 @@ struct HttpRequest {
         bool begun;              /* begin() was called, or would have been */
         bool later;              /* finish() was called and said so */
         bool is_1_0, expects_continue;
+        bool is_last;    /* its connection is closed behind the reply */
         bool is_hurried; /* its connection has a time-out of its own */
 
         atomic_uint wait; /* HttpWait */
@@ -100,6 +104,12 @@ struct HttpRequest {
 /* What the message's framing says: sets SIZE and EXPECTS_CONTINUE. Returns 0, or -EINVAL if it is
  * ambiguous: then nothing can be known about what follows on the connection. */
 int http_request_check_framing(HttpRequest *request, const char *version);
+
+/* The first entry that matches, or NULL. */
+const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, const char *path);
+
+/* 405 and which methods there are for this path, or 404 if there are none. */
+int http_reply_no_route(HttpRequest *request);
 
 /* What kind of request it counts as: COUNT_READS, COUNT_WRITES, COUNT_DELETES or COUNT_NONE. */
 HttpCount http_count_kind(const char *method, const char *path);

@@ -237,6 +237,7 @@ static ssize_t on_stream_read(void *userdata, uint64_t position, char *buffer, s
         int r;
 
         http_request_unpark(request);
+        http_guest_set_phase(request->guest, GUEST_REPLY);
 
         for (;;) {
                 n = request->stream.read(request->stream.userdata, buffer, size);

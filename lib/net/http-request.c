@@ -37,6 +37,12 @@ bool http_request_expects_continue(const HttpRequest *request) {
         return request->expects_continue;
 }
 
+void http_request_trust(HttpRequest *request) {
+        assert(request);
+
+        http_guest_trust(request->guest);
+}
+
 bool http_request_is_draining(const HttpRequest *request) {
         return atomic_load(&request->server->draining);
 }
@@ -181,6 +187,7 @@ int http_request_park(HttpRequest *request) {
         if (stopping)
                 return -ESHUTDOWN;
 
+        http_guest_set_phase(request->guest, GUEST_OURS);
         MHD_suspend_connection(request->connection);
 
         /* Only now may anybody resume it; who came earlier left that to us. */

@@ -43,6 +43,10 @@ uint64_t http_request_size(const HttpRequest *request);
 /* The client waits for "100 Continue" before it sends the body. */
 bool http_request_expects_continue(const HttpRequest *request);
 
+/* The request has shown a good signature: its connection is a daemon's, which never has to give way
+ * to others. */
+void http_request_trust(HttpRequest *request);
+
 /* The server takes no connections any more. */
 bool http_request_is_draining(const HttpRequest *request);
 

@@ -25,21 +25,56 @@
 #define LINGER_USEC (250 * USEC_PER_MSEC)
 #define POLL_USEC   (5 * USEC_PER_MSEC)
 
+/* Requests that need no place among the clients': a signature makes them a daemon's. */
+#define OURS_PREFIX "/-/"
+
+/* How long the headers may take, if TimeoutSec= is not shorter */
+#define HEAD_USEC (10 * USEC_PER_SEC)
+
+static void on_connection(
+                void *userdata,
+                struct MHD_Connection *connection,
+                void **context,
+                enum MHD_ConnectionNotificationCode what) {
+        HttpThread *thread = userdata;
+        int fd;
+
+        if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+                if (*context)
+                        http_guest_leave(*context);
+                *context = NULL;
+                return;
+        }
+
+        fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *context = http_guard_enter(
+                        thread->server->guard, fd,
+                        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+                                        ->client_addr);
+}
+
 /* The target has to be copied: libmicrohttpd cuts it into pieces next. */
 static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection) {
+        HttpGuest *guest = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                                           ->socket_context;
         size_t size = target ? strlen(target) : 0;
         HttpThread *thread = userdata;
         HttpRequest *request;
         char *query;
 
+        if (!guest)
+                return NULL; /* it was turned away */
+
         request = malloc(sizeof(*request) + size + 1);
         if (!request)
                 return NULL;
+        http_guest_set_phase(guest, GUEST_HEAD);
 
         *request = (HttpRequest){
                 .server = thread->server,
                 .thread = thread,
                 .connection = connection,
+                .guest = guest,
         };
         memcpy(request->path, target ?: "", size + 1);
 
@@ -49,71 +84,6 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
         request->query = query ?: request->path + size;
 
         return request;
-}
-
-static bool has_prefix(const char *string, const char *prefix) {
-        return strncmp(string, prefix, strlen(prefix)) == 0;
-}
-
-static bool has_head_route(const HttpRoute *routes, const char *prefix) {
-        for (const HttpRoute *route = routes; route->method; route++)
-                if (strcmp(route->method, "HEAD") == 0 && strcmp(route->prefix, prefix) == 0)
-                        return true;
-
-        return false;
-}
-
-static const HttpRoute *find_route(const HttpRoute *routes, const char *method, const char *path) {
-        bool head = strcmp(method, "HEAD") == 0;
-
-        for (const HttpRoute *route = routes; route->method; route++) {
-                if (!has_prefix(path, route->prefix))
-                        continue;
-                if (strcmp(route->method, method) == 0)
-                        return route;
-                if (head && strcmp(route->method, "GET") == 0 &&
-                    !has_head_route(routes, route->prefix))
-                        return route;
-        }
-
-        return NULL;
-}
-
-static bool has_earlier(const HttpRoute *routes, const HttpRoute *route, const char *path) {
-        for (const HttpRoute *earlier = routes; earlier < route; earlier++)
-                if (has_prefix(path, earlier->prefix) &&
-                    strcmp(earlier->method, route->method) == 0)
-                        return true;
-
-        return false;
-}
-
-/* 405 and which methods there are for this path, or 404 if there are none. */
-static int reply_no_route(HttpRequest *request) {
-        const HttpRoute *routes = request->server->routes;
-        char allow[128];
-        size_t size = 0;
-        int r;
-
-        for (const HttpRoute *route = routes; route->method; route++) {
-                if (!has_prefix(request->path, route->prefix) ||
-                    has_earlier(routes, route, request->path))
-                        continue;
-
-                size += (size_t) snprintf(
-                                allow + size, sizeof(allow) - size, "%s%s", size > 0 ? ", " : "",
-                                route->method);
-                assert(size < sizeof(allow));
-        }
-
-        if (size == 0)
-                return http_request_reply_error(request, ENOENT, NULL);
-
-        r = http_request_add_header(request, "Allow", allow);
-        if (r < 0)
-                return r;
-
-        return http_request_reply_error(request, EPROTO, NULL);
 }
 
 static bool header_section_too_large(HttpRequest *request) {
@@ -145,10 +115,15 @@ static int begin_route(HttpRequest *request) {
 
         if (header_section_too_large(request))
                 return -E2BIG;
+        if (strncmp(request->path, OURS_PREFIX, strlen(OURS_PREFIX)) != 0 &&
+            !http_guest_is_welcome(request->guest)) {
+                request->is_last = true;
+                return -EAGAIN;
+        }
 
-        request->route = find_route(server->routes, request->method, request->path);
+        request->route = http_find_route(server->routes, request->method, request->path);
         if (!request->route)
-                return reply_no_route(request);
+                return http_reply_no_route(request);
         if (request->size > 0 && !request->route->body)
                 return http_request_reply_error(
                                 request, EFBIG, "This kind of request has no body.");
@@ -177,11 +152,13 @@ static enum MHD_Result send_reply(HttpRequest *request) {
 
         /* From here on it is the body of the reply that may wait. */
         atomic_fetch_and(&request->wait, ~HTTP_ANSWERED);
+        http_guest_set_phase(request->guest, GUEST_REPLY);
 
         response = TAKE_PTR(request->response);
 
         /* A courtesy to clients. What other daemons say, running requests may wait for. */
-        if (atomic_load(&request->server->draining) && request->kind != COUNT_NONE)
+        if ((atomic_load(&request->server->draining) && request->kind != COUNT_NONE) ||
+            request->is_last)
                 (void) MHD_add_response_header(response, "Connection", "close");
 
         result = MHD_queue_response(request->connection, request->status, response);
@@ -225,6 +202,7 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
         request->kind = http_count_kind(method, request->path);
 
         r = http_request_check_framing(request, version);
+        http_guest_set_phase(request->guest, request->size > 0 ? GUEST_BODY : GUEST_OURS);
         if (r < 0) {
                 http_request_fail(request, r);
                 return send_reply(request);
@@ -238,6 +216,8 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
 
         if (http_request_is_answered(request) && request->expects_continue && request->size > 0)
                 return send_reply(request);
+        if (http_request_is_answered(request) && request->size > 0)
+                http_guest_set_phase(request->guest, GUEST_REFUSED);
         if (request->size > 0 && http_request_sender_is_gone(request))
                 await_rest(request);
 
@@ -246,6 +226,11 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
 
 /* MHD takes no answer in the middle of a body: what follows an error is read and thrown away. */
 static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *size) {
+        uint64_t before = request->received;
+
+        http_guest_set_phase(
+                        request->guest,
+                        http_request_is_answered(request) ? GUEST_REFUSED : GUEST_BODY);
         if (request->route && exceeds_route(request, request->received + *size))
                 http_request_fail(request, -EFBIG);
 
@@ -275,6 +260,7 @@ static enum MHD_Result on_body(HttpRequest *request, const char *data, size_t *s
 
         request->received += *size;
         *size = 0;
+        http_guest_add_bytes(request->guest, (size_t) (request->received - before));
         if (request->received == request->size || !http_request_sender_is_gone(request))
                 return MHD_YES;
         if (request->size != HTTP_SIZE_UNKNOWN)
@@ -288,6 +274,7 @@ static enum MHD_Result on_end(HttpRequest *request) {
 
         if (request->is_hurried)
                 restore_timeout(request);
+        http_guest_set_phase(request->guest, GUEST_OURS);
 
         if (!request->later && !http_request_is_answered(request)) {
                 r = request->route->finish(request);
@@ -343,6 +330,7 @@ static void on_completed(
                 return;
 
         http_request_unpark(request);
+        http_guest_set_phase(request->guest, GUEST_IDLE);
 
         if (request->started)
                 http_count(request, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -365,22 +353,23 @@ static size_t on_unescape(void *userdata, struct MHD_Connection *connection, cha
         return strlen(string);
 }
 
-static struct MHD_Daemon *start_daemon(
-                HttpThread *thread, const HttpServerOptions *options, size_t n_threads) {
-        size_t connections_max = (options->connections_max + n_threads - 1) / n_threads;
-
+/* The guard counts the connections of all threads: none of them may stop accepting before it has
+ * had others give way. */
+static struct MHD_Daemon *start_daemon(HttpThread *thread, const HttpServerOptions *options) {
         /* clang-format off */
         return MHD_start_daemon(
                         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
                         0, NULL, NULL, on_request, thread,
                         MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-                        MHD_OPTION_CONNECTION_LIMIT, (unsigned) MAX(connections_max, 1U),
+                        MHD_OPTION_CONNECTION_LIMIT,
+                                http_guard_connections_max(options->connections_max) + 1,
                         MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                                 (size_t) (options->header_max + REPLY_MEMORY),
                         MHD_OPTION_CONNECTION_TIMEOUT, thread->server->timeout_sec,
                         MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
                         MHD_OPTION_URI_LOG_CALLBACK, on_target, thread,
                         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                        MHD_OPTION_NOTIFY_CONNECTION, on_connection, thread,
                         MHD_OPTION_END);
         /* clang-format on */
 }
@@ -403,13 +392,31 @@ static int start(HttpServer *server, const HttpServerOptions *options) {
 
                 *thread = (HttpThread){ .server = server };
                 errno = 0;
-                thread->daemon = start_daemon(thread, options, n_threads);
+                thread->daemon = start_daemon(thread, options);
                 if (!thread->daemon)
                         return errno > 0 ? -errno : -ENOMEM;
                 server->n_threads++;
         }
 
         return 0;
+}
+
+static int start_guard(HttpServer *server, const HttpServerOptions *options) {
+        unsigned max = options->connections_max, per_address = options->connections_per_address_max;
+        HttpGuardOptions guard_options = {
+                .guests_max = max,
+                .guests_per_address_max = per_address > 0 ? per_address : MAX(max / 2, 1U),
+                .head_usec = MIN(options->timeout_usec, HEAD_USEC),
+                .idle_usec = options->timeout_usec,
+                .rate_min = options->rate_min,
+                .rate_usec = options->timeout_usec,
+        };
+
+        return http_guard_new(&guard_options, &server->guard);
+}
+
+unsigned http_server_descriptors(unsigned connections_max) {
+        return http_guard_connections_max(connections_max);
 }
 
 int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
@@ -443,7 +450,9 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         (void) pthread_cond_init(&server->idle, &attributes);
         (void) pthread_condattr_destroy(&attributes);
 
-        r = start(server, options);
+        r = start_guard(server, options);
+        if (r >= 0)
+                r = start(server, options);
         if (r < 0)
                 return r;
         server->listen_fd = options->listen_fd;
@@ -522,6 +531,7 @@ HttpServer *http_server_free(HttpServer *server) {
         for (size_t i = 0; i < server->n_threads; i++)
                 MHD_stop_daemon(server->threads[i].daemon);
         free(server->threads);
+        (void) http_guard_free(server->guard);
 
         closep(&server->listen_fd);
         (void) pthread_cond_destroy(&server->idle);

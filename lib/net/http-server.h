@@ -9,7 +9,9 @@
  * Content-Length with Transfer-Encoding) are refused before a handler sees them, header sections
  * over the limit as well. What libmicrohttpd cannot make sense of (a malformed request line or
  * chunk, more headers than fit its memory) it answers itself, in HTML, and closes the connection.
- * Of a client that closes its side in the middle of a body the handler hears within a second. */
+ * Of a client that closes its side in the middle of a body the handler hears within a second.
+ *
+ * Which connections may stay, and which give way when there are too many, says net/http-guard.h. */
 
 #include "base/macro.h"
 #include "net/http-request.h"
@@ -52,13 +54,19 @@ typedef struct HttpServerOptions {
         int listen_fd;      /* taken over on success */
         unsigned n_threads; /* 0 for one per core */
         unsigned connections_max;
-        size_t header_max;     /* bytes of request line and headers */
-        uint64_t timeout_usec; /* without any progress */
+        unsigned connections_per_address_max; /* 0 for half of all */
+        size_t header_max;                    /* bytes of request line and headers */
+        uint64_t timeout_usec;                /* without any progress */
+        uint64_t rate_min;                    /* bytes per second, of bodies and replies over
+                                                 timeout_usec; 0 for any */
         const HttpRoute *routes;
         void *userdata;
 } HttpServerOptions;
 
 int http_server_new(const HttpServerOptions *options, HttpServer **ret);
+
+/* How many descriptors a server with so many connections may take. */
+unsigned http_server_descriptors(unsigned connections_max);
 
 /* Stops accepting; answers what comes on the open connections, and has them closed. Returns 0 when
  * no request is left, or -ETIMEDOUT when TIMEOUT_USEC have passed: then it goes on, and may be

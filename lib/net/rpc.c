@@ -89,6 +89,7 @@ int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
         if (r < 0)
                 return r;
 
+        http_request_trust(request);
         *ret_body = &rpc->body;
         return 0;
 }

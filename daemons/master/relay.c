@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "master.h"
 #include "net/http-record.h"
 #include "net/pipe.h"
 #include "relay.h"
@@ -23,9 +22,15 @@ struct Relay {
         Master *master; /* not owned */
         unsigned references;
         Pipe *pipe;
-        HttpCall *call;
+        RelayNext next;
+
+        /* The call's thread only. */
+        uint32_t volume;
+        unsigned n_tried;
+        bool sent; /* all of the body */
 
         pthread_mutex_t lock; /* for the rest */
+        HttpCall *call;
         HttpRequest *request; /* NULL once it is over */
         bool waiting;         /* the body is complete, the request waits for its reply */
         bool done;            /* the volume has answered, or never will */
@@ -52,7 +57,9 @@ DEFINE_CLEANUP(Relay *, relay_unref);
 static void on_readable(void *userdata) {
         Relay *relay = userdata;
 
+        (void) pthread_mutex_lock(&relay->lock);
         http_call_resume(relay->call);
+        (void) pthread_mutex_unlock(&relay->lock);
 }
 
 static void on_writable(void *userdata) {
@@ -66,8 +73,10 @@ static void on_writable(void *userdata) {
 
 static ssize_t on_read(void *userdata, void *data, size_t size) {
         Relay *relay = userdata;
+        ssize_t n = pipe_read(relay->pipe, data, size);
 
-        return pipe_read(relay->pipe, data, size);
+        relay->sent |= n == 0;
+        return n;
 }
 
 /* Passes a volume's problem on as our own. */
@@ -108,8 +117,57 @@ static void reply(Relay *relay) {
                 (void) http_request_reply_error(request, r, NULL);
 }
 
+/* Whose fault it was, if the value was certainly not committed. Returns how many volumes, 0 if
+ * nobody knows. */
+static size_t find_failed(
+                const Relay *relay,
+                HttpCall *call,
+                const HttpResult *result,
+                uint32_t ret[static COPIES_MAX]) {
+        const char *list = result->status >= 500 ? http_call_header(call, "Dkv-Not-Stored") : NULL;
+        size_t n = 0;
+
+        for (char *end; list && *list && n < COPIES_MAX; list = *end == ',' ? end + 1 : "") {
+                unsigned long number = strtoul(list, &end, 10);
+
+                if (end > list && number > 0 && number <= VOLUME_MAX)
+                        ret[n++] = (uint32_t) number;
+        }
+        if (n > 0)
+                return n;
+
+        *ret = relay->volume;
+        return !relay->sent && (result->status >= 500 || result->status == 403 ||
+                                result->status == 421 || result->error == -EHOSTDOWN ||
+                                result->error == -ECONNRESET || result->error == -ETIMEDOUT);
+}
+
+static int start_call(Relay *relay, const RelayTarget *target);
+
+/* With the lock held: sends all to other volumes, if that can be done. */
+static bool try_again(Relay *relay, HttpCall *call, const HttpResult *result) {
+        uint32_t failed[COPIES_MAX];
+        RelayTarget target;
+        size_t n = find_failed(relay, call, result, failed);
+
+        if (n == 0 || !relay->request || ++relay->n_tried > COPIES_MAX || !pipe_rewind(relay->pipe))
+                return false;
+
+        relay->sent = false;
+        return relay->next(relay->request, failed, n, &target) >= 0 &&
+               start_call(relay, &target) >= 0;
+}
+
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(relay_unrefp) Relay *relay = userdata;
+        bool again;
+
+        volumes_note_call(relay->master->volumes, relay->volume, result);
+        (void) pthread_mutex_lock(&relay->lock);
+        again = try_again(relay, call, result);
+        (void) pthread_mutex_unlock(&relay->lock);
+        if (again)
+                return;
 
         (void) pthread_mutex_lock(&relay->lock);
         if (result->error < 0) {
@@ -139,15 +197,46 @@ static int on_header(const char *name, const char *value, void *userdata) {
         return wanted ? http_call_add_header(call, name, value) : 0;
 }
 
-static int start(HttpRequest *request, const char *url, Relay **ret) {
-        Master *master = http_request_userdata(request);
+/* A volume that does not take a large value says so before it is sent. */
+static int expect_continue(HttpCall *call, uint64_t size) {
+        return size > PIPE_SIZE ? http_call_add_header(call, "Expect", "100-continue") : 0;
+}
+
+/* With the lock held, or before anybody else knows of the relay. */
+static int start_call(Relay *relay, const RelayTarget *target) {
+        HttpRequest *request = relay->request;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        int r;
+
+        r = http_call_new(relay->master->bulk, http_request_method(request), target->url, &call);
+        if (r < 0)
+                return r;
+        r = http_request_each_header(request, on_header, call);
+        if (r >= 0)
+                r = expect_continue(call, http_request_size(request));
+        if (r < 0)
+                return r;
+        http_call_set_source(call, http_request_size(request), on_read);
+
+        relay->volume = target->volume;
+        (void) http_call_unref(relay->call);
+        relay->call = http_call_ref(call);
+        (void) __atomic_add_fetch(&relay->references, 1, __ATOMIC_RELAXED);
+        http_call_start(TAKE_PTR(call), on_done, relay);
+        return 0;
+}
+
+static int start(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret) {
         _cleanup_(relay_unrefp) Relay *relay = NULL;
         int r;
 
         relay = malloc(sizeof(*relay));
         if (!relay)
                 return -ENOMEM;
-        *relay = (Relay){ .master = master, .references = 1, .request = request };
+        *relay = (Relay){ .master = http_request_userdata(request),
+                          .references = 1,
+                          .next = next,
+                          .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 
         r = pipe_new(PIPE_SIZE,
@@ -157,29 +246,23 @@ static int start(HttpRequest *request, const char *url, Relay **ret) {
                      &relay->pipe);
         if (r < 0)
                 return r;
-        r = http_call_new(master->bulk, http_request_method(request), url, &relay->call);
+        r = start_call(relay, target);
         if (r < 0)
                 return r;
-        r = http_request_each_header(request, on_header, relay->call);
-        if (r < 0)
-                return r;
-        http_call_set_source(relay->call, http_request_size(request), on_read);
-
-        relay->references = 2;
-        http_call_start(http_call_ref(relay->call), on_done, relay);
 
         *ret = TAKE_PTR(relay);
         return 0;
 }
 
-int relay_new(HttpRequest *request, const char *url, Relay **ret) {
+int relay_new(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret) {
         Master *master = http_request_userdata(request);
         int r;
 
         /* Counted first, so that whoever waits for the last one knows of this one. */
         (void) atomic_fetch_add(&master->n_relays, 1);
-        r = atomic_load(&master->stopping) && !master->conf.proxy ? -ESHUTDOWN
-                                                                  : start(request, url, ret);
+        r = atomic_load(&master->stopping) && !master->conf.proxy
+                            ? -ESHUTDOWN
+                            : start(request, target, next, ret);
         if (r < 0)
                 (void) atomic_fetch_sub(&master->n_relays, 1);
         return r;

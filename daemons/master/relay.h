@@ -2,16 +2,30 @@
 #pragma once
 
 /* Relay: passes the body of a write on to the volume that would otherwise be written to directly,
- * while it arrives, and then that volume's answer back to the client. */
+ * while it arrives, and then that volume's answer back to the client.
+ *
+ * A value that was certainly not committed, for a reason of its volumes, goes to others instead, as
+ * long as all of it is at hand: before its first byte was sent, or while it fits into the buffer.
+ */
 
+#include "master.h"
 #include "net/http-request.h"
 
 typedef struct Relay Relay;
 
-/* Starts sending to URL, which has a ticket, with the request's headers that concern the value.
- * Returns 0, -ESHUTDOWN if the master is stopping and the client may be redirected instead, or
- * another negative errno. */
-int relay_new(HttpRequest *request, const char *url, Relay **ret);
+typedef struct RelayTarget {
+        uint32_t volume;
+        char url[MASTER_URL_SIZE]; /* with a ticket */
+} RelayTarget;
+
+/* Where the value goes now that the N volumes FAILED have not taken it. On the client's thread,
+ * while the request is there. Returns 0 or a negative errno. */
+typedef int (*RelayNext)(HttpRequest *request, const uint32_t failed[], size_t n, RelayTarget *ret);
+
+/* Starts sending to TARGET, with the request's headers that concern the value. Returns 0,
+ * -ESHUTDOWN if the master is stopping and the client may be redirected instead, or another
+ * negative errno. */
+int relay_new(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret);
 
 /* The request is over; gives up if the body was not complete. */
 Relay *relay_free(Relay *relay);

@@ -14,6 +14,8 @@
 static const char redirect_text[] =
                 "Send the value to the address in the Location header. With curl, use -L to follow it.\n";
 
+#define TRIED_MAX (2 * COPIES_MAX)
+
 typedef struct Write {
         char key[KEY_MAX + 1];
         Condition condition;
@@ -22,6 +24,8 @@ typedef struct Write {
         uint64_t wanted; /* copies */
         uint32_t volumes[COPIES_MAX];
         size_t n_volumes;
+        uint32_t tried[TRIED_MAX]; /* of a relay: these, and those that were tried before them */
+        size_t n_tried;
 
         Buffer body;              /* of a value that is small, so far */
         Relay *relay;             /* of one that is not */
@@ -54,7 +58,8 @@ static int place(Master *master, Write *write, uint64_t size) {
         if ((uint64_t) r <= write->wanted / 2)
                 return -EHOSTDOWN;
 
-        write->n_volumes = (size_t) r;
+        write->n_volumes = write->n_tried = (size_t) r;
+        memcpy(write->tried, write->volumes, sizeof(write->volumes));
         return 0;
 }
 
@@ -104,16 +109,56 @@ static int redirect(HttpRequest *request, const Write *write) {
                         request, 307, "text/plain", redirect_text, strlen(redirect_text));
 }
 
-/* Without a relay afterwards, the client was redirected. */
-static int start_relay(HttpRequest *request, Write *write) {
-        char url[MASTER_URL_SIZE];
+/* Puts another volume in the place of each that has failed. Returns -EHOSTDOWN if there is none. */
+static int replace_failed(
+                Master *master, Write *write, uint64_t size, const uint32_t failed[], size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                size_t k = 0;
+                int r;
+
+                volumes_note_unfit(master->volumes, failed[i]);
+                while (k < write->n_volumes && write->volumes[k] != failed[i])
+                        k++;
+                if (k == write->n_volumes)
+                        return -EHOSTDOWN;
+                r = volumes_place_another(
+                                master->volumes, key_hash(write->key), size, write->tried,
+                                write->n_tried);
+                if (r < 0)
+                        return r;
+                if (write->n_tried == TRIED_MAX)
+                        return -EHOSTDOWN;
+                write->volumes[k] = write->tried[write->n_tried++] = (uint32_t) r;
+        }
+        return 0;
+}
+
+static int on_not_stored(
+                HttpRequest *request, const uint32_t failed[], size_t n, RelayTarget *ret) {
+        Write *write = *http_request_state(request);
+        uint64_t size = http_request_size(request);
         int r;
 
-        r = make_url(http_request_userdata(request), write, write->condition.create_only, url,
-                     sizeof(url));
+        r = replace_failed(
+                        http_request_userdata(request), write, size == HTTP_SIZE_UNKNOWN ? 0 : size,
+                        failed, n);
         if (r < 0)
                 return r;
-        r = relay_new(request, url, &write->relay);
+        ret->volume = write->volumes[0];
+        return make_url(http_request_userdata(request), write, write->condition.create_only,
+                        ret->url, sizeof(ret->url));
+}
+
+/* Without a relay afterwards, the client was redirected. */
+static int start_relay(HttpRequest *request, Write *write) {
+        RelayTarget target = { .volume = write->volumes[0] };
+        int r;
+
+        r = make_url(http_request_userdata(request), write, write->condition.create_only,
+                     target.url, sizeof(target.url));
+        if (r < 0)
+                return r;
+        r = relay_new(request, &target, on_not_stored, &write->relay);
         return r == -ESHUTDOWN ? redirect(request, write) : r;
 }
 

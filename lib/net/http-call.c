@@ -252,9 +252,11 @@ static void set_method(HttpCall *call, CURL *easy) {
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
-static bool has_content_type(const HttpCall *call) {
+static bool has_header(const HttpCall *call, const char *name) {
+        size_t n = strlen(name);
+
         for (const struct curl_slist *header = call->headers; header; header = header->next)
-                if (strncasecmp(header->data, "Content-Type:", 13) == 0)
+                if (strncasecmp(header->data, name, n) == 0 && header->data[n] == ':')
                         return true;
 
         return false;
@@ -265,10 +267,10 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
         int r;
 
         /* What libcurl would add unasked */
-        r = add_line(call, "Expect:");
+        r = has_header(call, "Expect") ? 0 : add_line(call, "Expect:");
         if (r >= 0)
                 r = add_line(call, "Accept:");
-        if (r >= 0 && !has_content_type(call))
+        if (r >= 0 && !has_header(call, "Content-Type"))
                 r = add_line(call, "Content-Type:");
         if (r < 0)
                 return r;

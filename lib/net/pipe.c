@@ -13,6 +13,7 @@ struct Pipe {
 
         pthread_mutex_t lock; /* for what follows */
         size_t size, start, used;
+        uint64_t written; /* in all */
         bool reader_waits, writer_waits;
         bool write_closed, read_closed;
         int write_error, read_error;
@@ -64,6 +65,7 @@ static size_t put(Pipe *pipe, const uint8_t *data, size_t size) {
         memcpy(pipe->data + end, data, first);
         memcpy(pipe->data, data + first, n - first);
         pipe->used += n;
+        pipe->written += n;
         return n;
 }
 
@@ -163,6 +165,19 @@ ssize_t pipe_read(Pipe *pipe, void *data, size_t size) {
         unlock_for_writer(pipe);
 
         return n;
+}
+
+bool pipe_rewind(Pipe *pipe) {
+        bool all;
+
+        (void) pthread_mutex_lock(&pipe->lock);
+        all = pipe->written <= pipe->size && !pipe->read_closed;
+        if (all) {
+                pipe->start = 0;
+                pipe->used = (size_t) pipe->written;
+        }
+        (void) pthread_mutex_unlock(&pipe->lock);
+        return all;
 }
 
 void pipe_close_read(Pipe *pipe, int error) {

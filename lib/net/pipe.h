@@ -39,5 +39,9 @@ void pipe_close_write(Pipe *pipe, int error);
  * the writer closed with. */
 ssize_t pipe_read(Pipe *pipe, void *data, size_t size);
 
+/* For the reader: has all that was written come once more. Returns false, and does nothing, if not
+ * all of it is there any more: the size of the pipe is kept. */
+bool pipe_rewind(Pipe *pipe);
+
 /* The reader wants no more; writes return ERROR (negative) from now on. */
 void pipe_close_read(Pipe *pipe, int error);

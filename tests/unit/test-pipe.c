@@ -60,6 +60,27 @@ TEST(bytes_come_out_as_they_went_in) {
         ends_done(&ends);
 }
 
+TEST(what_is_still_there_comes_once_more) {
+        Ends ends;
+        char data[8];
+
+        ends_init(&ends, 5);
+        assert_true(pipe_rewind(ends.pipe));
+        assert_int_equal(pipe_write(ends.pipe, "abcd", 4), 4);
+        assert_int_equal(pipe_read(ends.pipe, data, 3), 3);
+        assert_int_equal(pipe_write(ends.pipe, "e", 1), 1);
+        for (int i = 0; i < 2; i++) {
+                assert_true(pipe_rewind(ends.pipe));
+                assert_int_equal(pipe_read(ends.pipe, data, sizeof(data)), 5);
+                assert_memory_equal(data, "abcde", 5);
+        }
+        assert_int_equal(pipe_write(ends.pipe, "f", 1), 1); /* over the first */
+        assert_false(pipe_rewind(ends.pipe));
+        assert_int_equal(pipe_read(ends.pipe, data, sizeof(data)), 1);
+        assert_memory_equal(data, "f", 1);
+        ends_done(&ends);
+}
+
 TEST(writer_is_told_once_half_is_free) {
         Ends ends;
         char data[8];
@@ -171,6 +192,7 @@ TEST(two_threads_lose_nothing) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bytes_come_out_as_they_went_in),
+                cmocka_unit_test(what_is_still_there_comes_once_more),
                 cmocka_unit_test(writer_is_told_once_half_is_free),
                 cmocka_unit_test(reader_is_told_of_data_and_of_the_end),
                 cmocka_unit_test(errors_reach_the_other_side),

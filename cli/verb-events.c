@@ -41,6 +41,8 @@ static const EventName event_names[] = {
         { EVENT_TROUBLE_OVER,      "trouble-over"      },
         { EVENT_RECOVERED,         "recovered"         },
         { EVENT_DISK_NEARLY_FULL,  "disk-nearly-full"  },
+        { EVENT_STORE_FAULT,       "store-fault"       },
+        { EVENT_STORE_WELL,        "store-well"        },
         { EVENT_CORRUPTION_FOUND,  "corruption-found"  },
         { EVENT_VALUE_LOST,        "value-lost"        },
         { EVENT_DISK_FAILED,       "disk-failed"       },

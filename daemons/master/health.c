@@ -17,7 +17,8 @@ typedef struct Counts {
 
 static bool is_usable(const VolumeStatus *volume) {
         return volume->state == VOLUME_ACTIVE && volume->up && volume->maintenance_until == 0 &&
-               volume->disk_free > 0;
+               volume->disk_free > 0 && volume->fault == STORE_FAULT_NONE &&
+               volume->contact.n_failed < 2;
 }
 
 /* Nothing depends on a new volume or on one that is not there any more. */
@@ -66,6 +67,10 @@ static bool find_of_cluster(
         }
 }
 
+static bool is_full(const VolumeStatus *volume) {
+        return volume->disk_free == 0 || volume->fault == STORE_FAULT_FULL;
+}
+
 /* What is wrong with one volume, by its status. */
 static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, uint64_t *ret_since) {
         bool maintenance = volume->maintenance_until > 0;
@@ -76,9 +81,9 @@ static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, uint64_
                 *ret_since = volume->seen_usec;
                 return is_needed(volume) && !volume->up && !maintenance;
         case TROUBLE_FULL: /* a draining one gets nothing, and is about to have nothing */
-                return volume->state == VOLUME_ACTIVE && volume->up && volume->disk_free == 0;
+                return volume->state == VOLUME_ACTIVE && volume->up && is_full(volume);
         case TROUBLE_NEARLY_FULL:
-                return volume->state == VOLUME_ACTIVE && volume->up && volume->disk_free > 0 &&
+                return volume->state == VOLUME_ACTIVE && volume->up && !is_full(volume) &&
                        volume->nearly_full;
         case TROUBLE_NOT_HEARD_OF:
                 return is_needed(volume) && volume->up && !volume->reports && !maintenance;

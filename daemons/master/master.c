@@ -49,6 +49,7 @@ static VolumesOptions volumes_options(const MasterConf *conf) {
                 .timeout_usec = conf->volume_timeout_usec,
                 .copies = (uint32_t) conf->copies,
                 .auto_add = conf->auto_add_volumes,
+                .ticket_usec = conf->ticket_usec,
         };
 }
 

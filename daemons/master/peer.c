@@ -10,6 +10,7 @@
 #include "master.h"
 #include "net/http-server.h"
 #include "net/rpc.h"
+#include "peer-health.h"
 #include "peer.h"
 
 #define COMMITS_MAX 4096
@@ -23,10 +24,12 @@ static int parse_report(const Json *json, VolumeReport *ret) {
                 .url = json_get_string(json, "url"),
                 .zone = json_get_string(json, "zone"),
         };
+        if (json_get_uint(json, "number", &number) < 0 || number == 0 || number > VOLUME_MAX)
+                return -EINVAL;
+        ret->number = (uint32_t) number;
         if (json_get_uint(json, "wire", &wire) < 0 || wire != WIRE_VERSION)
                 return -EPROTO;
-        if (json_get_uint(json, "number", &number) < 0 || number > VOLUME_MAX || !uuid ||
-            !ret->url || !ret->zone ||
+        if (!uuid || !ret->url || !ret->zone ||
             parse_hex(uuid, strlen(uuid), ret->uuid, sizeof(ret->uuid)) < 0 ||
             json_get_uint(json, "free", &ret->disk_free) < 0 ||
             json_get_uint(json, "size", &ret->disk_size) < 0 ||
@@ -39,8 +42,7 @@ static int parse_report(const Json *json, VolumeReport *ret) {
             json_get_uint(json, "objects_ever", &ret->objects_ever) < 0)
                 return -EINVAL;
 
-        ret->number = (uint32_t) number;
-        return 0;
+        return peer_read_health(json, ret);
 }
 
 static const char *report_problem(int error) {
@@ -72,10 +74,14 @@ int peer_report_finish(HttpRequest *request) {
         r = parse_report(json, &report);
         if (r >= 0)
                 r = volumes_report(master->volumes, &report);
-        if (r < 0)
+        if (r < 0) {
+                peer_note_refusal(master, &report, r);
                 return http_request_reply_error(request, r, report_problem(r));
+        }
+        peer_note_health(master, &report, json_get_string(json, "fault_detail"));
 
-        r = json_add_uint(answer, "grace_usec", master->conf.grace_usec);
+        r = json_add_uint(answer, "clock", clock_realtime());
+        r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
         return r < 0 ? r : http_text_reply(request, 200, answer);
 }
 

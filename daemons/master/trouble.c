@@ -110,7 +110,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         },
         [TROUBLE_FULL] = {
                 "full", HEALTH_DEGRADED,
-                "Volume {volume} is full{detail}.", "Volumes {volume} are full.",
+                "Volume {volume} is full.", "Volumes {volume} are full.",
                 "Add a volume, or delete values that nobody needs.",
         },
         [TROUBLE_NEARLY_FULL] = {

@@ -8,11 +8,18 @@
 #include "net/periodic.h"
 #include "volumes-change.h"
 
+#define SKEWS 3
+
 /* What is known of a volume besides the map. */
 typedef struct Live {
         uint64_t seen_usec;     /* monotonic; 0 for never */
         uint64_t reported_usec; /* since the epoch; 0 for never */
         uint64_t disk_free, disk_size, objects, bytes, pending;
+        StoreFault fault;
+        int64_t skew_usec, skews_usec[SKEWS]; /* how far its clock is ahead: of the last reports */
+        unsigned n_skews;
+        uint32_t cut[REPORT_PEERS_MAX]; /* volumes that it cannot reach */
+        size_t n_cut;
         bool changed;  /* the map says something else of it since the last look */
         unsigned look; /* of the main loop, which alone uses it: what it saw last, see LookMark */
 } Live;
@@ -31,6 +38,18 @@ struct Volumes {
 
 /* With the lock held. */
 bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) _pure_;
+
+/* With the lock held: whether the clock of a volume is so far off that its tickets and signatures,
+ * or ours there, may fail; and from how far on they may. */
+bool volumes_is_skewed(const Volumes *volumes, uint32_t number) _pure_;
+uint64_t volumes_skew_max(const Volumes *volumes) _pure_;
+
+/* With the lock held; as volumes_url(). */
+int volumes_find_url(
+                const Volumes *volumes,
+                uint32_t number,
+                uint64_t now_usec,
+                char ret[static VOLUME_URL_SIZE]);
 
 /* How many copies there should be if the map were CLUSTER. */
 uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) _pure_;

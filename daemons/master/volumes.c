@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "core/ticket.h"
 #include "volumes-internal.h"
 
 #define WATCH_USEC  (USEC_PER_SEC / 4)
@@ -198,6 +199,12 @@ void volumes_configure(Volumes *volumes, const VolumesOptions *options) {
         (void) pthread_rwlock_unlock(&volumes->map.lock);
 }
 
+uint64_t volumes_skew_max(const Volumes *volumes) {
+        uint64_t lifetime = SIGNATURE_LIFETIME_SEC * USEC_PER_SEC;
+
+        return MIN(volumes->options.ticket_usec ?: lifetime, lifetime) / 2;
+}
+
 uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) {
         return cluster->copies > 0 ? cluster->copies : volumes->options.copies;
 }
@@ -236,6 +243,29 @@ static int check_report(const Volume *volume, const VolumeReport *report) {
         return volume->state == VOLUME_REMOVED ? -EBUSY : 0;
 }
 
+/* A report that was held up on its way makes the clock seem to be behind: the greatest of the last
+ * few counts. */
+static void note_skew(Live *live, int64_t skew_usec) {
+        live->skews_usec[live->n_skews++ % SKEWS] = skew_usec;
+        for (unsigned i = live->n_skews; i < SKEWS; i++)
+                live->skews_usec[i] = skew_usec;
+        live->skew_usec = INT64_MIN;
+        for (unsigned i = 0; i < SKEWS; i++)
+                live->skew_usec = MAX(live->skew_usec, live->skews_usec[i]);
+}
+
+/* With the lock held for writing: which other volumes it says that it cannot reach. */
+static void note_cut(const Volumes *volumes, Live *live, const VolumeReport *report) {
+        const Cluster *cluster = volumes->map.cluster;
+
+        live->n_cut = 0;
+        for (size_t i = 0; i < cluster->n_volumes && live->n_cut < REPORT_PEERS_MAX; i++)
+                for (size_t k = 0; k < report->n_peers; k++)
+                        if (strcmp(cluster->volumes[i].url + strlen("http://"), report->peers[k]) ==
+                            0)
+                                live->cut[live->n_cut++] = cluster->volumes[i].number;
+}
+
 /* With the lock held for writing. */
 static int take_note(Volumes *volumes, const VolumeReport *report) {
         Live *live;
@@ -256,6 +286,9 @@ static int take_note(Volumes *volumes, const VolumeReport *report) {
         live->objects = report->objects;
         live->bytes = report->bytes;
         live->pending = report->pending;
+        live->fault = report->fault;
+        note_skew(live, report->skew_usec);
+        note_cut(volumes, live, report);
         return volumes_change_by_report(volumes, report);
 }
 
@@ -279,96 +312,7 @@ void volumes_note_unfit(Volumes *volumes, uint32_t number) {
         contacts_note_unfit(volumes->contacts, number, clock_monotonic() + UNFIT_USEC);
 }
 
-typedef struct Choice {
-        const Volumes *volumes;
-        uint64_t now_usec;
-        uint64_t size;
-        const uint32_t *tried; /* these are out */
-        size_t n_tried;
-        bool reached_only; /* as are those to which calls do not get through */
-        bool any_full;
-} Choice;
-
-static bool was_tried(const Choice *choice, uint32_t number) {
-        for (size_t i = 0; i < choice->n_tried; i++)
-                if (choice->tried[i] == number)
-                        return true;
-        return false;
-}
-
-static bool is_usable(const Volume *volume, void *userdata) {
-        Choice *choice = userdata;
-        const Volumes *volumes = choice->volumes;
-
-        if (!volumes_is_up(volumes, volume->number, choice->now_usec) ||
-            was_tried(choice, volume->number))
-                return false;
-        if (volume->maintenance_until > 0 && volume_in_maintenance(volume, clock_realtime()))
-                return false;
-        if (choice->reached_only &&
-            !contacts_is_fit(volumes->contacts, volume->number, choice->now_usec))
-                return false;
-        if (volumes->live[volume->number].disk_free > choice->size)
-                return true;
-        choice->any_full = true;
-        return false;
-}
-
-/* With the lock held. */
-static size_t
-place(const Volumes *volumes, uint64_t hash, size_t copies, Choice *choice, uint32_t *ret) {
-        size_t n;
-
-        choice->reached_only = true;
-        n = cluster_place(volumes->map.cluster, hash, copies, is_usable, choice, ret);
-        if (n > copies / 2)
-                return n;
-
-        choice->reached_only = false;
-        return cluster_place(volumes->map.cluster, hash, copies, is_usable, choice, ret);
-}
-
-int volumes_place(
-                Volumes *volumes,
-                uint64_t hash,
-                size_t copies,
-                uint64_t size,
-                uint32_t ret[static COPIES_MAX]) {
-        Choice choice = { .volumes = volumes, .now_usec = clock_monotonic(), .size = size };
-        size_t n;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        n = place(volumes, hash, copies, &choice, ret);
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-
-        if (n > 0)
-                return (int) n;
-        return choice.any_full ? -ENOSPC : -EHOSTDOWN;
-}
-
-int volumes_place_another(
-                Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n) {
-        Choice choice = {
-                .volumes = volumes,
-                .now_usec = clock_monotonic(),
-                .size = size,
-                .tried = tried,
-                .n_tried = n,
-                .reached_only = true,
-        };
-        uint32_t found[COPIES_MAX];
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        n = cluster_place(volumes->map.cluster, hash, 1, is_usable, &choice, found);
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-
-        if (n > 0)
-                return (int) found[0];
-        return choice.any_full ? -ENOSPC : -EHOSTDOWN;
-}
-
-/* With the lock held. */
-static int find_url(
+int volumes_find_url(
                 const Volumes *volumes,
                 uint32_t number,
                 uint64_t now_usec,
@@ -386,49 +330,7 @@ int volumes_url(Volumes *volumes, uint32_t number, char ret[static VOLUME_URL_SI
         int r;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        r = find_url(volumes, number, now_usec, ret);
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return r;
-}
-
-/* With the lock held. */
-static int choose(
-                const Volumes *volumes,
-                const Record *record,
-                unsigned turn,
-                unsigned avoid,
-                char ret_url[static VOLUME_URL_SIZE]) {
-        uint64_t now_usec = clock_monotonic();
-        uint32_t chosen = 0;
-
-        for (size_t i = 0; i < record->n_copies; i++) {
-                size_t j = (turn + i) % record->n_copies;
-                bool is_good = contacts_is_good(volumes->contacts, record->copies[j]);
-                char url[VOLUME_URL_SIZE];
-
-                if (avoid & (1U << j) || (chosen > 0 && !is_good) ||
-                    find_url(volumes, record->copies[j], now_usec, url) < 0)
-                        continue;
-                memcpy(ret_url, url, sizeof(url));
-                chosen = record->copies[j];
-                if (is_good)
-                        break;
-        }
-        return chosen > 0 ? (int) chosen : -EHOSTDOWN;
-}
-
-int volumes_choose(
-                Volumes *volumes,
-                const Record *record,
-                unsigned avoid,
-                char ret_url[static VOLUME_URL_SIZE]) {
-        static __thread unsigned turn; /* spreads readers over the copies */
-        int r;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        r = choose(volumes, record, ++turn, avoid, ret_url);
-        if (r < 0 && avoid != 0)
-                r = choose(volumes, record, turn, ~avoid, ret_url);
+        r = volumes_find_url(volumes, number, now_usec, ret);
         (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }
@@ -452,6 +354,8 @@ static VolumeStatus make_status(
                 .bytes = live->bytes,
                 .pending = live->pending,
                 .is_avoided = !contacts_is_fit(volumes->contacts, volume->number, now),
+                .fault = live->fault,
+                .skew_usec = live->skew_usec,
         };
 
         status.reports = status.up && live->reported_usec > 0;

@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "base/error.h"
 #include "contact.h"
 #include "core/cluster.h"
 #include "core/record.h"
@@ -15,6 +16,8 @@
 #include "store/index.h"
 
 typedef struct Volumes Volumes;
+
+#define REPORT_PEERS_MAX 16
 
 /* What a volume says of itself. */
 typedef struct VolumeReport {
@@ -26,12 +29,18 @@ typedef struct VolumeReport {
 
         /* How far it has come; see lib/store/reach.h. */
         uint64_t version_max, revision, deletion, objects_ever;
+
+        StoreFault fault;                    /* what keeps it from storing values */
+        int64_t skew_usec;                   /* how far its clock is ahead of ours */
+        const char *peers[REPORT_PEERS_MAX]; /* which others it cannot reach: "host:port" */
+        size_t n_peers;
 } VolumeReport;
 
 typedef struct VolumesOptions {
         uint64_t timeout_usec; /* a volume that has not reported for so long is down */
         uint32_t copies;       /* of each value, as long as the map does not say */
         bool auto_add;         /* new volumes are active at once */
+        uint64_t ticket_usec;  /* how long tickets last; 0 for as long as signatures */
 } VolumesOptions;
 
 /* Loads the map from INDEX, which is not owned; watches on EVENT for volumes that come and go. For
@@ -76,6 +85,12 @@ int volumes_place(
 int volumes_place_another(
                 Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n);
 
+/* How far the clock of a volume is ahead of ours, by its last reports, in µs. */
+int64_t volumes_skew(Volumes *volumes, uint32_t number);
+
+/* Whether FROM says that it cannot reach TO. */
+bool volumes_is_cut(Volumes *volumes, uint32_t from, uint32_t to);
+
 #define VOLUME_URL_SIZE  256
 #define VOLUME_ZONE_SIZE 64
 
@@ -107,6 +122,8 @@ typedef struct VolumeStatus {
                                        * since the master's start */
         uint64_t disk_free;           /* UINT64_MAX if there was no report yet */
         uint64_t disk_size, objects, bytes, pending;
+        StoreFault fault;     /* what keeps it from storing values */
+        int64_t skew_usec;    /* how far its clock is ahead of the master's */
         ContactState contact; /* what calls to it came to */
         bool is_avoided; /* it gets no new values for now, as it cannot be reached or is not fit */
 } VolumeStatus;

@@ -53,7 +53,7 @@ static void item_done(StoreItem *item, int result) {
         VolumeDaemon *volume = http_request_userdata(item->batch->request);
 
         if (result < 0)
-                item->error = result;
+                item->error = faults_note(volume->faults, result, item->put.size);
 
         /* Unless there is an object of this version, only not this one. */
         if (result < 0 && result != -EEXIST)
@@ -74,6 +74,9 @@ static int store_object(VolumeDaemon *volume, StoreItem *item) {
         Object object;
         int r;
 
+        r = faults_check(volume->faults);
+        if (r < 0)
+                return r;
         r = object_decode(item->put.data, item->put.size, &object);
         if (r < 0)
                 return r;

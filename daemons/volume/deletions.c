@@ -175,6 +175,8 @@ int deletions_finish(HttpRequest *request) {
         r = read_batch(request, body, &batch);
         if (r < 0)
                 return r;
+        if (faults_get(volume->faults) >= STORE_FAULT_READ_ONLY) /* there is always room for it */
+                return http_request_reply_error(request, -EREMOTEIO, NULL);
         r = submit(volume->deletions, batch, le64toh(batch->encoded));
         if (r < 0)
                 return http_request_reply_error(request, r, "A later call has overtaken this one.");

@@ -107,10 +107,11 @@ static void on_stored(ObjectWriter *writer, int result, void *userdata) {
 
         pending_end(item->pull->volume->pending, item->wire.version, result >= 0);
         item->writer = object_writer_free(item->writer);
-        item_done(item, result);
+        item_done(item, faults_note(item->pull->volume->faults, result, item->wire.size));
 }
 
 static int open_writer(PullItem *item, const Object *object) {
+        VolumeDaemon *volume = item->pull->volume;
         int r;
 
         if (strcmp(object->key, item->wire.key) != 0 || object->record.size != item->wire.size)
@@ -118,11 +119,14 @@ static int open_writer(PullItem *item, const Object *object) {
         if (is_late(item->pull))
                 return -ESTALE;
 
-        r = object_writer_new(
-                        item->pull->volume->store, object->key, &object->record,
-                        object->record.size, &item->writer);
+        r = faults_check(volume->faults);
         if (r < 0)
                 return r;
+        r = object_writer_new(
+                        volume->store, object->key, &object->record, object->record.size,
+                        &item->writer);
+        if (r < 0)
+                return faults_note(volume->faults, r, object->record.size);
 
         object_writer_expect(item->writer, &object->record.checksum);
         return 0;
@@ -159,8 +163,11 @@ static int on_value(void *userdata, const void *data, size_t size) {
         if (!source->current)
                 return 0;
 
-        r = is_late(source->pull) ? -ESTALE
-                                  : object_writer_append(source->current->writer, data, size);
+        r = is_late(source->pull)
+                            ? -ESTALE
+                            : faults_note(source->pull->volume->faults,
+                                          object_writer_append(source->current->writer, data, size),
+                                          source->current->wire.size);
         return r < 0 ? give_up(source, r) : 0;
 }
 
@@ -236,7 +243,12 @@ static void end_source(PullSource *source, int error) {
 }
 
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
-        end_source(userdata, result->error ?: -EPROTO);
+        PullSource *source = userdata;
+
+        faults_note_peer(
+                        source->pull->volume->faults, source->url + strlen("http://"),
+                        result->error);
+        end_source(source, result->error ?: -EPROTO);
 }
 
 static int start_source(PullSource *source) {

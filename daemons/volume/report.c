@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/event-ids.h"
 #include "base/file.h"
@@ -27,6 +28,8 @@ struct Report {
         bool busy;           /* atomic: a call is under way */
         bool accepted;       /* atomic */
         uint64_t grace_usec; /* atomic */
+        uint64_t sent_usec;  /* monotonic; of the call that is under way */
+        uint64_t delay_usec; /* atomic; half of the way there and back, at the last one */
         int error; /* of the last report, so that each kind of failure is logged once; client's
                       thread only */
         bool nearly_full; /* the loop's thread only */
@@ -43,7 +46,12 @@ static int add_reach(VolumeDaemon *volume, Json *json) {
         return r < 0 ? r : json_add_uint(json, "deletion", deletions_last(volume->deletions));
 }
 
-static int make_body(VolumeDaemon *volume, const ObjectStoreCounters *counters, Buffer *ret) {
+/* DELAY_USEC is how long a report takes to the master, as it seems. */
+static int make_body(
+                VolumeDaemon *volume,
+                const ObjectStoreCounters *counters,
+                uint64_t delay_usec,
+                Buffer *ret) {
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
         char uuid[2 * 16 + 1] = "";
@@ -61,6 +69,9 @@ static int make_body(VolumeDaemon *volume, const ObjectStoreCounters *counters, 
         r = r < 0 ? r : json_add_uint(json, "bytes", counters->bytes);
         r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
         r = r < 0 ? r : add_reach(volume, json);
+        r = r < 0 ? r : faults_add(volume->faults, json);
+        r = r < 0 ? r : json_add_uint(json, "delay", delay_usec);
+        r = r < 0 ? r : json_add_uint(json, "clock", clock_realtime());
         if (r < 0)
                 return r;
 
@@ -133,6 +144,10 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
                                           : -error_from_http_status(result->status);
         if (r != -ESHUTDOWN)
                 log_change(report, r, result);
+        if (r == 0)
+                __atomic_store_n(
+                                &report->delay_usec, (clock_monotonic() - report->sent_usec) / 2,
+                                __ATOMIC_RELAXED);
 
         __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
         __atomic_store_n(&report->busy, false, __ATOMIC_RELEASE);
@@ -161,7 +176,8 @@ static int send_report(Report *report) {
                 return r;
         log_space(report, &counters);
 
-        r = make_body(volume, &counters, &body);
+        r = make_body(volume, &counters, __atomic_load_n(&report->delay_usec, __ATOMIC_RELAXED),
+                      &body);
         if (r < 0)
                 return r;
         r = http_call_new(volume->client, "POST", report->url, &call);
@@ -173,6 +189,7 @@ static int send_report(Report *report) {
         if (r < 0)
                 return r;
 
+        report->sent_usec = clock_monotonic();
         __atomic_store_n(&report->busy, true, __ATOMIC_RELAXED);
         http_call_start(TAKE_PTR(call), on_answer, report);
         return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,8 @@ typedef struct Upload {
         unsigned parts_left;  /* of the store and the forwards: which have not reported yet */
         uint32_t copies[COPIES_MAX];
         size_t n_copies;
+        uint32_t failed[COPIES_MAX]; /* volumes that have none */
+        size_t n_failed;
         Checksum checksums[COPIES_MAX]; /* of the copies, to be compared with our own */
         int error;                      /* the first one */
 } Upload;
@@ -97,6 +100,34 @@ static uint64_t commit_deadline(const VolumeDaemon *volume) {
                (grace > 0 ? MIN(grace / 2, USEC_PER_MIN) : COMMIT_PATIENCE_USEC);
 }
 
+/* Says which volumes are the reason that nothing was stored: the value was not committed, and can
+ * be sent elsewhere. */
+static void add_failed(Upload *upload) {
+        char list[COPIES_MAX * sizeof("65535")] = "", *end = list;
+
+        for (size_t i = 0; i < upload->n_failed; i++)
+                end += sprintf(end, "%s%" PRIu32, i > 0 ? "," : "", upload->failed[i]);
+        if (*list)
+                (void) http_request_add_header(upload->request, "Dkv-Not-Stored", list);
+}
+
+/* This volume does not take the value. Returns 0 or a negative errno. */
+static int refuse(Upload *upload, int error) {
+        upload->failed[0] = (uint32_t) upload->volume->conf.number;
+        upload->n_failed = 1;
+        add_failed(upload);
+        return http_request_reply_error(upload->request, error, NULL);
+}
+
+/* The same, after an error of the store. One of the request is as it is. */
+static int refuse_because_of(Upload *upload, int error) {
+        uint64_t size = http_request_size(upload->request);
+        int r;
+
+        r = faults_note(upload->volume->faults, error, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        return error_store_fault(error) == STORE_FAULT_NONE ? r : refuse(upload, r);
+}
+
 static void complete(Upload *upload) {
         Record record = *object_writer_record(upload->writer);
         int error;
@@ -107,6 +138,7 @@ static void complete(Upload *upload) {
         if (record.n_copies == 0 || record.n_copies <= upload->ticket.wanted / 2) {
                 error = upload->error == -ENOSPC || upload->error == -EBADMSG ? upload->error
                                                                               : -EHOSTDOWN;
+                add_failed(upload);
                 (void) http_request_reply_error(
                                 upload->request, error,
                                 "Too few copies of the value could be stored.");
@@ -150,8 +182,10 @@ static void part_done(Upload *upload, uint32_t volume, int error, const Checksum
         if (error == 0) {
                 upload->checksums[upload->n_copies] = *checksum;
                 upload->copies[upload->n_copies++] = volume;
-        } else if (upload->error == 0)
-                upload->error = error;
+        } else {
+                upload->failed[upload->n_failed++] = volume;
+                upload->error = upload->error ?: error;
+        }
         last = --upload->parts_left == 0;
         (void) pthread_mutex_unlock(&upload->lock);
 
@@ -162,12 +196,20 @@ static void part_done(Upload *upload, uint32_t volume, int error, const Checksum
 }
 
 static void on_forwarded(void *userdata, uint32_t volume, int error, const Checksum *checksum) {
-        part_done(userdata, volume, error, checksum);
+        Upload *upload = userdata;
+        const Ticket *ticket = &upload->ticket;
+
+        for (size_t i = 0; i < ticket->n_others; i++)
+                if (ticket->others[i].volume == volume)
+                        faults_note_peer(
+                                        upload->volume->faults, ticket->others[i].authority, error);
+        part_done(upload, volume, error, checksum);
 }
 
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {
         Upload *upload = userdata;
 
+        result = faults_note(upload->volume->faults, result, object_writer_record(writer)->size);
         if (result < 0 && result != -EEXIST) /* an object of that version may be pending */
                 pending_remove(upload->volume->pending, upload->ticket.version);
         part_done(upload, (uint32_t) upload->volume->conf.number, result < 0 ? result : 0,
@@ -245,11 +287,14 @@ static int open_writer(HttpRequest *request, Upload *upload) {
         record.metadata = (const char *) metadata.data;
         record.metadata_size = metadata.size;
 
+        r = faults_check(upload->volume->faults);
+        if (r < 0)
+                return refuse(upload, r);
         r = object_writer_new(
                         upload->volume->store, upload->key, &record, http_request_size(request),
                         &upload->writer);
         if (r < 0)
-                return r;
+                return refuse_because_of(upload, r);
 
         start_forwards(upload, &record);
         return 0;
@@ -304,8 +349,10 @@ ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
                     upload->ticket.size_max)
                         return -EFBIG;
                 r = object_writer_append(upload->writer, rest, size - upload->writer_taken);
-                if (r < 0)
-                        return r;
+                if (r < 0) {
+                        r = refuse_because_of(upload, r);
+                        return r < 0 ? r : (ssize_t) size;
+                }
                 upload->writer_taken = size;
         }
 

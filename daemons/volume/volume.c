@@ -56,6 +56,9 @@ static int start_work(VolumeDaemon *volume) {
         r = verify_new(&volume->verify);
         if (r < 0)
                 return log_error_errno(r, "Failed to start the verifier: %m");
+        r = faults_new(volume, &volume->faults);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start to test the store: %m");
 
         r = commit_queue_new(volume->client, volume->conf.master, &volume->commits);
         if (r >= 0)
@@ -104,14 +107,18 @@ static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
 
 static void on_status(char *ret, size_t size, void *userdata) {
         VolumeDaemon *volume = userdata;
+        StoreFault fault = faults_get(volume->faults);
         ObjectStoreCounters counters;
 
         if (object_store_counters(volume->store, &counters) < 0)
                 return;
 
-        (void) snprintf(ret, size, "Volume %" PRIu64 ": %" PRIu64 " objects, %.1f GiB free, %s %s",
+        (void) snprintf(ret, size,
+                        "Volume %" PRIu64 ": %" PRIu64 " objects, %.1f GiB free%s%s, %s %s",
                         volume->conf.number, counters.objects,
                         (double) counters.disk_free / (double) GIB,
+                        fault == STORE_FAULT_NONE ? "" : ", stores nothing: ",
+                        fault == STORE_FAULT_NONE ? "" : store_fault_to_string(fault),
                         report_is_accepted(volume->report) ? "reporting to"
                                                            : "not known by the master at",
                         volume->conf.master);
@@ -194,6 +201,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) report_free(volume->report);
         (void) commit_queue_free(volume->commits);
         (void) damage_free(volume->damage);
+        (void) faults_free(volume->faults);
         (void) object_store_free(volume->store);
         (void) pending_free(volume->pending);
         (void) deletions_free(volume->deletions);

@@ -13,6 +13,7 @@
 #include "conf.h"
 #include "damage.h"
 #include "deletions.h"
+#include "faults.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
 #include "net/secret.h"
@@ -31,6 +32,7 @@ typedef struct VolumeDaemon {
         sd_event *event; /* the service's */
         Secret *secret;
         ObjectStore *store;
+        Faults *faults;
         Pending *pending;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that are passed on, as slowly as they come */

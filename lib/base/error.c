@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -28,6 +29,7 @@ static const ErrorInfo table[] = {
         { ESTALE,       503, BUS_ERROR("Expired"),       "The write took too long and was given up.",                1 },
         { ESHUTDOWN,    503, BUS_ERROR("ShuttingDown"),  "The daemon is stopping.",                                  1 },
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
+        { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
         { ENOSPC,       507, BUS_ERROR("NoSpace"),       "The volumes are full.",                                    0 },
 };
 /* clang-format on */
@@ -53,4 +55,90 @@ int error_from_http_status(unsigned status) {
                         return table[i].error;
 
         return EREMOTEIO;
+}
+
+/* clang-format off */
+static const struct {
+        int error;
+        StoreFault fault;
+} store_faults[] = {
+        { ENOSPC,       STORE_FAULT_FULL       },
+        { EDQUOT,       STORE_FAULT_FULL       },
+        { EFBIG,        STORE_FAULT_FULL       }, /* the file system's limit, or the user's */
+
+        { EROFS,        STORE_FAULT_READ_ONLY  },
+
+        { EACCES,       STORE_FAULT_DENIED     },
+        { EPERM,        STORE_FAULT_DENIED     },
+        { ETXTBSY,      STORE_FAULT_DENIED     },
+
+        { ENOENT,       STORE_FAULT_MISSING    },
+        { ENOTDIR,      STORE_FAULT_MISSING    },
+        { ELOOP,        STORE_FAULT_MISSING    },
+        { ESTALE,       STORE_FAULT_MISSING    }, /* a file system of the network */
+        { ENODEV,       STORE_FAULT_MISSING    },
+        { ENXIO,        STORE_FAULT_MISSING    },
+        { ENOMEDIUM,    STORE_FAULT_MISSING    },
+
+        { EIO,          STORE_FAULT_FAILED     },
+        { EUCLEAN,      STORE_FAULT_FAILED     }, /* the file system is damaged */
+        { ETIMEDOUT,    STORE_FAULT_FAILED     },
+        { ENOLINK,      STORE_FAULT_FAILED     },
+        { ENODATA,      STORE_FAULT_FAILED     }, /* a bad sector, to some drivers */
+        { EILSEQ,       STORE_FAULT_FAILED     },
+        { ENOTCONN,     STORE_FAULT_FAILED     }, /* a file system in user space has gone */
+        { ECONNABORTED, STORE_FAULT_FAILED     },
+        { EOPNOTSUPP,   STORE_FAULT_FAILED     },
+        { ENOSYS,       STORE_FAULT_FAILED     },
+
+        { EMFILE,       STORE_FAULT_OVERLOADED },
+        { ENFILE,       STORE_FAULT_OVERLOADED },
+        { ENOMEM,       STORE_FAULT_OVERLOADED },
+        { ENOBUFS,      STORE_FAULT_OVERLOADED },
+        { EMLINK,       STORE_FAULT_OVERLOADED },
+};
+
+static const struct {
+        const char *name;
+        int error;
+} store_fault_table[_STORE_FAULT_MAX] = {
+        [STORE_FAULT_NONE]       = { "none",       0         },
+        [STORE_FAULT_OVERLOADED] = { "overloaded", EAGAIN    },
+        [STORE_FAULT_FULL]       = { "full",       ENOSPC    },
+        [STORE_FAULT_DENIED]     = { "denied",     EREMOTEIO },
+        [STORE_FAULT_MISSING]    = { "missing",    EREMOTEIO },
+        [STORE_FAULT_READ_ONLY]  = { "read-only",  EREMOTEIO },
+        [STORE_FAULT_FAILED]     = { "failed",     EREMOTEIO },
+};
+/* clang-format on */
+
+StoreFault error_store_fault(int error) {
+        if (error < 0)
+                error = -error;
+
+        for (size_t i = 0; i < ELEMENTSOF(store_faults); i++)
+                if (store_faults[i].error == error)
+                        return store_faults[i].fault;
+
+        return STORE_FAULT_NONE;
+}
+
+const char *store_fault_to_string(StoreFault fault) {
+        assert(fault >= 0 && fault < _STORE_FAULT_MAX);
+
+        return store_fault_table[fault].name;
+}
+
+StoreFault store_fault_from_string(const char *name) {
+        for (StoreFault fault = 0; fault < _STORE_FAULT_MAX; fault++)
+                if (strcmp(store_fault_table[fault].name, name) == 0)
+                        return fault;
+
+        return STORE_FAULT_NONE;
+}
+
+int store_fault_to_error(StoreFault fault) {
+        assert(fault >= 0 && fault < _STORE_FAULT_MAX);
+
+        return -store_fault_table[fault].error;
 }

@@ -23,3 +23,26 @@ const ErrorInfo *error_info(int error) _const_;
 /* The errno (positive) that an HTTP status of another daemon stands for: the first of its row in
  * the table, EREMOTEIO for a status that is not there. Must not be called for 1xx to 3xx. */
 int error_from_http_status(unsigned status) _const_;
+
+/* What an errno of the system that a store got when it was to keep something means for the store.
+ * It is never the fault of whoever asked. */
+typedef enum StoreFault {
+        STORE_FAULT_NONE,       /* nothing: the error is of the request, or of another daemon */
+        STORE_FAULT_OVERLOADED, /* it lacks descriptors or memory */
+        STORE_FAULT_FULL,
+        STORE_FAULT_DENIED,    /* it may not write to its directory */
+        STORE_FAULT_MISSING,   /* its directory, or a part of it, is gone */
+        STORE_FAULT_READ_ONLY, /* its file system */
+        STORE_FAULT_FAILED,    /* the device */
+        _STORE_FAULT_MAX,
+} StoreFault;
+
+StoreFault error_store_fault(int error) _const_;
+
+/* For reports: "read-only". */
+const char *store_fault_to_string(StoreFault fault) _const_;
+/* STORE_FAULT_NONE for anything that is no name of one. */
+StoreFault store_fault_from_string(const char *name) _pure_;
+
+/* The negative errno that is answered: of the volume's, for which the value goes elsewhere. */
+int store_fault_to_error(StoreFault fault) _const_;

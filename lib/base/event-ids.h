@@ -29,6 +29,8 @@
 /* The disk */
 #define EVENT_RECOVERED         "99042ad1e6cf4397bc6a66bc10e7be80" /* the last run was not stopped cleanly */
 #define EVENT_DISK_NEARLY_FULL  "baeec4d8aaa44c6ebb6ac96ecb99fbce" /* above the high-water mark */
+#define EVENT_STORE_FAULT       "a3f4c9172e25457791e1df944ed33f34" /* a volume cannot store values: full, read-only, ... */
+#define EVENT_STORE_WELL        "8b452375019c4e0fa36e5d5df3b66e36" /* it can again */
 #define EVENT_CORRUPTION_FOUND  "2da6849331504ce581199795471e42f7" /* a checksum does not match */
 #define EVENT_VALUE_LOST        "743d20e8cf764ab0a5da732e99b31c4c" /* no good copy of a value is left */
 #define EVENT_DISK_FAILED       "95983059cf84429a8905d31ab3c846be" /* the device failed to read, write or flush: the daemon aborts */

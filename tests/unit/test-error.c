@@ -60,8 +60,49 @@ TEST(status_goes_back_to_its_error) {
         }
 }
 
+TEST(an_errno_of_the_system_means_something_for_the_store) {
+        /* clang-format off */
+        static const struct {
+                int error;
+                StoreFault fault;
+                int answer;
+        } cases[] = {
+                { ENOSPC,    STORE_FAULT_FULL,       -ENOSPC    },
+                { EDQUOT,    STORE_FAULT_FULL,       -ENOSPC    },
+                { EFBIG,     STORE_FAULT_FULL,       -ENOSPC    },
+                { EROFS,     STORE_FAULT_READ_ONLY,  -EREMOTEIO },
+                { EACCES,    STORE_FAULT_DENIED,     -EREMOTEIO },
+                { EPERM,     STORE_FAULT_DENIED,     -EREMOTEIO },
+                { ENOENT,    STORE_FAULT_MISSING,    -EREMOTEIO },
+                { ESTALE,    STORE_FAULT_MISSING,    -EREMOTEIO },
+                { ENXIO,     STORE_FAULT_MISSING,    -EREMOTEIO },
+                { EIO,       STORE_FAULT_FAILED,     -EREMOTEIO },
+                { ETIMEDOUT, STORE_FAULT_FAILED,     -EREMOTEIO },
+                { EMFILE,    STORE_FAULT_OVERLOADED, -EAGAIN    },
+                { ENOMEM,    STORE_FAULT_OVERLOADED, -EAGAIN    },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                StoreFault fault = error_store_fault(-cases[i].error);
+
+                assert_int_equal(fault, cases[i].fault);
+                assert_int_equal(store_fault_to_error(fault), cases[i].answer);
+                assert_in_range(error_info(cases[i].answer)->http_status, 500, 599);
+                assert_int_equal(store_fault_from_string(store_fault_to_string(fault)), fault);
+        }
+
+        /* These are dkv's own, whoever they are told by. */
+        assert_int_equal(error_store_fault(0), STORE_FAULT_NONE);
+        assert_int_equal(error_store_fault(-EBADMSG), STORE_FAULT_NONE);
+        assert_int_equal(error_store_fault(-EEXIST), STORE_FAULT_NONE);
+        assert_int_equal(error_store_fault(-EREMOTEIO), STORE_FAULT_NONE);
+        assert_int_equal(store_fault_from_string("nonsense"), STORE_FAULT_NONE);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
                 cmocka_unit_test(error_has_status_name_and_sentence),
                 cmocka_unit_test(unknown_error_is_internal),
                 cmocka_unit_test(only_what_may_pass_says_when_to_retry),

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "faults.h"
+#include "store/object-test.h"
+#include "volume.h"
+
+#define TEST_USEC  (2 * USEC_PER_SEC) /* between tests of a store that is well */
+#define AGAIN_USEC USEC_PER_SEC       /* of one that is not */
+#define SIZE_MIN   (64 * KIB)
+#define SIZE_MAX_  (8 * MIB)
+
+/* A volume that could not be reached is not told of for longer, unless that happens again. */
+#define PEER_USEC (30 * USEC_PER_SEC)
+#define PEERS_MAX 16
+
+typedef struct Peer {
+        uint64_t failed_usec; /* monotonic */
+        char authority[256];  /* "" for none */
+} Peer;
+
+struct Faults {
+        VolumeDaemon *volume; /* not owned */
+        pthread_t thread;
+        bool has_thread;
+
+        pthread_mutex_t lock; /* for the rest */
+        pthread_cond_t changed;
+        bool stop, test_now;
+        StoreFault fault;
+        int error;     /* what the system said */
+        uint64_t size; /* of what could not be stored */
+        Peer peers[PEERS_MAX];
+};
+
+static void log_fault(const Faults *faults, StoreFault fault, int error) {
+        const char *directory = faults->volume->conf.directory;
+        char field[sizeof("DKV_FAULT=") + 16], volume[sizeof("DKV_VOLUME=") + 20];
+        const char *const fields[] = { field, volume, NULL };
+
+        (void) snprintf(field, sizeof(field), "DKV_FAULT=%s", store_fault_to_string(fault));
+        (void) snprintf(volume, sizeof(volume), "DKV_VOLUME=%" PRIu64, faults->volume->conf.number);
+        if (fault == STORE_FAULT_NONE)
+                log_event(LOG_NOTICE, EVENT_STORE_WELL, fields,
+                          "Values can be stored in '%s' again.", directory);
+        else
+                log_event(LOG_ERR, EVENT_STORE_FAULT, fields,
+                          "Values cannot be stored in '%s' (%s): %s; the master is told to place them elsewhere.",
+                          directory, store_fault_to_string(fault), strerror(abs(error)));
+}
+
+/* With the lock held. */
+static void set_fault(Faults *faults, StoreFault fault, int error) {
+        StoreFault before = faults->fault;
+
+        faults->fault = fault;
+        faults->error = error;
+        if (fault != before)
+                log_fault(faults, fault, error);
+}
+
+/* With the lock held, which is given up while the disk is waited for. */
+static void run_test(Faults *faults) {
+        uint64_t size = MIN(MAX(faults->size, (uint64_t) SIZE_MIN), (uint64_t) SIZE_MAX_);
+        bool flush = faults->fault == STORE_FAULT_FAILED;
+        StoreFault fault;
+        int r;
+
+        faults->test_now = false;
+        (void) pthread_mutex_unlock(&faults->lock);
+        r = object_store_test(faults->volume->store, size, flush);
+        (void) pthread_mutex_lock(&faults->lock);
+
+        fault = error_store_fault(r);
+        if (r < 0 && fault == STORE_FAULT_NONE)
+                fault = STORE_FAULT_FAILED;
+        if (r >= 0)
+                faults->size = 0;
+        set_fault(faults, fault, r);
+}
+
+static void wait_until(Faults *faults, uint64_t usec) {
+        struct timespec until = {
+                .tv_sec = (time_t) (usec / USEC_PER_SEC),
+                .tv_nsec = (long) (usec % USEC_PER_SEC * 1000),
+        };
+        int r = 0;
+
+        while (!faults->stop && !faults->test_now && r == 0)
+                r = pthread_cond_timedwait(&faults->changed, &faults->lock, &until);
+}
+
+static void *run(void *userdata) {
+        Faults *faults = userdata;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        while (!faults->stop) {
+                run_test(faults);
+                wait_until(faults,
+                           clock_monotonic() + (faults->fault == STORE_FAULT_NONE ? TEST_USEC
+                                                                                  : AGAIN_USEC));
+        }
+        (void) pthread_mutex_unlock(&faults->lock);
+        return NULL;
+}
+
+int faults_new(VolumeDaemon *volume, Faults **ret) {
+        _cleanup_(faults_freep) Faults *faults = calloc(1, sizeof(*faults));
+        pthread_condattr_t attributes;
+        int r;
+
+        if (!faults)
+                return -ENOMEM;
+
+        faults->volume = volume;
+        (void) pthread_mutex_init(&faults->lock, NULL);
+        (void) pthread_condattr_init(&attributes);
+        (void) pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        (void) pthread_cond_init(&faults->changed, &attributes);
+        (void) pthread_condattr_destroy(&attributes);
+        r = pthread_create(&faults->thread, NULL, run, faults);
+        if (r != 0)
+                return -r;
+        faults->has_thread = true;
+
+        *ret = TAKE_PTR(faults);
+        return 0;
+}
+
+Faults *faults_free(Faults *faults) {
+        if (!faults)
+                return NULL;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        faults->stop = true;
+        (void) pthread_cond_signal(&faults->changed);
+        (void) pthread_mutex_unlock(&faults->lock);
+        if (faults->has_thread)
+                (void) pthread_join(faults->thread, NULL);
+        (void) pthread_cond_destroy(&faults->changed);
+        (void) pthread_mutex_destroy(&faults->lock);
+        free(faults);
+        return NULL;
+}
+
+int faults_note(Faults *faults, int error, uint64_t size) {
+        StoreFault fault = error_store_fault(error);
+
+        if (error >= 0 || fault == STORE_FAULT_NONE)
+                return error;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        faults->size = MAX(faults->size, size);
+        /* There may be room for others: the test decides. */
+        if (fault != STORE_FAULT_FULL)
+                set_fault(faults, fault, error);
+        else if (faults->fault == STORE_FAULT_NONE) {
+                faults->test_now = true;
+                (void) pthread_cond_signal(&faults->changed);
+        }
+        (void) pthread_mutex_unlock(&faults->lock);
+        return store_fault_to_error(fault);
+}
+
+StoreFault faults_get(Faults *faults) {
+        StoreFault fault;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        fault = faults->fault;
+        (void) pthread_mutex_unlock(&faults->lock);
+        return fault;
+}
+
+int faults_check(Faults *faults) {
+        return store_fault_to_error(faults_get(faults));
+}
+
+static bool is_of_the_way(int error) {
+        return error == -EHOSTDOWN || error == -ECONNRESET || error == -ETIMEDOUT;
+}
+
+void faults_note_peer(Faults *faults, const char *authority, int error) {
+        bool failed = is_of_the_way(error);
+        Peer *peer = faults->peers, *oldest = faults->peers;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        for (; peer < faults->peers + PEERS_MAX && strcmp(peer->authority, authority) != 0; peer++)
+                if (peer->failed_usec < oldest->failed_usec)
+                        oldest = peer;
+        if (peer == faults->peers + PEERS_MAX)
+                peer = failed ? oldest : NULL;
+
+        if (peer && failed) {
+                peer->failed_usec = clock_monotonic();
+                (void) snprintf(peer->authority, sizeof(peer->authority), "%s", authority);
+        } else if (peer)
+                *peer = (Peer){};
+        (void) pthread_mutex_unlock(&faults->lock);
+}
+
+/* With the lock held. */
+static int add_peers(const Faults *faults, Json *peers) {
+        uint64_t now = clock_monotonic();
+        int r = 0;
+
+        for (size_t i = 0; i < PEERS_MAX && r >= 0; i++) {
+                const Peer *peer = faults->peers + i;
+
+                if (*peer->authority && now < peer->failed_usec + PEER_USEC)
+                        r = json_append(peers, json_new_string(peer->authority));
+        }
+        return r;
+}
+
+int faults_add(Faults *faults, Json *report) {
+        _cleanup_(json_freep) Json *peers = json_new_array();
+        StoreFault fault;
+        int error, r;
+
+        (void) pthread_mutex_lock(&faults->lock);
+        fault = faults->fault;
+        error = faults->error;
+        r = add_peers(faults, peers);
+        (void) pthread_mutex_unlock(&faults->lock);
+
+        if (r >= 0 && fault != STORE_FAULT_NONE) {
+                char detail[160];
+
+                (void) snprintf(detail, sizeof(detail), "%.100s: %s",
+                                faults->volume->conf.directory, strerror(abs(error)));
+                r = json_add_string(report, "fault", store_fault_to_string(fault));
+                r = r < 0 ? r : json_add_string(report, "fault_detail", detail);
+        }
+        return r < 0 ? r : json_add(report, "peers", TAKE_PTR(peers));
+}

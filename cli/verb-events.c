@@ -45,6 +45,7 @@ static const EventName event_names[] = {
         { EVENT_STORE_WELL,        "store-well"        },
         { EVENT_CORRUPTION_FOUND,  "corruption-found"  },
         { EVENT_VALUE_LOST,        "value-lost"        },
+        { EVENT_STORE_DAMAGED,     "store-damaged"     },
         { EVENT_DISK_FAILED,       "disk-failed"       },
         {}
 };

@@ -36,6 +36,10 @@ static int open_index(Master *master) {
                                         .on_progress = service_recovering,
                         },
                         &master->index);
+        if (r == -EBADMSG && *environment_last_damage())
+                log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
+                          "The index in '%s' is damaged and was not opened, nothing was changed: %s",
+                          conf->directory, environment_last_damage());
         if (r < 0)
                 return log_error_errno(r, "Failed to open the index in '%s': %m", conf->directory);
         if (environment_was_recovered(index_environment(master->index)))

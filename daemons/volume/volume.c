@@ -32,6 +32,10 @@ static int open_store(VolumeDaemon *volume) {
                 return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
 
         r = object_store_open(&options, &volume->store);
+        if (r == -EBADMSG && *environment_last_damage())
+                log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
+                          "The store in '%s' is damaged and was not opened, nothing was changed: %s",
+                          conf->directory, environment_last_damage());
         if (r < 0)
                 return log_error_errno(r, "Failed to open the store in '%s': %m", conf->directory);
         if (environment_was_recovered(object_store_environment(volume->store)))

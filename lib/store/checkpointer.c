@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "store/disk.h"
-#include "store/environment-internal.h"
+#include "store/log-keeper.h"
 
 static int fill_with_zeroes(int fd, uint64_t size) {
         static const uint8_t zeroes[256 * KIB] = {};
@@ -77,6 +77,8 @@ static void *checkpointer_main(void *userdata) {
                 r = environment_error(environment, db_env->txn_checkpoint(db_env, kib, 0, 0));
                 if (r < 0)
                         log_debug_errno(r, "Failed to make a checkpoint: %m");
+                else
+                        log_keeper_note_checkpoint(environment);
 
                 (void) pthread_mutex_lock(&checkpointer->mutex);
                 checkpointer->attempts++;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "store/database.h"
 #include "store/disk.h"
+#include "store/log-keeper.h"
 
 /* A batch ends at either, for readers wait while it is applied. */
 #define BATCH_OPERATIONS 256
@@ -127,6 +128,8 @@ static int finish(Transaction *transaction) {
                 (void) environment->hooks.ending(transaction, environment->hooks.userdata);
         if (transaction->error >= 0)
                 (void) transaction_save_counters(transaction);
+        if (transaction->error >= 0 && transaction->size > 0)
+                transaction->error = log_keeper_claim(environment);
 
         if (transaction->error < 0) {
                 r = environment_error(environment, txn->abort(txn));
@@ -206,6 +209,7 @@ static void flush(Environment *environment) {
         r = environment_error(environment, db_env->log_flush(db_env, NULL));
         if (r < 0)
                 disk_fatal("flush the log of", environment->dir_fd, -r);
+        log_keeper_note_flush(environment);
 
         if (environment->hooks.flushed)
                 environment->hooks.flushed(environment->hooks.userdata);

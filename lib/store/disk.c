@@ -129,11 +129,19 @@ static int on_close(int fd) {
         return close(fd);
 }
 
+void disk_note_damage(const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(last_damage, sizeof(last_damage), format, arguments);
+        va_end(arguments);
+}
+
 static void note_damage(int fd, uint64_t number) {
         char path[PATH_MAX];
 
         path_of(fd, path);
-        (void) snprintf(last_damage, sizeof(last_damage), "page %" PRIu64 " of '%s'", number, path);
+        disk_note_damage("page %" PRIu64 " of '%s'", number, path);
 }
 
 static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {

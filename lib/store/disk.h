@@ -23,6 +23,9 @@ void disk_init(void);
 /* Reports the failure, "Failed to WHAT 'PATH of FD'", to the handler of environment_set_fatal(). */
 _noreturn_ void disk_fatal(const char *what, int fd, int error);
 
+/* What environment_last_damage() is to return on this thread. */
+void disk_note_damage(const char *format, ...) _printf_(1, 2);
+
 /* Whether a page has ever found no room: what Berkeley DB makes of that does not tell. */
 bool disk_was_full(void);
 

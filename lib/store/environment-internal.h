@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "store/environment.h"
+#include "store/log-mark.h"
 
 /* Sums that live in the environment and change with its transactions. What they mean is the owner's
  * affair. */
@@ -62,6 +63,13 @@ typedef struct Checkpointer {
         uint64_t log_end; /* when it was last woken; the committer's */
 } Checkpointer;
 
+typedef struct LogKeeper {
+        pthread_mutex_t mutex; /* for the mark, once the threads run */
+        LogMark mark;
+        bool has_mark; /* there was one */
+        int fd;        /* of its file */
+} LogKeeper;
+
 struct Environment {
         EnvironmentOptions options;
         EnvironmentHooks hooks;
@@ -80,14 +88,15 @@ struct Environment {
         pthread_rwlock_t lock;
         Committer committer;
         Checkpointer checkpointer;
+        LogKeeper log_keeper;
         atomic_uint_least64_t counters[COUNTERS_MAX];
 
         bool has_room; /* for what grows; the committer's */
 };
 
 /* Opens, recovers, starts the threads. Returns 0, -EBUSY if another process has it open,
- * -EPROTONOSUPPORT if it is of another format, -EBADMSG if it is damaged, or another negative
- * errno. */
+ * -EPROTONOSUPPORT if it is of another format, -EBADMSG if it is damaged (environment_last_damage()
+ * says where), or another negative errno. */
 int environment_open(
                 const EnvironmentOptions *options,
                 const EnvironmentHooks *hooks,

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "store/database.h"
 #include "store/disk.h"
+#include "store/log-keeper.h"
 #include "store/page.h"
 
 /* The log takes a small part of the file system, and little of a large one. */
@@ -60,11 +61,9 @@ int environment_free_space(const Environment *environment, uint64_t *ret_free, u
         return 0;
 }
 
-/* The lock file has a byte in it while the environment is open. */
 static int lock_directory(Environment *environment) {
         char byte;
         ssize_t n;
-        int r;
 
         environment->dir_fd = open(
                         environment->options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,8 +83,12 @@ static int lock_directory(Environment *environment) {
                 return (int) n;
 
         environment->was_recovered = n > 0;
-        r = pwrite_all(environment->lock_fd, "\n", 1, 0);
-        return r;
+        return 0;
+}
+
+/* The lock file has a byte in it while the environment is open. */
+static int note_open(Environment *environment) {
+        return pwrite_all(environment->lock_fd, "\n", 1, 0);
 }
 
 static int choose_sizes(Environment *environment) {
@@ -265,11 +268,12 @@ static int environment_new(
 
         environment->options = *options;
         environment->hooks = *hooks;
-        environment->dir_fd = environment->lock_fd = -1;
+        environment->dir_fd = environment->lock_fd = environment->log_keeper.fd = -1;
         init_lock(&environment->lock);
         (void) sem_init(&environment->committer.wakeup, 0, 0);
         (void) pthread_mutex_init(&environment->checkpointer.mutex, NULL);
         (void) pthread_cond_init(&environment->checkpointer.changed, NULL);
+        (void) pthread_mutex_init(&environment->log_keeper.mutex, NULL);
 
         *ret = environment;
         return 0;
@@ -283,6 +287,10 @@ static int start(Environment *environment) {
         if (r < 0)
                 return r;
         environment->growing = environment->state;
+
+        r = log_keeper_start(environment);
+        if (r < 0)
+                return r;
 
         r = checkpointer_start(environment);
         if (r < 0)
@@ -320,7 +328,15 @@ int environment_open(
         if (r < 0)
                 return r;
 
+        r = log_keeper_check(environment);
+        if (r < 0)
+                return r;
+
         r = disk_check_databases(environment->dir_fd);
+        if (r < 0)
+                return r;
+
+        r = note_open(environment);
         if (r < 0)
                 return r;
 
@@ -352,6 +368,7 @@ static void close_databases(Environment *environment) {
         for (size_t i = 0; i < environment->n_databases; i++)
                 is_clean = environment->databases[i]->close(environment->databases[i], 0) == 0 &&
                            is_clean;
+        is_clean = log_keeper_finish(environment) == 0 && is_clean;
         is_clean = db_env->close(db_env, 0) == 0 && is_clean;
 
         if (is_clean)
@@ -365,6 +382,7 @@ Environment *environment_free(Environment *environment) {
         committer_stop(environment);
         checkpointer_stop(environment);
         close_databases(environment);
+        log_keeper_stop(environment);
 
         (void) sem_destroy(&environment->committer.wakeup);
         (void) pthread_cond_destroy(&environment->checkpointer.changed);

@@ -59,7 +59,8 @@ typedef struct EnvironmentOptions {
 /* For cache_size: an eighth of the machine's memory, at least 64 MiB, at most 4 GiB. */
 uint64_t environment_default_cache(void);
 
-/* Which page was found damaged last on this thread ("page 7 of '/var/lib/dkv/index.db'"), or "". */
+/* What was found damaged last on this thread ("page 7 of '/var/lib/dkv/index.db'", "offset 512 of
+ * '/var/lib/dkv/log.0000000003': a bad record"), or "". */
 const char *environment_last_damage(void);
 
 /* Whether the last run ended without closing the environment. */

@@ -19,18 +19,21 @@ enum {
         TYPE_META = 9,
 };
 
-/* The hash is h = 33 * h + byte for each byte. Four bytes a step, because one at a time waits for
- * the multiplication each time. */
+/* Four bytes a step, because one at a time waits for the multiplication each time. */
 static uint32_t hash_more(uint32_t hash, const uint8_t *p, size_t size) {
         enum { P1 = 33, P2 = P1 * P1, P3 = P2 * P1, P4 = P3 * P1 };
 
-        assert(size % 4 == 0);
-
-        for (; size > 0; p += 4, size -= 4)
+        for (; size >= 4; p += 4, size -= 4)
                 hash = hash * P4 + p[0] * (uint32_t) P3 + p[1] * (uint32_t) P2 +
                        p[2] * (uint32_t) P1 + p[3];
+        for (; size > 0; p++, size--)
+                hash = hash * P1 + *p;
 
         return hash;
+}
+
+uint32_t page_hash(const uint8_t *data, size_t size) {
+        return hash_more(0, data, size);
 }
 
 static uint32_t read_u32(const uint8_t *p) {

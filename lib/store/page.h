@@ -10,6 +10,9 @@
 
 #define PAGE_SIZE (4 * KIB)
 
+/* The checksum that Berkeley DB uses everywhere: h = 33 * h + byte for each byte. */
+uint32_t page_hash(const uint8_t *data, size_t size) _pure_;
+
 /* Whether the checksum of the page is right and the page belongs at this place in the file. A page
  * that was never written is sound: it reads as a hole. */
 bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) _pure_;

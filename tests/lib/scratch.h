@@ -15,6 +15,12 @@ DEFINE_CLEANUP(char *, scratch_free);
 /* Returns "DIRECTORY/NAME" in a static buffer. */
 const char *scratch_path(const char *directory, const char *name);
 
+/* A copy of a directory that has only files in it, or directories of files. */
+char *scratch_copy(const char *directory);
+
+/* Whether all files of a directory that has only files in it are the same in the other. */
+bool scratch_equal(const char *directory, const char *other);
+
 /* Flips one bit of a file. Dies if it cannot. */
 void scratch_flip_bit(const char *path, uint64_t offset);
 

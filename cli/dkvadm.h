@@ -135,6 +135,7 @@ int verb_job_resume(int argc, char *argv[], void *userdata);
 int verb_job_cancel(int argc, char *argv[], void *userdata);
 int verb_job_set(int argc, char *argv[], void *userdata);
 int verb_locate(int argc, char *argv[], void *userdata);
+int verb_master_accept_rollback(int argc, char *argv[], void *userdata);
 int verb_config(int argc, char *argv[], void *userdata);
 int verb_secret_create(int argc, char *argv[], void *userdata);
 int verb_secret_show(int argc, char *argv[], void *userdata);

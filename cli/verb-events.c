@@ -39,6 +39,8 @@ static const EventName event_names[] = {
         { EVENT_SECRET_UNUSABLE,   "secret-unusable"   },
         { EVENT_TROUBLE,           "trouble"           },
         { EVENT_TROUBLE_OVER,      "trouble-over"      },
+        { EVENT_MASTER_DEPOSED,    "master-deposed"    },
+        { EVENT_ROLLBACK_ACCEPTED, "rollback-accepted" },
         { EVENT_RECOVERED,         "recovered"         },
         { EVENT_DISK_NEARLY_FULL,  "disk-nearly-full"  },
         { EVENT_STORE_FAULT,       "store-fault"       },

@@ -10,6 +10,7 @@
 #include "elastic-bus.h"
 #include "job-bus.h"
 #include "job.h"
+#include "lead-bus.h"
 #include "master.h"
 
 /* What a method returns. */
@@ -88,8 +89,14 @@ static int refuse(sd_bus_error *error, int r) {
 
 int elastic_bus_refuse_add(
                 MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
+        char why[LEAD_REASON_SIZE] = "";
         int reason = 0;
         uint32_t number = volumes_find_refused(bus->master->volumes, numbers, n, &reason);
+
+        if (number > 0 && r == -ENOENT)
+                lead_explain_stranger(bus->master->lead, number, why);
+        if (*why)
+                return bus_fail(error, -EEXIST, "%s", why);
 
         /* The map may have changed between the two looks at it. */
         return number > 0 && reason == r ? bus_change_refuse(error, r, number)
@@ -378,22 +385,31 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
         return 1;
 }
 
-static int authorize(sd_bus_message *message, MasterBus *bus, sd_bus_message_handler_t handler) {
+static int authorize(
+                sd_bus_message *message,
+                MasterBus *bus,
+                sd_bus_message_handler_t handler,
+                sd_bus_error *error) {
+        int r;
+
+        r = lead_bus_check(bus, error);
+        if (r < 0)
+                return r;
         return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, handler, bus);
 }
 
 int elastic_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, userdata, add_volumes);
+        return authorize(message, userdata, add_volumes, error);
 }
 
 int elastic_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, userdata, delete_volumes);
+        return authorize(message, userdata, delete_volumes, error);
 }
 
 int elastic_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, userdata, rebalance_all);
+        return authorize(message, userdata, rebalance_all, error);
 }
 
 int elastic_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, userdata, set_copies);
+        return authorize(message, userdata, set_copies, error);
 }

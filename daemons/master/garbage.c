@@ -233,6 +233,9 @@ static void on_tick(void *userdata) {
         GarbageCollector *collector = userdata;
         int r, error;
 
+        if (!lead_is_leading(collector->master->lead))
+                return;
+
         error = collect(collector);
         r = drop_fences(collector);
         error = error < 0 ? error : r;

@@ -46,6 +46,13 @@ static bool find_of_cluster(
                 char detail[static TROUBLE_DETAIL_SIZE]) {
         uint64_t needed = input->copies / 2 + 1;
 
+        /* Why the master does not lead is all that is worth to be told; advice about volumes would
+         * be wrong. */
+        for (size_t i = 0; i < input->n_troubles; i++)
+                if (input->troubles[i].kind == TROUBLE_BEHIND ||
+                    input->troubles[i].kind == TROUBLE_FOREIGN)
+                        return false;
+
         switch (kind) {
         case TROUBLE_NO_VOLUME:
                 return counts->known == 0;

@@ -220,6 +220,7 @@ static bool is_interrupted(const Pass *pass) {
 
         (void) pthread_mutex_lock(&jobs->lock);
         interrupted = jobs->stopping || pass->job->wants_cancel ||
+                      !lead_is_leading(jobs->master->lead) ||
                       pass->job->status.state != JOB_RUNNING;
         (void) pthread_mutex_unlock(&jobs->lock);
         return interrupted;
@@ -524,7 +525,13 @@ static void *run(void *userdata) {
 
         (void) pthread_mutex_lock(&jobs->lock);
         while (!jobs->stopping) {
-                Job *job = choose(jobs, &until);
+                Job *job = NULL;
+
+                /* Where it does not lead, nothing is moved; it may lead again. */
+                if (lead_is_leading(jobs->master->lead))
+                        job = choose(jobs, &until);
+                else
+                        until = clock_monotonic() + TICK_USEC;
 
                 if (!job) {
                         wait_for_change(jobs, until);

@@ -12,6 +12,7 @@ int main(int argc, char *argv[]) {
                 .config = "/etc/dkv/master.conf",
                 .items = master_conf_items,
                 .objects = master_bus_objects,
+                .is_master = true,
         };
         _cleanup_(master_freep) Master *master = NULL;
         ProgramArguments arguments;
@@ -25,5 +26,7 @@ int main(int argc, char *argv[]) {
         r = master_new(&arguments, &master);
         if (r >= 0)
                 r = master_run(master);
+        if (r >= 0 && lead_state(master->lead) == LEAD_DEPOSED)
+                return LEAD_EXIT_DEPOSED;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

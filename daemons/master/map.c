@@ -22,8 +22,8 @@ static int load(Index *index, Cluster **ret) {
         return cluster_decode(encoded.data, encoded.size, ret);
 }
 
-int map_init(Map *map, Index *index) {
-        *map = (Map){ .index = index, .tail = &map->changes };
+int map_init(Map *map, Index *index, const Lead *lead) {
+        *map = (Map){ .index = index, .lead = lead, .tail = &map->changes };
         (void) pthread_rwlock_init(&map->lock, NULL);
         return load(index, &map->cluster);
 }
@@ -142,6 +142,9 @@ static void on_stored(Operation *operation, int result) {
 
 int map_submit(Map *map, MapChange *change) {
         int r;
+
+        if (!lead_is_leading(map->lead))
+                return -EOWNERDEAD;
 
         change->map = map;
         change->next = NULL;

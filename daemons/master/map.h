@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "core/cluster.h"
+#include "lead.h"
 #include "store/index.h"
 
 typedef struct Map Map;
@@ -42,12 +43,13 @@ struct Map {
 
         /* private */
         Index *index;               /* not owned */
+        const Lead *lead;           /* likewise; NULL if it always leads */
         MapChange *changes, **tail; /* the first is being stored, the others wait */
         bool failed;                /* the last one could not be stored */
 };
 
 /* Loads the map from INDEX. */
-int map_init(Map *map, Index *index);
+int map_init(Map *map, Index *index, const Lead *lead);
 
 /* Comes after the end of INDEX; what is not done by then gets -ESHUTDOWN. Accepts a map that
  * map_init() failed with. */
@@ -56,7 +58,7 @@ void map_done(Map *map);
 /* The following want the lock to be held for writing. */
 
 /* Returns 0 if done() will be called, or a negative errno if the change is refused at once:
- * -EREMCHG for another epoch, or what apply() says. */
+ * -EREMCHG for another epoch, -EOWNERDEAD if the master does not lead, or what apply() says. */
 int map_submit(Map *map, MapChange *change);
 
 bool map_is_changing(const Map *map);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "elastic-bus.h"
 #include "job-bus.h"
+#include "lead-bus.h"
 #include "locate-bus.h"
 #include "master.h"
 #include "net/bus-daemon.h"
@@ -182,6 +183,9 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("Garbage",      "t", get_index_counter, 0,                                 0),
         SD_BUS_PROPERTY("DiskFree",     "t", get_disk,          0,                                 0),
         SD_BUS_PROPERTY("DiskSize",     "t", get_disk,          0,                                 0),
+        SD_BUS_PROPERTY("Leading",      "b", lead_bus_get,      0,                                 0),
+        SD_BUS_PROPERTY("ClusterId",    "s", lead_bus_get,      0,                                 CONST),
+        SD_BUS_PROPERTY("Term",         "t", lead_bus_get,      0,                                 0),
         BUS_COUNTERS(get_http_counter),
 
         SD_BUS_METHOD_WITH_ARGS("AddVolumes",
@@ -212,6 +216,11 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),
                                 method_get_config, FREE),
+
+        SD_BUS_METHOD_WITH_ARGS("AcceptRollback",
+                                SD_BUS_ARGS("a{sv}", options),
+                                SD_BUS_RESULT("t", term),
+                                lead_bus_accept_rollback, FREE),
 
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", result), 0),

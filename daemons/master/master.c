@@ -48,17 +48,37 @@ static int open_index(Master *master) {
         return 0;
 }
 
-static VolumesOptions volumes_options(const MasterConf *conf) {
+static int start_to_lead(Master *master) {
+        LeadOptions options = {
+                .index = master->index,
+                .troubles = master->troubles,
+                .directory = master->conf.directory,
+                .accept_rollback = master->arguments->accept_rollback,
+        };
+        int r;
+
+        r = lead_new(&options, master->event, &master->lead);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Failed to find out whether the index in '%s' may lead: %m",
+                                master->conf.directory);
+        return 0;
+}
+
+static VolumesOptions volumes_options(const Master *master) {
+        const MasterConf *conf = &master->conf;
+
         return (VolumesOptions){
                 .timeout_usec = conf->volume_timeout_usec,
                 .copies = (uint32_t) conf->copies,
                 .auto_add = conf->auto_add_volumes,
                 .ticket_usec = conf->ticket_usec,
+                .lead = master->lead,
         };
 }
 
 static int connect_volumes(Master *master) {
-        VolumesOptions options = volumes_options(&master->conf);
+        VolumesOptions options = volumes_options(master);
         int r;
 
         r = volumes_new(master->index, master->event, &options, &master->volumes);
@@ -96,7 +116,7 @@ static void on_reload(void *userdata) {
                 VolumesOptions options;
 
                 program_apply(master_conf_items, conf, &fresh, "dkv-master");
-                options = volumes_options(conf);
+                options = volumes_options(master);
                 volumes_configure(master->volumes, &options);
         } else
                 log_error("All settings stay as they were.");
@@ -174,6 +194,9 @@ static int start(Master *master) {
         r = open_index(master);
         if (r < 0)
                 return r;
+        r = start_to_lead(master);
+        if (r < 0)
+                return r;
         r = connect_volumes(master);
         if (r < 0)
                 return r;
@@ -220,6 +243,7 @@ Master *master_free(Master *master) {
         master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
         master->jobs = jobs_free(master->jobs);          /* likewise */
         (void) master_bus_free(master->bus);
+        (void) lead_free(master->lead);
         (void) troubles_free(master->troubles);
         (void) secret_free(master->secret);
         (void) service_free(master->service);

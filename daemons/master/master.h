@@ -12,6 +12,7 @@
 #include "core/key.h"
 #include "garbage.h"
 #include "job.h"
+#include "lead.h"
 #include "master-bus.h"
 #include "net/http-client.h"
 #include "net/http-server.h"
@@ -31,6 +32,7 @@ typedef struct Master {
         Secret *secret;
         Troubles *troubles;
         Index *index;
+        Lead *lead;
         Volumes *volumes;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */

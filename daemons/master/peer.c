@@ -58,6 +58,15 @@ static const char *report_problem(int error) {
         }
 }
 
+static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
+        Master *master = http_request_userdata(request);
+        char why[LEAD_REASON_SIZE];
+
+        troubles_note(master->troubles, TROUBLE_STRANGER, report->number, "%s", report->url);
+        lead_explain_stranger(master->lead, report->number, why);
+        return http_request_reply_error(request, -EEXIST, why);
+}
+
 int peer_report_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
         _cleanup_(json_freep) Json *json = NULL, *answer = json_new_object();
@@ -73,6 +82,15 @@ int peer_report_finish(HttpRequest *request) {
                 return -EINVAL;
         r = parse_report(json, &report);
         if (r >= 0)
+                r = lead_hear(master->lead, master->volumes, &report, NULL, 0);
+        if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
+                (void) volumes_report(master->volumes, &report);
+                if (lead_refuses(master->lead, request))
+                        return 0;
+        }
+        if (r == -EEXIST)
+                return refuse_stranger(request, &report);
+        if (r >= 0)
                 r = volumes_report(master->volumes, &report);
         if (r < 0) {
                 peer_note_refusal(master, &report, r);
@@ -82,6 +100,7 @@ int peer_report_finish(HttpRequest *request) {
 
         r = json_add_uint(answer, "clock", clock_realtime());
         r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
+        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
         return r < 0 ? r : http_text_reply(request, 200, answer);
 }
 
@@ -171,6 +190,8 @@ int peer_commit_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
+        if (lead_refuses(master->lead, request))
+                return 0;
         batch = calloc(1, sizeof(*batch) + COMMITS_MAX * sizeof(batch->items[0]));
         if (!batch)
                 return -ENOMEM;
@@ -228,6 +249,8 @@ int peer_settle_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
+        if (lead_refuses(master->lead, request))
+                return 0;
         batch = calloc(1, sizeof(*batch));
         if (!batch)
                 return -ENOMEM;

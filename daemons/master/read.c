@@ -106,6 +106,8 @@ int read_get_finish(HttpRequest *request) {
         Record record;
         int volume, r;
 
+        if (lead_refuses(master->lead, request))
+                return 0;
         if (strcmp(http_request_path(request), "/") == 0)
                 return listing_finish(request);
 
@@ -133,10 +135,14 @@ int read_get_finish(HttpRequest *request) {
 }
 
 int read_head_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer scratch = {};
         char key[KEY_MAX + 1], date[HTTP_DATE_SIZE];
         Record record;
         int r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
 
         r = lookup(request, http_request_path(request), key, &scratch, &record);
         if (r < 0)

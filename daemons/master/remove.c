@@ -23,9 +23,12 @@ static void on_deleted(Operation *operation, int result) {
 
 int remove_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
-        Remove *remove = calloc(1, sizeof(*remove));
+        Remove *remove;
         int r;
 
+        if (lead_refuses(master->lead, request))
+                return 0;
+        remove = calloc(1, sizeof(*remove));
         if (!remove)
                 return -ENOMEM;
         *http_request_state(request) = remove;

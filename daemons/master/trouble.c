@@ -24,6 +24,16 @@
 
 /* clang-format off */
 static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
+        [TROUBLE_BEHIND] = {
+                "behind", HEALTH_DOWN,
+                "The index is older than its volumes, and the master does not lead{since}: {detail}.", NULL,
+                "Stop the master and put the newer index into its directory; or give up what this one does not know: dkvadm master accept-rollback",
+        },
+        [TROUBLE_FOREIGN] = {
+                "foreign", HEALTH_DOWN,
+                "{detail}: is its disk mounted? The master does not lead.", NULL,
+                "On the master's machine: mount the disk of the index (findmnt), or restore its directory; then systemctl restart dkv-master",
+        },
         [TROUBLE_NO_VOLUME] = {
                 "no-volume", HEALTH_DOWN,
                 "No volume is known.", NULL,
@@ -84,6 +94,12 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "overloaded", HEALTH_DEGRADED,
                 "Volume {volume} lacks resources{since}: {detail}.", NULL, LOOK_AT,
         },
+        [TROUBLE_STRANGER] = {
+                "stranger", HEALTH_DEGRADED,
+                "Volume {volume} at {detail} holds values of another index and is refused{since}.", NULL,
+                "Does its Master= name the right master, and is the right disk mounted there? A new volume needs an empty directory.",
+                .lasts_usec = LASTS_USEC,
+        },
         [TROUBLE_SECRET] = {
                 "secret", HEALTH_DEGRADED,
                 "A volume at {detail} has another secret than the master{since}.", NULL,
@@ -124,6 +140,9 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "",
         },
 
+        [TROUBLE_ROLLED_BACK] = {
+                "rolled-back", HEALTH_OK, "An older index was accepted: {detail}.", NULL, "",
+        },
         [TROUBLE_NOT_HEARD_OF] = {
                 "not-heard-of", HEALTH_DEGRADED,
                 "Volume {volume} was not heard of yet since the master's start.",

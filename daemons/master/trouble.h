@@ -23,6 +23,11 @@ const char *health_level_to_string(HealthLevel level) _const_;
 
 /* The worst first, within their level: so they are told. */
 typedef enum TroubleKind {
+        /* Down: the master does not lead; see lead.h */
+        TROUBLE_BEHIND,  /* detail: how far */
+        TROUBLE_FOREIGN, /* detail: "Volumes 1 and 2 hold 502 values that this index does not know"
+                          */
+
         /* Down: found by health.h itself */
         TROUBLE_NO_VOLUME,
         TROUBLE_NO_ACTIVE_VOLUME,
@@ -43,6 +48,7 @@ typedef enum TroubleKind {
         TROUBLE_DISK_DENIED,      /* likewise */
         TROUBLE_DISK_MISSING,     /* likewise */
         TROUBLE_OVERLOADED,       /* detail: of what there is too little */
+        TROUBLE_STRANGER,         /* detail: its address */
         TROUBLE_SECRET,           /* of the cluster: who, "10.0.0.3" */
         TROUBLE_OTHER_STORE,      /* detail: the address of the one that is refused */
         TROUBLE_OTHER_RELEASE,    /* likewise */
@@ -53,6 +59,9 @@ typedef enum TroubleKind {
         TROUBLE_NEARLY_FULL,
         TROUBLE_TOO_FEW_ACTIVE,
         TROUBLE_NOT_HEARD_OF,
+
+        /* Worth to be told */
+        TROUBLE_ROLLED_BACK, /* detail: from when to when */
 
         /* Worth to be told: found by health.h itself */
         TROUBLE_WAITING,

@@ -12,10 +12,12 @@
 #include "contact.h"
 #include "core/cluster.h"
 #include "core/record.h"
+#include "lead-judge.h"
 #include "net/http-client.h"
 #include "store/index.h"
 
 typedef struct Volumes Volumes;
+typedef struct Lead Lead;
 
 #define REPORT_PEERS_MAX 16
 
@@ -41,6 +43,7 @@ typedef struct VolumesOptions {
         uint32_t copies;       /* of each value, as long as the map does not say */
         bool auto_add;         /* new volumes are active at once */
         uint64_t ticket_usec;  /* how long tickets last; 0 for as long as signatures */
+        const Lead *lead; /* while it does not lead, the map does not change; not owned, or NULL */
 } VolumesOptions;
 
 /* Loads the map from INDEX, which is not owned; watches on EVENT for volumes that come and go. For
@@ -62,6 +65,12 @@ int volumes_snapshot(Volumes *volumes, Cluster **ret);
 /* Takes note. Returns 0, -EINVAL for a number or URL that cannot be, -EEXIST if the number belongs
  * to a store with another uuid, -EBUSY for the number of a removed volume. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
+
+/* What the map says of the store that has UUID and reports as NUMBER. */
+LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
+
+/* How many volumes there are that may hold values. */
+size_t volumes_count_used(Volumes *volumes);
 
 /* How a call of the master to a volume ended: whoever makes one tells. */
 void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result);

@@ -187,9 +187,12 @@ static int read_headers(HttpRequest *request, Write *write) {
 int write_begin(HttpRequest *request) {
         Master *master = http_request_userdata(request);
         uint64_t size = http_request_size(request);
-        Write *write = calloc(1, sizeof(*write));
+        Write *write;
         int r;
 
+        if (lead_refuses(master->lead, request))
+                return 0;
+        write = calloc(1, sizeof(*write));
         if (!write)
                 return -ENOMEM;
         *http_request_state(request) = write;

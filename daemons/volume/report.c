@@ -84,7 +84,7 @@ static int make_body(
 
 static int read_answer(Report *report, const HttpResult *result) {
         _cleanup_(json_freep) Json *answer = NULL;
-        uint64_t grace_usec;
+        uint64_t grace_usec, revision;
         int r;
 
         r = json_parse((const char *) result->body, result->body_size, &answer);
@@ -95,6 +95,10 @@ static int read_answer(Report *report, const HttpResult *result) {
                 return -EBADMSG;
 
         __atomic_store_n(&report->grace_usec, grace_usec, __ATOMIC_RELAXED);
+        if (json_get_uint(answer, "revision", &revision) >= 0) {
+                object_store_hear(report->volume->store, revision);
+                object_store_save_reach(report->volume->store);
+        }
         return 0;
 }
 

@@ -26,6 +26,7 @@ static const ErrorInfo table[] = {
         { E2BIG,        431, BUS_ERROR("HeadersTooLarge"), "The header section is larger than the limit.",           0 },
         { EBADMSG,      502, BUS_ERROR("Corrupt"),       "A stored value is damaged.",                               0 },
         { EHOSTDOWN,    503, BUS_ERROR("Unavailable"),   "Too few volumes can be reached.",                          1 },
+        { EOWNERDEAD,   503, BUS_ERROR("NotLeading"),    "This master does not lead.",                               1 },
         { ESTALE,       503, BUS_ERROR("Expired"),       "The write took too long and was given up.",                1 },
         { ESHUTDOWN,    503, BUS_ERROR("ShuttingDown"),  "The daemon is stopping.",                                  1 },
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },

@@ -25,6 +25,8 @@
 #define EVENT_SECRET_UNUSABLE   "8a1a78a0377b4137b6ab3d2f0252eac5" /* the secret is missing or cannot be read */
 #define EVENT_TROUBLE           "1dfc2a105a4844b0b8eea3656a55586d" /* something is wrong that "dkvadm status" tells */
 #define EVENT_TROUBLE_OVER      "bcdf2709f770471cae791721e100005d" /* and is not any more */
+#define EVENT_MASTER_DEPOSED    "4b00236ff7d64e5d8beb9fb227736adc" /* another master leads: this one ends */
+#define EVENT_ROLLBACK_ACCEPTED "7497c0543a834fabb2dce6a007cf5f67" /* an older index leads, and what it does not know is lost */
 
 /* The disk */
 #define EVENT_RECOVERED         "99042ad1e6cf4397bc6a66bc10e7be80" /* the last run was not stopped cleanly */

@@ -53,6 +53,12 @@ static int on_bus_address(const Program *program, const char *value, ProgramArgu
         return 1;
 }
 
+static int on_accept_rollback(
+                const Program *program, const char *value, ProgramArguments *arguments) {
+        arguments->accept_rollback = true;
+        return 1;
+}
+
 static int on_bus_introspect(
                 const Program *program, const char *value, ProgramArguments *arguments) {
         int r = bus_print_introspection(program->objects, value);
@@ -81,6 +87,7 @@ static const Option options[] = {
         { "config",         "FILE",       "Settings",                                                       on_config },
         { "set",            "NAME=VALUE", "Override one setting; may be repeated",                          on_set },
         { "bus-address",    "ADDRESS",    "D-Bus to be on: system (default, or $DKV_BUS), none, or an address", on_bus_address },
+        { "accept-rollback", NULL,        "Lead though the index is older than its volumes, and lose the rest", on_accept_rollback },
         { "bus-introspect", "PATH",       "Print what is at this path on the bus, as XML",                  on_bus_introspect },
         { "print-settings", NULL,         "Print all settings with their defaults as a commented file",     on_print_settings },
         { "help",           NULL,         "Print this",                                                     on_help },
@@ -90,6 +97,8 @@ static const Option options[] = {
 /* clang-format on */
 
 static bool is_offered(const Option *option, const Program *program) {
+        if (option->on_option == on_accept_rollback)
+                return program->is_master;
         return option->on_option != on_number || program->number_max > 0;
 }
 

@@ -16,6 +16,7 @@ typedef struct Program {
         const ConfItem *items; /* the settings */
         const BusObject *objects;
         uint64_t number_max; /* of --number=N; 0 for no such option */
+        bool is_master;      /* --accept-rollback is an option */
 } Program;
 
 typedef struct ProgramArguments {
@@ -23,6 +24,7 @@ typedef struct ProgramArguments {
         const char *set[PROGRAM_SET_MAX + 1]; /* "NAME=VALUE", NULL-terminated */
         const char *bus_address;              /* "system", "none", or a D-Bus address; never NULL */
         uint64_t number;                      /* 0 if it was not given */
+        bool accept_rollback;
 } ProgramArguments;
 
 /* Reads the command line; prints what --help and the like ask for. The strings

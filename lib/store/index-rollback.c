@@ -147,6 +147,8 @@ static int apply_accept(Operation *operation, Transaction *transaction) {
         Index *index = index_of(transaction);
         IndexRollback rollback = index->rollback.now;
         uint64_t next = atomic_load(&index->versions.next);
+        uint64_t revision = atomic_load(index->environment->counters + COUNTER_REVISION) +
+                            (uint64_t) transaction->counters[COUNTER_REVISION];
         int r;
 
         accept->next_term = MAX(accept->term, index_identity(index)->term) + 1;
@@ -159,9 +161,12 @@ static int apply_accept(Operation *operation, Transaction *transaction) {
         r = r < 0 ? r : forget_strays(transaction);
         r = r < 0 ? r : index_put_jump(transaction, accept->next_term, accept->versions_next);
         r = r < 0 ? r : put_rollback(transaction, &rollback);
+        r = r < 0 ? r : transaction_set_state(transaction, ROLLBACK_BEHIND_STATE, NULL, 0);
         if (r < 0)
                 return transaction_fail(transaction, r);
 
+        transaction->counters[COUNTER_REVISION] +=
+                        (int64_t) (MAX(accept->revision, revision) - revision + ROLLBACK_REVISIONS);
         index->rollback.now = rollback;
         return 0;
 }

@@ -15,6 +15,10 @@
 #define ROLLBACK_VERSIONS  (UINT64_C(1) << 32)
 #define ROLLBACK_REVISIONS (UINT64_C(1) << 20)
 
+/* The state, see index_set(), in which the master remembers that its index is older; an acceptance
+ * deletes it. */
+#define ROLLBACK_BEHIND_STATE "behind"
+
 typedef struct IndexRollback {
         uint64_t version_end;   /* what is below is from before; 0 if there was no rollback */
         uint64_t accepted_usec; /* since the epoch */

@@ -198,6 +198,7 @@ class Daemon:
         self.port = int(settings['Listen'].rpartition(':')[2])
         self.section = kind.capitalize()
         self.environment = {}
+        self.options = []
         self.bus_address = 'none'
         self.process = None
         self.data.mkdir(exist_ok=True)
@@ -209,7 +210,7 @@ class Daemon:
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(  # which dies with us, however we do
                 ['setpriv', '--pdeathsig=KILL', self.program, f'--config={self.conf}',
-                 f'--bus-address={self.bus_address}'],
+                 f'--bus-address={self.bus_address}', *self.options],
                 start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment})
 

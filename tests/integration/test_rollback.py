@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Directories that are not what they were: an older index, an empty one, one of another cluster; a
+volume's older directory. Nothing is lost that a newer one brings back, and status says how it is."""
+
+import shutil
+import time
+
+import pytest
+
+from cluster import wait_for
+
+# Short, so that what would be deleted by mistake is deleted while we look.
+SETTINGS = {'GraceSec': '1s', 'TicketSec': '1s', 'VolumeTimeoutSec': '700ms'}
+
+
+def keep(daemon, name):
+    """Copies the directory of a daemon."""
+    copy = daemon.data.with_name(f'{daemon.data.name}-{name}')
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(daemon.data, copy)
+    return copy
+
+
+def bring(daemon, copy):
+    """Puts a copy, or nothing, in the place of the directory, which is kept; returns where."""
+    aside = daemon.data.with_name(f'{daemon.data.name}-{time.monotonic_ns()}')
+    daemon.data.rename(aside)
+    if copy:
+        shutil.copytree(copy, daemon.data)
+    else:
+        daemon.data.mkdir()
+    return aside
+
+
+def fill(cluster, prefix, n, value):
+    for i in range(n):
+        cluster.put(f'{prefix}{i}', f'{value}{i}' * 10).expect(201, 204)
+
+
+def is_there(cluster, prefix, n, value):
+    return all(cluster.get(f'{prefix}{i}').expect(200).body == (f'{value}{i}' * 10).encode()
+               for i in range(n))
+
+
+def restart_master(cluster):
+    cluster.master.start()
+    wait_for(lambda: answers(cluster), 'the master to answer')
+
+
+def answers(cluster):
+    try:
+        return cluster.health()
+    except OSError:
+        return None
+
+
+def is_down(cluster, *words):
+    health = answers(cluster)
+    return health and health['status'] == 'down' and all(w in health['reason'] for w in words)
+
+
+def all_objects(cluster):
+    return sum(cluster.health(n)['objects'] for n in cluster.volumes)
+
+
+def assert_refuses(cluster, *words):
+    """No client gets anything but 503 with the reason."""
+    for method in 'GET', 'PUT', 'POST', 'DELETE', 'HEAD':
+        answer = cluster.request(method, '/old1', b'x' if method in ('PUT', 'POST') else None)
+        answer.expect(503)
+        if method != 'HEAD':
+            assert answer['Content-Type'] == 'application/problem+json'
+            assert all(word in answer.json['detail'] for word in words)
+    cluster.request('GET', '/?prefix=').expect(503)
+
+
+def roll_back(cluster, hot):
+    """An index from a backup, after which more was written; the true one is returned."""
+    fill(cluster, 'old', 30, 'first')
+    if not hot:
+        cluster.master.stop()
+    backup = keep(cluster.master, 'backup')
+    if not hot:
+        cluster.master.start()
+        cluster.wait_healthy()
+    fill(cluster, 'old', 10, 'second')
+    fill(cluster, 'new', 30, 'new')
+    cluster.delete('old29').expect(204)
+    wait_for(lambda: cluster.health()['garbage'] == 0, 'old copies to be gone')
+    cluster.master.stop()
+    true = bring(cluster.master, backup)
+    restart_master(cluster)
+    return true
+
+
+@pytest.mark.parametrize('hot', [False, True], ids=['stopped', 'running'])
+def test_an_older_index_does_not_lead(new_cluster, hot):
+    cluster = new_cluster(volumes=2, master=SETTINGS, bus=True)
+    true = roll_back(cluster, hot)
+    objects = all_objects(cluster)
+
+    wait_for(lambda: is_down(cluster, 'older than its volumes', 'its last change is of'), 'refusal')
+    assert_refuses(cluster, 'older than its volumes')
+    assert 'dkvadm master accept-rollback' in cluster.health()['advice']
+    status = cluster.dkvadm('status', status=4)
+    assert 'older than its volumes' in status
+    assert 'does not lead' in cluster.dkvadm('rebalance', '--yes', status=1)
+
+    # It knows at once when it is started again, and nothing is ever deleted.
+    cluster.master.stop()
+    restart_master(cluster)
+    assert_refuses(cluster, 'older than its volumes')
+    assert all_objects(cluster) == objects
+
+    # The way back: the newer index.
+    cluster.master.stop()
+    bring(cluster.master, true)
+    cluster.master.start()
+    cluster.wait_healthy()
+    assert is_there(cluster, 'old', 10, 'second')
+    assert is_there(cluster, 'new', 30, 'new')
+    cluster.get('old29').expect(404)
+
+
+@pytest.mark.parametrize('hot', [False, True], ids=['stopped', 'running'])
+def test_an_accepted_rollback_reuses_and_deletes_nothing(new_cluster, hot):
+    cluster = new_cluster(volumes=2, master=SETTINGS, bus=True)
+    seen = 0
+    roll_back(cluster, hot)
+    objects = all_objects(cluster)
+    wait_for(lambda: is_down(cluster, 'older than its volumes'), 'refusal')
+    assert 'Nobody is here' in cluster.dkvadm('master', 'accept-rollback', status=2)
+    cluster.dkvadm('master', 'accept-rollback', '--yes')
+    cluster.wait_healthy()
+    assert cluster.health()['status'] == 'ok'
+    assert 'older index was accepted' in cluster.health()['reason']
+
+    # What the index knows and was not overwritten is right; what is lost is no other value.
+    for i in range(10, 29):
+        assert cluster.get(f'old{i}').expect(200).body == (f'first{i}' * 10).encode()
+    for i in range(10):
+        answer = cluster.get(f'old{i}').expect(200, 404, 502)
+        assert answer.status != 200 or answer.body == (f'first{i}' * 10).encode()
+    cluster.get('new1').expect(404)
+
+    # All that is written works, and is what is read, wherever it moves.
+    for i in range(60):
+        answer = cluster.put(f'later{i}', f'later{i}' * 10).expect(201)
+        assert int(answer['Dkv-Version']) > seen
+        seen = int(answer['Dkv-Version'])
+    cluster.new_volume(3).bus_address = cluster.bus.address
+    cluster.start(3)
+    cluster.wait_healthy()
+    cluster.dkvadm('rebalance', '--yes')
+    assert is_there(cluster, 'later', 60, 'later')
+    wait_for(lambda: cluster.health()['garbage'] == 0 and not any(
+        cluster.health(n)['pending'] for n in cluster.volumes), 'everything to be settled')
+    assert all_objects(cluster) >= objects + 60
+
+    # Nothing is left of it that would make the next start doubt.
+    cluster.restart('master')
+    assert is_there(cluster, 'later', 60, 'later')
+    assert 'nothing to accept' in cluster.dkvadm('master', 'accept-rollback', '--yes', status=1)
+
+
+def test_a_start_may_accept_a_rollback(new_cluster):
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    roll_back(cluster, False)
+    wait_for(lambda: is_down(cluster, 'older than its volumes'), 'refusal')
+    cluster.master.stop()
+    cluster.master.options = ['--accept-rollback']
+    cluster.master.start()
+    cluster.wait_healthy()
+    cluster.put('later', 'x').expect(201)
+    cluster.get('old15').expect(200)
+
+
+def test_a_restored_index_leads_if_nothing_was_written_since(new_cluster):
+    cluster = new_cluster(volumes=2, master=SETTINGS)
+    fill(cluster, 'old', 30, 'first')
+    cluster.master.stop()
+    backup = keep(cluster.master, 'backup')
+    bring(cluster.master, backup)
+    cluster.master.start()
+    cluster.wait_healthy()
+    assert is_there(cluster, 'old', 30, 'first')
+    fill(cluster, 'new', 30, 'new')
+    assert is_there(cluster, 'new', 30, 'new')
+
+
+def test_an_empty_index_does_not_lead(new_cluster):
+    cluster = new_cluster(volumes=2, master=SETTINGS, bus=True)
+    fill(cluster, 'old', 30, 'first')
+    cluster.master.stop()
+    true = bring(cluster.master, None)
+    restart_master(cluster)
+
+    words = ['Volumes 1 and 2 hold 30 values that this index does not know', 'is its disk mounted?']
+    wait_for(lambda: is_down(cluster, *words), 'refusal')
+    assert_refuses(cluster, *words)
+    assert 'volume add' not in cluster.health()['advice']
+    assert 'hold' in cluster.dkvadm('volume', 'add', '1', '--yes', status=1)
+    assert not cluster.health()['volumes']
+    assert all_objects(cluster) == 30
+
+    # Also after it was restarted, and with AutoAddVolumes=yes.
+    cluster.master.stop()
+    restart_master(cluster)
+    wait_for(lambda: is_down(cluster, *words), 'refusal')
+    cluster.master.stop()
+    bring(cluster.master, true)
+    cluster.master.start()
+    cluster.wait_healthy()
+    assert is_there(cluster, 'old', 30, 'first')
+
+
+def test_the_index_of_another_cluster_does_not_lead(new_cluster):
+    cluster = new_cluster(volumes=2, master=SETTINGS)
+    other = new_cluster(volumes=2, master=SETTINGS)
+    fill(cluster, 'old', 30, 'first')
+    fill(other, 'other', 5, 'other')
+    cluster.master.stop()
+    other.master.stop()
+    true = bring(cluster.master, other.master.data)
+    restart_master(cluster)
+    other.master.start()
+
+    wait_for(lambda: is_down(cluster, 'Volumes 1 and 2 hold 30 values'), 'refusal')
+    assert_refuses(cluster, 'is its disk mounted?')
+    cluster.master.stop()
+    bring(cluster.master, true)
+    cluster.master.start()
+    cluster.wait_healthy()
+    other.wait_healthy()
+    assert is_there(cluster, 'old', 30, 'first')
+    assert is_there(other, 'other', 5, 'other')
+
+
+def test_a_used_volume_is_not_added_to_another_cluster(new_cluster):
+    cluster = new_cluster(volumes=1, master=SETTINGS, bus=True)
+    other = new_cluster(volumes=2, master=SETTINGS)
+    fill(cluster, 'old', 5, 'first')
+    fill(other, 'other', 30, 'other')
+    held = other.health(2)['objects']
+    assert held > 0
+    other[2].stop()
+    stray = cluster.new_volume(2, Directory=other[2].data)
+    stray.bus_address = cluster.bus.address
+    stray.start()
+
+    wait_for(lambda: 'another index' in cluster.health()['reason'], 'a word about the stranger')
+    assert cluster.health()['status'] == 'degraded'
+    assert [v['number'] for v in cluster.health()['volumes']] == [1]
+    assert 'another index' in cluster.dkvadm('volume', 'add', '2', '--yes', status=1)
+    fill(cluster, 'old', 5, 'second')
+    assert cluster.health(2)['objects'] == held
+    stray.stop()
+    del cluster.volumes[2]
+    other[2].start()
+    other.wait_healthy()
+    assert is_there(other, 'other', 30, 'other')

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include "lead-judge.h"
+
+static const LeadStanding standing = {
+        .cluster = { 1 },
+        .reach = { .term = 5, .version = 1000, .revision = 300 },
+};
+
+static LeadReport member(void) {
+        return (LeadReport){
+                .volume = 2,
+                .member = LEAD_MEMBER,
+                .is_bound = true,
+                .cluster = { 1 },
+                .reach = { .term = 5, .version = 999, .revision = 300 },
+                .objects = 10,
+        };
+}
+
+TEST(a_volume_that_has_seen_no_more_than_the_index_fits) {
+        LeadReport report = member();
+
+        assert_int_equal(lead_judge(&standing, &report), LEAD_FITS);
+        report.is_bound = false; /* from before there were ids */
+        assert_int_equal(lead_judge(&standing, &report), LEAD_FITS);
+        report.reach = (LeadReach){};
+        assert_int_equal(lead_judge(&standing, &report), LEAD_FITS);
+}
+
+TEST(each_number_alone_shows_that_the_index_is_older) {
+        const LeadReach ahead[] = {
+                { .term = 6, .version = 999, .revision = 300 },
+                { .term = 5, .version = 1000, .revision = 300 },
+                { .term = 5, .version = 999, .revision = 301 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(ahead); i++) {
+                LeadReport report = member();
+
+                report.reach = ahead[i];
+                assert_int_equal(lead_judge(&standing, &report), LEAD_IS_AHEAD);
+                report.is_bound = false;
+                assert_int_equal(lead_judge(&standing, &report), LEAD_IS_AHEAD);
+
+                /* It joined, or was replaced, in the time that the index has lost. */
+                report.is_bound = true;
+                report.member = LEAD_UNKNOWN;
+                assert_int_equal(lead_judge(&standing, &report), LEAD_IS_AHEAD);
+                report.member = LEAD_OTHER;
+                assert_int_equal(lead_judge(&standing, &report), LEAD_IS_AHEAD);
+        }
+}
+
+TEST(a_store_of_another_cluster_is_a_stranger_whatever_it_holds) {
+        LeadReport report = member();
+
+        report.cluster[0] = 2;
+        assert_int_equal(lead_judge(&standing, &report), LEAD_IS_STRANGER);
+        report.member = LEAD_UNKNOWN;
+        report.objects = 0;
+        report.reach = (LeadReach){ .term = 1 };
+        assert_int_equal(lead_judge(&standing, &report), LEAD_IS_STRANGER);
+}
+
+TEST(an_unknown_store_with_values_is_a_stranger) {
+        LeadReport report = { .volume = 4, .member = LEAD_UNKNOWN };
+
+        assert_int_equal(lead_judge(&standing, &report), LEAD_FITS); /* a new one */
+        report.objects = 1;
+        report.reach.version = 7;
+        assert_int_equal(lead_judge(&standing, &report), LEAD_IS_STRANGER);
+
+        /* It has none any more, but would refuse what we order. */
+        report.objects = 0;
+        report.reach.version = 5000;
+        assert_int_equal(lead_judge(&standing, &report), LEAD_IS_STRANGER);
+}
+
+TEST(a_reach_is_raised_number_by_number) {
+        LeadReach reach = { .term = 3, .version = 10, .revision = 5 };
+
+        lead_reach_raise(&reach, &(LeadReach){ .term = 1, .version = 20, .revision = 4 });
+        assert_int_equal(reach.term, 3);
+        assert_int_equal(reach.version, 20);
+        assert_int_equal(reach.revision, 5);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_volume_that_has_seen_no_more_than_the_index_fits),
+                cmocka_unit_test(each_number_alone_shows_that_the_index_is_older),
+                cmocka_unit_test(a_store_of_another_cluster_is_a_stranger_whatever_it_holds),
+                cmocka_unit_test(an_unknown_store_with_values_is_a_stranger),
+                cmocka_unit_test(a_reach_is_raised_number_by_number),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

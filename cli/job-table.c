@@ -26,6 +26,7 @@ static const Column columns[] = {
         { "STARTED", "started_at"                        },
         { NULL,      "ended_at"                          },
         { NULL,      "lost_keys"                         },
+        { NULL,      "waits_until"                       },
         { "ERROR",   "error",            .shrinks = true },
         {}
 };
@@ -47,6 +48,7 @@ static const Column detailed_columns[] = {
         { "Ended",       "ended_at"         },
         { "Started by",  "started_by"       },
         { "Lost keys",   "lost_keys"        },
+        { NULL,          "waits_until"      },
         {}
 };
 /* clang-format on */
@@ -124,6 +126,7 @@ int job_table_new(const JobsView *jobs, Table **ret) {
                 table_add_ago(table, job->started_at, now);
                 table_add_uint(table, job->ended_at);
                 table_add_uint(table, job->lost_keys);
+                table_add_uint(table, job->waits_until);
                 table_add_string(table, job->error);
         }
 
@@ -180,6 +183,7 @@ int job_table_new_detailed(const JobView *job, Table **ret) {
         add_time(table, job->ended_at, now);
         add_user(table, job->started_by);
         table_add_uint(table, job->lost_keys);
+        table_add_uint(table, job->waits_until);
 
         *ret = table;
         return 0;

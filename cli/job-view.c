@@ -33,6 +33,7 @@ static const Property properties[] = {
         { "Rate",           't',              AT(rate)             },
         { "Parallel",       'u',              AT(parallel)         },
         { "LostKeys",       't',              AT(lost_keys)        },
+        { "WaitsUntil",     't',              AT(waits_until)      },
         {}
 };
 /* clang-format on */

@@ -14,7 +14,8 @@ typedef struct JobView {
         uint64_t keys_done, keys_total, bytes_done, bytes_total;
         uint64_t bytes_per_second, rate; /* as measured; as limited, 0 for no limit */
         uint64_t started_at, ended_at;   /* times of day in µs; 0 for not yet */
-        uint64_t lost_keys;
+        uint64_t lost_keys, waits_until; /* a time of day; 0 if it is not known, or there is no need
+                                          */
 } JobView;
 
 typedef struct JobsView {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "format.h"
 #include "net/bus.h"
 #include "plan-view.h"
@@ -102,7 +103,7 @@ static int on_entry(sd_bus_message *reply, void *userdata) {
         } numbers[] = {
                 { "keys", &plan->keys },         { "bytes", &plan->bytes },
                 { "all-keys", &plan->all_keys }, { "lost-keys", &plan->lost_keys },
-                { "epoch", &plan->epoch },
+                { "epoch", &plan->epoch },       { "waits-until", &plan->waits_until },
         };
         const char *name;
         int r;
@@ -200,9 +201,16 @@ static void put_sum(FILE *file, const PlanView *plan, uint64_t rate) {
         char keys[FORMAT_SIZE], all[FORMAT_SIZE], bytes[FORMAT_SIZE], span[FORMAT_SIZE];
         double share = plan->all_keys > 0 ? 100.0 * (double) plan->keys / (double) plan->all_keys
                                           : 0;
+        uint64_t now = clock_realtime();
 
         if (plan->keys == 0)
                 (void) fprintf(file, "Nothing has to be moved.\n");
+        else if (plan->waits_until > now)
+                (void) fprintf(file,
+                               "%s of %s keys (%.1f%%) and %s are to be moved; that waits until %s, when old copies are deleted.\n",
+                               format_count(keys, plan->keys), format_count(all, plan->all_keys),
+                               share, format_bytes(bytes, plan->bytes),
+                               format_time(span, plan->waits_until, now));
         else
                 (void) fprintf(file,
                                "%s of %s keys (%.1f%%) and %s are to be moved, in about %s.\n",
@@ -256,6 +264,7 @@ Json *plan_view_to_json(const PlanView *plan, uint64_t rate) {
         r = r < 0 ? r : json_add_uint(json, "bytes", plan->bytes);
         r = r < 0 ? r : json_add_uint(json, "all_keys", plan->all_keys);
         r = r < 0 ? r : json_add_uint(json, "lost_keys", plan->lost_keys);
+        r = r < 0 ? r : json_add_uint(json, "waits_until", plan->waits_until);
         r = r < 0 ? r : json_add_uint(json, "epoch", plan->epoch);
         r = r < 0 ? r : json_add_uint(json, "estimated_usec", usec);
         return r < 0 ? NULL : TAKE_PTR(json);

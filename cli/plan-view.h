@@ -23,6 +23,7 @@ typedef struct PlanView {
         PlanVolume *volumes; /* owned */
         size_t n_volumes;
         uint64_t keys, bytes, all_keys, lost_keys, epoch;
+        uint64_t waits_until; /* a time of day; 0 if nothing is in the way */
 } PlanView;
 
 /* Reads the reply. */

@@ -5,6 +5,7 @@
 
 #include "net/bus.h"
 #include "properties.h"
+#include "troubles.h"
 
 static const Property *find(const Property table[], const char *name) {
         for (const Property *property = table; property->name; property++)
@@ -17,6 +18,8 @@ static const Property *find(const Property table[], const char *name) {
 static const char *type_of(const Property *property, char single[static 2]) {
         if (property->type == PROPERTY_NUMBERS)
                 return "au";
+        if (property->type == PROPERTY_TROUBLES)
+                return TROUBLES_TYPE;
 
         single[0] = property->type;
         single[1] = '\0';
@@ -63,6 +66,8 @@ static int read_value(sd_bus_message *message, const Property *property, void *f
                 return r;
         case PROPERTY_NUMBERS:
                 return read_numbers(message, field);
+        case PROPERTY_TROUBLES:
+                return troubles_view_read(message, field);
         default:
                 return sd_bus_message_read_basic(message, property->type, field);
         }
@@ -133,6 +138,7 @@ void properties_done(const Property table[], void *object) {
                 } else if (property->type == PROPERTY_NUMBERS) {
                         free(((Numbers *) field)->items);
                         *(Numbers *) field = (Numbers){};
-                }
+                } else if (property->type == PROPERTY_TROUBLES)
+                        troubles_view_done(field);
         }
 }

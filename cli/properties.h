@@ -10,7 +10,7 @@
 typedef struct Property {
         const char *name;
         char type;     /* s (char *, owned by the struct), b (bool), u (uint32_t), t (uint64_t), or
-                        * PROPERTY_NUMBERS */
+                        * PROPERTY_NUMBERS or PROPERTY_TROUBLES */
         size_t offset; /* of the field */
 } Property;
 
@@ -21,6 +21,9 @@ typedef struct Numbers {
         size_t n;
 } Numbers;
 
+/* A TroublesView. */
+#define PROPERTY_TROUBLES '('
+
 /* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names. What
  * the table does not know is skipped, what the message does not have is left alone, so that
  * programs of different releases get along. Returns 0, -EBADMSG for a property of another type, or
@@ -30,5 +33,5 @@ int properties_read(sd_bus_message *message, const Property table[], void *objec
 /* Sets each string that is still NULL to an empty one. Returns 0 or -ENOMEM. */
 int properties_complete(const Property table[], void *object);
 
-/* Frees the strings and numbers. */
+/* Frees the strings, numbers and troubles. */
 void properties_done(const Property table[], void *object);

@@ -94,6 +94,7 @@ static int master_table_new(const View *view, Table **ret) {
 /* What is printed, whatever of it there is. */
 typedef struct Report {
         const char *health, *reason, *advice;
+        const TroublesView *troubles; /* or NULL */
         const char *volumes_title;
         Table *master;  /* owned; or NULL */
         Table *volumes; /* owned; or NULL */
@@ -112,6 +113,8 @@ static int print_json(Context *context, const Report *report, const char *volume
         r = json_add_string(json, "health", report->health);
         r = r < 0 ? r : json_add_string(json, "reason", report->reason);
         r = r < 0 ? r : json_add_string(json, "advice", report->advice);
+        if (r >= 0 && report->troubles)
+                r = json_add(json, "troubles", troubles_view_to_json(report->troubles));
         if (r >= 0 && report->master)
                 r = json_add(json, "master", json_share(json_array_get(rows, 0)));
         if (r >= 0 && report->volumes)
@@ -202,6 +205,7 @@ int verb_status(int argc, char *argv[], void *userdata) {
         report.health = view->health;
         report.reason = view->health_reason;
         report.advice = view->health_advice;
+        report.troubles = &view->troubles;
         r = context->json != JSON_OFF ? print_json(context, &report, "volumes")
                                       : print(context, &report);
         return r < 0 ? r : exit_status(view->health);

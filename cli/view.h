@@ -6,6 +6,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/macro.h"
+#include "troubles.h"
 
 /* As the master sees it. */
 typedef struct VolumeView {
@@ -28,6 +29,7 @@ typedef struct View {
         uint64_t started_at, epoch, keys, bytes, garbage, disk_free, disk_size;
         uint32_t copies;
         TrafficView traffic;
+        TroublesView troubles;
         VolumeView *volumes; /* owned; ordered by number */
         size_t n_volumes;
         uint64_t taken; /* CLOCK_MONOTONIC */

@@ -54,6 +54,7 @@ static const Watched watched[] = {
         { "Rate",           SIZE(limits.rate)      },
         { "Parallel",       SIZE(limits.parallel)  },
         { "LostKeys",       SIZE(lost_keys)        },
+        { "WaitsUntil",     SIZE(waits_until_usec) },
 };
 /* clang-format on */
 
@@ -563,6 +564,7 @@ const sd_bus_vtable job_bus_vtable[] = {
         SD_BUS_PROPERTY("Rate",           "t",  NULL,        STATUS(limits.rate),      TELLS),
         SD_BUS_PROPERTY("Parallel",       "u",  NULL,        STATUS(limits.parallel),  TELLS),
         SD_BUS_PROPERTY("LostKeys",       "t",  NULL,        STATUS(lost_keys),        TELLS),
+        SD_BUS_PROPERTY("WaitsUntil",     "t",  NULL,        STATUS(waits_until_usec), TELLS),
 
         SD_BUS_METHOD("Pause",  NULL, NULL, method_act, FREE),
         SD_BUS_METHOD("Resume", NULL, NULL, method_act, FREE),

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "core/key.h"
+#include "job-wait.h"
 #include "job.h"
 #include "mover.h"
 #include "net/periodic.h"
@@ -38,7 +39,7 @@ typedef struct Job {
 struct Jobs {
         Master *master; /* not owned */
         Mover *mover;   /* of the jobs' thread, as is the next */
-        struct Pass *pass;
+        Pass *pass;
         pthread_t thread;
         bool has_thread;
         uint64_t began_usec; /* since the epoch */
@@ -75,19 +76,17 @@ void job_changed(Job *job);
 void job_set_state(Job *job, JobState state); /* saves, too */
 void jobs_save(Jobs *jobs);
 
-/* Before there are threads. */
-int jobs_load(Jobs *jobs);
+int jobs_load(Jobs *jobs); /* before there are threads */
 
 /* Lost keys are kept apart, since they are many and do not change. NAMES is NULL to forget. */
 void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names);
 
 int jobs_start_thread(Jobs *jobs);
 
-/* Waits for the plan that is being made, if there is one. */
-void job_plan_end(Jobs *jobs);
+void job_plan_end(Jobs *jobs); /* waits for the plan that is being made, if there is one */
 
 /* One pass over the keys, in order; of the thread, without the lock. */
-typedef struct Pass {
+struct Pass {
         Jobs *jobs;
         Job *job;
         const struct JobKind *kind;
@@ -112,16 +111,17 @@ typedef struct Pass {
         uint64_t n_moved;                 /* keys that were moved */
         uint64_t n_later, n_full, n_down; /* could not be: for now; for lack of room; since a volume
                                            * is down */
+        uint64_t n_strays;                /* of those for now: an old copy is to be deleted first */
+        Stray stray;                      /* one of them */
         uint64_t n_lost;                  /* no good copy of them is left */
         uint32_t full;                    /* a volume that lacks room */
         Buffer lost;                      /* the first names, each with its 0 */
         size_t n_names;
 
         uint64_t ticked_usec, saved_usec, ticked_bytes;
-} Pass;
+};
 
-/* NULL if there is none. */
-const VolumeStatus *pass_volume(const Pass *pass, uint32_t number);
+const VolumeStatus *pass_volume(const Pass *pass, uint32_t number); /* NULL if there is none */
 
 typedef struct JobKind {
         bool is_about_all; /* whatever it wants, it wants to be moved */

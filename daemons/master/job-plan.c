@@ -13,6 +13,7 @@
 #include "volumes-change.h"
 
 #define SCAN_MAX 1000
+#define SAMPLES  64
 
 static const char *const what_names[_JOB_PLAN_WHAT_MAX] = {
         [JOB_PLAN_REBALANCE] = "rebalance",
@@ -56,6 +57,10 @@ typedef struct JobPlanner {
         Pair *pairs;
         char cursor[KEY_MAX + 1];
         size_t n_seen; /* in this scan */
+
+        /* Some of the copies that are to be made, which may have to wait. */
+        Stray samples[SAMPLES];
+        uint64_t n_samples;
 } JobPlanner;
 
 static JobPlanner *planner_free(JobPlanner *planner) {
@@ -125,6 +130,10 @@ static int add_key(JobPlanner *planner, const Record *record, const Plan *plan) 
         int r = 0;
 
         for (size_t i = 0; i < plan->n_add && r >= 0; i++) {
+                planner->samples[planner->n_samples++ % SAMPLES] = (Stray){
+                        .version = record->version,
+                        .volume = plan->add[i],
+                };
                 r = add_move(planner, find_source(plan, i), plan->add[i], record->size);
                 planner->plan.bytes += record->size;
         }
@@ -200,6 +209,18 @@ static int list_moves(JobPlanner *planner) {
         return 0;
 }
 
+/* What was dropped lately has nearly the same time, so a few tell it. */
+static void look_what_waits(JobPlanner *planner) {
+        for (size_t i = 0; i < MIN(planner->n_samples, (uint64_t) SAMPLES); i++) {
+                const Stray *sample = planner->samples + i;
+
+                if (stray_is_there(planner->jobs, sample))
+                        planner->plan.waits_until_usec = MAX(
+                                        planner->plan.waits_until_usec,
+                                        stray_due(planner->jobs, sample));
+        }
+}
+
 static int read_all(JobPlanner *planner) {
         char after[KEY_MAX + 1];
         int r;
@@ -215,6 +236,7 @@ static int read_all(JobPlanner *planner) {
                         return r;
         } while (planner->n_seen > 0);
 
+        look_what_waits(planner);
         return list_moves(planner);
 }
 

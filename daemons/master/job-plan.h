@@ -43,6 +43,7 @@ typedef struct JobPlan {
         uint64_t keys, bytes; /* keys that something happens to, and the bytes that are copied */
         uint64_t all_keys;
         uint64_t lost_keys; /* whose only copy is on volumes that are down and to be deleted */
+        uint64_t waits_until_usec; /* when old copies are deleted that are in the way; 0 for none */
 } JobPlan;
 
 /* Returns 0 if done() will be called, on the thread that counted, where it must not block; PLAN is

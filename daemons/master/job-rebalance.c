@@ -40,6 +40,7 @@ static int pass_ended(Pass *pass) {
                 return 0;
         }
         if (pass->n_later > 0) {
+                (void) pass_wait_for_strays(pass);
                 job_wait(job, WAIT_USEC);
                 return 0;
         }

@@ -199,10 +199,16 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
 }
 
 /* Whether a copy is about to be deleted where a new one is wanted. */
-static bool is_in_the_way(const Pass *pass, const Found *found) {
-        for (size_t i = 0; i < found->plan.n_add; i++)
-                if (index_is_stray(pass->jobs->master->index, found->version, found->plan.add[i]))
-                        return true;
+static bool is_in_the_way(Pass *pass, const Found *found) {
+        for (size_t i = 0; i < found->plan.n_add; i++) {
+                Stray stray = { .version = found->version, .volume = found->plan.add[i] };
+
+                if (!stray_is_there(pass->jobs, &stray))
+                        continue;
+                pass->stray = stray;
+                pass->n_strays++;
+                return true;
+        }
         return false;
 }
 
@@ -439,6 +445,7 @@ static int move_all(Job *job) {
         (void) pthread_mutex_lock(&job->jobs->lock);
         job->cursor[0] = '\0';
         job->status.error[0] = '\0';
+        job->status.waits_until_usec = 0;
         (void) pthread_mutex_unlock(&job->jobs->lock);
         if (pass.is_partial)
                 return 0;

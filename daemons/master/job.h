@@ -71,6 +71,7 @@ typedef struct JobStatus {
         uint64_t skipped;          /* keys that changed meanwhile, which settled the matter */
         uint64_t bytes_per_second; /* lately */
         uint64_t lost_keys;
+        uint64_t waits_until_usec; /* since the epoch; 0 if it is not known, or there is no need */
         char error[256]; /* a sentence; of a failed job, or why one that runs has to wait; or "" */
 } JobStatus;
 

@@ -83,6 +83,9 @@ static int send_reply(const PlanCall *call) {
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "bytes", "t", plan->bytes);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "all-keys", "t", plan->all_keys);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "lost-keys", "t", plan->lost_keys);
+        r = r < 0 ? r
+                  : sd_bus_message_append(
+                                    reply, "{sv}", "waits-until", "t", plan->waits_until_usec);
         r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "epoch", "t", call->epoch);
         r = r < 0 ? r : sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_message_send(reply);

@@ -15,6 +15,7 @@
 #define PATIENCE_USEC USEC_PER_SEC /* also for calls to a volume that does not answer probes */
 #define TICKS_UP      2            /* between probes of a volume */
 #define TICKS_DOWN    8
+#define TICKS_INDEX   4
 
 struct Prober {
         Master *master; /* not owned */
@@ -112,13 +113,33 @@ static void look_at(Prober *prober, const VolumeStatus *volume) {
                 (void) start_probe(prober, volume); /* else the next time */
 }
 
+/* Whether the index has room. */
+static void look_at_index(Prober *prober) {
+        Master *master = prober->master;
+        const char *directory = master->conf.directory;
+        uint64_t available, size;
+
+        if (environment_free_space(index_environment(master->index), &available, &size) < 0)
+                return;
+
+        if (available == 0)
+                troubles_note(master->troubles, TROUBLE_INDEX_DISK_FULL, 0, "%s", directory);
+        else
+                troubles_clear(master->troubles, TROUBLE_INDEX_DISK_FULL, 0);
+        if (available > 0 && available < size / 20)
+                troubles_note(master->troubles, TROUBLE_INDEX_DISK_LOW, 0, "%s", directory);
+        else
+                troubles_clear(master->troubles, TROUBLE_INDEX_DISK_LOW, 0);
+}
+
 static void on_tick(void *userdata) {
         Prober *prober = userdata;
         _cleanup_free_ VolumeStatus *volumes = NULL;
         uint64_t epoch;
         size_t n;
 
-        prober->tick++;
+        if (prober->tick++ % TICKS_INDEX == 0)
+                look_at_index(prober);
         if (volumes_list(prober->master->volumes, &volumes, &n, &epoch) < 0)
                 return;
         for (size_t i = 0; i < n; i++)

@@ -62,8 +62,8 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         },
         [TROUBLE_PEER_UNREACHABLE] = {
                 "peer-unreachable", HEALTH_DEGRADED,
-                "Volume {volume} cannot reach {detail}{since}.", NULL,
-                "Look at firewalls between the two machines: volumes pass values on to each other.",
+                "Volume {volume} cannot reach the volumes at {detail}{since}.", NULL,
+                "Look at firewalls between these machines: volumes pass values on to each other.",
         },
         [TROUBLE_CLOCK] = {
                 "clock", HEALTH_DEGRADED,
@@ -123,6 +123,11 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "Volume {volume}, which was removed, still runs at {detail}{since}, and is refused.", NULL,
                 "On its machine: dkvadm volume remove-config {volume}",
                 .lasts_usec = LASTS_USEC,
+        },
+        [TROUBLE_INDEX_DISK_LOW] = {
+                "index-disk-low", HEALTH_DEGRADED,
+                "The disk of the index in '{detail}' is nearly full.", NULL,
+                "Make room on the disk of the master's directory, or give it a larger one.",
         },
         [TROUBLE_FULL] = {
                 "full", HEALTH_DEGRADED,

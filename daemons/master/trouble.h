@@ -34,14 +34,14 @@ typedef enum TroubleKind {
         TROUBLE_TOO_FEW_VOLUMES, /* for new values */
 
         /* Down */
-        TROUBLE_INDEX_DISK_FULL,
+        TROUBLE_INDEX_DISK_FULL, /* detail: the directory */
 
         /* Degraded, of a volume: found by health.h itself */
         TROUBLE_VOLUME_DOWN,
 
         /* Degraded, of a volume */
         TROUBLE_UNREACHABLE,      /* the master's calls fail, its reports come; detail: URL */
-        TROUBLE_PEER_UNREACHABLE, /* detail: "volume 3 at 10.0.0.3:3003" */
+        TROUBLE_PEER_UNREACHABLE, /* detail: their addresses, "10.0.0.3:3003" */
         TROUBLE_CLOCK,            /* detail: "600 s ahead of" or "20 s behind" */
         TROUBLE_DISK_FAILED,      /* detail: what could not be done, "write '/srv/dkv/1/values'" */
         TROUBLE_DISK_READ_ONLY,   /* detail: its directory */
@@ -53,6 +53,8 @@ typedef enum TroubleKind {
         TROUBLE_OTHER_STORE,      /* detail: the address of the one that is refused */
         TROUBLE_OTHER_RELEASE,    /* likewise */
         TROUBLE_REMOVED_REPORTS,  /* likewise */
+
+        TROUBLE_INDEX_DISK_LOW, /* detail: the directory */
 
         /* Degraded: found by health.h itself */
         TROUBLE_FULL,

@@ -63,6 +63,40 @@ static int place(Master *master, Write *write, uint64_t size) {
         return 0;
 }
 
+static bool any_is_cut(Master *master, const Write *write) {
+        for (size_t i = 1; i < write->n_volumes; i++)
+                if (volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                        return true;
+        return false;
+}
+
+/* Brings a volume to the front that reaches the others, as far as is known; or if there is none,
+ * puts others in the place of those that the first one does not reach. */
+static void avoid_cut(Master *master, Write *write) {
+        size_t n = write->n_volumes;
+
+        for (size_t turn = 0; turn < n; turn++) {
+                uint32_t first = write->volumes[0];
+
+                if (!any_is_cut(master, write))
+                        return;
+                memmove(write->volumes, write->volumes + 1, (n - 1) * sizeof(first));
+                write->volumes[n - 1] = first;
+        }
+
+        for (size_t i = 1; i < n && write->n_tried < TRIED_MAX; i++) {
+                int r;
+
+                if (!volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                        continue;
+                r = volumes_place_another(
+                                master->volumes, key_hash(write->key), 0, write->tried,
+                                write->n_tried);
+                if (r > 0)
+                        write->volumes[i] = write->tried[write->n_tried++] = (uint32_t) r;
+        }
+}
+
 /* The address of the first volume, with a ticket that names the others. */
 static int make_url(Master *master, const Write *write, bool create_only, char *ret, size_t size) {
         char volume_url[VOLUME_URL_SIZE];
@@ -206,6 +240,7 @@ int write_begin(HttpRequest *request) {
 
         if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
                 return 0;
+        avoid_cut(master, write);
         if (http_request_expects_continue(request) && !master->conf.proxy)
                 return redirect(request, write);
         return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);

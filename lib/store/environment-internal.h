@@ -109,9 +109,6 @@ DEFINE_CLEANUP(Environment *, environment_free);
 /* Opens or creates a B-tree; it is closed with the environment. NAME ends in DATABASE_SUFFIX. */
 int environment_open_database(Environment *environment, const char *name, DB **ret);
 
-/* Free bytes above the reserve, and the size of the file system. */
-int environment_free_space(const Environment *environment, uint64_t *ret_free, uint64_t *ret_size);
-
 /* Any number of readers, but not while a batch is applied. Keep it short. */
 void environment_read_lock(Environment *environment);
 void environment_read_unlock(Environment *environment);

@@ -77,3 +77,6 @@ int environment_run(Environment *environment, Operation *operation);
  */
 uint64_t environment_batches(const Environment *environment);
 bool environment_is_stuck(const Environment *environment, uint64_t timeout_usec);
+
+/* Free bytes above the reserve, and the size of the file system. */
+int environment_free_space(const Environment *environment, uint64_t *ret_free, uint64_t *ret_size);

@@ -171,6 +171,7 @@ DEFINE_CLEANUP(Look *, look_free);
 static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(look_freep) Look *look = userdata;
         Reader answer = READER(result->body, result->body_size);
+        bool any_good = false;
 
         if (result->error < 0 || result->status != 200)
                 return;
@@ -179,9 +180,13 @@ static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) 
                 const DamageCopy *copy = look->copies + i;
                 int error = wire_get_error(&answer);
 
-                if (reader_error(&answer) == 0 && error == 0)
-                        damage_unmark(look->master, copy->key, copy->version, look->volume);
+                if (reader_error(&answer) < 0 || error < 0)
+                        continue;
+                damage_unmark(look->master, copy->key, copy->version, look->volume);
+                any_good = true;
         }
+        if (any_good)
+                jobs_wake_repair(look->master->jobs);
 }
 
 int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "job-internal.h"
+#include "job-pass.h"
 #include "master.h"
 #include "volumes-change.h"
 

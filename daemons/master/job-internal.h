@@ -13,18 +13,23 @@
 #include "net/periodic.h"
 #include "store/index-move.h"
 
+#define JOB_REFUSING_MAX 16
+
 typedef struct Job {
         Jobs *jobs; /* not owned */
         JobStatus status;
         bool is_counted; /* the totals are known */
         bool is_resumed; /* by a start of the daemon: what was done last was not saved */
         bool wants_cancel;
-        bool is_barred;           /* no commit may name its volumes any more */
-        uint32_t urgency;         /* of the current pass, see there */
-        uint32_t n_passes;        /* that had something to move */
-        char cursor[KEY_MAX + 1]; /* the pass has come to here */
-        uint64_t not_before_usec; /* monotonic; waits until then */
-        Buffer lost;              /* names, each with its 0 */
+        bool is_barred;                      /* no commit may name its volumes any more */
+        uint32_t urgency;                    /* of the current pass, see there */
+        uint32_t n_passes;                   /* that had something to move */
+        char cursor[KEY_MAX + 1];            /* the pass has come to here */
+        uint64_t not_before_usec;            /* monotonic; waits until then */
+        uint64_t patience_usec;              /* of a repair that can do nothing now */
+        uint32_t refusing[JOB_REFUSING_MAX]; /* volumes that could not take a copy anew */
+        size_t n_refusing;
+        Buffer lost; /* names, each with its 0 */
 
         /* Until it is durable. */
         JobDone done;
@@ -63,6 +68,11 @@ struct Jobs {
         JobsObserver on_change; /* of the main loop */
         void *userdata;
 
+        /* Of job-repair.c, on the main loop: what it saw last. */
+        struct {
+                uint64_t looked_usec, n_made, volumes;
+        } damage;
+
         bool is_planning; /* atomic; see job-plan.h */
         bool has_planner;
         pthread_t planner;
@@ -75,6 +85,7 @@ void jobs_remove(Jobs *jobs, size_t i);
 void job_changed(Job *job);
 void job_set_state(Job *job, JobState state); /* saves, too */
 void jobs_save(Jobs *jobs);
+void jobs_wake(Jobs *jobs);
 
 int jobs_load(Jobs *jobs); /* before there are threads */
 
@@ -85,60 +96,8 @@ int jobs_start_thread(Jobs *jobs);
 
 void job_plan_end(Jobs *jobs); /* waits for the plan that is being made, if there is one */
 
-/* One pass over the keys, in order; of the thread, without the lock. */
-struct Pass {
-        Jobs *jobs;
-        Job *job;
-        const struct JobKind *kind;
-        uint64_t began_usec; /* since the epoch */
-        bool is_counting;    /* instead of moving */
-        bool is_partial;     /* began in the middle */
-        uint32_t urgency;    /* for keys with at most so many copies that can be read; 0: for all */
-        char cursor[KEY_MAX + 1];
-
-        /* The cluster as it was lately. */
-        Cluster *cluster;      /* owned */
-        VolumeStatus *volumes; /* of the map's, in the same order; owned */
-        size_t n_volumes;
-        uint32_t copies;
-        bool is_constrained; /* a volume is down or nearly full */
-        uint64_t looked_usec;
-        uint64_t size; /* of the value that is being planned for */
-
-        uint64_t n_found;                 /* keys for which there is something to do */
-        uint64_t n_urgent[COPIES_MAX];    /* of them: by copies that can be read */
-        uint64_t bytes;                   /* that are to be copied */
-        uint64_t n_moved;                 /* keys that were moved */
-        uint64_t n_later, n_full, n_down; /* could not be: for now; for lack of room; since a volume
-                                           * is down */
-        uint64_t n_strays;                /* of those for now: an old copy is to be deleted first */
-        Stray stray;                      /* one of them */
-        uint64_t n_lost;                  /* no good copy of them is left */
-        uint32_t full;                    /* a volume that lacks room */
-        Buffer lost;                      /* the first names, each with its 0 */
-        size_t n_names;
-
-        uint64_t ticked_usec, saved_usec, ticked_bytes;
-};
-
-const VolumeStatus *pass_volume(const Pass *pass, uint32_t number); /* NULL if there is none */
-
-typedef struct JobKind {
-        bool is_about_all; /* whatever it wants, it wants to be moved */
-
-        /* Whether the job is about this key. Under the index's lock. */
-        bool (*wants)(const Job *job, const Record *record, const Plan *plan);
-
-        /* At the end of a pass over all keys. Returns 1 if the job is done, 0 for another pass,
-         * soon or after job_wait(), or a negative errno if it has failed, with its error explained.
-         */
-        int (*pass_ended)(Pass *pass);
-
-        /* Undoes what its start did. NULL if that is nothing. */
-        int (*cancel)(Job *job);
-} JobKind;
-
-extern const JobKind job_rebalance, job_drain;
+/* On the main loop, now and then: has a repair begin, or go on, when there is reason to. */
+void job_repair_watch(Jobs *jobs);
 
 /* A sentence for the job's status. */
 void job_explain(Job *job, const char *format, ...) _printf_(2, 3);

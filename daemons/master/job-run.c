@@ -9,8 +9,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "job-internal.h"
+#include "job-pass.h"
 #include "master.h"
+#include "store/index-damage.h"
 
 #define SCAN_MAX  1000
 #define LOOK_USEC (USEC_PER_SEC / 2) /* how often the map and the volumes are looked at */
@@ -52,11 +53,17 @@ const VolumeStatus *pass_volume(const Pass *pass, uint32_t number) {
         return NULL;
 }
 
-static PlanAbility ability_now(const Volume *volume, void *userdata) {
+/* A copy that is damaged is no source, and nobody moves it. */
+static bool is_damaged(const Pass *pass, const Volume *volume) {
+        return index_damage_kind(pass->jobs->master->index, pass->version, volume->number) !=
+               DAMAGE_NONE;
+}
+
+PlanAbility pass_ability(const Volume *volume, void *userdata) {
         const Pass *pass = userdata;
         const VolumeStatus *status = pass->volumes + (volume - pass->cluster->volumes);
 
-        if (!status->up)
+        if (!status->up || is_damaged(pass, volume))
                 return PLAN_DOWN;
         if (status->maintenance_until > 0 || status->disk_free <= pass->size)
                 return PLAN_SOURCE;
@@ -68,6 +75,8 @@ static PlanAbility ability_ideal(const Volume *volume, void *userdata) {
         const Pass *pass = userdata;
         const VolumeStatus *status = pass->volumes + (volume - pass->cluster->volumes);
 
+        if (is_damaged(pass, volume))
+                return PLAN_DOWN;
         return status->maintenance_until > 0 ? PLAN_SOURCE : PLAN_TARGET;
 }
 
@@ -125,17 +134,21 @@ static bool look_what_is_missing(Pass *pass, const char *key, const Record *reco
         return true;
 }
 
-static bool is_on_lost_volumes(const Pass *pass, const Record *record) {
+/* Whether no copy of it can be read, nor is likely to. */
+static bool is_lost(const Pass *pass, const Record *record) {
+        unsigned damaged = index_damaged(pass->jobs->master->index, record);
+
         for (size_t i = 0; i < record->n_copies; i++) {
                 const VolumeStatus *status = pass_volume(pass, record->copies[i]);
 
-                if (status && (status->up || status->state == VOLUME_ACTIVE))
+                if (status && (status->up || status->state == VOLUME_ACTIVE) &&
+                    !(damaged & (1U << i)))
                         return false;
         }
         return true;
 }
 
-static void note_lost(Pass *pass, const char *key) {
+void pass_note_lost(Pass *pass, const char *key) {
         pass->n_lost++;
         if (pass->n_names < JOB_LOST_MAX) {
                 buffer_put(&pass->lost, key, strlen(key) + 1);
@@ -175,8 +188,9 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
         memcpy(pass->cursor, key, strlen(key) + 1);
 
         pass->size = record->size;
+        pass->version = record->version;
         plan_key(pass->cluster, key_hash(key), record, pass->copies,
-                 job->is_resumed ? ability_ideal : ability_now, pass, &plan);
+                 job->is_resumed ? ability_ideal : pass_ability, pass, &plan);
         if (!pass->kind->wants(job, record, &plan))
                 return 0;
         if (pass->is_counting) {
@@ -191,17 +205,17 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
                 pass->n_found++;
                 return keep(scan, key, record, &plan);
         }
-        if (plan.n_sources == 0 && is_on_lost_volumes(pass, record))
-                note_lost(pass, key);
+        if (plan.n_sources == 0 && is_lost(pass, record))
+                pass_note_lost(pass, key);
         else if (!look_what_is_missing(pass, key, record) && pass->kind->is_about_all)
                 pass->n_later++;
         return 0;
 }
 
 /* Whether a copy is about to be deleted where a new one is wanted. */
-static bool is_in_the_way(Pass *pass, const Found *found) {
-        for (size_t i = 0; i < found->plan.n_add; i++) {
-                Stray stray = { .version = found->version, .volume = found->plan.add[i] };
+static bool is_in_the_way(Pass *pass, uint64_t version, const Plan *plan) {
+        for (size_t i = 0; i < plan->n_add; i++) {
+                Stray stray = { .version = version, .volume = plan->add[i] };
 
                 if (!stray_is_there(pass->jobs, &stray))
                         continue;
@@ -212,12 +226,16 @@ static bool is_in_the_way(Pass *pass, const Found *found) {
         return false;
 }
 
-static void submit(Pass *pass, Found *found) {
+void pass_submit(Pass *pass, const char *key, const Record *record, const Plan *plan) {
+        if (is_in_the_way(pass, record->version, plan) ||
+            mover_submit(pass->jobs->mover, key, record, plan) < 0)
+                pass->n_later++;
+}
+
+static void submit(Pass *pass, const Found *found) {
         Record record = { .version = found->version, .size = found->size };
 
-        if (is_in_the_way(pass, found) ||
-            mover_submit(pass->jobs->mover, found->key, &record, &found->plan) < 0)
-                pass->n_later++;
+        pass_submit(pass, found->key, &record, &found->plan);
 }
 
 static bool is_interrupted(const Pass *pass) {
@@ -272,6 +290,8 @@ static int read_on(Pass *pass) {
         r = look(pass);
         if (r < 0)
                 return r;
+        if (pass->kind->read_on)
+                return pass->kind->read_on(pass);
 
         memcpy(after, pass->cursor, sizeof(after));
         r = index_scan(pass->jobs->master->index, "", after, SCAN_MAX, on_entry, &scan);
@@ -328,12 +348,14 @@ static void on_moved(const MoveResult *result, void *userdata) {
         bool is_through = result->outcome == MOVE_DONE || result->outcome == MOVE_CHANGED;
 
         pass->n_moved += is_through;
-        pass->n_later += result->outcome == MOVE_LATER;
+        pass->n_later += result->outcome == MOVE_LATER || result->outcome == MOVE_FAILED;
+        if (pass->kind->moved)
+                pass->kind->moved(pass, result);
         pass->n_full += result->outcome == MOVE_FULL;
         if (result->outcome == MOVE_FULL)
                 pass->full = result->target;
         if (result->outcome == MOVE_DAMAGED)
-                note_lost(pass, result->key);
+                pass_note_lost(pass, result->key);
 
         (void) pthread_mutex_lock(&jobs->lock);
         status->keys_done += is_through;
@@ -348,6 +370,7 @@ static const JobKind *kind_of(const Job *job) {
         static const JobKind *const kinds[_JOB_TYPE_MAX] = {
                 [JOB_REBALANCE] = &job_rebalance,
                 [JOB_DRAIN] = &job_drain,
+                [JOB_REPAIR] = &job_repair,
         };
 
         return kinds[job->status.type];

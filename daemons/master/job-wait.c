@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "job-internal.h"
+#include "job-pass.h"
 #include "job-wait.h"
 #include "master.h"
 

@@ -18,6 +18,7 @@ const char *job_type_to_string(JobType type) {
         static const char *const names[_JOB_TYPE_MAX] = {
                 [JOB_REBALANCE] = "rebalance",
                 [JOB_DRAIN] = "drain",
+                [JOB_REPAIR] = "repair",
         };
 
         assert(type >= 0 && type < _JOB_TYPE_MAX);
@@ -256,7 +257,7 @@ static int find_alive(Jobs *jobs, uint32_t id, Job **ret) {
         return 0;
 }
 
-static void wake(Jobs *jobs) {
+void jobs_wake(Jobs *jobs) {
         (void) pthread_cond_broadcast(&jobs->changed);
         mover_wake(jobs->mover);
 }
@@ -269,7 +270,7 @@ int job_pause(Jobs *jobs, uint32_t id) {
         r = find_alive(jobs, id, &job);
         if (r >= 0) {
                 job_set_state(job, JOB_PAUSED);
-                wake(jobs);
+                jobs_wake(jobs);
         }
         (void) pthread_mutex_unlock(&jobs->lock);
         return r;
@@ -284,7 +285,7 @@ int job_resume(Jobs *jobs, uint32_t id) {
         if (r >= 0 && job->status.state == JOB_PAUSED) {
                 job->not_before_usec = 0;
                 job_set_state(job, JOB_QUEUED);
-                wake(jobs);
+                jobs_wake(jobs);
         }
         (void) pthread_mutex_unlock(&jobs->lock);
         return r;
@@ -302,7 +303,7 @@ int job_cancel(Jobs *jobs, uint32_t id) {
         if (r >= 0) {
                 job->wants_cancel = true;
                 jobs_save(jobs);
-                wake(jobs);
+                jobs_wake(jobs);
         }
         (void) pthread_mutex_unlock(&jobs->lock);
         return r;
@@ -400,6 +401,7 @@ static void on_watch(void *userdata) {
         Notice notice;
         bool found;
 
+        job_repair_watch(jobs);
         while (jobs->on_change) {
                 (void) pthread_mutex_lock(&jobs->lock);
                 found = find_notice(jobs, &notice);
@@ -521,7 +523,7 @@ void jobs_stop(Jobs *jobs) {
 
         (void) pthread_mutex_lock(&jobs->lock);
         __atomic_store_n(&jobs->stopping, true, __ATOMIC_RELAXED);
-        wake(jobs);
+        jobs_wake(jobs);
         (void) pthread_mutex_unlock(&jobs->lock);
         if (jobs->has_thread)
                 (void) pthread_join(jobs->thread, NULL);

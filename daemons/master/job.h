@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Jobs: what the master does with the data by itself, after somebody has asked for it: bring copies
- * to where placement wants them (rebalance), or away from volumes that are to go (drain).
+/* Jobs: what the master does with the data by itself: bring copies to where placement wants them
+ * (rebalance), or away from volumes that are to go (drain), after somebody has asked for it; and
+ * make copies again that are damaged (repair), as soon as there are any.
  *
  * One job moves at a time, in the order of their ids; the others are queued. Jobs are kept in the
  * index: they go on by themselves after a restart, however the master ended. Of those that have
@@ -22,6 +23,7 @@ typedef struct Jobs Jobs;
 typedef enum JobType {
         JOB_REBALANCE,
         JOB_DRAIN,
+        JOB_REPAIR,
         _JOB_TYPE_MAX,
 } JobType;
 
@@ -93,6 +95,9 @@ DEFINE_CLEANUP(Jobs *, jobs_free);
  * EPOCH is that of the map after it, for a rebalance the one now. */
 typedef void (*JobDone)(int result, uint32_t id, uint64_t epoch, void *userdata);
 int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata);
+
+/* Has the repair that waits go on: something is good again. From any thread; JOBS may be NULL. */
+void jobs_wake_repair(Jobs *jobs);
 
 /* These return 0, -ENOENT for an unknown id, -EBUSY for a job that has ended. They take effect
  * soon. Cancelling a drain makes its volumes active again; that works on a failed one, too. */

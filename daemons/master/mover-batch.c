@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "master.h"
 #include "mover-internal.h"
+#include "store/index-damage.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
 
@@ -93,6 +94,12 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
         batch_swap(batch, error, &answer);
 }
 
+/* A copy that is made anew where the damaged one is. */
+static bool is_damaged(const Batch *batch, const Move *move) {
+        return index_damage_kind(batch->mover->master->index, move->version, batch->id.target) !=
+               DAMAGE_NONE;
+}
+
 static int put_pull(const Batch *batch, const char *source_url, Buffer *body) {
         WirePull pull = {
                 .deadline_usec = batch->deadline_usec,
@@ -111,6 +118,7 @@ static int put_pull(const Batch *batch, const char *source_url, Buffer *body) {
                                 body, &(WirePullItem){
                                                       .version = move->version,
                                                       .size = move->size,
+                                                      .replace = is_damaged(batch, move),
                                                       .key = move->key,
                                       });
         }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "damage.h"
 #include "master.h"
 #include "mover-internal.h"
 
@@ -373,7 +374,8 @@ static void try_another(Mover *mover, Move *move, uint32_t source) {
                 return;
         }
         if (move->error != -EHOSTDOWN)
-                master_log_damage(move->key, move->version, source);
+                damage_mark(mover->master, move->key, move->version, source,
+                            damage_kind_of_error(move->error));
         if (++move->n_tried < move->plan.n_sources)
                 retry(mover, move);
         else
@@ -397,7 +399,13 @@ static void finish_move(Mover *mover, Move *move, uint32_t source) {
                 try_another(mover, move, source);
                 break;
         case -ENOSPC:
+        case -EDQUOT:
                 report(mover, move, MOVE_FULL);
+                break;
+        case -EIO:
+        case -EREMOTEIO:
+        case -EEXIST:
+                report(mover, move, MOVE_FAILED);
                 break;
         default:
                 report(mover, move, MOVE_LATER);

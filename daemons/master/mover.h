@@ -26,6 +26,7 @@ typedef enum MoveOutcome {
         MOVE_CHANGED, /* the key was written or deleted meanwhile, so that the plan is void */
         MOVE_LATER,   /* a volume or the index could not now; worth another plan */
         MOVE_FULL,    /* the target has no room */
+        MOVE_FAILED,  /* the target cannot store it for another reason */
         MOVE_DAMAGED, /* none of the sources has a good copy; it was logged */
         MOVE_DROPPED, /* by mover_stop() */
 } MoveOutcome;

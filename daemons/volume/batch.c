@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "core/wire.h"
 #include "net/rpc.h"
+#include "store/object-writer.h"
 #include "volume.h"
 
 #define OBJECTS_MAX 4096

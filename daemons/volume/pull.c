@@ -10,6 +10,7 @@
 #include "core/fetch-parser.h"
 #include "net/rpc.h"
 #include "pull.h"
+#include "store/object-writer.h"
 #include "volume.h"
 
 /* While clients are at work here, a pull takes so many bytes per second at most. */
@@ -25,6 +26,8 @@ struct PullItem {
         Pull *pull;
         WirePullItem wire;
         bool to_verify; /* it is here, in a file that nobody has looked into */
+        bool is_bad;    /* it is here, and to be replaced */
+        Checksum expected;
         ObjectWriter *writer;
         int error;
         PullItem *next; /* from the same source */
@@ -104,10 +107,17 @@ static bool is_late(const Pull *pull) {
 
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {
         PullItem *item = userdata;
+        VolumeDaemon *volume = item->pull->volume;
 
-        pending_end(item->pull->volume->pending, item->wire.version, result >= 0);
+        pending_end(volume->pending, item->wire.version, result >= 0 || item->is_bad);
+        if (result >= 0)
+                damage_forget(volume->damage, item->wire.version);
+        result = faults_note(volume->faults, result, item->wire.size);
+        if (result == -EBADMSG &&
+            checksum_equal(&object_writer_record(writer)->checksum, &item->expected))
+                result = -EIO; /* the value came as it should: it is our own page that is damaged */
         item->writer = object_writer_free(item->writer);
-        item_done(item, faults_note(item->pull->volume->faults, result, item->wire.size));
+        item_done(item, result);
 }
 
 static int open_writer(PullItem *item, const Object *object) {
@@ -128,7 +138,10 @@ static int open_writer(PullItem *item, const Object *object) {
         if (r < 0)
                 return faults_note(volume->faults, r, object->record.size);
 
-        object_writer_expect(item->writer, &object->record.checksum);
+        item->expected = object->record.checksum;
+        object_writer_expect(item->writer, &item->expected);
+        if (item->is_bad)
+                object_writer_replace(item->writer);
         return 0;
 }
 
@@ -308,15 +321,19 @@ static void start_sources(Pull *pull) {
         pull_done(pull);
 }
 
-/* Takes what the store says about an object that should not be there yet. A damaged copy would be
- * in the way of a good one. */
+/* Takes what the store says about an object that should not be there yet. A damaged copy is in the
+ * way of a good one, unless it is to be replaced. */
 static void found(PullItem *item, int result) {
-        pending_end(item->pull->volume->pending, item->wire.version, result >= 0);
-        if (result == -ENOENT)
+        bool is_bad = result != -ENOENT && damage_kind_of_error(result) != DAMAGE_NONE;
+
+        item->is_bad = is_bad && item->wire.replace;
+        pending_end(item->pull->volume->pending, item->wire.version, result >= 0 || item->is_bad);
+        if (result >= 0)
+                damage_forget(item->pull->volume->damage, item->wire.version);
+        if (result == -ENOENT || item->is_bad)
                 want(item);
         else
-                item_done(item,
-                          result == -EBADMSG || result == -EPROTONOSUPPORT ? -EEXIST : result);
+                item_done(item, is_bad ? -EEXIST : result);
 }
 
 /* An object must not be pending for less long than we have known that it is there. */
@@ -330,7 +347,7 @@ static void look_up(PullItem *item, Buffer *scratch) {
         r = object_store_get(volume->store, item->wire.version, scratch, &object, &fd);
         if (r >= 0 &&
             (strcmp(object.key, item->wire.key) != 0 || object.record.size != item->wire.size))
-                r = -EEXIST;
+                r = -EBADMSG;
 
         if (r >= 0 && fd >= 0)
                 item->to_verify = true;

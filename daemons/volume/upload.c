@@ -10,6 +10,7 @@
 #include "core/key.h"
 #include "forward.h"
 #include "net/http-record.h"
+#include "store/object-writer.h"
 #include "upload.h"
 #include "volume.h"
 

@@ -143,6 +143,7 @@ void wire_put_pull_item(Buffer *buffer, const WirePullItem *item) {
         buffer_put_u64(buffer, item->version);
         buffer_put_varint(buffer, item->size);
         buffer_put_varint(buffer, item->source);
+        buffer_put_u8(buffer, item->replace);
         wire_put_key(buffer, item->key);
 }
 
@@ -151,6 +152,7 @@ int wire_get_pull_item(Reader *reader, size_t n_sources, WirePullItem *ret) {
                 .version = reader_get_u64(reader),
                 .size = reader_get_varint(reader),
                 .source = reader_get_varint(reader),
+                .replace = reader_get_u8(reader) == 1,
                 .key = wire_get_key(reader),
         };
 

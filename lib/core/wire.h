@@ -32,7 +32,7 @@
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
-#define WIRE_VERSION 4
+#define WIRE_VERSION 5
 
 typedef struct WireCommit {
         const char *key; /* after wire_get_commit(): points into the data, as do the strings of the
@@ -83,13 +83,15 @@ typedef struct WirePull {
 
 /* The answer has one of these for each: 0, also if the very same object was there already; -EBADMSG
  * if the source's copy is damaged or another object, -ENOENT if it has none; -EEXIST if the version
- * is taken here by something else or a damaged copy; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or
+ * is taken here by something else, or by a damaged copy that is not to be replaced; -EIO and others
+ * if the target cannot store it; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or
  * settled meanwhile; and what a call may end with, -EHOSTDOWN, -ECONNRESET, -ETIMEDOUT. What is
  * there is pending from then on, at least when the answer is sent, until it is confirmed. */
 typedef struct WirePullItem {
         uint64_t version;
         uint64_t size; /* of the value */
         size_t source; /* in WirePull.sources */
+        bool replace;  /* a copy that is there, and is damaged, is to go once there is a good one */
         const char *key;
 } WirePullItem;
 

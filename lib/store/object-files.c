@@ -16,6 +16,10 @@
 
 #define NAME_SIZE (2 * sizeof(uint64_t) + 1)
 
+/* Of a file that is about to replace another one; what is left of a crash is removed at the start.
+ */
+#define NEW_SUFFIX ".new"
+
 static void name_of(uint64_t version, char ret_name[static NAME_SIZE]) {
         uint64_t key = object_key(version);
 
@@ -148,6 +152,22 @@ static int link_name(ObjectStore *store, int fd, uint64_t version) {
         return linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
+/* The old file has the name until the new one does; who has it open can go on reading it. */
+static int replace_name(ObjectStore *store, int fd, uint64_t version) {
+        char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)], name[NAME_SIZE];
+        char new_name[NAME_SIZE + sizeof(NEW_SUFFIX)];
+        int dir_fd = directory_of(store, version);
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%i", fd);
+        name_of(version, name);
+        (void) snprintf(new_name, sizeof(new_name), "%s" NEW_SUFFIX, name);
+        if (unlinkat(dir_fd, new_name, 0) < 0 && errno != ENOENT)
+                return -errno;
+        if (linkat(AT_FDCWD, path, dir_fd, new_name, AT_SYMLINK_FOLLOW) < 0)
+                return -errno;
+        return renameat(dir_fd, new_name, dir_fd, name) < 0 ? -errno : 0;
+}
+
 static bool is_same(const Buffer *x, const Buffer *y) {
         return x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
 }
@@ -161,6 +181,8 @@ static int find_name(ObjectStore *store, const Claim *claim) {
                 if (other->version == claim->version)
                         return is_same(other->object, claim->object) ? 1 : -EEXIST;
 
+        if (claim->is_replacing)
+                return 0;
         r = has_record(store, claim->version, &scratch);
         if (r <= 0)
                 return r;
@@ -172,7 +194,8 @@ static int claim_and_link(ObjectStore *store, int fd, Claim *claim) {
 
         r = find_name(store, claim);
         if (r == 0)
-                r = link_name(store, fd, claim->version);
+                r = claim->is_replacing ? replace_name(store, fd, claim->version)
+                                        : link_name(store, fd, claim->version);
         if (r < 0)
                 return r;
 
@@ -244,6 +267,11 @@ static int open_directories(ObjectStore *store, int dir_fd) {
         return 0;
 }
 
+static bool is_new_name(const char *name) {
+        return strlen(name) == NAME_SIZE - 1 + strlen(NEW_SUFFIX) &&
+               strcmp(name + NAME_SIZE - 1, NEW_SUFFIX) == 0;
+}
+
 static int read_versions(int dir_fd, Versions *versions) {
         struct dirent *entry;
         DIR *dir;
@@ -265,6 +293,8 @@ static int read_versions(int dir_fd, Versions *versions) {
 
                 if (version_of(entry->d_name, &version) >= 0)
                         r = versions_add(versions, version);
+                else if (is_new_name(entry->d_name))
+                        (void) unlinkat(fd, entry->d_name, 0); /* else at the next start */
         }
         if (r >= 0)
                 r = -errno;

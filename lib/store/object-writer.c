@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "core/key.h"
+#include "store/object-writer.h"
 #include "store/objects-internal.h"
 
 /* After so many bytes the kernel is told to start writing, and the room on the disk is looked at.
@@ -133,6 +134,10 @@ int object_writer_new(
 void object_writer_expect(ObjectWriter *writer, const Checksum *checksum) {
         writer->expected = *checksum;
         writer->is_expecting = true;
+}
+
+void object_writer_replace(ObjectWriter *writer) {
+        writer->claim.is_replacing = writer->put.is_replacing = true;
 }
 
 static void destroy(ObjectWriter *writer) {

@@ -24,6 +24,7 @@ enum {
 typedef struct Claim {
         uint64_t version;
         const Buffer *object; /* the record; not owned */
+        bool is_replacing;    /* whatever has the name now */
         struct Claim *next;
 } Claim;
 
@@ -63,8 +64,8 @@ void object_files_close(ObjectStore *store);
 int object_file_open(ObjectStore *store, uint64_t version);
 
 /* Gives the unnamed file its name, durably; if the very same object has it already, that one keeps
- * it. The claim keeps the name until object_file_unclaim(). Returns 0, -EEXIST if another object
- * has the version or is about to, or another negative errno. */
+ * it, unless that is to be replaced. The claim keeps the name until object_file_unclaim(). Returns
+ * 0, -EEXIST if another object has the version or is about to, or another negative errno. */
 int object_file_link(ObjectStore *store, int fd, Claim *claim);
 void object_file_unclaim(ObjectStore *store, Claim *claim);
 

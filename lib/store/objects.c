@@ -320,6 +320,31 @@ int object_store_skip_damage(ObjectStore *store, uint64_t after, uint64_t *ret_a
         return 0;
 }
 
+/* The old one, perhaps damaged, is in the transaction's scratch buffer. */
+static int replace_object(Transaction *transaction, const ObjectPut *put) {
+        ObjectStore *store = store_of(transaction);
+        uint64_t key = object_key(put->version);
+        Object old = {}, new;
+        bool had_file;
+        int r;
+
+        r = object_decode(put->data, put->size, &new);
+        if (r < 0)
+                return r;
+        if (!transaction_has_room(transaction))
+                return -ENOSPC;
+
+        r = object_decode(transaction->scratch.data, transaction->scratch.size, &old);
+        had_file = r < 0 || !old.is_inline;
+        count(transaction, -1, r < 0 ? 0 : old.record.size, transaction->scratch.size);
+        count(transaction, 1, put->value_size, put->size);
+        if (had_file && new.is_inline)
+                (void) versions_add(&store->deleted, put->version); /* else at the next start */
+
+        return transaction_put(
+                        transaction, store->objects, &key, sizeof(key), put->data, put->size);
+}
+
 static int apply_put(Operation *operation, Transaction *transaction) {
         ObjectPut *put = CONTAINER_OF(operation, ObjectPut, operation);
         ObjectStore *store = store_of(transaction);
@@ -331,6 +356,8 @@ static int apply_put(Operation *operation, Transaction *transaction) {
                 return put->error;
 
         r = transaction_get(transaction, store->objects, &key, sizeof(key), scratch);
+        if (r >= 0 && put->is_replacing)
+                return replace_object(transaction, put);
         if (r >= 0) /* a second try of the same write is fine */
                 return scratch->size == put->size && memcmp(scratch->data, put->data, put->size) ==
                                                                        0

@@ -28,7 +28,8 @@ static void check_again(const WirePull *pull, const WirePullItem *items) {
 
                 assert(wire_get_pull_item(&reader, again.n_sources, &item) == 0);
                 assert(item.version == items[i].version && item.size == items[i].size);
-                assert(item.source == items[i].source && strcmp(item.key, items[i].key) == 0);
+                assert(item.source == items[i].source && item.replace == items[i].replace);
+                assert(strcmp(item.key, items[i].key) == 0);
         }
         assert(reader_end(&reader) == 0);
 }

@@ -52,7 +52,7 @@ def versions(numbers):
     return varint(len(numbers)) + b''.join(struct.pack('<Q', n) for n in numbers)
 
 
-def pull_body(items, deadline, confirmed=(), rate=0):
+def pull_body(items, deadline, confirmed=(), rate=0, replace=False):
     """ITEMS are (version, size, url, key)."""
     urls = sorted({item[2] for item in items}) or ['http://127.0.0.1:1']
     body = versions(confirmed) + struct.pack('<Q', int(deadline * 1e6))
@@ -61,6 +61,7 @@ def pull_body(items, deadline, confirmed=(), rate=0):
     body += varint(len(items))
     for version, size, url, key in items:
         body += struct.pack('<Q', version) + varint(size) + varint(urls.index(url))
+        body += bytes([replace])
         body += string(key + '\0')
     return body
 

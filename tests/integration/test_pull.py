@@ -45,10 +45,11 @@ def url_of(cluster, volume):
     return f'http://127.0.0.1:{cluster[volume].port}'
 
 
-def pull(cluster, copies, source=None, target=2, after=600, confirmed=(), rate=0):
+def pull(cluster, copies, source=None, target=2, after=600, confirmed=(), rate=0,
+         replace=False):
     """Pulls; returns the error of each. SOURCE is a URL, or is what the copies say."""
     items = [(c.version, c.size, source or url_of(cluster, c.volume), c.key) for c in copies]
-    body = signed.pull_body(items, time.time() + after, confirmed, rate)
+    body = signed.pull_body(items, time.time() + after, confirmed, rate, replace)
     return signed.errors(signed.call(cluster, target, '/-/pull', body).expect(200).body)
 
 

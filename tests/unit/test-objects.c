@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "scratch.h"
 #include "store/index.h"
+#include "store/object-writer.h"
 #include "store/objects.h"
 
 #define INLINE_SIZE_MAX (4 * KIB)

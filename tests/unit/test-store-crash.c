@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "scratch.h"
 #include "store/index-move.h"
+#include "store/object-writer.h"
 #include "store/objects.h"
 
 /* In what is acknowledged: this step was reported as failed, and the scene ended. */

@@ -85,13 +85,18 @@ static int finish_answered(Commit *list, const HttpResult *answer) {
 
 static void send_next(void *userdata);
 
+static bool may_go_again(const Commit *commit, uint64_t now) {
+        return commit->deadline_usec > now &&
+               !(commit->is_abandoned && commit->is_abandoned(commit));
+}
+
 /* Sorts out whose patience has ended; the others go to the head of the queue. */
 static void put_back(CommitQueue *queue, Commit *list) {
         uint64_t now = clock_monotonic();
         Commit *expired = NULL, *again = NULL, **expired_tail = &expired, **again_tail = &again;
 
         for (; list; list = list->next) {
-                Commit ***tail = list->deadline_usec <= now ? &expired_tail : &again_tail;
+                Commit ***tail = may_go_again(list, now) ? &again_tail : &expired_tail;
 
                 **tail = list;
                 *tail = &list->next;

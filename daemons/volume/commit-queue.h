@@ -23,6 +23,11 @@ struct Commit {
          * not be asked: the outcome is then unknown. */
         void (*done)(Commit *commit, const WireCommitResult *result);
 
+        /* Whether nobody waits for the answer any more. It is not asked for again then: whoever has
+         * given a write up may have made another one, which this one must not overwrite long
+         * afterwards. On the client's thread; optional. */
+        bool (*is_abandoned)(const Commit *commit);
+
         uint64_t deadline_usec; /* monotonic; when it must not be asked for any more, 0 for whenever
                                  */
         Commit *next;           /* private */

@@ -83,6 +83,10 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
                 (void) http_request_reply_error(upload->request, r, NULL);
 }
 
+static bool is_abandoned(const Commit *commit) {
+        return http_request_sender_is_gone(CONTAINER_OF(commit, Upload, commit)->request);
+}
+
 /* Keeps the copies that have the same checksum as this volume's. */
 static void choose_copies(Upload *upload, Record *record) {
         for (size_t i = 0; i < upload->n_copies; i++)
@@ -164,6 +168,7 @@ static void complete(Upload *upload) {
         upload->commit.wire.key = upload->key;
         upload->commit.wire.record = record;
         upload->commit.done = on_committed;
+        upload->commit.is_abandoned = is_abandoned;
         commit_queue_submit(upload->volume->commits, &upload->commit);
 }
 

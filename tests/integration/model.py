@@ -3,8 +3,8 @@
 told, and clients that write, read, and compare.
 
 A key is written by one client only, one write after the other. A write that was acknowledged is in
-force. One that was not may be in force, or come into force later, though not after a write that
-began later was acknowledged: the one that began last wins."""
+force. One that was not may be in force, or come into force later: for as long as a call of a volume
+to the master may be under way, even if another write was acknowledged meanwhile."""
 
 import contextlib
 import hashlib
@@ -19,6 +19,7 @@ GONE_WRONG = (OSError, http.client.HTTPException)  # a connection, on which noth
 
 # How long a read may fail though all that it needs is there; a value may be on its way just then.
 PATIENCE = 20
+UNDER_WAY = 15  # so long after its client gave up a write may be committed
 RESIGNED = 1  # a client waits so long for what need not be there, then does something else
 
 
@@ -42,6 +43,7 @@ class Key:
         self.settled = ABSENT
         self.etag = None     # of what is settled, if that is known
         self.puts = set()    # that were not acknowledged
+        self.given_up = {}   # of these: when that was
         self.deletes = set()
         self.is_lost = False  # its last copy was given up
 
@@ -65,6 +67,10 @@ class Key:
             self.deletes.clear()
             self.is_lost = False
 
+    def doubtful(self, number):
+        with self.lock:
+            self.given_up[number] = time.monotonic()
+
     def refused(self, number):
         """It certainly did not happen."""
         with self.lock:
@@ -72,7 +78,9 @@ class Key:
             self.deletes.discard(number)
 
     def _allowed(self):
-        values = {self.settled} | {n for n in self.puts if n > self.settled}
+        late = time.monotonic() - UNDER_WAY
+        values = {self.settled} | {n for n in self.puts
+                                   if n > self.settled or self.given_up.get(n, 0) > late}
         if self.deletes or self.settled == ABSENT:
             values |= {ABSENT} | self.puts
         return values
@@ -168,6 +176,7 @@ class Client:
             key.refused(number)
         elif answer.status in (403, 408, 503) or (answer.status == 507 and self.world.is_full()):
             self.failed += 1
+            key.doubtful(number)
             answer.expect(answer.status)
         else:
             raise Violation(f'{answer} to a write; {key}')
@@ -179,6 +188,7 @@ class Client:
             answer = self.send(key, number, method, headers or {})
         except GONE_WRONG:
             self.failed += 1
+            key.doubtful(number)
             return
         self.settle(key, number, answer, good, bad)
 
@@ -195,7 +205,8 @@ class Client:
         key.refused(number)
 
     def repeat(self):
-        """Follows a redirect once more: the value is as dead as it was."""
+        """Follows a redirect once more: what was in force stays so, or is refused if it is not any
+        more; what never was may come into force."""
         if not self.redirected:
             return
         key, number, method, url = self.random.choice(self.redirected)
@@ -203,6 +214,7 @@ class Client:
             self.cluster.request(
                 method, url, value_of(key.name, number, key.sizes[number])).expect(
                     201, 204, 403, 408, 409, 503, 507)
+        key.doubtful(number)
 
     def post(self, key):
         before = key.allowed()

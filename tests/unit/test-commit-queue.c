@@ -256,6 +256,30 @@ TEST(a_commit_is_not_asked_for_again_after_its_deadline) {
         assert_answered(trials + 2);
 }
 
+static bool is_version_2(const Commit *commit) {
+        return commit->wire.record.version == 2;
+}
+
+TEST(a_commit_that_nobody_waits_for_is_not_asked_for_again) {
+        Trial trials[3];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 1);
+        stand_in_await(&master);
+        submit(trials + 1, 2);
+        submit(trials + 2, 3);
+        trials[1].commit.is_abandoned = trials[2].commit.is_abandoned = is_version_2;
+        serve(1, 1);
+        wait_for_all(1);
+
+        assert_call(receive(), 2, 2);
+        stand_in_refuse(&master, -ESHUTDOWN);
+        serve(3, 1);
+        wait_for_all(2);
+        assert_int_equal(trials[1].result.error, -EHOSTDOWN);
+        assert_answered(trials + 2);
+}
+
 TEST(patience_ends) {
         Trial trials[2];
 
@@ -334,6 +358,7 @@ int main(void) {
                 RUN(a_master_that_is_not_there_yet_is_asked_again),
                 RUN(a_call_that_fails_is_made_again),
                 RUN(a_commit_is_not_asked_for_again_after_its_deadline),
+                RUN(a_commit_that_nobody_waits_for_is_not_asked_for_again),
                 RUN(patience_ends),
                 RUN(the_end_of_the_client_ends_the_call),
                 RUN(many_threads_may_submit),

@@ -60,10 +60,14 @@ class World:
         self.make_disk('master')
         self.cluster = Cluster(directory, volumes=0, copies=self.copies, bus=True, wait=False,
                                master={'AutoAddVolumes': 'no', **SETTINGS}, volume=VOLUME_SETTINGS)
-        self.clients = [Client(self, f'client-{i}', f'{seed}/{i}', N_KEYS)
-                        for i in range(N_CLIENTS)]
-        self.by_name = {key.name: key for client in self.clients for key in client.keys}
-        self.keys = list(self.by_name.values())
+        self.clients, self.keys = self.make_clients()
+        self.by_name = {key.name: key for key in self.keys}
+
+    def make_clients(self):
+        """Those who write and read, and the keys that a model watches."""
+        clients = [Client(self, f'client-{i}', f'{self.seed}/{i}', N_KEYS)
+                   for i in range(N_CLIENTS)]
+        return clients, [key for client in clients for key in client.keys]
 
     def say(self, text):
         print(f'{time.monotonic() - self.begin:7.2f}  {text}', flush=True)
@@ -234,15 +238,18 @@ class World:
 
     def begin_all(self):
         """Three volumes, with values, and clients who are at it."""
-        new = [self.new_volume() for _ in range(3)]
-        self.wait_until(lambda: self.run_adm('volume', 'list').returncode == 0, 'the master')
-        self.adm('volume', 'add', *new, '--no-rebalance', '--yes')
-        self.wait_up()
+        self.begin_volumes()
         for thread in self.for_clients(Client.fill):
             thread.join()
         self.look_at_daemons()
         self.say(f'{sum(c.acknowledged for c in self.clients)} keys, {self.copies} copies')
         self.threads = self.for_clients(Client.run)
+
+    def begin_volumes(self):
+        new = [self.new_volume() for _ in range(3)]
+        self.wait_until(lambda: self.run_adm('volume', 'list').returncode == 0, 'the master')
+        self.adm('volume', 'add', *new, '--no-rebalance', '--yes')
+        self.wait_up()
 
     def join_clients(self):
         for thread in self.threads:

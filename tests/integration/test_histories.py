@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What clients are told is linearizable, whatever happens to the cluster; see history.py.
+
+$DKV_HISTORIES says how many runs of each kind there are, $DKV_HISTORY_SEC how long each takes, and
+$DKV_SEED the seed of the first one, the others count on from it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+RUNS = int(os.environ.get('DKV_HISTORIES', '1'))
+SECONDS = float(os.environ.get('DKV_HISTORY_SEC', '20'))
+SEED = int(os.environ.get('DKV_SEED', '1'))
+PROGRAM = pathlib.Path(__file__).with_name('history.py')
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('kind', ['calm', 'kills', 'moves'])
+def test_linearizable(kind):
+    for seed in range(SEED, SEED + RUNS):
+        done = subprocess.run([sys.executable, PROGRAM, kind, str(seed), str(SECONDS)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=300 + SECONDS, check=False)
+        print(done.stdout if done.returncode else done.stdout.splitlines()[-1])
+        assert done.returncode == 0, f'to repeat it: {PROGRAM.name} {kind} {seed} {SECONDS}'

@@ -26,7 +26,12 @@ int http_text_add_record(Json *object, const Record *record) {
 int http_text_reply(HttpRequest *request, unsigned status, const Json *json) {
         _cleanup_free_ char *text = json_format(json, false);
 
+        int r;
+
         if (!text)
                 return -ENOMEM;
+        r = http_request_add_header(request, "Cache-Control", "no-store");
+        if (r < 0)
+                return r;
         return http_request_reply_data(request, status, "application/json", text, strlen(text));
 }

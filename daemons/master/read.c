@@ -44,7 +44,7 @@ static int lookup(
                 master_log_damage(key, 0, 0);
         if (r < 0)
                 return r;
-        return condition_check_read(&condition, &ret->checksum);
+        return condition_check_read(&condition, &ret->checksum, ret->mtime_usec);
 }
 
 static int add_etag(HttpRequest *request, const Record *record) {
@@ -52,12 +52,6 @@ static int add_etag(HttpRequest *request, const Record *record) {
 
         checksum_to_etag(&record->checksum, etag);
         return http_request_add_header(request, "ETag", etag);
-}
-
-static int reply_not_modified(HttpRequest *request, const Record *record) {
-        int r = add_etag(request, record);
-
-        return r < 0 ? r : http_request_reply(request, 304);
 }
 
 /* A parameter "NAME=1" or "NAME=0" overrides the default. */
@@ -115,7 +109,7 @@ int read_get_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
         if (r > 0)
-                return reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &record);
 
         volume = make_url(request, key, &record, url);
         if (volume == -EHOSTDOWN)
@@ -128,6 +122,8 @@ int read_get_finish(HttpRequest *request) {
                 return proxy_start(request, key, &record, (uint32_t) volume, url);
 
         r = http_request_add_header(request, "Location", url);
+        if (r >= 0)
+                r = http_request_add_header(request, "Cache-Control", "no-store");
         if (r < 0)
                 return r;
         return http_request_reply_data(
@@ -148,7 +144,7 @@ int read_head_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
         if (r > 0)
-                return reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &record);
 
         http_date_format(record.mtime_usec / USEC_PER_SEC, date);
         r = add_etag(request, &record);
@@ -198,7 +194,7 @@ int read_where_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
         if (r > 0)
-                return reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &record);
 
         (void) key_to_path(key, path);
         r = json_add_string(answer, "key", path + 1);

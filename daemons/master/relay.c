@@ -186,11 +186,11 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         pipe_close_read(relay->pipe, relay->error ?: -EPIPE);
 }
 
-static const char *const passed_on[] = { "Content-Type", "If-Match", "If-None-Match", NULL };
+static const char *const passed_on[] = { "If-Match", "If-None-Match", "If-Unmodified-Since", NULL };
 
 static int on_header(const char *name, const char *value, void *userdata) {
         HttpCall *call = userdata;
-        bool wanted = strncasecmp(name, "Dkv-Meta-", strlen("Dkv-Meta-")) == 0;
+        bool wanted = http_header_is_stored(name);
 
         for (size_t i = 0; passed_on[i] && !wanted; i++)
                 wanted = strcasecmp(name, passed_on[i]) == 0;

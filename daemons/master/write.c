@@ -16,12 +16,15 @@ static const char redirect_text[] =
 
 #define TRIED_MAX (2 * COPIES_MAX)
 
+#define WRONG_DIGEST "The value does not have the digest that the request says."
+
 typedef struct Write {
         char key[KEY_MAX + 1];
         Condition condition;
-        Record record;   /* what is known of it: content type and metadata */
-        Buffer metadata; /* what the record points to */
-        uint64_t wanted; /* copies */
+        Record record;    /* what is known of it: content type and metadata */
+        Buffer metadata;  /* what the record points to */
+        Digests *digests; /* that the value is to have; NULL if the request says none */
+        uint64_t wanted;  /* copies */
         uint32_t volumes[COPIES_MAX];
         size_t n_volumes;
         uint32_t tried[TRIED_MAX]; /* of a relay: these, and those that were tried before them */
@@ -44,7 +47,9 @@ static int check_condition(Master *master, const Write *write) {
         r = index_get(master->index, write->key, &scratch, &record);
         if (r < 0 && r != -ENOENT)
                 return r;
-        return condition_check(&write->condition, r < 0 ? NULL : &record.checksum);
+        if (r < 0)
+                return condition_check(&write->condition, NULL, 0);
+        return condition_check(&write->condition, &record.checksum, record.mtime_usec);
 }
 
 static int place(Master *master, Write *write, uint64_t size) {
@@ -137,6 +142,8 @@ static int redirect(HttpRequest *request, const Write *write) {
         if (r < 0)
                 return r;
         r = http_request_add_header(request, "Location", url);
+        if (r >= 0)
+                r = http_request_add_header(request, "Cache-Control", "no-store");
         if (r < 0)
                 return r;
         return http_request_reply_data(
@@ -206,7 +213,8 @@ static int read_headers(HttpRequest *request, Write *write) {
                 return r;
         if (size != HTTP_SIZE_UNKNOWN && size > master->conf.value_size_max)
                 return -EFBIG;
-        r = http_request_get_metadata(request, &write->metadata, &write->record.content_type);
+        r = http_request_get_metadata(
+                        request, &write->metadata, &write->record.content_type, &write->digests);
         if (r < 0)
                 return r;
         write->record.metadata = (const char *) write->metadata.data;
@@ -284,7 +292,12 @@ int write_finish(HttpRequest *request) {
         Write *write = *http_request_state(request);
 
         if (write->relay)
-                return relay_finish(write->relay);
+                return relay_finish(write->relay); /* the volume compares the digests */
+        if (write->digests) {
+                digests_update(write->digests, write->body.data, write->body.size);
+                if (digests_check(write->digests) < 0)
+                        return http_request_reply_error(request, EINVAL, WRONG_DIGEST);
+        }
 
         return replication_start(
                         request,
@@ -309,6 +322,7 @@ void write_end(HttpRequest *request) {
 
         (void) relay_free(write->relay);
         (void) replication_free(write->replication);
+        (void) digests_free(write->digests);
         buffer_done(&write->metadata);
         buffer_done(&write->body);
         free(write);

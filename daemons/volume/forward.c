@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "core/key.h"
 #include "forward.h"
+#include "net/http-record.h"
 #include "net/pipe.h"
 
 #define PIPE_SIZE (1 * MIB)
@@ -87,6 +88,7 @@ make_url(const char *authority, const char *key, const Ticket *ticket, Secret *s
 }
 
 static int add_headers(HttpCall *call, const Record *record) {
+        char buffer[HTTP_RECORD_HEADER_SIZE];
         const char *name, *value;
         size_t position = 0;
         int r = 0;
@@ -96,10 +98,10 @@ static int add_headers(HttpCall *call, const Record *record) {
 
         while (r >= 0 &&
                metadata_next(record->metadata, record->metadata_size, &position, &name, &value)) {
-                char header[sizeof("Dkv-Meta-") + METADATA_MAX];
+                const char *header = http_record_header(name, buffer, sizeof(buffer));
 
-                (void) snprintf(header, sizeof(header), "Dkv-Meta-%s", name);
-                r = http_call_add_header(call, header, value);
+                if (header)
+                        r = http_call_add_header(call, header, value);
         }
 
         return r;

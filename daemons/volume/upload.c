@@ -17,6 +17,8 @@
 /* A volume that stops may be asked by one that waits for its answer in order to stop. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)
 
+#define WRONG_DIGEST "The value does not have the digest that the request says."
+
 /* Where the value goes besides this store, and how much of the piece at hand it has taken already.
  */
 typedef struct Branch {
@@ -32,6 +34,7 @@ typedef struct Upload {
         char key[KEY_MAX + 1];
         ObjectWriter *writer;
         size_t writer_taken;
+        Digests *digests; /* that the value is to have; NULL if the request says none */
         Branch branches[COPIES_MAX - 1];
         size_t n_branches;
         Commit commit;
@@ -53,6 +56,7 @@ static Upload *upload_unref(Upload *upload) {
                 return NULL;
 
         (void) object_writer_free(upload->writer);
+        (void) digests_free(upload->digests);
         (void) pthread_mutex_destroy(&upload->lock);
         free(upload);
         return NULL;
@@ -287,7 +291,7 @@ static int open_writer(HttpRequest *request, Upload *upload) {
         };
         int r;
 
-        r = http_request_get_metadata(request, &metadata, &record.content_type);
+        r = http_request_get_metadata(request, &metadata, &record.content_type, &upload->digests);
         if (r < 0)
                 return r;
         record.metadata = (const char *) metadata.data;
@@ -359,6 +363,8 @@ ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
                         r = refuse_because_of(upload, r);
                         return r < 0 ? r : (ssize_t) size;
                 }
+                if (upload->digests)
+                        digests_update(upload->digests, rest, size - upload->writer_taken);
                 upload->writer_taken = size;
         }
 
@@ -379,6 +385,9 @@ ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
 
 int upload_finish(HttpRequest *request) {
         Upload *upload = *http_request_state(request);
+
+        if (upload->digests && digests_check(upload->digests) < 0)
+                return http_request_reply_error(request, EINVAL, WRONG_DIGEST);
 
         upload->deadline_usec = commit_deadline(upload->volume);
         for (size_t i = 0; i < upload->n_branches; i++)

@@ -48,16 +48,14 @@ static int reply_object(HttpRequest *request, const Object *object, int take_fd)
         r = http_request_get_condition(request, &condition);
         if (r < 0)
                 return r;
-        r = condition_check_read(&condition, &object->record.checksum);
+        r = condition_check_read(&condition, &object->record.checksum, object->record.mtime_usec);
         if (r < 0)
                 return r;
 
-        checksum_to_etag(&object->record.checksum, etag);
-        if (r > 0) {
-                r = http_request_add_header(request, "ETag", etag);
-                return r < 0 ? r : http_request_reply(request, 304);
-        }
+        if (r > 0)
+                return http_request_reply_not_modified(request, &object->record);
 
+        checksum_to_etag(&object->record.checksum, etag);
         r = http_request_add_record(request, &object->record);
         if (r < 0)
                 return r;

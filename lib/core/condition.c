@@ -12,7 +12,8 @@ enum {
         FLAG_NONE_MATCH = 1 << 2,
         FLAG_NONE_MATCH_ANY = 1 << 3,
         FLAG_CREATE_ONLY = 1 << 4,
-        FLAGS_ALL = (1 << 5) - 1,
+        FLAG_UNMODIFIED_SINCE = 1 << 5,
+        FLAGS_ALL = (1 << 6) - 1,
 };
 
 /* The length of the quoted string that P starts with, or 0: printable but for quotes, or beyond
@@ -67,13 +68,16 @@ static int parse_list(const char *value, bool take_weak, ConditionList *list) {
                 return 0;
 
         list->present = true;
-        p = skip_space(value);
-        if (*p == '*') {
-                list->any = true;
-                return *skip_space(p + 1) == '\0' ? 0 : -EINVAL;
-        }
-
+        p = value;
         while (*(p += strspn(p, " \t,"))) {
+                if (*p == '*') { /* alone, or one of several lines that make up the list */
+                        list->any = true;
+                        p = skip_space(p + 1);
+                        if (*p != ',' && *p != '\0')
+                                return -EINVAL;
+                        continue;
+                }
+
                 p = parse_tag(p, take_weak, list);
                 if (!p)
                         return -EINVAL;
@@ -101,7 +105,8 @@ int condition_parse(const char *if_match, const char *if_none_match, Condition *
 
 bool condition_is_empty(const Condition *condition) {
         return !condition->match.present && !condition->none_match.present &&
-               !condition->create_only;
+               !condition->create_only && !condition->has_unmodified_since &&
+               !condition->has_modified_since;
 }
 
 static bool list_matches(const ConditionList *list, const Checksum *current) {
@@ -116,23 +121,39 @@ static bool list_matches(const ConditionList *list, const Checksum *current) {
         return false;
 }
 
-int condition_check(const Condition *condition, const Checksum *current) {
+/* What both kinds of requests have in common. Dates have whole seconds. */
+static int check(const Condition *condition, const Checksum *current, uint64_t mtime_usec) {
+        uint64_t seconds = mtime_usec / USEC_PER_SEC;
+
+        if (condition->match.present) {
+                if (!list_matches(&condition->match, current))
+                        return -ECANCELED;
+        } else if (condition->has_unmodified_since && current &&
+                   seconds > condition->unmodified_since)
+                return -ECANCELED;
+
+        return condition->none_match.present && list_matches(&condition->none_match, current);
+}
+
+int condition_check(const Condition *condition, const Checksum *current, uint64_t mtime_usec) {
         assert(condition);
 
         if (condition->create_only && current)
                 return -EEXIST;
 
-        return condition_check_read(condition, current) == 0 ? 0 : -ECANCELED;
+        return check(condition, current, mtime_usec) == 0 ? 0 : -ECANCELED;
 }
 
-int condition_check_read(const Condition *condition, const Checksum *current) {
+int condition_check_read(const Condition *condition, const Checksum *current, uint64_t mtime_usec) {
+        int r;
+
         assert(condition);
 
-        if (condition->match.present && !list_matches(&condition->match, current))
-                return -ECANCELED;
-        if (condition->none_match.present && list_matches(&condition->none_match, current))
-                return 1;
-        return 0;
+        r = check(condition, current, mtime_usec);
+        if (r != 0 || condition->none_match.present || !current)
+                return r;
+        return condition->has_modified_since &&
+               mtime_usec / USEC_PER_SEC <= condition->modified_since;
 }
 
 static void put_list(Buffer *buffer, const ConditionList *list) {
@@ -166,8 +187,11 @@ void condition_encode(const Condition *condition, Buffer *buffer) {
                 (condition->match.any ? FLAG_MATCH_ANY : 0) |
                 (condition->none_match.present ? FLAG_NONE_MATCH : 0) |
                 (condition->none_match.any ? FLAG_NONE_MATCH_ANY : 0) |
-                (condition->create_only ? FLAG_CREATE_ONLY : 0);
+                (condition->create_only ? FLAG_CREATE_ONLY : 0) |
+                (condition->has_unmodified_since ? FLAG_UNMODIFIED_SINCE : 0);
         buffer_put_u8(buffer, flags);
+        if (condition->has_unmodified_since)
+                buffer_put_u64(buffer, condition->unmodified_since);
         put_list(buffer, &condition->match);
         put_list(buffer, &condition->none_match);
 }
@@ -182,6 +206,9 @@ int condition_decode(Reader *reader, Condition *ret) {
         flags = reader_get_u8(reader);
         if (flags & ~FLAGS_ALL)
                 reader->error = -EBADMSG;
+        condition.has_unmodified_since = flags & FLAG_UNMODIFIED_SINCE;
+        if (condition.has_unmodified_since)
+                condition.unmodified_since = reader_get_u64(reader);
         get_list(reader, &condition.match);
         get_list(reader, &condition.none_match);
         if (reader_error(reader) < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Condition: If-Match and If-None-Match (RFC 9110, 13.1) on the state of one key. */
+/* Condition: If-Match, If-None-Match and the two with dates (RFC 9110, 13.1) on the state of one
+ * key. ETags come first: a date counts only where there is no list of the same sense (13.2.2). */
 
 #include "base/buffer.h"
 #include "base/macro.h"
@@ -19,23 +20,28 @@ typedef struct ConditionList {
 typedef struct Condition {
         ConditionList match, none_match;
         bool create_only; /* POST: like If-None-Match: *, but a failure is -EEXIST */
+        bool has_unmodified_since, has_modified_since;
+        uint64_t unmodified_since, modified_since; /* seconds since the epoch */
 } Condition;
 
-/* Parses header values; NULL is an absent header. Tags of other servers and weak ones in If-Match
- * never match, which is what they have to do; weak ones in If-None-Match compare like strong ones.
- * Returns 0, or -EINVAL for a malformed list or more tags than CONDITION_ETAGS_MAX. */
+/* Parses header values; NULL is an absent header. The dates are left to the caller. Tags of other
+ * servers and weak ones in If-Match never match, which is what they have to do; weak ones in
+ * If-None-Match compare like strong ones. Returns 0, or -EINVAL for a malformed list or more tags
+ * than CONDITION_ETAGS_MAX. */
 int condition_parse(const char *if_match, const char *if_none_match, Condition *ret);
 
 bool condition_is_empty(const Condition *condition) _pure_;
 
-/* CURRENT is the checksum of the current value, NULL if there is none. Returns 0, -EEXIST for
+/* CURRENT is the checksum of the current value, NULL if there is none, and MTIME_USEC when that was
+ * stored. Returns 0, -EEXIST for
  * create_only on an existing key, -ECANCELED if another condition does not hold. For a GET, a
  * failed If-None-Match is a 304; use condition_check_read(). */
-int condition_check(const Condition *condition, const Checksum *current);
+int condition_check(const Condition *condition, const Checksum *current, uint64_t mtime_usec);
 
 /* For GET and HEAD. Returns 0, -ECANCELED for 412, or 1 for 304. */
-int condition_check_read(const Condition *condition, const Checksum *current);
+int condition_check_read(const Condition *condition, const Checksum *current, uint64_t mtime_usec);
 
+/* Without what is for reads only. */
 void condition_encode(const Condition *condition, Buffer *buffer);
 
 /* Takes a condition from READER, which may go on behind it. Returns 0 or -EBADMSG. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "net/http-date.h"
 
@@ -50,4 +52,32 @@ void http_date_format(uint64_t seconds, char ret[static HTTP_DATE_SIZE]) {
         put_digits(ret + 17, 2, second / 3600);
         put_digits(ret + 20, 2, second / 60 % 60);
         put_digits(ret + 23, 2, second % 60);
+}
+
+int http_date_parse(const char *string, uint64_t *ret) {
+        static const char *const formats[] = {
+                "%a, %d %b %Y %H:%M:%S GMT",
+                "%a, %d-%b-%y %H:%M:%S GMT",
+                "%a %b %d %H:%M:%S %Y",
+        };
+
+        assert(string);
+        assert(ret);
+
+        for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
+                struct tm tm = {};
+                const char *end = strptime(string, formats[i], &tm);
+                time_t seconds;
+
+                if (!end || end[strspn(end, " \t")] != '\0')
+                        continue;
+
+                seconds = timegm(&tm);
+                if (seconds < 0)
+                        return -EINVAL;
+                *ret = (uint64_t) seconds;
+                return 0;
+        }
+
+        return -EINVAL;
 }

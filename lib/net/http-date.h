@@ -10,3 +10,7 @@
 /* SECONDS since the epoch, before the year 10000. Takes no lock and knows no locale, unlike
  * strftime(): every GET of a value formats one. */
 void http_date_format(uint64_t seconds, char ret[static HTTP_DATE_SIZE]);
+
+/* Parses a date of HTTP in any of its three forms (RFC 9110, 5.6.7). Returns 0 and seconds since
+ * the epoch, or -EINVAL, also for dates before that. */
+int http_date_parse(const char *string, uint64_t *ret);

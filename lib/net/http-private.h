@@ -74,6 +74,7 @@ struct HttpRequest {
         const HttpRoute *route;
         const char *method;
         void *state;
+        char *kept;
         HttpCount kind;
         uint64_t size, received; /* of the body */
         bool started;            /* the headers were looked at */
@@ -92,7 +93,8 @@ struct HttpRequest {
         struct MHD_Response *response;
         unsigned status;
         int error;
-        Buffer headers; /* name, 0, value, 0, … */
+        const char *detail; /* of the error */
+        Buffer headers;     /* name, 0, value, 0, … */
         HttpStream stream;
         bool stream_is_chunked;
         uint64_t reply_size; /* of the body; of a stream, what was read so far */

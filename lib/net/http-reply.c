@@ -31,7 +31,12 @@ int http_request_add_header(HttpRequest *request, const char *name, const char *
         return buffer_error(&request->headers);
 }
 
-static int apply_headers(const Buffer *headers, struct MHD_Response *response) {
+/* These are about the bytes that are sent, which for a part are not those that were stored. */
+static bool is_about_whole(const char *name) {
+        return strcmp(name, "Content-Digest") == 0 || strcmp(name, "Content-MD5") == 0;
+}
+
+static int apply_headers(const Buffer *headers, unsigned status, struct MHD_Response *response) {
         const char *p = (const char *) headers->data;
         size_t left = headers->size;
 
@@ -39,7 +44,8 @@ static int apply_headers(const Buffer *headers, struct MHD_Response *response) {
                 const char *name = p, *value = p + strlen(p) + 1;
                 size_t size = (size_t) (value - name) + strlen(value) + 1;
 
-                if (MHD_add_response_header(response, name, value) != MHD_YES)
+                if (!(status == 206 && is_about_whole(name)) &&
+                    MHD_add_response_header(response, name, value) != MHD_YES)
                         return -ENOMEM;
 
                 p += size;
@@ -59,7 +65,7 @@ answer(HttpRequest *request, unsigned status, uint64_t size, struct MHD_Response
 
         r = buffer_error(&request->headers);
         if (r >= 0)
-                r = response ? apply_headers(&request->headers, response) : -ENOMEM;
+                r = response ? apply_headers(&request->headers, status, response) : -ENOMEM;
         if (r < 0) {
                 if (response)
                         MHD_destroy_response(response);
@@ -124,6 +130,7 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
                 (void) http_request_add_header(request, "Retry-After", retry);
         }
         (void) http_request_add_header(request, "Content-Type", "application/problem+json");
+        (void) http_request_add_header(request, "Cache-Control", "no-store");
 
         body = format_problem(info, detail);
         /* Without a response, the connection is cut. */
@@ -196,6 +203,7 @@ int http_request_reply_value(
         http_date_format(mtime_usec / USEC_PER_SEC, last_modified);
         partial = choose_range(request, size, etag, last_modified, &range);
         if (partial < 0) {
+                buffer_clear(&request->headers); /* of the value */
                 add_content_range(request, NULL, size);
                 return http_request_reply_error(request, ERANGE, NULL);
         }

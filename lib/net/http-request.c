@@ -43,6 +43,20 @@ void http_request_trust(HttpRequest *request) {
         http_guest_trust(request->guest);
 }
 
+void http_request_explain(HttpRequest *request, const char *detail) {
+        assert(request);
+
+        request->detail = detail;
+}
+
+const char *http_request_keep(HttpRequest *request, const char *string, size_t length) {
+        assert(request);
+        assert(!request->kept);
+
+        request->kept = strndup(string, length);
+        return request->kept;
+}
+
 bool http_request_is_draining(const HttpRequest *request) {
         return atomic_load(&request->server->draining);
 }

@@ -47,6 +47,13 @@ bool http_request_expects_continue(const HttpRequest *request);
  * to others. */
 void http_request_trust(HttpRequest *request);
 
+/* A sentence about the error that the handler is going to return; a constant. */
+void http_request_explain(HttpRequest *request, const char *detail);
+
+/* A copy of a string that lives as long as the request; one for each request. NULL if there is no
+ * memory. */
+const char *http_request_keep(HttpRequest *request, const char *string, size_t length);
+
 /* The server takes no connections any more. */
 bool http_request_is_draining(const HttpRequest *request);
 

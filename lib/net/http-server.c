@@ -146,7 +146,7 @@ static enum MHD_Result send_reply(HttpRequest *request) {
         enum MHD_Result result;
 
         if (!request->response && request->error < 0)
-                (void) http_request_reply_error(request, request->error, NULL);
+                (void) http_request_reply_error(request, request->error, request->detail);
         if (!request->response)
                 return MHD_NO; /* no memory for any */
 
@@ -344,6 +344,7 @@ static void on_completed(
                 release_active(request->server);
 
         buffer_done(&request->headers);
+        free(request->kept);
         free(request);
         *context = NULL;
 }

@@ -113,7 +113,9 @@ static int check_commit(
         if (dead_contains(&index_of(transaction)->dead, commit->record.version))
                 return -ESTALE;
 
-        r = condition_check(&commit->condition, current ? &current->checksum : NULL);
+        r = condition_check(
+                        &commit->condition, current ? &current->checksum : NULL,
+                        current ? current->mtime_usec : 0);
         if (r < 0)
                 return r;
         if (is_barred(index_of(transaction), &commit->record))
@@ -259,7 +261,9 @@ static int apply_delete(Operation *operation, Transaction *transaction) {
                 return exists;
         current = exists > 0 ? &found : NULL;
 
-        r = condition_check(&deletion->condition, current ? &current->checksum : NULL);
+        r = condition_check(
+                        &deletion->condition, current ? &current->checksum : NULL,
+                        current ? current->mtime_usec : 0);
         if (r < 0)
                 return r;
         if (exists == 0)

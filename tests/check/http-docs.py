@@ -62,9 +62,11 @@ def headers(text):
     asked = set(re.findall(r'http_request_header\(\s*\w+, "([\w-]+)"', text))
     asked |= set(re.findall(r'strcasecmp\(name, "([\w-]+)"', text))
     asked |= {'Dkv-Meta-NAME'} if '"Dkv-Meta-"' in text else set()
+    stored = set(re.findall(r'"([\w-]+)"', re.search(r'stored_headers\[\] = {([^}]*)}', text)[1]))
+    asked |= stored
     asked |= {'Dkv-Signature'} if 'SIGNATURE_HEADER' in text else set()
     given = set(re.findall(r'(?:http_request_add_header|MHD_add_response_header)\(\s*[\w>-]+, "([\w-]+)"', text))
-    given |= {'Dkv-Meta-NAME'} if 'header, sizeof(header), META_PREFIX' in text else set()
+    given |= stored | {'Dkv-Meta-NAME'}
     return asked, given
 
 

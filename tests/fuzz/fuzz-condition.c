@@ -21,9 +21,10 @@ static void check_round_trip(const Condition *condition) {
         assert(first.size == second.size && memcmp(first.data, second.data, first.size) == 0);
 
         assert(condition_is_empty(condition) == condition_is_empty(&decoded));
-        assert(condition_check(condition, NULL) == condition_check(&decoded, NULL));
-        assert(condition_check(condition, &some) == condition_check(&decoded, &some));
-        assert(condition_check_read(condition, &some) == condition_check_read(&decoded, &some));
+        assert(condition_check(condition, NULL, 0) == condition_check(&decoded, NULL, 0));
+        assert(condition_check(condition, &some, 0) == condition_check(&decoded, &some, 0));
+        assert(condition_check_read(condition, &some, 0) ==
+               condition_check_read(&decoded, &some, 0));
 }
 
 /* The input is an encoded condition; and, up to the first 0, an If-Match, behind it an

@@ -38,6 +38,7 @@ TEST(conditions_hold_or_not) {
                 { NULL, "",                       0, 0, 0,                                     0, 0, 0 },
                 { TAG_A, TAG_A,                   -ECANCELED, -ECANCELED, -ECANCELED,          -ECANCELED, 1, -ECANCELED },
                 { "*", TAG_B,                     -ECANCELED, 0, -ECANCELED,                   -ECANCELED, 0, 1 },
+                { NULL, TAG_B ", *",              0, -ECANCELED, -ECANCELED,                   0, 1, 1 },
         };
         /* clang-format on */
 
@@ -46,12 +47,12 @@ TEST(conditions_hold_or_not) {
 
                 assert_ok(condition_parse(cases[i].if_match, cases[i].if_none_match, &condition));
                 assert_int_equal(condition_is_empty(&condition), i == 0);
-                assert_int_equal(condition_check(&condition, NULL), cases[i].on_none);
-                assert_int_equal(condition_check(&condition, &a), cases[i].on_a);
-                assert_int_equal(condition_check(&condition, &b), cases[i].on_b);
-                assert_int_equal(condition_check_read(&condition, NULL), cases[i].read_none);
-                assert_int_equal(condition_check_read(&condition, &a), cases[i].read_a);
-                assert_int_equal(condition_check_read(&condition, &b), cases[i].read_b);
+                assert_int_equal(condition_check(&condition, NULL, 0), cases[i].on_none);
+                assert_int_equal(condition_check(&condition, &a, 0), cases[i].on_a);
+                assert_int_equal(condition_check(&condition, &b, 0), cases[i].on_b);
+                assert_int_equal(condition_check_read(&condition, NULL, 0), cases[i].read_none);
+                assert_int_equal(condition_check_read(&condition, &a, 0), cases[i].read_a);
+                assert_int_equal(condition_check_read(&condition, &b, 0), cases[i].read_b);
         }
 }
 
@@ -59,18 +60,42 @@ TEST(create_only_fails_on_its_own_terms) {
         Condition condition = { .create_only = true };
 
         assert_false(condition_is_empty(&condition));
-        assert_int_equal(condition_check(&condition, NULL), 0);
-        assert_int_equal(condition_check(&condition, &a), -EEXIST);
+        assert_int_equal(condition_check(&condition, NULL, 0), 0);
+        assert_int_equal(condition_check(&condition, &a, 0), -EEXIST);
 
         condition.match.present = true;
-        assert_int_equal(condition_check(&condition, NULL), -ECANCELED);
+        assert_int_equal(condition_check(&condition, NULL, 0), -ECANCELED);
+}
+
+TEST(dates_count_where_no_etags_do) {
+        enum { DAY = 1000 };
+        const uint64_t before = (DAY - 1) * USEC_PER_SEC, within = DAY * USEC_PER_SEC + 500000,
+                       after = (DAY + 1) * USEC_PER_SEC;
+        Condition condition = { .has_unmodified_since = true, .unmodified_since = DAY };
+
+        assert_false(condition_is_empty(&condition));
+        assert_int_equal(condition_check(&condition, &a, before), 0);
+        assert_int_equal(condition_check(&condition, &a, within), 0);
+        assert_int_equal(condition_check(&condition, &a, after), -ECANCELED);
+        assert_int_equal(condition_check_read(&condition, &a, after), -ECANCELED);
+        assert_int_equal(condition_check(&condition, NULL, 0), 0);
+        condition.match = (ConditionList){ .present = true, .any = true };
+        assert_int_equal(condition_check(&condition, &a, after), 0);
+
+        condition = (Condition){ .has_modified_since = true, .modified_since = DAY };
+        assert_int_equal(condition_check_read(&condition, &a, before), 1);
+        assert_int_equal(condition_check_read(&condition, &a, within), 1);
+        assert_int_equal(condition_check_read(&condition, &a, after), 0);
+        assert_int_equal(condition_check(&condition, &a, before), 0);
+        condition.none_match = (ConditionList){ .present = true };
+        assert_int_equal(condition_check_read(&condition, &a, before), 0);
 }
 
 TEST(malformed_lists_are_refused) {
         static const char *const lists[] = {
-                "x",       "\"",        "\"a",      "a\"",      "\"a\" \"b\"", "\"a\"\"b\"",
-                "\"a b\"", "\"a\x7f\"", "\"a\tb\"", "W\"a\"",   "w/\"a\"",     "W/ \"a\"",
-                "W/",      "**",        "*, *",     "\"a\", *", "* \"a\"",     "\"a\";",
+                "x",       "\"",        "\"a",      "a\"",    "\"a\" \"b\"", "\"a\"\"b\"",
+                "\"a b\"", "\"a\x7f\"", "\"a\tb\"", "W\"a\"", "w/\"a\"",     "W/ \"a\"",
+                "W/",      "**",        "* \"a\"",  "\"a\";",
         };
         Condition condition;
 
@@ -89,7 +114,7 @@ TEST(number_of_tags_is_limited) {
 
         assert_ok(condition_parse(list, NULL, &condition));
         assert_int_equal(condition.match.n_etags, CONDITION_ETAGS_MAX);
-        assert_int_equal(condition_check(&condition, &b), 0);
+        assert_int_equal(condition_check(&condition, &b, 0), 0);
         assert_int_equal(condition_parse(longer, NULL, &condition), -EINVAL);
         assert_int_equal(condition_parse(NULL, longer, &condition), -EINVAL);
 }
@@ -110,9 +135,9 @@ static void assert_comes_back(const Condition *condition) {
         assert_int_equal(second.size, first.size);
         assert_memory_equal(second.data, first.data, first.size);
         assert_int_equal(condition_is_empty(&decoded), condition_is_empty(condition));
-        assert_int_equal(condition_check(&decoded, NULL), condition_check(condition, NULL));
-        assert_int_equal(condition_check(&decoded, &a), condition_check(condition, &a));
-        assert_int_equal(condition_check(&decoded, &b), condition_check(condition, &b));
+        assert_int_equal(condition_check(&decoded, NULL, 0), condition_check(condition, NULL, 0));
+        assert_int_equal(condition_check(&decoded, &a, 0), condition_check(condition, &a, 0));
+        assert_int_equal(condition_check(&decoded, &b, 0), condition_check(condition, &b, 0));
 
         for (size_t size = 0; size < first.size; size++) {
                 reader = READER(first.data, size);
@@ -153,6 +178,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions_hold_or_not),
                 cmocka_unit_test(create_only_fails_on_its_own_terms),
+                cmocka_unit_test(dates_count_where_no_etags_do),
                 cmocka_unit_test(malformed_lists_are_refused),
                 cmocka_unit_test(number_of_tags_is_limited),
                 cmocka_unit_test(condition_comes_back),

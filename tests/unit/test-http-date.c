@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "net/http-date.h"
@@ -35,10 +36,35 @@ TEST(agrees_with_the_c_library) {
         }
 }
 
+TEST(all_three_forms_are_understood) {
+        static const char *const dates[] = {
+                "Sun, 06 Nov 1994 08:49:37 GMT",
+                "Sunday, 06-Nov-94 08:49:37 GMT",
+                "Sun Nov  6 08:49:37 1994",
+        };
+        static const char *const others[] = {
+                "",
+                "yesterday",
+                "Sun, 06 Nov 1994 08:49:37",
+                "Sun, 06 Nov 1994 08:49:37 GMTx",
+                "Thu, 01 Jan 1960 00:00:00 GMT",
+                "784111777",
+        };
+        uint64_t seconds;
+
+        for (size_t i = 0; i < ELEMENTSOF(dates); i++) {
+                assert_int_equal(http_date_parse(dates[i], &seconds), 0);
+                assert_int_equal(seconds, 784111777);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                assert_int_equal(http_date_parse(others[i], &seconds), -EINVAL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(known_dates),
                 cmocka_unit_test(agrees_with_the_c_library),
+                cmocka_unit_test(all_three_forms_are_understood),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,7 @@ static const EventName event_names[] = {
         { EVENT_CORRUPTION_FOUND,  "corruption-found"  },
         { EVENT_VALUE_LOST,        "value-lost"        },
         { EVENT_STORE_DAMAGED,     "store-damaged"     },
+        { EVENT_STORE_INCOMPLETE,  "store-incomplete"  },
         { EVENT_DISK_FAILED,       "disk-failed"       },
         {}
 };

@@ -36,6 +36,13 @@ static int open_index(Master *master) {
                                         .on_progress = service_recovering,
                         },
                         &master->index);
+        if (r == -ENOMEDIUM) {
+                log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
+                          "'%s' is missing in '%s', and belongs to this index: is its disk mounted? "
+                          "It was not opened, nothing was changed.",
+                          environment_missing(), conf->directory);
+                return r;
+        }
         if (r == -EBADMSG && *environment_last_damage())
                 log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
                           "The index in '%s' is damaged and was not opened, nothing was changed: %s",

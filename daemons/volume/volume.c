@@ -32,6 +32,13 @@ static int open_store(VolumeDaemon *volume) {
                 return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
 
         r = object_store_open(&options, &volume->store);
+        if (r == -ENOMEDIUM) {
+                log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
+                          "'%s' is missing in '%s', and belongs to this store: is its disk mounted? "
+                          "It was not opened, nothing was changed.",
+                          environment_missing(), conf->directory);
+                return r;
+        }
         if (r == -EBADMSG && *environment_last_damage())
                 log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
                           "The store in '%s' is damaged and was not opened, nothing was changed: %s",

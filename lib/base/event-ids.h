@@ -36,6 +36,7 @@
 #define EVENT_CORRUPTION_FOUND  "2da6849331504ce581199795471e42f7" /* a checksum does not match */
 #define EVENT_VALUE_LOST        "743d20e8cf764ab0a5da732e99b31c4c" /* no good copy of a value is left */
 #define EVENT_STORE_DAMAGED     "cc3f8226f9674adea1c7ec3876139553" /* so badly that it was not opened; nothing was changed */
+#define EVENT_STORE_INCOMPLETE  "460d97733d1741bc8c18f7c52f77d71b" /* a file of a store is missing: the daemon does not start */
 #define EVENT_DISK_FAILED       "95983059cf84429a8905d31ab3c846be" /* the device failed to read, write or flush: the daemon aborts */
 
 /* clang-format on */

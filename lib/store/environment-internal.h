@@ -23,6 +23,10 @@
 typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
 
+        /* What an environment from before there was a list of its files must have, and what else
+         * than databases belongs to it, as in store/members.h; both end with NULL. */
+        const char *const *required, *const *others;
+
         /* The version before, and what makes this one of it: on the committer's thread, in the
          * transaction that writes the new format down. Optional. */
         const char *older;
@@ -76,6 +80,7 @@ struct Environment {
         int dir_fd;
         int lock_fd;
         bool was_recovered;
+        bool is_new; /* this is the first time that it is opened, or the others did not complete */
         uint64_t progress_due; /* when on_progress() is called next; while it is opened */
 
         DB_ENV *db_env;
@@ -101,6 +106,9 @@ int environment_open(
                 const EnvironmentOptions *options,
                 const EnvironmentHooks *hooks,
                 Environment **ret);
+
+/* When all of it is open: writes down what belongs to it. */
+int environment_seal(Environment *environment);
 
 /* Completes what was submitted, makes a checkpoint, closes. */
 Environment *environment_free(Environment *environment);

@@ -12,6 +12,7 @@
 #include "store/database.h"
 #include "store/disk.h"
 #include "store/log-keeper.h"
+#include "store/members.h"
 #include "store/page.h"
 
 /* The log takes a small part of the file system, and little of a large one. */
@@ -41,6 +42,10 @@ uint64_t environment_default_cache(void) {
         uint64_t memory = (uint64_t) sysconf(_SC_PHYS_PAGES) * (uint64_t) sysconf(_SC_PAGESIZE);
 
         return MIN(MAX(memory / 8, CACHE_SIZE_DEFAULT_MIN), CACHE_SIZE_DEFAULT_MAX);
+}
+
+const char *environment_missing(void) {
+        return members_missing();
 }
 
 bool environment_was_recovered(const Environment *environment) {
@@ -324,6 +329,11 @@ int environment_open(
         if (r < 0)
                 return r;
 
+        r = members_check(environment->dir_fd, hooks->required);
+        if (r < 0)
+                return r;
+        environment->is_new = r > 0;
+
         r = choose_sizes(environment);
         if (r < 0)
                 return r;
@@ -351,6 +361,25 @@ int environment_open(
         environment->is_open = true;
         *ret = TAKE_PTR(environment);
         return 0;
+}
+
+int environment_seal(Environment *environment) {
+        const char *names[ELEMENTSOF(environment->databases) + 8];
+        const char *const *others = environment->hooks.others;
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < environment->n_databases; i++) {
+                r = environment->databases[i]->get_dbname(
+                                environment->databases[i], names + n++, NULL);
+                if (r != 0)
+                        return environment_error(environment, r);
+        }
+        names[n++] = LOG_MARK_FILE;
+        for (; others && *others && n < ELEMENTSOF(names); others++)
+                names[n++] = *others;
+
+        return members_write(environment->dir_fd, names, n);
 }
 
 static void close_databases(Environment *environment) {

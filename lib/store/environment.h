@@ -63,6 +63,10 @@ uint64_t environment_default_cache(void);
  * '/var/lib/dkv/log.0000000003': a bad record"), or "". */
 const char *environment_last_damage(void);
 
+/* Which file was missing when an environment was to be opened (-ENOMEDIUM) on this thread, or "".
+ */
+const char *environment_missing(void);
+
 /* Whether the last run ended without closing the environment. */
 bool environment_was_recovered(const Environment *environment);
 

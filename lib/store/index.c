@@ -294,7 +294,10 @@ static int open_databases(Index *index) {
 
 int index_open(const EnvironmentOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
+        static const char *const required[] = { "state" DATABASE_SUFFIX, "index" DATABASE_SUFFIX,
+                                                "garbage" DATABASE_SUFFIX, NULL };
         EnvironmentHooks hooks = {
+                .required = required,
                 .format = "index 2",
                 .older = "index 1",
                 .upgrade = index_upgrade,
@@ -334,6 +337,10 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
                 return r;
 
         r = index_open_identity(index);
+        if (r < 0)
+                return r;
+
+        r = environment_seal(index->environment);
         if (r < 0)
                 return r;
 

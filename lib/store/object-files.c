@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "store/disk.h"
+#include "store/members.h"
 #include "store/objects-internal.h"
 
 #define NAME_SIZE (2 * sizeof(uint64_t) + 1)
@@ -232,10 +233,18 @@ void object_file_unclaim(ObjectStore *store, Claim *claim) {
         (void) pthread_mutex_unlock(&store->claims_mutex);
 }
 
-static int open_directory(int parent_fd, const char *name) {
+/* Made only for a new store: in another one it may be on a disk that is not mounted. */
+static int open_directory(const ObjectStore *store, int parent_fd, const char *name) {
+        bool is_new = store->environment->is_new;
+        char path[sizeof("objects/ff")];
         int fd;
 
         fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT && !is_new) {
+                (void) snprintf(path, sizeof(path), "%s%s",
+                                parent_fd == store->files_fd ? "objects/" : "", name);
+                return members_note_missing(path);
+        }
         if (fd < 0 && errno == ENOENT && mkdirat(parent_fd, name, 0750) >= 0)
                 fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -245,7 +254,7 @@ static int open_directory(int parent_fd, const char *name) {
 static int open_directories(ObjectStore *store, int dir_fd) {
         _cleanup_close_ int probe_fd = -1;
 
-        store->files_fd = open_directory(dir_fd, "objects");
+        store->files_fd = open_directory(store, dir_fd, "objects");
         if (store->files_fd < 0)
                 return store->files_fd;
 
@@ -253,7 +262,7 @@ static int open_directories(ObjectStore *store, int dir_fd) {
                 char name[3];
 
                 (void) snprintf(name, sizeof(name), "%02x", i);
-                store->directory_fds[i] = open_directory(store->files_fd, name);
+                store->directory_fds[i] = open_directory(store, store->files_fd, name);
                 if (store->directory_fds[i] < 0)
                         return store->directory_fds[i];
         }

@@ -17,7 +17,8 @@ enum {
         COUNTER_DATABASE_BYTES, /* about what the objects take in the database */
 };
 
-#define DIRECTORIES 256
+#define DIRECTORIES       256
+#define OBJECTS_DIRECTORY "objects"
 
 /* A version whose name exists and whose record is on its way. There may be several of a version, if
  * the same object is stored more than once at a time. */

@@ -500,7 +500,12 @@ static int store_new(uint64_t inline_max, ObjectStore **ret) {
 
 int object_store_open(const ObjectStoreOptions *options, ObjectStore **ret) {
         _cleanup_(object_store_freep) ObjectStore *store = NULL;
-        EnvironmentHooks hooks = { .format = "objects 1",
+        static const char *const required[] = { "state" DATABASE_SUFFIX, "objects" DATABASE_SUFFIX,
+                                                OBJECTS_DIRECTORY, NULL };
+        static const char *const others[] = { OBJECTS_DIRECTORY, NULL };
+        EnvironmentHooks hooks = { .required = required,
+                                   .others = others,
+                                   .format = "objects 1",
                                    .ending = object_save_reach,
                                    .ended = object_reach_ended,
                                    .flushed = on_flushed };
@@ -534,6 +539,10 @@ int object_store_open(const ObjectStoreOptions *options, ObjectStore **ret) {
                 return r;
 
         r = object_files_open(store, store->environment->dir_fd);
+        if (r < 0)
+                return r;
+
+        r = environment_seal(store->environment);
         if (r < 0)
                 return r;
 

@@ -259,3 +259,38 @@ def test_a_used_volume_is_not_added_to_another_cluster(new_cluster):
     other[2].start()
     other.wait_healthy()
     assert is_there(other, 'other', 30, 'other')
+
+
+@pytest.mark.parametrize('name', ['objects.db', 'state.db', 'objects', 'mark', 'log.0000000001'])
+def test_a_volume_without_one_of_its_files_does_not_start(new_cluster, name):
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    fill(cluster, 'small', 5, 'first')
+    cluster.put('large', b'x' * 200000).expect(201)
+    does_not_start_without(cluster[1], name)
+    cluster.wait_healthy()
+    assert is_there(cluster, 'small', 5, 'first')
+    assert cluster.get('large').expect(200).body == b'x' * 200000
+
+
+@pytest.mark.parametrize('name', ['index.db', 'garbage.db', 'strays.db', 'state.db',
+                                  'log.0000000001'])
+def test_a_master_without_one_of_its_files_does_not_start(new_cluster, name):
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    fill(cluster, 'small', 5, 'first')
+    does_not_start_without(cluster.master, name)
+    cluster.wait_healthy()
+    assert is_there(cluster, 'small', 5, 'first')
+
+
+def does_not_start_without(daemon, name):
+    """Takes a file away and brings it back; in between, the daemon refuses to start."""
+    daemon.stop()
+    aside = daemon.data.with_name('aside')
+    (daemon.data / name).rename(aside)
+    before = {path: path.stat().st_size for path in daemon.data.rglob('*')}
+    daemon.start()
+    assert daemon.wait() == 1
+    assert f"{name}' is missing" in daemon.log_tail() or f"/{name}'" in daemon.log_tail()
+    assert {path: path.stat().st_size for path in daemon.data.rglob('*')} == before
+    aside.rename(daemon.data / name)
+    daemon.start()

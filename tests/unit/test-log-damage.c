@@ -350,6 +350,7 @@ TEST(an_index_of_before_has_no_mark_and_gets_one) {
 
         fill(directory, KEYS, false);
         assert_ok(unlink(scratch_path(directory, LOG_MARK_FILE)));
+        assert_ok(unlink(scratch_path(directory, "members")));
         assert_false(is_refused(directory, ""));
         assert_ok(access(scratch_path(directory, LOG_MARK_FILE), F_OK));
         assert_false(is_refused(directory, ""));

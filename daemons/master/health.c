@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,14 +79,38 @@ static bool is_full(const VolumeStatus *volume) {
         return volume->disk_free == 0 || volume->fault == STORE_FAULT_FULL;
 }
 
+/* What calls to a volume say that does not report. */
+static void explain_down(const VolumeStatus *volume, char detail[static TROUBLE_DETAIL_SIZE]) {
+        const ContactState *contact = &volume->contact;
+        const char *what, *and = "";
+
+        if (contact->n_failed == 0 && contact->good_usec == 0)
+                return; /* nobody has called */
+
+        if (contact->n_failed == 0) {
+                what = "it answers";
+                and = ", but its reports do not come through";
+        } else if (contact->os_error == ECONNREFUSED)
+                what = "nothing listens";
+        else if (contact->error == -EHOSTDOWN)
+                what = "nothing answers";
+        else {
+                what = "it takes connections";
+                and = ", but does not answer";
+        }
+        (void) snprintf(detail, TROUBLE_DETAIL_SIZE, ": %s at %.100s%s", what, volume->url, and);
+}
+
 /* What is wrong with one volume, by its status. */
-static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, uint64_t *ret_since) {
+static bool find_of_volume(const VolumeStatus *volume, TroubleKind kind, Trouble *trouble) {
         bool maintenance = volume->maintenance_until > 0;
 
-        *ret_since = 0;
+        trouble->since_usec = 0;
+        *trouble->detail = '\0';
         switch (kind) {
         case TROUBLE_VOLUME_DOWN:
-                *ret_since = volume->seen_usec;
+                trouble->since_usec = volume->seen_usec;
+                explain_down(volume, trouble->detail);
                 return is_needed(volume) && !volume->up && !maintenance;
         case TROUBLE_FULL: /* a draining one gets nothing, and is about to have nothing */
                 return volume->state == VOLUME_ACTIVE && volume->up && is_full(volume);
@@ -117,11 +142,10 @@ static void each_of_kind(
 
         if (find_of_cluster(input, counts, kind, trouble.detail))
                 on_trouble(&trouble, userdata);
-        *trouble.detail = '\0';
 
         for (size_t i = 0; i < input->n_volumes; i++) {
                 trouble.volume = input->volumes[i].number;
-                if (find_of_volume(input->volumes + i, kind, &trouble.since_usec))
+                if (find_of_volume(input->volumes + i, kind, &trouble))
                         on_trouble(&trouble, userdata);
         }
         for (size_t i = 0; i < input->n_troubles; i++)

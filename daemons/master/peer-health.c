@@ -64,6 +64,7 @@ static void note_clock(Master *master, uint32_t number, int64_t skew) {
                               skew < 0 ? "behind" : "ahead of");
 }
 
+/* Of those that are gone altogether something else is told. */
 static void note_peers(Master *master, const VolumeReport *report) {
         char list[TROUBLE_DETAIL_SIZE] = "";
         size_t size = 0;

@@ -17,7 +17,7 @@
 #define TROUBLES_MAX 4096
 
 /* What nobody can see the end of is taken to be over after this. */
-#define LASTS_USEC (30 * USEC_PER_SEC)
+#define LASTS_USEC (10 * USEC_PER_SEC)
 
 #define LOOK_AT \
         "On its machine: systemctl status dkv-volume@{volume}; journalctl -u dkv-volume@{volume}"
@@ -53,7 +53,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
 
         [TROUBLE_VOLUME_DOWN] = {
                 "down", HEALTH_DEGRADED,
-                "Volume {volume} is down{since}.", "Volumes {volume} are down.", LOOK_AT,
+                "Volume {volume} is down{since}{detail}.", "Volumes {volume} are down.", LOOK_AT,
         },
         [TROUBLE_UNREACHABLE] = {
                 "unreachable", HEALTH_DEGRADED,

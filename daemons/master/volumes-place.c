@@ -175,3 +175,22 @@ int64_t volumes_skew(Volumes *volumes, uint32_t number) {
         (void) pthread_rwlock_unlock(&volumes->map.lock);
         return skew;
 }
+
+bool volumes_answers_at(Volumes *volumes, const char *authority) {
+        const Cluster *cluster;
+        uint64_t now = clock_monotonic();
+        bool answers = false;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        cluster = volumes->map.cluster;
+        for (size_t i = 0; i < cluster->n_volumes && !answers; i++) {
+                const Volume *volume = cluster->volumes + i;
+
+                answers = strcmp(volume->url + strlen("http://"), authority) == 0 &&
+                          volume->state != VOLUME_REMOVED &&
+                          volumes_is_up(volumes, volume->number, now) &&
+                          contacts_is_good(volumes->contacts, volume->number);
+        }
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return answers;
+}

@@ -97,6 +97,9 @@ int volumes_place_another(
 /* How far the clock of a volume is ahead of ours, by its last reports, in µs. */
 int64_t volumes_skew(Volumes *volumes, uint32_t number);
 
+/* Whether there is a volume at AUTHORITY ("host:port") that is up and answers the master. */
+bool volumes_answers_at(Volumes *volumes, const char *authority);
+
 /* Whether FROM says that it cannot reach TO. */
 bool volumes_is_cut(Volumes *volumes, uint32_t from, uint32_t to);
 

@@ -18,8 +18,6 @@
 #define SIZE_MIN   (64 * KIB)
 #define SIZE_MAX_  (8 * MIB)
 
-/* A volume that could not be reached is not told of for longer, unless that happens again. */
-#define PEER_USEC (30 * USEC_PER_SEC)
 #define PEERS_MAX 16
 
 typedef struct Peer {
@@ -98,15 +96,65 @@ static void wait_until(Faults *faults, uint64_t usec) {
                 r = pthread_cond_timedwait(&faults->changed, &faults->lock, &until);
 }
 
+typedef struct PeerProbe {
+        Faults *faults;
+        char authority[256];
+} PeerProbe;
+
+static void on_peer_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_free_ PeerProbe *probe = userdata;
+
+        faults_note_peer(probe->faults, probe->authority, result->error);
+}
+
+static void probe_peer(Faults *faults, const char *authority) {
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        PeerProbe *probe = malloc(sizeof(*probe));
+        char url[sizeof("http:///-/health") + sizeof(probe->authority)];
+
+        if (!probe)
+                return; /* the next time */
+
+        *probe = (PeerProbe){ .faults = faults };
+        (void) snprintf(probe->authority, sizeof(probe->authority), "%s", authority);
+        (void) snprintf(url, sizeof(url), "http://%s/-/health", authority);
+        if (http_call_new(faults->volume->client, "GET", url, &call) < 0) {
+                free(probe);
+                return;
+        }
+        http_call_set_patience(call, AGAIN_USEC);
+        http_call_start(TAKE_PTR(call), on_peer_answer, probe);
+}
+
+/* Asks those that could not be reached whether they can. With the lock held, which is given up.
+ * Returns whether there are any. */
+static bool probe_peers(Faults *faults) {
+        bool any = false;
+
+        for (size_t i = 0; i < PEERS_MAX; i++) {
+                char authority[sizeof(faults->peers[i].authority)];
+
+                memcpy(authority, faults->peers[i].authority, sizeof(authority));
+                if (!*authority)
+                        continue;
+                any = true;
+                (void) pthread_mutex_unlock(&faults->lock);
+                probe_peer(faults, authority);
+                (void) pthread_mutex_lock(&faults->lock);
+        }
+        return any;
+}
+
 static void *run(void *userdata) {
         Faults *faults = userdata;
 
         (void) pthread_mutex_lock(&faults->lock);
         while (!faults->stop) {
+                bool is_well;
+
                 run_test(faults);
-                wait_until(faults,
-                           clock_monotonic() + (faults->fault == STORE_FAULT_NONE ? TEST_USEC
-                                                                                  : AGAIN_USEC));
+                is_well = !probe_peers(faults) && faults->fault == STORE_FAULT_NONE;
+                wait_until(faults, clock_monotonic() + (is_well ? TEST_USEC : AGAIN_USEC));
         }
         (void) pthread_mutex_unlock(&faults->lock);
         return NULL;
@@ -135,16 +183,23 @@ int faults_new(VolumeDaemon *volume, Faults **ret) {
         return 0;
 }
 
-Faults *faults_free(Faults *faults) {
-        if (!faults)
-                return NULL;
+void faults_stop(Faults *faults) {
+        if (!faults || !faults->has_thread)
+                return;
 
         (void) pthread_mutex_lock(&faults->lock);
         faults->stop = true;
         (void) pthread_cond_signal(&faults->changed);
         (void) pthread_mutex_unlock(&faults->lock);
-        if (faults->has_thread)
-                (void) pthread_join(faults->thread, NULL);
+        (void) pthread_join(faults->thread, NULL);
+        faults->has_thread = false;
+}
+
+Faults *faults_free(Faults *faults) {
+        if (!faults)
+                return NULL;
+
+        faults_stop(faults);
         (void) pthread_cond_destroy(&faults->changed);
         (void) pthread_mutex_destroy(&faults->lock);
         free(faults);
@@ -208,13 +263,12 @@ void faults_note_peer(Faults *faults, const char *authority, int error) {
 
 /* With the lock held. */
 static int add_peers(const Faults *faults, Json *peers) {
-        uint64_t now = clock_monotonic();
         int r = 0;
 
         for (size_t i = 0; i < PEERS_MAX && r >= 0; i++) {
                 const Peer *peer = faults->peers + i;
 
-                if (*peer->authority && now < peer->failed_usec + PEER_USEC)
+                if (*peer->authority)
                         r = json_append(peers, json_new_string(peer->authority));
         }
         return r;

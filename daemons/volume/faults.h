@@ -17,7 +17,10 @@ typedef struct Faults Faults;
 /* VOLUME, which is not owned, has its store. */
 int faults_new(VolumeDaemon *volume, Faults **ret);
 
-/* Before the store is freed, after all others that use this. */
+/* Ends the tests, before the clients are freed. */
+void faults_stop(Faults *faults);
+
+/* Before the store is freed, after the clients and all others that use this. */
 Faults *faults_free(Faults *faults);
 DEFINE_CLEANUP(Faults *, faults_free);
 
@@ -29,7 +32,8 @@ int faults_note(Faults *faults, int error, uint64_t size);
 /* Returns 0 or, if nothing can be stored now, what is to be answered. */
 int faults_check(Faults *faults);
 
-/* How a call to another volume at AUTHORITY ("host:port") ended. */
+/* How a call to another volume at AUTHORITY ("host:port") ended. One that failed is asked again,
+ * until it answers. */
 void faults_note_peer(Faults *faults, const char *authority, int error);
 
 /* Whether values can be stored; why not is in the report. */

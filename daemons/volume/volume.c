@@ -202,6 +202,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
 
         endpoint_cut(volume->server);
         (void) volume_bus_free(volume->bus);
+        faults_stop(volume->faults);
         (void) http_client_free(volume->disk);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);

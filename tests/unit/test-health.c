@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -131,6 +132,31 @@ TEST(a_volume_that_is_down_is_missed) {
         ASSERT_HEALTH(1, HEALTH_DEGRADED, "Volume 1 is down. Volume 1 is being drained.",
                       "On its machine: systemctl status dkv-volume@1; journalctl -u dkv-volume@1",
                       draining, healthy(2));
+}
+
+TEST(calls_tell_why_a_volume_is_down) {
+        VolumeStatus volume = down(2, 60);
+        const struct {
+                ContactState contact;
+                const char *reason;
+        } cases[] = {
+                { { .n_failed = 3, .error = -EHOSTDOWN, .os_error = ECONNREFUSED },
+                  "Volume 2 is down since 22:12:20: nothing listens at http://b:3002." },
+                { { .n_failed = 1, .error = -EHOSTDOWN },
+                  "Volume 2 is down since 22:12:20: nothing answers at http://b:3002." },
+                { { .n_failed = 2, .error = -ETIMEDOUT },
+                  "Volume 2 is down since 22:12:20: it takes connections at http://b:3002, but does not answer." },
+                { { .good_usec = 1 },
+                  "Volume 2 is down since 22:12:20: it answers at http://b:3002, but its reports do not come through." },
+        };
+
+        (void) strcpy(volume.url, "http://b:3002");
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                volume.contact = cases[i].contact;
+                ASSERT_HEALTH(1, HEALTH_DEGRADED, cases[i].reason,
+                              "On its machine: systemctl status dkv-volume@2; journalctl -u dkv-volume@2",
+                              healthy(1), volume);
+        }
 }
 
 TEST(what_was_not_heard_of_yet_is_not_up) {
@@ -325,6 +351,7 @@ int main(void) {
                 cmocka_unit_test(a_cluster_begins_with_a_volume),
                 cmocka_unit_test(new_volumes_wait_to_be_added),
                 cmocka_unit_test(a_volume_that_is_down_is_missed),
+                cmocka_unit_test(calls_tell_why_a_volume_is_down),
                 cmocka_unit_test(what_was_not_heard_of_yet_is_not_up),
                 cmocka_unit_test(draining_is_no_reason_to_worry),
                 cmocka_unit_test(without_a_majority_nothing_is_stored),

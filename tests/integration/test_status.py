@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Faults, planted for real: what `dkvadm status` says about each of them, what it advises, and what
+clients get meanwhile. One row is one fault."""
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import typing
+
+import pytest
+
+from cluster import DEADLINE, DKVADM, SANITIZED, Cluster, wait_for
+from link import Link
+
+SMALL, LARGE = b's' * 100, b'l' * 300_000
+WELL = 'Volumes 1, 2 and 3 are up.'
+AT = r'since \d\d:\d\d:\d\d'
+URL = r'http://127\.0\.0\.1:\d+'
+
+
+class Fault(typing.NamedTuple):
+    name: str
+    plant: typing.Callable  # of the house; returns how to undo it
+    level: str
+    sentence: str  # a regular expression: what the reason begins with
+    advice: str  # what the advice contains
+    writes: set = {201}
+    reads: set = {200}
+
+
+class House:
+    """Three volumes with two copies. The second is reached by a link that can be cut, the third is
+    on a small disk, and each daemon does as mishap.c is told."""
+
+    def __init__(self, directory, library):
+        self.small = directory / 'small'
+        self.small.mkdir()
+        self.filler = self.small / 'filler'
+        subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=320M', 'tmpfs', self.small], check=True)
+        self.cluster = Cluster(directory, copies=2, bus=True, data={3: self.small / 'data'},
+                               master={'VolumeTimeoutSec': '1s', 'GraceSec': '2s', 'TicketSec': '2s'})
+        self.link = Link(self.cluster[2].port)
+        self.cluster[2].settings['Url'] = f'http://127.0.0.1:{self.link.port}'
+        for daemon in self.cluster.daemons:
+            daemon.stop()
+        for daemon in self.cluster.daemons:
+            daemon.environment = {'LD_PRELOAD': str(library),
+                                  'DKV_MISHAP': str(daemon.conf.with_suffix('.mishap'))}
+            daemon.start()
+        self.cluster.wait_healthy()
+        for n in range(20):
+            self.cluster.put(f'old/{n}', (SMALL, LARGE)[n % 2]).expect(201)
+        self.await_well()
+
+    def close(self):
+        try:
+            self.cluster.close()
+        finally:
+            subprocess.run(['umount', '-l', self.small], check=True)
+
+    def await_well(self):
+        wait_for(lambda: status(self.cluster)[1] == WELL, 'everything to be well again')
+
+    def mishap(self, who, line):
+        path = self.cluster[who].conf.with_suffix('.mishap')
+        path.write_text(line + '\n')
+        return lambda: path.write_text('')
+
+    def stop(self, *who, sig=signal.SIGKILL):
+        for one in who:
+            self.cluster.kill(one, sig)
+        if sig == signal.SIGKILL:
+            return lambda: [self.cluster.start(one) for one in who]
+        return lambda: [self.cluster.kill(one, signal.SIGCONT) for one in who]
+
+    def restart(self, who):
+        self.cluster[who].stop()
+        self.cluster[who].start()
+
+    def fill(self, left=0):
+        with open(self.filler, 'wb', buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b'x' * 65536)
+        os.truncate(self.filler, self.filler.stat().st_size - left)
+        return self.filler.unlink
+
+    def cut(self):
+        self.link.stall()
+        return self.link.open
+
+    def another(self, n, **settings):
+        """One more daemon, with the number of a volume that is there or a new one."""
+        before = self.cluster.volumes.pop(n, None)
+        path = self.cluster.directory / 'another'
+        path.mkdir(exist_ok=True)
+        daemon = self.cluster.new_volume(n, Directory=path / 'data', **settings)
+        daemon.name, daemon.log = 'another', path / 'log'
+        daemon.conf = path / 'another.conf'
+        del self.cluster.volumes[n]
+        if before:
+            self.cluster.volumes[n] = before
+        daemon.start()
+        return daemon.kill
+
+    def other_secret(self):
+        path = self.cluster.directory / 'other-secret'
+        path.write_text('not the one of this cluster')
+        path.chmod(0o600)
+        return self.another(9, SecretFile=path)
+
+    def lose_directory(self):
+        path = next(path for path in sorted((self.cluster[1].data / 'objects').iterdir())
+                    if not any(path.iterdir()))
+        path.rmdir()
+
+        return lambda: self.restart(1)
+
+    def maintain(self):
+        self.cluster.dkvadm('volume', 'maintenance', 2, 'on')
+        return lambda: self.cluster.dkvadm('volume', 'maintenance', 2, 'off')
+
+    def restart_master(self):
+        undo = self.stop(1)
+        wait_for(lambda: 'is down' in status(self.cluster)[1])
+        self.cluster.master.settings['VolumeTimeoutSec'] = '10s'
+        self.restart('master')
+
+        def undo_both():
+            undo()
+            self.cluster.master.settings['VolumeTimeoutSec'] = '1s'
+            self.restart('master')
+        return undo_both
+
+    def refuse_reports(self):
+        return self.mishap(1, f'connect {self.cluster.master.port}')
+
+    def cut_volumes(self):
+        undo = self.mishap(1, f'connect {self.cluster[3].port}')
+        for n in range(20):  # until one has gone from 1 to 3
+            self.cluster.put(f'cut/{n}', LARGE).expect(201, 204)
+        return undo
+
+
+def status(cluster):
+    done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', '--json=short', 'status'],
+                          capture_output=True, text=True, timeout=DEADLINE, check=False)
+    seen = json.loads(done.stdout)
+    assert done.returncode == {'ok': 0, 'degraded': 3, 'down': 4}[seen['health']], done
+    return seen['health'], seen['reason'], seen['advice']
+
+
+# pylint: disable=line-too-long
+FAULTS = [
+    Fault('a volume is dead', lambda house: house.stop(2),
+          'degraded', rf'Volume 2 is down {AT}: .* at {URL}', 'systemctl status dkv-volume@2'),
+    Fault('a volume hangs', lambda house: house.stop(1, sig=signal.SIGSTOP),
+          'degraded', rf'Volume 1 is down {AT}: it takes connections at {URL}, but does not answer\.', 'journalctl -u dkv-volume@1'),
+    Fault('two volumes are dead', lambda house: house.stop(1, 2),
+          'down', r'Nothing can be stored: 1 of 3 volumes can take new values, Copies=2 needs 2\. Volumes 1 and 2 are down\.', "On the first one's machine", {503}, {200, 503}),
+    Fault('all volumes are dead', lambda house: house.stop(1, 2, 3),
+          'down', r'Nothing can be stored: 0 of 3 volumes can take new values, Copies=2 needs 2\. Volumes 1, 2 and 3 are down\.', 'dkv-volume@1', {503}, {503}),
+    Fault('a firewall before a volume', House.cut,
+          'degraded', rf'Volume 2 cannot be reached from the master at {URL} {AT}, though it reports\.', 'Look at firewalls'),
+    Fault('a firewall behind a volume', House.refuse_reports,
+          'degraded', rf'Volume 1 is down {AT}: it answers at {URL}, but its reports do not come through\.', 'journalctl -u dkv-volume@1'),
+    Fault('a firewall between volumes', House.cut_volumes,
+          'degraded', rf'Volume 1 cannot reach the volumes at 127\.0\.0\.1:\d+ {AT}\.', 'Look at firewalls between these machines'),
+    Fault('a full disk', House.fill,
+          'degraded', r'Volume 3 is full\.', 'Add a volume'),
+    Fault('a disk that is nearly full', lambda house: house.fill(left=270 << 20),
+          'degraded', r'Volume 3 is nearly full\.', 'Add a volume'),
+    Fault('a quota', lambda house: house.mishap(1, f'create {errno.EDQUOT}'),
+          'degraded', r'Volume 1 is full\.', 'Add a volume'),
+    Fault('a limit of files', lambda house: house.mishap(1, f'create {errno.EMFILE}'),
+          'degraded', rf'Volume 1 lacks resources {AT}: .*: Too many open files\.', 'journalctl -u dkv-volume@1'),
+    Fault('a read-only file system', lambda house: house.mishap(1, f'create {errno.EROFS}'),
+          'degraded', rf'The file system of volume 1 is read-only {AT}: .*volume-1\.data', 'mount -o remount,rw'),
+    Fault('a directory of somebody else', lambda house: house.mishap(1, f'create {errno.EACCES}'),
+          'degraded', rf'Volume 1 may not write to its directory {AT}: .*volume-1\.data', 'belong to the user'),
+    Fault('an immutable directory', lambda house: house.mishap(1, f'create {errno.EPERM}'),
+          'degraded', rf'Volume 1 may not write to its directory {AT}: .*volume-1\.data', 'belong to the user'),
+    Fault('a stale network file system', lambda house: house.mishap(1, f'create {errno.ESTALE}'),
+          'degraded', rf'The directory of volume 1 is gone or incomplete {AT}: .*volume-1\.data: Stale', 'findmnt'),
+    Fault('a directory that was removed', House.lose_directory,
+          'degraded', rf'The directory of volume 1 is gone or incomplete {AT}: .*volume-1\.data: No such', 'systemctl restart dkv-volume@1'),
+    Fault('a disk that fails', lambda house: house.mishap(1, f'create {errno.EIO}'),
+          'degraded', rf'The disk of volume 1 fails {AT}: .*volume-1\.data: Input/output error\.', 'smartctl'),
+    Fault('a clock that is ahead', lambda house: house.mishap(1, 'clock 600'),
+          'degraded', rf"The clock of volume 1 is (600|599|601) s ahead of the master's {AT}\.", 'timedatectl'),
+    Fault('a clock that is a little behind', lambda house: house.mishap(1, 'clock -10'),
+          'degraded', rf"The clock of volume 1 is (9|10|11) s behind the master's {AT}\.", 'timedatectl'),
+    Fault('maintenance', House.maintain,
+          'ok', r'Volume 2 is in maintenance\.', 'dkvadm volume maintenance 2 off'),
+    Fault('a restart of the master while a volume is dead', House.restart_master,
+          'degraded', r"Volume 1 was not heard of yet since the master's start\.", ''),
+    Fault('an empty directory in the place of a volume', lambda house: house.another(2),
+          'degraded', rf'Another store than that of volume 2 reports with its number, from {URL} {AT}, and is refused\.', 'Is the right disk mounted there'),
+]
+# pylint: enable=line-too-long
+
+
+@pytest.fixture(scope='module')
+def library(tmp_path_factory):
+    if SANITIZED:
+        pytest.skip('a preloaded library and a sanitizer exclude each other')
+    if os.geteuid() != 0:
+        pytest.skip('needs to mount a small tmpfs')
+    path = tmp_path_factory.mktemp('mishap') / 'mishap.so'
+    source = pathlib.Path(__file__).with_name('mishap.c')
+    subprocess.run(['cc', '-shared', '-fPIC', '-D_GNU_SOURCE', '-o', path, source], check=True)
+    return path
+
+
+@pytest.fixture(scope='module')
+def house(tmp_path_factory, library):
+    one = House(tmp_path_factory.mktemp('house'), library)
+    yield one
+    one.close()
+
+
+def told(cluster, fault):
+    level, reason, advice = status(cluster)
+    return level == fault.level and re.match(fault.sentence, reason) and fault.advice in advice
+
+
+def await_told(cluster, fault):
+    with contextlib.suppress(AssertionError):
+        wait_for(lambda: told(cluster, fault), deadline=10)
+    level, reason, advice = status(cluster)
+    assert level == fault.level, (level, reason, advice)
+    assert re.match(fault.sentence, reason), (level, reason, advice)
+    assert fault.advice in advice, (level, reason, advice)
+
+
+@pytest.mark.parametrize('fault', FAULTS, ids=[fault.name for fault in FAULTS])
+def test_fault(house, fault):
+    undo = fault.plant(house)
+    try:
+        await_told(house.cluster, fault)
+        for n in range(12):
+            key = f'{fault.name}/{n}'
+            house.cluster.put(key, (SMALL, LARGE)[n % 2]).expect(*fault.writes)
+        for n in range(20):
+            house.cluster.get(f'old/{n}').expect(*fault.reads)
+    finally:
+        undo()
+        house.await_well()

@@ -37,6 +37,7 @@ static const EventName event_names[] = {
         { EVENT_JOB_ENDED,         "job-ended"         },
         { EVENT_SECRET_MISMATCH,   "secret-mismatch"   },
         { EVENT_SECRET_UNUSABLE,   "secret-unusable"   },
+        { EVENT_FOREIGN_STORE,     "foreign-store"     },
         { EVENT_TROUBLE,           "trouble"           },
         { EVENT_TROUBLE_OVER,      "trouble-over"      },
         { EVENT_MASTER_DEPOSED,    "master-deposed"    },

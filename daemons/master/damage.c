@@ -8,10 +8,12 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "caller.h"
 #include "core/wire.h"
 #include "damage.h"
 #include "master.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "store/index-damage.h"
 
 /* To read many large values takes long. */
@@ -87,7 +89,7 @@ int damage_peer_finish(HttpRequest *request) {
         DamageBatch *batch;
         int r;
 
-        r = rpc_check(request, master->secret, &body);
+        r = caller_read(request, &body);
         if (r < 0)
                 return r;
 
@@ -193,7 +195,6 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         _cleanup_(look_freep) Look *look = malloc(sizeof(*look));
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
-        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/check")];
         int r;
 
         assert(n <= WIRE_CHECK_VERSIONS_MAX);
@@ -202,9 +203,6 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
                 abort(); /* nobody would free the copies */
         *look = (Look){ master, volume, copies, n };
 
-        r = volumes_url(master->volumes, volume, volume_url);
-        if (r < 0)
-                return r;
         buffer_put_u8(&body, WIRE_CHECK_WHOLE);
         for (size_t i = 0; i < n; i++)
                 buffer_put_u64(&body, copies[i].version);
@@ -212,15 +210,10 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s/-/check", volume_url);
-        r = http_call_new(master->bulk, "POST", url, &call);
+        r = order_new(master, master->bulk, volume, "/-/check", &body, &call);
         if (r < 0)
                 return r;
-        http_call_set_body(call, &body);
         http_call_set_patience(call, LOOK_PATIENCE_USEC);
-        r = http_call_sign(call);
-        if (r < 0)
-                return r;
 
         http_call_start(TAKE_PTR(call), on_looked, TAKE_PTR(look));
         return 0;

@@ -11,6 +11,7 @@
 #include "garbage.h"
 #include "master.h"
 #include "net/periodic.h"
+#include "order.h"
 
 #define BATCH_MAX     4096
 #define INTERVAL_USEC (USEC_PER_SEC / 2)
@@ -108,10 +109,10 @@ static int sort_out(Round *round, const HttpResult *result) {
 
 static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata) {
         Round *round = userdata;
-        int r = -EREMOTEIO;
+        int r = order_result(result);
 
         volumes_note_call(round->collector->master->volumes, round->volume, result);
-        if (result->error == 0 && result->status == 200)
+        if (r >= 0)
                 r = sort_out(round, result);
 
         if (r < 0)
@@ -120,26 +121,21 @@ static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata)
                 forget(round, (size_t) r);
 }
 
-static int delete_at(Round *round, const char *volume_url) {
+static int delete_at(Round *round) {
+        Master *master = round->collector->master;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
-        char url[VOLUME_URL_SIZE + sizeof("/-/delete")];
         int r;
 
         /* One that we give up may arrive late; the volume will know by the number that it did. */
-        buffer_put_u64(&body, index_next_version(round->collector->master->index, VERSION_DIRECT));
+        buffer_put_u64(&body, index_next_version(master->index, VERSION_DIRECT));
         for (size_t i = 0; i < round->n_items; i++)
                 buffer_put_u64(&body, round->items[i].version);
         r = buffer_error(&body);
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s/-/delete", volume_url);
-        r = http_call_new(round->collector->master->client, "POST", url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, &body);
-        r = http_call_sign(call);
+        r = order_new(master, master->client, round->volume, "/-/delete", &body, &call);
         if (r < 0)
                 return r;
 
@@ -177,7 +173,9 @@ static int start_round(Round *round, const VolumeStatus *volume) {
                 forget(round, round->n_items);
                 return 1;
         }
-        r = delete_at(round, volume->url);
+        r = delete_at(round);
+        if (r == -EINPROGRESS) /* it is about to report */
+                return 0;
         return r < 0 ? r : 1;
 }
 

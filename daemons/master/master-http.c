@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "caller.h"
 #include "damage.h"
 #include "health-look.h"
 #include "http-text.h"
@@ -107,10 +108,10 @@ static int health_finish(HttpRequest *request) {
 const HttpRoute master_routes[] = {
         { "GET",    "/-/health",  .finish = health_finish                                        },
         { "GET",    "/-/where/",  .finish = read_where_finish                                    },
-        { "POST",   "/-/report",  rpc_begin,   rpc_body,   peer_report_finish, rpc_end, 64 * KIB },
-        { "POST",   "/-/commit",  rpc_begin,   rpc_body,   peer_commit_finish, rpc_end, 8 * MIB  },
-        { "POST",   "/-/damaged", rpc_begin,   rpc_body,   damage_peer_finish, rpc_end, 2 * MIB  },
-        { "POST",   "/-/settle",  rpc_begin,   rpc_body,   peer_settle_finish, rpc_end, 2 * MIB  },
+        { "POST",   "/-/report",  caller_begin_report, rpc_body, peer_report_finish, rpc_end, 64 * KIB },
+        { "POST",   "/-/commit",  caller_begin, rpc_body,  peer_commit_finish, rpc_end, 8 * MIB  },
+        { "POST",   "/-/damaged", caller_begin, rpc_body,  damage_peer_finish, rpc_end, 2 * MIB  },
+        { "POST",   "/-/settle",  caller_begin, rpc_body,  peer_settle_finish, rpc_end, 2 * MIB  },
         { "HEAD",   "/",          .finish = read_head_finish                                     },
         { "GET",    "/",          .finish = read_get_finish, .end = read_end                     },
         { "PUT",    "/",          write_begin, write_body, write_finish,       write_end         },

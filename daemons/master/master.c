@@ -92,7 +92,7 @@ static int connect_volumes(Master *master) {
         if (r < 0)
                 return log_error_errno(r, "Failed to load the cluster map: %m");
 
-        r = outbox_new(master->client, master->volumes, &master->outbox);
+        r = outbox_new(master, &master->outbox);
         if (r >= 0)
                 r = garbage_collector_new(master, &master->garbage);
         if (r >= 0)

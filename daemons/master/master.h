@@ -10,6 +10,7 @@
 
 #include "conf.h"
 #include "core/key.h"
+#include "core/ticket.h"
 #include "garbage.h"
 #include "job.h"
 #include "lead.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "master.h"
 #include "mover-internal.h"
+#include "order.h"
 #include "store/index-damage.h"
+#include "volumes-run.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
 
@@ -82,11 +83,9 @@ void batch_swap(Batch *batch, int error, Reader *answer) {
 static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) {
         Batch *batch = userdata;
         Reader answer = READER(result->body, result->body_size);
-        int error = result->error;
+        int error = order_result(result);
 
         volumes_note_call(batch->mover->master->volumes, batch->id.target, result);
-        if (error == 0 && result->status != 200)
-                error = -EREMOTEIO;
         /* Soon the target will ask whether it may delete what nobody has confirmed. */
         if (error == 0 && clock_realtime() > batch->deadline_usec)
                 error = -ESTALE;
@@ -100,12 +99,12 @@ static bool is_damaged(const Batch *batch, const Move *move) {
                DAMAGE_NONE;
 }
 
-static int put_pull(const Batch *batch, const char *source_url, Buffer *body) {
+static int put_pull(const Batch *batch, const WirePullSource *source, Buffer *body) {
         WirePull pull = {
                 .deadline_usec = batch->deadline_usec,
                 .rate = batch->mover->in_force.rate,
                 .n_sources = 1,
-                .sources[0] = source_url,
+                .sources[0] = *source,
                 .n_items = batch->n,
         };
 
@@ -129,15 +128,14 @@ int batch_pull(Batch *batch, uint64_t bytes) {
         Master *master = batch->mover->master;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
-        char source[VOLUME_URL_SIZE], target[VOLUME_URL_SIZE];
-        char url[VOLUME_URL_SIZE + sizeof("/-/pull")];
+        char url[VOLUME_URL_SIZE];
+        WirePullSource source = { .url = url };
         uint64_t patience = master->conf.grace_usec / 2, rate = batch->mover->in_force.rate;
         int r;
 
-        r = volumes_url(master->volumes, batch->id.target, target);
-        if (r < 0)
-                return r;
-        r = volumes_url(master->volumes, batch->id.source, source);
+        r = volumes_store(master->volumes, batch->id.source, &source.store);
+        if (r >= 0)
+                r = volumes_url(master->volumes, batch->id.source, url);
         if (r < 0)
                 return r;
 
@@ -146,19 +144,15 @@ int batch_pull(Batch *batch, uint64_t bytes) {
         if (rate > 0)
                 patience += 2 * bytes / rate * USEC_PER_SEC;
         batch->deadline_usec = clock_realtime() + patience;
-        r = put_pull(batch, source, &body);
+        r = put_pull(batch, &source, &body);
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s/-/pull", target);
-        r = http_call_new(batch->id.is_large ? master->bulk : master->client, "POST", url, &call);
+        r = order_new(master, batch->id.is_large ? master->bulk : master->client, batch->id.target,
+                      "/-/pull", &body, &call);
         if (r < 0)
                 return r;
-        http_call_set_body(call, &body);
         http_call_set_patience(call, patience + PATIENCE_USEC);
-        r = http_call_sign(call);
-        if (r < 0)
-                return r;
 
         batch->call = http_call_ref(call);
         http_call_start(TAKE_PTR(call), on_pulled, batch);

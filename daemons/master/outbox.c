@@ -2,15 +2,20 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 
-#include "base/error.h"
+#include "base/clock.h"
 #include "core/wire.h"
+#include "master.h"
+#include "order.h"
 #include "outbox.h"
 
 #define BATCH_ITEMS_MAX 1024
 #define BATCH_BYTES_MAX (1 * MIB)
 #define CONFIRMED_MAX   100000 /* kept for a volume that takes nothing */
+
+/* How long, and how often, a volume is asked again that has to report first. */
+#define AGAIN_FOR_USEC USEC_PER_SEC
+#define AGAIN_USEC     (20 * USEC_PER_MSEC)
 
 typedef struct Queue {
         Outbox *outbox; /* not owned */
@@ -21,11 +26,14 @@ typedef struct Queue {
         Buffer confirmed;
         uint64_t n_confirmed;
         bool flush; /* what is confirmed is to be sent though nothing waits */
+
+        /* Of the calls, one after the other */
+        uint64_t again_since_usec; /* monotonic: when the volume was first found to have to report;
+                                    * 0 if it has */
 } Queue;
 
 struct Outbox {
-        HttpClient *client; /* not owned */
-        Volumes *volumes;   /* not owned */
+        Master *master; /* not owned */
         pthread_rwlock_t lock;
         Queue **queues; /* under the lock; by number of the volume, NULL where none was needed yet
                          */
@@ -37,13 +45,13 @@ typedef struct Batch {
         OutboxItem *items;
 } Batch;
 
-int outbox_new(HttpClient *client, Volumes *volumes, Outbox **ret) {
+int outbox_new(Master *master, Outbox **ret) {
         Outbox *outbox = malloc(sizeof(*outbox));
 
         if (!outbox)
                 return -ENOMEM;
 
-        *outbox = (Outbox){ .client = client, .volumes = volumes };
+        *outbox = (Outbox){ .master = master };
         (void) pthread_rwlock_init(&outbox->lock, NULL);
         *ret = outbox;
         return 0;
@@ -136,22 +144,50 @@ static void finish_answered(OutboxItem *items, const HttpResult *result) {
 
 static void send_batch(void *userdata);
 
+/* Puts the items back, to go with a call in a moment. Returns false if the volume has been asked
+ * for too long; later on it gets one chance at a time until it answers. */
+static bool try_again(Queue *queue, OutboxItem *items) {
+        uint64_t now = clock_monotonic();
+        OutboxItem *last = items;
+
+        if (queue->again_since_usec == 0)
+                queue->again_since_usec = now;
+        if (now > queue->again_since_usec + AGAIN_FOR_USEC)
+                return false;
+
+        (void) pthread_mutex_lock(&queue->lock);
+        if (items) {
+                while (last->next)
+                        last = last->next;
+                last->next = queue->waiting;
+                if (!queue->waiting)
+                        queue->tail = &last->next;
+                queue->waiting = items;
+        } else
+                queue->flush = true;
+        (void) pthread_mutex_unlock(&queue->lock);
+        return http_client_post(queue->outbox->master->client, AGAIN_USEC, send_batch, queue) >= 0;
+}
+
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_free_ Batch *batch = userdata;
         Queue *queue = batch->queue;
         OutboxItem *items = batch->items;
 
-        volumes_note_call(queue->outbox->volumes, queue->volume, result);
+        int error = order_result(result);
+
+        volumes_note_call(queue->outbox->master->volumes, queue->volume, result);
+        if (error == -EINPROGRESS && try_again(queue, items))
+                return;
+        if (error != -EINPROGRESS)
+                queue->again_since_usec = 0;
 
         /* The next batch first: the volume should not wait while we answer clients. */
-        if (result->error != -ESHUTDOWN)
+        if (error != -ESHUTDOWN)
                 send_batch(queue);
 
-        if (result->error < 0)
-                finish(items, result->error);
-        else if (result->status != 200)
-                finish(items, result->status >= 400 ? -error_from_http_status(result->status)
-                                                    : -EREMOTEIO);
+        if (error < 0)
+                finish(items, error == -EINPROGRESS ? -EHOSTDOWN : error);
         else
                 finish_answered(items, result);
 }
@@ -192,29 +228,21 @@ static bool take_batch(Queue *queue, Buffer *body, OutboxItem **ret_items) {
 }
 
 static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
+        Master *master = queue->outbox->master;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_free_ Batch *batch = NULL;
-        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/store")];
         int r;
 
         r = buffer_error(body);
         if (r < 0)
                 return r;
-        r = volumes_url(queue->outbox->volumes, queue->volume, volume_url);
-        if (r < 0)
-                return r;
-        (void) snprintf(url, sizeof(url), "%s/-/store", volume_url);
 
         batch = malloc(sizeof(*batch));
         if (!batch)
                 return -ENOMEM;
         *batch = (Batch){ .queue = queue, .items = items };
 
-        r = http_call_new(queue->outbox->client, "POST", url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, body);
-        r = http_call_sign(call);
+        r = order_new(master, master->client, queue->volume, "/-/store", body, &call);
         if (r < 0)
                 return r;
 
@@ -239,17 +267,17 @@ static void send_batch(void *userdata) {
                         return;
 
                 r = start_call(queue, &body, items);
-                if (r >= 0)
+                if (r >= 0 || (r == -EINPROGRESS && try_again(queue, items)))
                         return;
 
-                finish(items, r);
+                finish(items, r == -EINPROGRESS ? -EHOSTDOWN : r);
                 buffer_clear(&body);
         }
 }
 
 /* On the client's thread, so that what others submit until it gets there goes with this. */
 static void post_batch(Queue *queue) {
-        if (http_client_post(queue->outbox->client, 0, send_batch, queue) < 0)
+        if (http_client_post(queue->outbox->master->client, 0, send_batch, queue) < 0)
                 send_batch(queue);
 }
 

@@ -4,12 +4,15 @@
 /* Outbox: small objects on their way to volumes, many to a request.
  *
  * Each volume has a queue; what gathers while a request is under way goes with the next one.
- * Nothing waits for a timer. */
+ * Nothing waits for a timer, unless the volume has to report first since it, or the master, was
+ * just started: then requests are repeated for up to a second. */
+
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/macro.h"
-#include "net/http-client.h"
-#include "volumes.h"
 
+typedef struct Master Master;
 typedef struct Outbox Outbox;
 typedef struct OutboxItem OutboxItem;
 
@@ -25,8 +28,8 @@ struct OutboxItem {
         OutboxItem *next; /* private */
 };
 
-/* CLIENT and VOLUMES are not owned. */
-int outbox_new(HttpClient *client, Volumes *volumes, Outbox **ret);
+/* MASTER is not owned. */
+int outbox_new(Master *master, Outbox **ret);
 
 /* The client must have been freed before. */
 Outbox *outbox_free(Outbox *outbox);

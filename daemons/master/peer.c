@@ -4,34 +4,34 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/json.h"
+#include "caller.h"
 #include "core/wire.h"
-#include "http-text.h"
 #include "master.h"
 #include "net/http-server.h"
 #include "net/rpc.h"
 #include "peer-health.h"
 #include "peer.h"
+#include "store/index-identity.h"
 
 #define COMMITS_MAX 4096
 #define SETTLE_MAX  4096
 
-static int parse_report(const Json *json, VolumeReport *ret) {
-        const char *uuid = json_get_string(json, "uuid");
-        uint64_t number, wire;
+static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
+        uint64_t wire;
 
         *ret = (VolumeReport){
+                .number = parties->from.number,
+                .run = parties->from.run,
+                .sequence = parties->sequence,
+                .lead = parties->lead,
                 .url = json_get_string(json, "url"),
                 .zone = json_get_string(json, "zone"),
         };
-        if (json_get_uint(json, "number", &number) < 0 || number == 0 || number > VOLUME_MAX)
-                return -EINVAL;
-        ret->number = (uint32_t) number;
+        memcpy(ret->uuid, parties->from.uuid, sizeof(ret->uuid));
         if (json_get_uint(json, "wire", &wire) < 0 || wire != WIRE_VERSION)
                 return -EPROTO;
-        if (!uuid || !ret->url || !ret->zone ||
-            parse_hex(uuid, strlen(uuid), ret->uuid, sizeof(ret->uuid)) < 0 ||
-            json_get_uint(json, "free", &ret->disk_free) < 0 ||
+        if (!ret->url || !ret->zone || json_get_uint(json, "free", &ret->disk_free) < 0 ||
             json_get_uint(json, "size", &ret->disk_size) < 0 ||
             json_get_uint(json, "objects", &ret->objects) < 0 ||
             json_get_uint(json, "bytes", &ret->bytes) < 0 ||
@@ -45,17 +45,23 @@ static int parse_report(const Json *json, VolumeReport *ret) {
         return peer_read_health(json, ret);
 }
 
-static const char *report_problem(int error) {
-        switch (error) {
-        case -EPROTO:
-                return "The volume runs another version of dkv; install the same on all machines.";
-        case -EEXIST:
-                return "Another store has this volume's number; numbers are unique and never used again.";
-        case -EBUSY:
-                return "The volume was removed from the cluster; its number is never used again.";
-        default:
-                return NULL;
-        }
+/* The answer is signed: by it the volume knows whom it follows. */
+static int reply_report(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(json_freep) Json *answer = json_new_object();
+        _cleanup_free_ char *text = NULL;
+        Parties parties = { .lead = *index_identity(master->index) };
+        int r;
+
+        r = json_add_uint(answer, "clock", clock_realtime());
+        r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
+        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
+        if (r < 0)
+                return r;
+        text = json_format(answer, false);
+        if (!text)
+                return -ENOMEM;
+        return rpc_reply(request, master->secret, &parties, "application/json", text, strlen(text));
 }
 
 static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
@@ -69,7 +75,7 @@ static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
 
 int peer_report_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
-        _cleanup_(json_freep) Json *json = NULL, *answer = json_new_object();
+        _cleanup_(json_freep) Json *json = NULL;
         VolumeReport report;
         const Buffer *body;
         int r;
@@ -80,9 +86,13 @@ int peer_report_finish(HttpRequest *request) {
         r = json_parse((const char *) body->data, body->size, &json);
         if (r < 0)
                 return -EINVAL;
-        r = parse_report(json, &report);
+        r = parse_report(json, rpc_parties(request), &report);
         if (r >= 0)
-                r = lead_hear(master->lead, master->volumes, &report, NULL, 0);
+                r = lead_hear(master->lead, master->volumes, &report,
+                              cluster_id_is_null(report.lead.cluster) ? NULL : report.lead.cluster,
+                              report.lead.term);
+        if (r >= 0)
+                r = caller_check_cluster(master, &report);
         if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
                 (void) volumes_report(master->volumes, &report);
                 if (lead_refuses(master->lead, request))
@@ -94,14 +104,10 @@ int peer_report_finish(HttpRequest *request) {
                 r = volumes_report(master->volumes, &report);
         if (r < 0) {
                 peer_note_refusal(master, &report, r);
-                return http_request_reply_error(request, r, report_problem(r));
+                return caller_refuse_report(request, &report, r);
         }
         peer_note_health(master, &report, json_get_string(json, "fault_detail"));
-
-        r = json_add_uint(answer, "clock", clock_realtime());
-        r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
-        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
-        return r < 0 ? r : http_text_reply(request, 200, answer);
+        return reply_report(request);
 }
 
 typedef struct CommitBatch CommitBatch;
@@ -186,7 +192,7 @@ int peer_commit_finish(HttpRequest *request) {
         CommitBatch *batch;
         int r;
 
-        r = rpc_check(request, master->secret, &body);
+        r = caller_read(request, &body);
         if (r < 0)
                 return r;
 
@@ -245,7 +251,7 @@ int peer_settle_finish(HttpRequest *request) {
         SettleBatch *batch;
         int r;
 
-        r = rpc_check(request, master->secret, &body);
+        r = caller_read(request, &body);
         if (r < 0)
                 return r;
 

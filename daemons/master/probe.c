@@ -9,6 +9,7 @@
 #include "core/wire.h"
 #include "master.h"
 #include "net/periodic.h"
+#include "order.h"
 #include "probe.h"
 
 #define TICK_USEC     (USEC_PER_SEC / 4)
@@ -41,7 +42,6 @@ static int start_probe(Prober *prober, const VolumeStatus *volume) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         _cleanup_free_ Probe *probe = NULL;
-        char url[VOLUME_URL_SIZE + sizeof("/-/store")];
         int r;
 
         wire_put_versions(&body, NULL, 0);
@@ -54,15 +54,11 @@ static int start_probe(Prober *prober, const VolumeStatus *volume) {
                 return -ENOMEM;
         *probe = (Probe){ .prober = prober, .volume = volume->number };
 
-        (void) snprintf(url, sizeof(url), "%s/-/store", volume->url);
-        r = http_call_new(prober->master->client, "POST", url, &call);
+        r = order_new(prober->master, prober->master->client, volume->number, "/-/store", &body,
+                      &call);
         if (r < 0)
                 return r;
-        http_call_set_body(call, &body);
         http_call_set_patience(call, PATIENCE_USEC);
-        r = http_call_sign(call);
-        if (r < 0)
-                return r;
 
         atomic_store(&prober->busy[volume->number], true);
         http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(probe));

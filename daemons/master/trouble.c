@@ -106,6 +106,23 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "Copy /etc/credstore/dkv.secret of the master's machine there, and restart its volumes.",
                 .lasts_usec = LASTS_USEC,
         },
+        [TROUBLE_TWO_RUNS] = {
+                "two-runs", HEALTH_DEGRADED,
+                "Two daemons serve the store of volume {volume}{since}: at {detail}, which is refused.", NULL,
+                "A store must never be served twice: stop the daemon that runs on a copy, and remove the copy.",
+                .lasts_usec = LASTS_USEC,
+        },
+        [TROUBLE_MISPLACED] = {
+                "misplaced", HEALTH_DEGRADED,
+                "Volume {volume} is not at {detail}{since}, and is not used.", NULL,
+                "Set its right address: dkvadm volume set {volume} --url=http://HOST:PORT; with --url= it is the one that it reports.",
+        },
+        [TROUBLE_OTHER_CLUSTER] = {
+                "other-cluster", HEALTH_DEGRADED,
+                "A volume at {detail} belongs to another cluster{since}, and is refused.", NULL,
+                "Is the right disk mounted there, and is Master= right? A store never changes its cluster.",
+                .lasts_usec = LASTS_USEC,
+        },
         [TROUBLE_OTHER_STORE] = {
                 "other-store", HEALTH_DEGRADED,
                 "Another store than that of volume {volume} reports with its number, from {detail}{since}, and is refused.", NULL,

@@ -50,6 +50,9 @@ typedef enum TroubleKind {
         TROUBLE_OVERLOADED,       /* detail: of what there is too little */
         TROUBLE_STRANGER,         /* detail: its address */
         TROUBLE_SECRET,           /* of the cluster: who, "10.0.0.3" */
+        TROUBLE_TWO_RUNS,         /* detail: both addresses, that of the one in use first */
+        TROUBLE_MISPLACED,        /* detail: the address, and who is there instead */
+        TROUBLE_OTHER_CLUSTER,    /* detail: the address of the one that is refused */
         TROUBLE_OTHER_STORE,      /* detail: the address of the one that is refused */
         TROUBLE_OTHER_RELEASE,    /* likewise */
         TROUBLE_REMOVED_REPORTS,  /* likewise */

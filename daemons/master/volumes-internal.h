@@ -4,6 +4,7 @@
 /* What volumes.c (who is there and who is up), volumes-change.c (how that changes) and
  * volumes-state.c (who takes part) share. */
 
+#include "core/replay.h"
 #include "map.h"
 #include "net/periodic.h"
 #include "volumes-change.h"
@@ -20,6 +21,14 @@ typedef struct Live {
         unsigned n_skews;
         uint32_t cut[REPORT_PEERS_MAX]; /* volumes that it cannot reach */
         size_t n_cut;
+
+        /* Which run is the volume, see volumes-run.h */
+        uint64_t run; /* 0 as long as none has reported in this term */
+        uint64_t report_sequence;
+        char *url;         /* owned; what the run calls its address; NULL without a run */
+        Replay *calls;     /* owned, likewise; under calls_lock */
+        uint64_t sequence; /* atomic: of the last order */
+
         bool changed;  /* the map says something else of it since the last look */
         unsigned look; /* of the main loop, which alone uses it: what it saw last, see LookMark */
 } Live;
@@ -30,6 +39,7 @@ struct Volumes {
         Live *live; /* by number; as far as there are numbers in the map */
         size_t n_live;
         Contacts *contacts; /* owned; needs no lock */
+        pthread_mutex_t calls_lock;
 
         Periodic *watch;
         VolumesObserver on_change; /* of the main loop */
@@ -50,6 +60,14 @@ int volumes_find_url(
                 uint32_t number,
                 uint64_t now_usec,
                 char ret[static VOLUME_URL_SIZE]);
+
+/* Whether the report is of the run that is the volume, or of one that becomes it now. Returns 0 or
+ * what volumes_report() says. */
+int volumes_check_run(const Volumes *volumes, const Live *live, const VolumeReport *report);
+
+/* From now on, with the lock held for writing. */
+int volumes_take_run(Live *live, const VolumeReport *report);
+void volumes_forget_run(Live *live);
 
 /* How many copies there should be if the map were CLUSTER. */
 uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) _pure_;

@@ -163,7 +163,10 @@ int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Vo
         if (!volumes)
                 return -ENOMEM;
 
-        *volumes = (Volumes){ .options = *options };
+        *volumes = (Volumes){
+                .options = *options,
+                .calls_lock = PTHREAD_MUTEX_INITIALIZER,
+        };
         r = contacts_new(&volumes->contacts);
         if (r < 0)
                 return r;
@@ -188,6 +191,9 @@ Volumes *volumes_free(Volumes *volumes) {
         (void) periodic_free(volumes->watch);
         map_done(&volumes->map);
         (void) contacts_free(volumes->contacts);
+        for (size_t i = 0; i < volumes->n_live; i++)
+                volumes_forget_run(volumes->live + i);
+        (void) pthread_mutex_destroy(&volumes->calls_lock);
         free(volumes->live);
         free(volumes);
         return NULL;
@@ -259,12 +265,23 @@ void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *use
         volumes->userdata = userdata;
 }
 
-static int check_report(const Volume *volume, const VolumeReport *report) {
-        if (report->number == 0 || report->number > VOLUME_MAX ||
+static bool has_uuid(const Cluster *cluster, const uint8_t uuid[static STORE_UUID_SIZE]) {
+        for (size_t i = 0; i < cluster->n_volumes; i++)
+                if (memcmp(cluster->volumes[i].uuid, uuid, STORE_UUID_SIZE) == 0)
+                        return true;
+        return false;
+}
+
+static int check_report(const Volumes *volumes, const VolumeReport *report) {
+        const Cluster *cluster = volumes->map.cluster;
+        const Volume *volume;
+
+        if (report->number == 0 || report->number > VOLUME_MAX || report->run == 0 ||
             volumes_check_url(report->url) < 0 || volumes_check_zone(report->zone) < 0)
                 return -EINVAL;
+        volume = cluster_find(cluster, report->number);
         if (!volume)
-                return 0;
+                return has_uuid(cluster, report->uuid) ? -EEXIST : 0;
         if (memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0)
                 return -EEXIST;
         return volume->state == VOLUME_REMOVED ? -EBUSY : 0;
@@ -298,14 +315,19 @@ static int take_note(Volumes *volumes, const VolumeReport *report) {
         Live *live;
         int r;
 
-        r = check_report(cluster_find(volumes->map.cluster, report->number), report);
+        r = check_report(volumes, report);
         if (r < 0)
                 return r;
         r = extend_live(volumes, report->number);
         if (r < 0)
                 return r;
-
         live = volumes->live + report->number;
+        r = volumes_check_run(volumes, live, report);
+        if (r >= 0)
+                r = volumes_take_run(live, report);
+        if (r < 0)
+                return r;
+
         live->seen_usec = clock_monotonic();
         live->reported_usec = clock_realtime();
         live->disk_free = report->disk_free;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "contact.h"
 #include "core/cluster.h"
+#include "core/identity.h"
 #include "core/record.h"
 #include "lead-judge.h"
 #include "net/http-client.h"
@@ -25,6 +26,8 @@ typedef struct Lead Lead;
 typedef struct VolumeReport {
         uint32_t number;
         uint8_t uuid[16];
+        uint64_t run, sequence; /* of its daemon, and of the report within that */
+        Leadership lead;        /* whom it follows, or was the last to follow; zeroes for nobody */
         const char *url, *zone;
         uint64_t disk_free, disk_size; /* in bytes */
         uint64_t objects, bytes, pending;
@@ -63,7 +66,8 @@ uint32_t volumes_copies(Volumes *volumes);
 int volumes_snapshot(Volumes *volumes, Cluster **ret);
 
 /* Takes note. Returns 0, -EINVAL for a number or URL that cannot be, -EEXIST if the number belongs
- * to a store with another uuid, -EBUSY for the number of a removed volume. */
+ * to another store, -EBUSY for that of a removed volume, -ENOTUNIQ if another run of the store is
+ * up elsewhere, -EINPROGRESS if that is not known yet, -EALREADY if a later one was here before. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
 
 /* What the map says of the store that has UUID and reports as NUMBER. */
@@ -140,7 +144,7 @@ typedef struct VolumeStatus {
         bool is_avoided; /* it gets no new values for now, as it cannot be reached or is not fit */
 } VolumeStatus;
 
-/* Returns a new array, ordered by number. */
+/* Returns a new array, by number. */
 int volumes_list(Volumes *volumes, VolumeStatus **ret, size_t *ret_n, uint64_t *ret_epoch);
 
 /* Called on the main loop, soon after a volume became known or its status changed in anything but

@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "core/wire.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "store/object-writer.h"
 #include "volume.h"
 
@@ -159,7 +160,7 @@ int batch_store_finish(HttpRequest *request) {
         Reader reader;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
+        r = order_read(request, &body);
         if (r < 0)
                 return r;
 

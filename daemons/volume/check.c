@@ -7,6 +7,7 @@
 #include "check.h"
 #include "core/wire.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "volume.h"
 
 typedef struct Check {
@@ -57,7 +58,7 @@ int check_finish(HttpRequest *request) {
         Check *check;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
+        r = order_read(request, &body);
         if (r < 0)
                 return r;
         reader = READER(body->data, body->size);

@@ -2,40 +2,35 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "commit-queue.h"
+#include "order.h"
+#include "volume.h"
 
 #define BATCH_MAX  512
 #define RETRY_USEC (100 * USEC_PER_MSEC)
 
 struct CommitQueue {
-        HttpClient *client; /* not owned */
-        char *url;
+        VolumeDaemon *volume; /* not owned */
         pthread_mutex_t lock;
         Commit *waiting, **tail; /* under the lock */
         bool busy;               /* under the lock: a call, or the pause after one, is under way */
         Commit *sent;            /* by the call that is under way; on the client's thread only */
 };
 
-int commit_queue_new(HttpClient *client, const char *master, CommitQueue **ret) {
+int commit_queue_new(VolumeDaemon *volume, CommitQueue **ret) {
         _cleanup_(commit_queue_freep) CommitQueue *queue = NULL;
 
-        assert(client);
-        assert(master);
+        assert(volume);
         assert(ret);
 
         queue = malloc(sizeof(*queue));
         if (!queue)
                 return -ENOMEM;
 
-        *queue = (CommitQueue){ .client = client, .lock = PTHREAD_MUTEX_INITIALIZER };
+        *queue = (CommitQueue){ .volume = volume, .lock = PTHREAD_MUTEX_INITIALIZER };
         queue->tail = &queue->waiting;
-        if (asprintf(&queue->url, "%s/-/commit", master) < 0) {
-                queue->url = NULL;
-                return -ENOMEM;
-        }
 
         *ret = TAKE_PTR(queue);
         return 0;
@@ -46,7 +41,6 @@ CommitQueue *commit_queue_free(CommitQueue *queue) {
                 return NULL;
 
         (void) pthread_mutex_destroy(&queue->lock);
-        free(queue->url);
         free(queue);
         return NULL;
 }
@@ -114,7 +108,7 @@ static void put_back(CommitQueue *queue, Commit *list) {
 }
 
 static void post(CommitQueue *queue, uint64_t delay_usec) {
-        if (http_client_post(queue->client, delay_usec, send_next, queue) < 0)
+        if (http_client_post(queue->volume->client, delay_usec, send_next, queue) < 0)
                 abort(); /* out of memory, and nobody left who would ever answer these clients */
 }
 
@@ -126,7 +120,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
                 finish(sent, -ESHUTDOWN);
                 return;
         }
-        if (result->error == 0 && result->status == 200 && finish_answered(sent, result) == 0) {
+        if (master_call_result(queue->volume, result) == 0 && finish_answered(sent, result) == 0) {
                 send_next(queue);
                 return;
         }
@@ -170,11 +164,7 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = http_call_new(queue->client, "POST", queue->url, &call);
-        if (r >= 0) {
-                http_call_set_body(call, &body);
-                r = http_call_sign(call);
-        }
+                r = master_call_new(queue->volume, "/-/commit", &body, &call);
         if (r < 0) {
                 on_answer(NULL, &(HttpResult){ .error = r }, queue);
                 return;

@@ -13,6 +13,7 @@
 
 #define COMMIT_PATIENCE_USEC (10 * USEC_PER_SEC)
 
+typedef struct VolumeDaemon VolumeDaemon;
 typedef struct CommitQueue CommitQueue;
 typedef struct Commit Commit;
 
@@ -33,8 +34,8 @@ struct Commit {
         Commit *next;           /* private */
 };
 
-/* MASTER is the master's URL. CLIENT is not owned. */
-int commit_queue_new(HttpClient *client, const char *master, CommitQueue **ret);
+/* VOLUME is not owned. */
+int commit_queue_new(VolumeDaemon *volume, CommitQueue **ret);
 
 /* The client must have been freed before. */
 CommitQueue *commit_queue_free(CommitQueue *queue);

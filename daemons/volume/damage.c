@@ -16,6 +16,7 @@
 #include "core/key.h"
 #include "core/wire.h"
 #include "damage.h"
+#include "order.h"
 #include "volume.h"
 
 #define RETRY_USEC (500 * USEC_PER_MSEC)
@@ -39,7 +40,6 @@ typedef struct DamagedCopy {
 
 struct Damage {
         VolumeDaemon *volume; /* not owned */
-        char *url;
 
         pthread_mutex_t lock; /* for the rest */
         DamagedCopy *copies;  /* in the order in which they were told or found last */
@@ -58,10 +58,6 @@ int damage_new(VolumeDaemon *volume, Damage **ret) {
 
         damage->volume = volume;
         (void) pthread_mutex_init(&damage->lock, NULL);
-        if (asprintf(&damage->url, "%s/-/damaged", volume->conf.master) < 0) {
-                damage->url = NULL;
-                return -ENOMEM;
-        }
 
         *ret = TAKE_PTR(damage);
         return 0;
@@ -113,7 +109,6 @@ Damage *damage_free(Damage *damage) {
                 free(copy);
         }
         (void) pthread_mutex_destroy(&damage->lock);
-        free(damage->url);
         free(damage);
         return NULL;
 }
@@ -324,7 +319,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (result->error == -ESHUTDOWN)
                 return; /* damage_stop() follows */
 
-        if (result->error == 0 && result->status == 200) {
+        if (master_call_result(damage->volume, result) == 0) {
                 take_answers(damage, &answers);
                 send_next(damage);
         } else {
@@ -369,11 +364,7 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = http_call_new(damage->volume->client, "POST", damage->url, &call);
-        if (r >= 0) {
-                http_call_set_body(call, &body);
-                r = http_call_sign(call);
-        }
+                r = master_call_new(damage->volume, "/-/damaged", &body, &call);
         if (r < 0) {
                 on_answer(NULL, &(HttpResult){ .error = r }, damage);
                 return;

@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "deletions.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "volume.h"
 
 #define OBJECTS_MAX 4096
@@ -169,7 +170,7 @@ int deletions_finish(HttpRequest *request) {
         DeleteBatch *batch;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
+        r = order_read(request, &body);
         if (r < 0)
                 return r;
         r = read_batch(request, body, &batch);

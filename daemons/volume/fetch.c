@@ -7,6 +7,7 @@
 #include "core/wire.h"
 #include "fetch.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "volume.h"
 
 typedef struct Fetch {
@@ -181,7 +182,7 @@ int fetch_finish(HttpRequest *request) {
         Fetch *fetch;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
+        r = neighbor_read(request, &body);
         if (r < 0)
                 return r;
         if (body->size % sizeof(uint64_t) != 0 || body->size > WIRE_FETCH_MAX * sizeof(uint64_t))

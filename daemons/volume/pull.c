@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "core/fetch-parser.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "pull.h"
 #include "store/object-writer.h"
 #include "volume.h"
@@ -36,7 +37,7 @@ struct PullItem {
 /* A call to another volume, on the client's thread. */
 typedef struct PullSource {
         Pull *pull;
-        const char *url;
+        const WirePullSource *wire;
         PullItem *wanted, **tail; /* what has not begun to arrive, in the order of the call */
         PullItem *current;        /* what arrives; NULL if nobody wants that any more */
         FetchParser parser;
@@ -259,7 +260,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         PullSource *source = userdata;
 
         faults_note_peer(
-                        source->pull->volume->faults, source->url + strlen("http://"),
+                        source->pull->volume->faults, source->wire->url + strlen("http://"),
                         result->error);
         end_source(source, result->error ?: -EPROTO);
 }
@@ -274,6 +275,7 @@ static int start_source(PullSource *source) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         char url[WIRE_URL_MAX + sizeof("/-/fetch")];
+        Parties parties;
         int r;
 
         for (const PullItem *item = source->wanted; item; item = item->next)
@@ -282,13 +284,15 @@ static int start_source(PullSource *source) {
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s/-/fetch", source->url);
+        (void) snprintf(url, sizeof(url), "%s/-/fetch", source->wire->url);
         r = http_call_new(volume->disk, "POST", url, &call);
         if (r < 0)
                 return r;
         http_call_set_body(call, &body);
         http_call_set_sink(call, on_head, on_body);
-        r = http_call_sign(call);
+        (void) allegiance_call(volume->allegiance, &parties); /* the pull was an order */
+        parties.to = source->wire->store;
+        r = http_call_sign(call, &parties);
         if (r < 0)
                 return r;
 
@@ -381,7 +385,7 @@ static int read_items(Pull *pull, Reader *reader) {
         for (size_t i = 0; i < pull->wire.n_sources; i++) {
                 PullSource *source = pull->sources + i;
 
-                *source = (PullSource){ .pull = pull, .url = pull->wire.sources[i] };
+                *source = (PullSource){ .pull = pull, .wire = pull->wire.sources + i };
                 source->tail = &source->wanted;
         }
 
@@ -415,7 +419,7 @@ int pull_finish(HttpRequest *request) {
         Pull *pull;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
+        r = order_read(request, &body);
         if (r < 0)
                 return r;
         reader = READER(body->data, body->size);

@@ -2,13 +2,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "allegiance.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/event-ids.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "core/wire.h"
@@ -21,18 +22,28 @@
  * lost with a cable; another connection finds out. */
 #define PATIENCE_USEC (3 * USEC_PER_SEC)
 
+/* Reports that somebody has asked for are so far apart at least. */
+#define SOON_USEC (20 * USEC_PER_MSEC)
+
 struct Report {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
         char *url;
-        bool busy;           /* atomic: a call is under way */
         bool accepted;       /* atomic */
+        bool soon;           /* atomic: one was asked for that was not begun yet */
         uint64_t grace_usec; /* atomic */
-        uint64_t sent_usec;  /* monotonic; of the call that is under way */
-        uint64_t delay_usec; /* atomic; half of the way there and back, at the last one */
-        int error; /* of the last report, so that each kind of failure is logged once; client's
-                      thread only */
-        bool nearly_full; /* the loop's thread only */
+
+        pthread_mutex_t lock;
+        char *zone; /* under the lock; a copy of the setting */
+
+        /* Client's thread only */
+        bool busy;           /* a call is under way */
+        bool again;          /* and another one is to follow at once */
+        uint64_t sent_usec;  /* the last one; monotonic */
+        uint64_t sequence;   /* likewise: its number */
+        uint64_t delay_usec; /* half of the way there and back, at the last one */
+        int error;           /* of the last report, so that each kind of failure is logged once */
+        bool nearly_full;
 };
 
 /* By these numbers the master sees whether it, or this store, is older than it should be. */
@@ -46,23 +57,26 @@ static int add_reach(VolumeDaemon *volume, Json *json) {
         return r < 0 ? r : json_add_uint(json, "deletion", deletions_last(volume->deletions));
 }
 
-/* DELAY_USEC is how long a report takes to the master, as it seems. */
-static int make_body(
-                VolumeDaemon *volume,
-                const ObjectStoreCounters *counters,
-                uint64_t delay_usec,
-                Buffer *ret) {
-        _cleanup_(json_freep) Json *json = json_new_object();
-        _cleanup_free_ char *text = NULL;
-        char uuid[2 * 16 + 1] = "";
+static int add_zone(Report *report, Json *json) {
         int r;
 
-        format_hex(object_store_uuid(volume->store), 16, uuid);
+        (void) pthread_mutex_lock(&report->lock);
+        r = json_add_string(json, "zone", report->zone);
+        (void) pthread_mutex_unlock(&report->lock);
+        return r;
+}
+
+/* Who reports is in the signature. The delay is how long a report takes to the master, as it seems.
+ */
+static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer *ret) {
+        VolumeDaemon *volume = report->volume;
+        _cleanup_(json_freep) Json *json = json_new_object();
+        _cleanup_free_ char *text = NULL;
+        int r;
+
         r = json_add_uint(json, "wire", WIRE_VERSION);
-        r = r < 0 ? r : json_add_uint(json, "number", volume->conf.number);
-        r = r < 0 ? r : json_add_string(json, "uuid", uuid);
         r = r < 0 ? r : json_add_string(json, "url", volume->conf.url);
-        r = r < 0 ? r : json_add_string(json, "zone", volume->conf.zone);
+        r = r < 0 ? r : add_zone(report, json);
         r = r < 0 ? r : json_add_uint(json, "free", counters->disk_free);
         r = r < 0 ? r : json_add_uint(json, "size", counters->disk_size);
         r = r < 0 ? r : json_add_uint(json, "objects", counters->objects);
@@ -70,7 +84,7 @@ static int make_body(
         r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
         r = r < 0 ? r : add_reach(volume, json);
         r = r < 0 ? r : faults_add(volume->faults, json);
-        r = r < 0 ? r : json_add_uint(json, "delay", delay_usec);
+        r = r < 0 ? r : json_add_uint(json, "delay", report->delay_usec);
         r = r < 0 ? r : json_add_uint(json, "clock", clock_realtime());
         if (r < 0)
                 return r;
@@ -82,10 +96,21 @@ static int make_body(
         return buffer_error(ret);
 }
 
-static int read_answer(Report *report, const HttpResult *result) {
+/* Takes the answer only from the master that was asked, and only the one to this report. */
+static int read_answer(Report *report, HttpCall *call, const HttpResult *result) {
+        Allegiance *allegiance = report->volume->allegiance;
+        const StoreIdentity *self = allegiance_store(allegiance);
         _cleanup_(json_freep) Json *answer = NULL;
         uint64_t grace_usec, revision;
+        Parties parties;
         int r;
+
+        r = http_call_check_answer(call, result, &parties);
+        if (r < 0)
+                return r;
+        if (parties.from.number != 0 || !store_identity_equal(&parties.to, self) ||
+            parties.to.run != self->run || parties.sequence != report->sequence)
+                return -EREMOTE;
 
         r = json_parse((const char *) result->body, result->body_size, &answer);
         if (r < 0)
@@ -93,6 +118,9 @@ static int read_answer(Report *report, const HttpResult *result) {
         r = json_get_uint(answer, "grace_usec", &grace_usec);
         if (r < 0)
                 return -EBADMSG;
+        r = allegiance_accept(allegiance, &parties.lead);
+        if (r < 0)
+                return r;
 
         __atomic_store_n(&report->grace_usec, grace_usec, __ATOMIC_RELAXED);
         if (json_get_uint(answer, "revision", &revision) >= 0) {
@@ -130,6 +158,13 @@ static void log_change(Report *report, int error, const HttpResult *result) {
                           "The master at '%s' has another secret than this volume, or its clock differs by "
                           "more than a minute; copy its dkv.secret here and restart.",
                           master);
+        else if (error == -EKEYREVOKED && result->status == 200)
+                log_error("The master at '%s' is older than the one that this volume followed last, "
+                          "and is not followed.",
+                          master);
+        else if (error == -EREMOTE && result->status == 200)
+                log_error("The master at '%s' leads another cluster than that of the store in '%s'.",
+                          master, report->volume->conf.directory);
         else if (result->status > 0)
                 log_refusal(master, result);
         else
@@ -139,22 +174,27 @@ static void log_change(Report *report, int error, const HttpResult *result) {
         report->error = error;
 }
 
+static void send_report(void *userdata);
+
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         Report *report = userdata;
         int r = result->error;
 
         if (r == 0)
-                r = result->status == 200 ? read_answer(report, result)
+                r = result->status == 200 ? read_answer(report, call, result)
                                           : -error_from_http_status(result->status);
-        if (r != -ESHUTDOWN)
-                log_change(report, r, result);
         if (r == 0)
-                __atomic_store_n(
-                                &report->delay_usec, (clock_monotonic() - report->sent_usec) / 2,
-                                __ATOMIC_RELAXED);
+                report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
 
+        /* A master that does not know yet, says so within a moment. */
+        if (r != -ESHUTDOWN && r != -EINPROGRESS)
+                log_change(report, r, result);
         __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&report->busy, false, __ATOMIC_RELEASE);
+
+        report->busy = false;
+        if (report->again && r != -ESHUTDOWN)
+                report_soon(report);
+        report->again = false;
 }
 
 static void log_space(Report *report, const ObjectStoreCounters *counters) {
@@ -168,11 +208,12 @@ static void log_space(Report *report, const ObjectStoreCounters *counters) {
         report->nearly_full = nearly_full;
 }
 
-static int send_report(Report *report) {
+static int start_call(Report *report) {
         VolumeDaemon *volume = report->volume;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         ObjectStoreCounters counters;
+        Parties parties;
         int r;
 
         r = object_store_counters(volume->store, &counters);
@@ -180,8 +221,7 @@ static int send_report(Report *report) {
                 return r;
         log_space(report, &counters);
 
-        r = make_body(volume, &counters, __atomic_load_n(&report->delay_usec, __ATOMIC_RELAXED),
-                      &body);
+        r = make_body(report, &counters, &body);
         if (r < 0)
                 return r;
         r = http_call_new(volume->client, "POST", report->url, &call);
@@ -189,26 +229,63 @@ static int send_report(Report *report) {
                 return r;
         http_call_set_body(call, &body);
         http_call_set_patience(call, PATIENCE_USEC);
-        r = http_call_sign(call);
+        (void) allegiance_call(volume->allegiance, &parties); /* also before it follows anybody */
+        r = http_call_sign(call, &parties);
         if (r < 0)
                 return r;
 
         report->sent_usec = clock_monotonic();
-        __atomic_store_n(&report->busy, true, __ATOMIC_RELAXED);
+        report->sequence = parties.sequence;
+        report->busy = true;
         http_call_start(TAKE_PTR(call), on_answer, report);
         return 0;
 }
 
-static void on_tick(void *userdata) {
+static void send_report(void *userdata) {
         Report *report = userdata;
         int r;
 
-        if (__atomic_load_n(&report->busy, __ATOMIC_ACQUIRE))
+        __atomic_store_n(&report->soon, false, __ATOMIC_RELAXED);
+        if (report->busy) {
+                report->again = true;
                 return;
+        }
 
-        r = send_report(report);
+        report->sent_usec = clock_monotonic();
+        r = start_call(report);
         if (r < 0)
                 (void) log_warning_errno(r, "Failed to report to the master, trying again: %m");
+}
+
+/* The one that is asked for once a second is no reason for two in a row. */
+static void send_regular(void *userdata) {
+        Report *report = userdata;
+
+        if (!report->busy)
+                send_report(report);
+}
+
+static void on_tick(void *userdata) {
+        Report *report = userdata;
+
+        (void) http_client_post(report->volume->client, 0, send_regular, report);
+}
+
+void report_soon(Report *report) {
+        if (!__atomic_exchange_n(&report->soon, true, __ATOMIC_RELAXED))
+                (void) http_client_post(report->volume->client, SOON_USEC, send_report, report);
+}
+
+static int copy_zone(Report *report) {
+        char *zone = strdup(report->volume->conf.zone);
+
+        if (!zone)
+                return -ENOMEM;
+        (void) pthread_mutex_lock(&report->lock);
+        free(report->zone);
+        report->zone = zone;
+        (void) pthread_mutex_unlock(&report->lock);
+        return 0;
 }
 
 int report_new(VolumeDaemon *volume, Report **ret) {
@@ -219,7 +296,10 @@ int report_new(VolumeDaemon *volume, Report **ret) {
         if (!report)
                 return -ENOMEM;
 
-        *report = (Report){ .volume = volume };
+        *report = (Report){ .volume = volume, .lock = PTHREAD_MUTEX_INITIALIZER };
+        r = copy_zone(report);
+        if (r < 0)
+                return r;
         if (asprintf(&report->url, "%s/-/report", volume->conf.master) < 0) {
                 report->url = NULL;
                 return -ENOMEM;
@@ -239,12 +319,15 @@ Report *report_free(Report *report) {
                 return NULL;
 
         (void) periodic_free(report->timer);
+        (void) pthread_mutex_destroy(&report->lock);
+        free(report->zone);
         free(report->url);
         free(report);
         return NULL;
 }
 
 void report_reload(Report *report) {
+        (void) copy_zone(report); /* without memory for it, the next reload is soon enough */
         periodic_set_interval(report->timer, report->volume->conf.report_usec);
 }
 

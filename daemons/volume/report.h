@@ -16,6 +16,10 @@ int report_new(VolumeDaemon *volume, Report **ret);
 Report *report_free(Report *report);
 DEFINE_CLEANUP(Report *, report_free);
 
+/* Reports before the second is over, since something may have changed at the master. From any
+ * thread. */
+void report_soon(Report *report);
+
 /* Takes note of the settings that can change. */
 void report_reload(Report *report);
 

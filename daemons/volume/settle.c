@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/log.h"
 #include "core/wire.h"
 #include "net/periodic.h"
+#include "order.h"
 #include "report.h"
 #include "settle.h"
 #include "volume.h"
@@ -16,7 +16,6 @@
 struct Settle {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
-        char *url;
         bool busy; /* atomic: a call is under way, and the rest belongs to it */
         uint64_t versions[BATCH_MAX];
         size_t n_versions;
@@ -26,7 +25,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         Settle *settle = userdata;
 
         /* Current or garbage, the master knows about it now. Without an answer we ask again. */
-        if (result->error == 0 && result->status == 204)
+        if (master_call_result(settle->volume, result) == 0)
                 for (size_t i = 0; i < settle->n_versions; i++)
                         pending_remove(settle->volume->pending, settle->versions[i]);
 
@@ -88,13 +87,9 @@ static int ask(Settle *settle) {
         if (settle->n_versions == 0)
                 return 0;
 
-        r = http_call_new(volume->client, "POST", settle->url, &call);
+        r = master_call_new(volume, "/-/settle", &body, &call);
         if (r < 0)
-                return r;
-        http_call_set_body(call, &body);
-        r = http_call_sign(call);
-        if (r < 0)
-                return r;
+                return r == -EINPROGRESS ? 0 : r;
 
         __atomic_store_n(&settle->busy, true, __ATOMIC_RELAXED);
         http_call_start(TAKE_PTR(call), on_answer, settle);
@@ -124,10 +119,6 @@ int settle_new(VolumeDaemon *volume, Settle **ret) {
                 return -ENOMEM;
 
         *settle = (Settle){ .volume = volume };
-        if (asprintf(&settle->url, "%s/-/settle", volume->conf.master) < 0) {
-                settle->url = NULL;
-                return -ENOMEM;
-        }
         r = periodic_new(
                         volume->event, INTERVAL_USEC, INTERVAL_USEC, on_tick, settle,
                         &settle->timer);
@@ -143,7 +134,6 @@ Settle *settle_free(Settle *settle) {
                 return NULL;
 
         (void) periodic_free(settle->timer);
-        free(settle->url);
         free(settle);
         return NULL;
 }

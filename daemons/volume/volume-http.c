@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "batch.h"
 #include "check.h"
 #include "core/key.h"
+#include "core/ticket.h"
 #include "deletions.h"
 #include "fetch.h"
 #include "net/http-record.h"
 #include "net/rpc.h"
+#include "order.h"
 #include "pull.h"
 #include "upload.h"
 #include "volume-http.h"
@@ -142,6 +146,34 @@ static void get_end(HttpRequest *request) {
         free(*http_request_state(request));
 }
 
+#define ID_SIZE (2 * sizeof(uint64_t) + 1)
+
+static const char *format_id(uint64_t id, char ret[static ID_SIZE]) {
+        (void) snprintf(ret, ID_SIZE, "%" PRIx64, id);
+        return ret;
+}
+
+/* Who this is, and whom it follows or was the last to follow. */
+static int add_identity(VolumeDaemon *volume, Json *health) {
+        const StoreIdentity *self = allegiance_store(volume->allegiance);
+        char uuid[2 * STORE_UUID_SIZE + 1] = "", cluster[2 * CLUSTER_ID_SIZE + 1] = "";
+        char id[ID_SIZE];
+        Leadership lead;
+        int r;
+
+        (void) allegiance_lead(volume->allegiance, &lead);
+        format_hex(self->uuid, sizeof(self->uuid), uuid);
+        r = json_add_string(health, "uuid", uuid);
+        r = r < 0 ? r : json_add_string(health, "run", format_id(self->run, id));
+        if (r < 0 || cluster_id_is_null(lead.cluster))
+                return r;
+
+        format_hex(lead.cluster, sizeof(lead.cluster), cluster);
+        r = json_add_string(health, "cluster", cluster);
+        r = r < 0 ? r : json_add_uint(health, "term", lead.term);
+        return r < 0 ? r : json_add_string(health, "leader", format_id(lead.leader, id));
+}
+
 static int health_finish(HttpRequest *request) {
         VolumeDaemon *volume = http_request_userdata(request);
         _cleanup_(json_freep) Json *health = json_new_object();
@@ -162,6 +194,7 @@ static int health_finish(HttpRequest *request) {
         r = r < 0 ? r : json_add_uint(health, "size", counters.disk_size);
         r = r < 0 ? r : json_add_uint(health, "pending", pending_count(volume->pending));
         r = r < 0 ? r : json_add_bool(health, "master", report_is_accepted(volume->report));
+        r = r < 0 ? r : add_identity(volume, health);
         if (r < 0)
                 return r;
 
@@ -174,11 +207,11 @@ static int health_finish(HttpRequest *request) {
 /* clang-format off */
 const HttpRoute volume_routes[] = {
         { "GET",  "/-/health",  .finish = health_finish                                                  },
-        { "POST", "/-/store",   rpc_begin,         rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
-        { "POST", "/-/delete",  rpc_begin,         rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
-        { "POST", "/-/pull",    rpc_begin,         rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
-        { "POST", "/-/check",   rpc_begin,         rpc_body,    check_finish,        rpc_end, 64 * KIB   },
-        { "POST", "/-/fetch",   rpc_begin,         rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
+        { "POST", "/-/store",   order_begin,       rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
+        { "POST", "/-/delete",  order_begin,       rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
+        { "POST", "/-/pull",    order_begin,       rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
+        { "POST", "/-/check",   order_begin,       rpc_body,    check_finish,        rpc_end, 64 * KIB   },
+        { "POST", "/-/fetch",   neighbor_begin,    rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
         { "PUT",  "/-/copy/",   upload_begin_copy, upload_body, upload_finish,       upload_end          },
         { "GET",  "/",          .finish = get_finish,           .end = get_end                           },
         { "PUT",  "/",          upload_begin,      upload_body, upload_finish,       upload_end          },

@@ -13,6 +13,26 @@
 #include "volume-http.h"
 #include "volume.h"
 
+/* Finds out whose the store is. */
+static int belong(VolumeDaemon *volume) {
+        const VolumeConf *conf = &volume->conf;
+        uint32_t number;
+        int r;
+
+        r = allegiance_new(volume->store, (uint32_t) conf->number, &volume->allegiance, &number);
+        if (r == -EREMOTE)
+                log_event(LOG_ERR, EVENT_FOREIGN_STORE, NULL,
+                          "The store in '%s' belongs to volume %" PRIu32
+                          ", and this is volume %" PRIu64
+                          ". Give each volume its own directory (or disk) back; nothing was changed.",
+                          conf->directory, number, conf->number);
+        else if (r < 0)
+                (void) log_error_errno(
+                                r, "Failed to read whose the store in '%s' is: %m",
+                                conf->directory);
+        return r;
+}
+
 static int open_store(VolumeDaemon *volume) {
         const VolumeConf *conf = &volume->conf;
         ObjectStoreOptions options = {
@@ -49,6 +69,9 @@ static int open_store(VolumeDaemon *volume) {
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The store was not closed by the last run and was recovered.");
 
+        r = belong(volume);
+        if (r < 0)
+                return r;
         r = pending_new(volume->store, &volume->pending);
         if (r < 0)
                 return log_error_errno(
@@ -71,7 +94,7 @@ static int start_work(VolumeDaemon *volume) {
         if (r < 0)
                 return log_error_errno(r, "Failed to start to test the store: %m");
 
-        r = commit_queue_new(volume->client, volume->conf.master, &volume->commits);
+        r = commit_queue_new(volume, &volume->commits);
         if (r >= 0)
                 r = damage_new(volume, &volume->damage);
         if (r >= 0)
@@ -215,6 +238,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) damage_free(volume->damage);
         (void) faults_free(volume->faults);
         (void) object_store_free(volume->store);
+        (void) allegiance_free(volume->allegiance);
         (void) pending_free(volume->pending);
         (void) deletions_free(volume->deletions);
         (void) secret_free(volume->secret);

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <systemd/sd-event.h>
 
+#include "allegiance.h"
 #include "commit-queue.h"
 #include "conf.h"
 #include "damage.h"
@@ -33,6 +34,7 @@ typedef struct VolumeDaemon {
         Secret *secret;
         ObjectStore *store;
         Faults *faults;
+        Allegiance *allegiance;
         Pending *pending;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that are passed on, as slowly as they come */

@@ -1,97 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "core/key.h"
 #include "core/ticket.h"
 
-#define TAG_SIZE     ((size_t) 16) /* of the 32 bytes of an HMAC-SHA256 */
+#define TAG_SIZE     SIGNER_TAG_SIZE
 #define TAG_HEX_SIZE (2 * TAG_SIZE)
 #define HEX_MAX      16 /* digits of a u64 */
 
 /* "N=", a number, "&": what one parameter takes at most. */
 #define FIELD_SIZE (2 + HEX_MAX + 1)
 
-/* What keeps a ticket's tag from being a signature's. */
-enum {
-        PURPOSE_TICKET = 'T',
-        PURPOSE_SIGNATURE = 'S',
-};
-
-struct Signer {
-        gnutls_hmac_hd_t hmac; /* owned */
-        Buffer message;        /* scratch: what is being signed */
-};
-
-int signer_new(const void *secret, size_t size, Signer **ret) {
-        _cleanup_(signer_freep) Signer *signer = NULL;
-
-        assert(secret);
-        assert(ret);
-
-        if (size < SECRET_MIN)
-                return -EINVAL;
-
-        signer = malloc(sizeof(*signer));
-        if (!signer)
-                return -ENOMEM;
-
-        *signer = (Signer){};
-
-        if (gnutls_hmac_init(&signer->hmac, GNUTLS_MAC_SHA256, secret, size) < 0)
-                return -ENOMEM;
-
-        *ret = TAKE_PTR(signer);
-        return 0;
-}
-
-Signer *signer_free(Signer *signer) {
-        if (!signer)
-                return NULL;
-
-        if (signer->hmac)
-                gnutls_hmac_deinit(signer->hmac, NULL);
-        buffer_done(&signer->message);
-        free(signer);
-        return NULL;
-}
-
-/* Signs the message and the SIZE bytes behind it. */
-static int signer_finish(
-                Signer *signer, const void *tail, size_t size, uint8_t ret_tag[static TAG_SIZE]) {
-        uint8_t digest[32];
-        int r;
-
-        r = buffer_error(&signer->message);
-        if (r < 0)
-                return r;
-
-        r = gnutls_hmac(signer->hmac, signer->message.data, signer->message.size);
-        if (r >= 0 && size > 0)
-                r = gnutls_hmac(signer->hmac, tail, size);
-
-        /* Also after a failure: this is what makes the handle ready for the next message. */
-        gnutls_hmac_output(signer->hmac, digest);
-        if (r < 0)
-                return -EIO;
-
-        memcpy(ret_tag, digest, TAG_SIZE);
-        return 0;
-}
-
 static int sign_ticket(
                 Signer *signer,
                 const Ticket *ticket,
                 const char *key,
                 uint8_t ret_tag[static TAG_SIZE]) {
-        Buffer *message = &signer->message;
+        Buffer *message = signer_message(signer);
 
-        buffer_clear(message);
-        buffer_put_u8(message, PURPOSE_TICKET);
+        buffer_put_u8(message, SIGNER_TICKET);
         buffer_put_u8(message, (uint8_t) ticket->method);
         buffer_put_u64(message, ticket->version);
         buffer_put_u64(message, ticket->expiry_sec);
@@ -111,7 +41,7 @@ static int sign_ticket(
                 }
         }
 
-        return signer_finish(signer, NULL, 0, ret_tag);
+        return signer_sign(signer, ret_tag);
 }
 
 /* Lower case, without leading zeroes. */
@@ -316,105 +246,10 @@ int ticket_parse(
         if (r < 0)
                 return r;
 
-        if (gnutls_memcmp(tag, expected, TAG_SIZE) != 0 || now_sec > ticket.expiry_sec ||
+        if (!signer_tag_equal(tag, expected) || now_sec > ticket.expiry_sec ||
             (ticket.method == TICKET_READ) != (method == TICKET_READ))
                 return -EACCES;
 
         memcpy(ret, &ticket, offsetof(Ticket, others) + ticket.n_others * sizeof(ticket.others[0]));
         return 0;
-}
-
-static int sign_request(
-                Signer *signer,
-                const char *method,
-                const char *target,
-                const void *body,
-                size_t body_size,
-                uint64_t expiry_sec,
-                uint8_t ret_tag[static TAG_SIZE]) {
-        Buffer *message = &signer->message;
-
-        buffer_clear(message);
-        buffer_put_u8(message, PURPOSE_SIGNATURE);
-        buffer_put_u64(message, expiry_sec);
-        buffer_put_string(message, method);
-        buffer_put_string(message, target);
-
-        return signer_finish(signer, body, body_size, ret_tag);
-}
-
-int signature_format(
-                const char *method,
-                const char *target,
-                const void *body,
-                size_t body_size,
-                uint64_t expiry_sec,
-                Signer *signer,
-                char ret[static SIGNATURE_SIZE]) {
-        uint8_t tag[TAG_SIZE];
-        char *p;
-        int r;
-
-        assert(method);
-        assert(target);
-        assert(body || body_size == 0);
-        assert(signer);
-
-        r = sign_request(signer, method, target, body, body_size, expiry_sec, tag);
-        if (r < 0)
-                return r;
-
-        p = put_number(ret, expiry_sec);
-        *p++ = '.';
-        format_hex(tag, sizeof(tag), p);
-        p[TAG_HEX_SIZE] = '\0';
-        return 0;
-}
-
-static int signature_parse(
-                const char *signature, uint64_t *ret_expiry_sec, uint8_t ret_tag[static TAG_SIZE]) {
-        const char *dot = signature ? strchr(signature, '.') : NULL;
-
-        if (!dot || parse_hex(dot + 1, strlen(dot + 1), ret_tag, TAG_SIZE) < 0)
-                return -EACCES;
-        return get_number(signature, (size_t) (dot - signature), UINT64_MAX, ret_expiry_sec);
-}
-
-int signature_check_expiry(const char *signature, uint64_t now_sec) {
-        uint8_t tag[TAG_SIZE];
-        uint64_t expiry_sec;
-        int r;
-
-        r = signature_parse(signature, &expiry_sec, tag);
-        if (r < 0)
-                return r;
-        return now_sec <= expiry_sec ? 0 : -EACCES;
-}
-
-int signature_check(
-                const char *signature,
-                const char *method,
-                const char *target,
-                const void *body,
-                size_t body_size,
-                uint64_t now_sec,
-                Signer *signer) {
-        uint8_t tag[TAG_SIZE], expected[TAG_SIZE];
-        uint64_t expiry_sec;
-        int r;
-
-        assert(method);
-        assert(target);
-        assert(body || body_size == 0);
-        assert(signer);
-
-        r = signature_parse(signature, &expiry_sec, tag);
-        if (r < 0)
-                return r;
-
-        r = sign_request(signer, method, target, body, body_size, expiry_sec, expected);
-        if (r < 0)
-                return r;
-
-        return gnutls_memcmp(tag, expected, TAG_SIZE) == 0 && now_sec <= expiry_sec ? 0 : -EACCES;
 }

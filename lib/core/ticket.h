@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Ticket: a master's permission for one request to one key at a volume, and Signature: a daemon's
- * proof that a request comes from the same cluster.
+/* Ticket: a master's permission for one request to one key at a volume.
  *
- * Both are HMAC-SHA256 (cut to 128 bits, RFC 2104 section 5) with the cluster's secret. Nothing
- * here asks for the time; the caller says what it is. */
+ * It is signed with the cluster's secret, see signer.h. Nothing here asks for the time; the caller
+ * says what it is. */
 
-#include "base/buffer.h"
 #include "base/macro.h"
 #include "core/cluster.h"
-
-/* The secret with its key schedule; one per thread, since signing uses scratch state in it. */
-typedef struct Signer Signer;
-
-#define SECRET_MIN 16
-
-/* Returns 0, -EINVAL for a secret shorter than SECRET_MIN bytes, or -ENOMEM. */
-int signer_new(const void *secret, size_t size, Signer **ret);
-Signer *signer_free(Signer *signer);
-DEFINE_CLEANUP(Signer *, signer_free);
+#include "core/signer.h"
 
 typedef enum TicketMethod {
         TICKET_READ, /* GET and HEAD */
@@ -64,31 +53,3 @@ int ticket_parse(
                 uint64_t now_sec,
                 Signer *signer,
                 Ticket *ret);
-
-/* The header "Dkv-Signature: EXPIRY.HMAC" of calls between daemons, over method, path with query,
- * expiry and body; both parts in hex. */
-#define SIGNATURE_HEADER       "Dkv-Signature"
-#define SIGNATURE_SIZE         64
-#define SIGNATURE_LIFETIME_SEC 60
-
-int signature_format(
-                const char *method,
-                const char *target,
-                const void *body,
-                size_t body_size,
-                uint64_t expiry_sec,
-                Signer *signer,
-                char ret[static SIGNATURE_SIZE]);
-
-/* Returns 0, or -EACCES: absent (NULL), malformed, or expired by what it says itself. */
-int signature_check_expiry(const char *signature, uint64_t now_sec);
-
-/* Returns 0, or -EACCES: absent (NULL), malformed, altered, or expired. */
-int signature_check(
-                const char *signature,
-                const char *method,
-                const char *target,
-                const void *body,
-                size_t body_size,
-                uint64_t now_sec,
-                Signer *signer);

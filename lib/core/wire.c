@@ -109,6 +109,21 @@ static const char *get_url(Reader *reader) {
         return url;
 }
 
+static void put_source(Buffer *buffer, const WirePullSource *source) {
+        buffer_put_bytes(buffer, source->url, strlen(source->url) + 1);
+        buffer_put_u32(buffer, source->store.number);
+        buffer_put(buffer, source->store.uuid, sizeof(source->store.uuid));
+}
+
+static void get_source(Reader *reader, WirePullSource *ret) {
+        const void *uuid;
+
+        *ret = (WirePullSource){ .url = get_url(reader), .store.number = reader_get_u32(reader) };
+        uuid = reader_get(reader, sizeof(ret->store.uuid));
+        if (uuid)
+                memcpy(ret->store.uuid, uuid, sizeof(ret->store.uuid));
+}
+
 void wire_put_pull(Buffer *buffer, const WirePull *pull) {
         assert(pull->n_sources <= WIRE_PULL_MAX);
         assert(pull->n_items <= WIRE_PULL_MAX);
@@ -117,7 +132,7 @@ void wire_put_pull(Buffer *buffer, const WirePull *pull) {
         buffer_put_varint(buffer, pull->rate);
         buffer_put_varint(buffer, pull->n_sources);
         for (size_t i = 0; i < pull->n_sources; i++)
-                buffer_put_bytes(buffer, pull->sources[i], strlen(pull->sources[i]) + 1);
+                put_source(buffer, pull->sources + i);
         buffer_put_varint(buffer, pull->n_items);
 }
 
@@ -131,7 +146,7 @@ int wire_get_pull(Reader *reader, WirePull *ret) {
                 return -EBADMSG;
         ret->n_sources = n;
         for (size_t i = 0; i < n; i++)
-                ret->sources[i] = get_url(reader);
+                get_source(reader, ret->sources + i);
         n = reader_get_varint(reader);
         if (n > WIRE_PULL_MAX)
                 return -EBADMSG;

@@ -29,6 +29,7 @@
 #include "base/macro.h"
 #include "core/condition.h"
 #include "core/damage.h"
+#include "core/identity.h"
 #include "core/record.h"
 
 /* Changes whenever one of these bodies does; the master refuses reports with another one. */
@@ -72,13 +73,17 @@ void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n);
 #define WIRE_PULL_INLINE_MAX (16 * MIB)
 #define WIRE_URL_MAX         255
 
+typedef struct WirePullSource {
+        const char *url;     /* "http://host:port"; after wire_get_pull() it points into the data */
+        StoreIdentity store; /* that is to be found there; of any run */
+} WirePullSource;
+
 typedef struct WirePull {
         uint64_t deadline_usec; /* since the epoch; later on, -ESTALE for what is not stored yet */
         uint64_t rate;          /* bytes per second; 0 for as fast as it goes */
         size_t n_sources;       /* 1 to WIRE_PULL_MAX */
-        const char *sources[WIRE_PULL_MAX]; /* URLs of volumes, "http://host:port"; after
-                                               wire_get_pull() they point into the data */
-        size_t n_items;                     /* up to WIRE_PULL_MAX */
+        WirePullSource sources[WIRE_PULL_MAX];
+        size_t n_items; /* up to WIRE_PULL_MAX */
 } WirePull;
 
 /* The answer has one of these for each: 0, also if the very same object was there already; -EBADMSG

@@ -94,23 +94,27 @@ void http_call_set_body(HttpCall *call, Buffer *body) {
         *body = (Buffer){};
 }
 
-int http_call_sign(HttpCall *call) {
+/* Path and query. */
+static const char *get_target(const HttpCall *call) {
+        const char *host = strstr(call->url, "://");
+
+        return host ? strchr(host + 3, '/') : NULL;
+}
+
+int http_call_sign(HttpCall *call, const Parties *parties) {
         HttpClient *client = call->client;
         char signature[SIGNATURE_SIZE];
-        const char *target;
+        const char *target = get_target(call);
         int r;
 
         if (!client->signer)
                 return -EACCES;
-
-        target = strstr(call->url, "://");
-        target = target ? strchr(target + 3, '/') : NULL;
         if (!target)
                 return -EINVAL;
 
         (void) pthread_mutex_lock(&client->signer_lock);
         r = signature_format(
-                        call->method, target, call->body.data, call->body.size,
+                        call->method, target, parties, call->body.data, call->body.size,
                         clock_realtime() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, client->signer,
                         signature);
         (void) pthread_mutex_unlock(&client->signer_lock);
@@ -118,6 +122,28 @@ int http_call_sign(HttpCall *call) {
                 return r;
 
         return http_call_add_header(call, SIGNATURE_HEADER, signature);
+}
+
+int http_call_check_answer(HttpCall *call, const HttpResult *result, Parties *ret) {
+        HttpClient *client = call->client;
+        const char *text = http_call_header(call, SIGNATURE_HEADER), *target = get_target(call);
+        Signature signature;
+        int r;
+
+        if (!client->signer || !target)
+                return -EACCES;
+
+        (void) pthread_mutex_lock(&client->signer_lock);
+        r = signature_check(text, SIGNATURE_ANSWER, target, 0, client->signer, &signature);
+        if (r >= 0)
+                r = signature_check_body(
+                                &signature, result->body, result->body_size, client->signer);
+        (void) pthread_mutex_unlock(&client->signer_lock);
+        if (r < 0)
+                return r;
+
+        *ret = signature.parties;
+        return 0;
 }
 
 void http_call_set_source(

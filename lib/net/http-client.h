@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/macro.h"
-#include "core/ticket.h"
+#include "core/signature.h"
 
 typedef struct HttpClient HttpClient;
 typedef struct HttpCall HttpCall;
@@ -42,8 +42,9 @@ int http_call_add_header(HttpCall *call, const char *name, const char *value);
 /* Takes the buffer's content over and leaves it empty. */
 void http_call_set_body(HttpCall *call, Buffer *body);
 
-/* Adds the signature of a daemon over what is set so far (method, path and query, body). */
-int http_call_sign(HttpCall *call);
+/* Adds the signature of a daemon over what is set so far (method, path and query, body), and over
+ * who calls whom. */
+int http_call_sign(HttpCall *call, const Parties *parties);
 
 /* A body that comes piece by piece. read() as in HttpStream: bytes, 0 at the end, -EAGAIN to be
  * asked again after http_call_resume(), other errors abort the call. SIZE may be UINT64_MAX, then
@@ -78,6 +79,12 @@ typedef struct HttpResult {
         const uint8_t *body; /* collected; up to 16 MiB, then -EFBIG; borrowed */
         size_t body_size;
 } HttpResult;
+
+/* In on_done(), for an answer of rpc_reply() that was collected: returns 0 and whose it is, -EPROTO
+ * if it has the form of another release, or -EACCES if it is not signed by a daemon of the cluster.
+ * By its sequence, and the caller's run, the caller knows that it is not an older one; the clocks
+ * of the two do not matter. */
+int http_call_check_answer(HttpCall *call, const HttpResult *result, Parties *ret);
 
 /* Starts the call and gives away the caller's reference. on_done() is called exactly once, also if
  * starting fails. A request that a kept-alive connection lost before any byte of an answer came is

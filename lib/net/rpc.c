@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "core/ticket.h"
 #include "net/rpc.h"
 
 typedef struct Rpc {
+        Signature signature;
         Buffer body;
         void *state;
         void (*free_state)(void *state);
@@ -22,19 +25,42 @@ static void release_body(Rpc *rpc) {
         buffer_done(&rpc->body);
 }
 
-/* The signature can be checked only when the body is there; what is plain from the header alone is
- * refused before anything is kept. */
-int rpc_begin(HttpRequest *request) {
+/* Path and query, as they were signed. */
+static int get_target(HttpRequest *request, char ret[static TICKET_QUERY_SIZE]) {
+        const char *query = http_request_query(request);
         int r;
 
-        r = signature_check_expiry(
+        r = snprintf(ret, TICKET_QUERY_SIZE, "%s%s%s", http_request_path(request),
+                     *query ? "?" : "", query);
+        return r < 0 || r >= TICKET_QUERY_SIZE ? -EACCES : 0;
+}
+
+int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
+        Signer *signer = secret_signer(secret);
+        char target[TICKET_QUERY_SIZE];
+        Signature signature;
+        Rpc *rpc;
+        int r;
+
+        if (!signer)
+                return -ENOMEM;
+        r = get_target(request, target);
+        if (r < 0)
+                return r;
+        r = signature_check(
                         http_request_header(request, SIGNATURE_HEADER),
-                        clock_realtime() / USEC_PER_SEC);
+                        http_request_method(request), target, clock_realtime() / USEC_PER_SEC,
+                        signer, &signature);
         if (r < 0)
                 return r;
 
-        *http_request_state(request) = calloc(1, sizeof(Rpc));
-        return *http_request_state(request) ? 0 : -ENOMEM;
+        rpc = malloc(sizeof(*rpc));
+        if (!rpc)
+                return -ENOMEM;
+        *rpc = (Rpc){ .signature = signature };
+        *http_request_state(request) = rpc;
+        *ret = &rpc->signature.parties;
+        return 0;
 }
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
@@ -68,24 +94,12 @@ void rpc_end(HttpRequest *request) {
 
 int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
         Rpc *rpc = *http_request_state(request);
-        const char *query = http_request_query(request);
-        char target[TICKET_QUERY_SIZE];
-        Signer *signer;
+        Signer *signer = secret_signer(secret);
         int r;
 
-        r = snprintf(target, sizeof(target), "%s%s%s", http_request_path(request),
-                     *query ? "?" : "", query);
-        if (r < 0 || (size_t) r >= sizeof(target))
-                return -EACCES;
-
-        signer = secret_signer(secret);
         if (!signer)
                 return -ENOMEM;
-
-        r = signature_check(
-                        http_request_header(request, SIGNATURE_HEADER),
-                        http_request_method(request), target, rpc->body.data, rpc->body.size,
-                        clock_realtime() / USEC_PER_SEC, signer);
+        r = signature_check_body(&rpc->signature, rpc->body.data, rpc->body.size, signer);
         if (r < 0)
                 return r;
 
@@ -94,9 +108,44 @@ int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
         return 0;
 }
 
+const Parties *rpc_parties(HttpRequest *request) {
+        Rpc *rpc = *http_request_state(request);
+
+        return &rpc->signature.parties;
+}
+
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state)) {
         Rpc *rpc = *http_request_state(request);
 
         rpc->state = state;
         rpc->free_state = free_state;
+}
+
+int rpc_reply(HttpRequest *request,
+              Secret *secret,
+              const Parties *parties,
+              const char *content_type,
+              const void *data,
+              size_t size) {
+        Parties answer = *parties;
+        Signer *signer = secret_signer(secret);
+        char target[TICKET_QUERY_SIZE], signature[SIGNATURE_SIZE];
+        int r;
+
+        if (!signer)
+                return -ENOMEM;
+        r = get_target(request, target);
+        if (r < 0)
+                return r;
+
+        answer.to = rpc_parties(request)->from;
+        answer.sequence = rpc_parties(request)->sequence;
+        r = signature_format(
+                        SIGNATURE_ANSWER, target, &answer, data, size,
+                        clock_realtime() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, signer,
+                        signature);
+        if (r < 0)
+                return r;
+        r = http_request_add_header(request, SIGNATURE_HEADER, signature);
+        return r < 0 ? r : http_request_reply_data(request, 200, content_type, data, size);
 }

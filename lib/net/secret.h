@@ -4,7 +4,7 @@
 /* Secret: the cluster's shared secret, and a Signer for each thread that asks. */
 
 #include "base/macro.h"
-#include "core/ticket.h"
+#include "core/signer.h"
 
 typedef struct Secret Secret;
 

@@ -9,15 +9,11 @@
  * two indexes that have parted (a copy, an older backup) never give orders in the same term and
  * under the same leader. */
 
+#include "core/identity.h"
 #include "store/index.h"
 
-#define CLUSTER_ID_SIZE 16
-
-typedef struct IndexIdentity {
-        uint8_t cluster[CLUSTER_ID_SIZE];
-        uint64_t term;
-        uint64_t leader; /* of this opening; random, never 0 */
-} IndexIdentity;
+/* The leader is random for each opening, and never 0. */
+typedef Leadership IndexIdentity;
 
 /* Valid until the index is freed. Only index_accept_rollback() leads to another answer. */
 const IndexIdentity *index_identity(const Index *index);

@@ -22,7 +22,8 @@ static void check_again(const WirePull *pull, const WirePullItem *items) {
         assert(again.deadline_usec == pull->deadline_usec && again.n_items == pull->n_items);
         assert(again.n_sources == pull->n_sources);
         for (size_t i = 0; i < pull->n_sources; i++)
-                assert(strcmp(again.sources[i], pull->sources[i]) == 0);
+                assert(strcmp(again.sources[i].url, pull->sources[i].url) == 0 &&
+                       store_identity_equal(&again.sources[i].store, &pull->sources[i].store));
         for (size_t i = 0; i < pull->n_items; i++) {
                 WirePullItem item;
 
@@ -45,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(pull.n_sources >= 1 && pull.n_sources <= WIRE_PULL_MAX);
         assert(pull.n_items <= WIRE_PULL_MAX);
         for (size_t i = 0; i < pull.n_sources; i++)
-                assert(strlen(pull.sources[i]) >= 1 && strlen(pull.sources[i]) <= WIRE_URL_MAX);
+                assert(strlen(pull.sources[i].url) >= 1 &&
+                       strlen(pull.sources[i].url) <= WIRE_URL_MAX);
         for (size_t i = 0; i < pull.n_items; i++) {
                 if (wire_get_pull_item(&reader, pull.n_sources, items + i) < 0)
                         return 0;

@@ -4,6 +4,7 @@
 import errno
 import hashlib
 import hmac
+import itertools
 import struct
 import time
 
@@ -25,18 +26,40 @@ def tag(secret, message):
     return hmac.digest(secret, message, hashlib.sha256)[:16].hex()
 
 
-def signature(cluster, path, body, secret=None):
-    """The header of a signed POST."""
+class Parties:
+    """Who calls whom. Stores are (number, uuid, run), the master is MASTER. Until something of it is
+    changed, it is what the receiver WHO would take."""
+
+    MASTER = (0, '0' * 32, '0')
+    used = itertools.count(2000)  # numbers of calls; the daemons' own ones are lower
+
+    def __init__(self, cluster, who):
+        volume = cluster.health(1 if who == 'master' else who)
+        store = (volume['number'], volume['uuid'], volume['run'])
+        self.cluster, self.term, self.leader = volume['cluster'], volume['term'], volume['leader']
+        self.sender, self.receiver = (store, self.MASTER) if who == 'master' else (self.MASTER, store)
+        self.sequence, self.revision = next(Parties.used), 0
+
+    def text(self):
+        stores = ['{:x}-{}-{}'.format(*store) for store in (self.sender, self.receiver)]
+        return '.'.join([self.cluster, f'{self.term:x}', self.leader, *stores,
+                         f'{self.sequence:x}', f'{self.revision:x}'])
+
+
+def signature(cluster, who, path, body, secret=None, parties=None, method='POST'):
+    """The header of a signed call."""
     secret = secret or (cluster.directory / 'secret').read_bytes()
-    expiry = int(time.time()) + 60
-    message = b'S' + struct.pack('<Q', expiry) + string('POST') + string(path)
-    return {'Dkv-Signature': f'{expiry:x}.{tag(secret, message + body)}'}
+    parties = parties or Parties(cluster, who)
+    digest = hashlib.sha256(body).hexdigest()
+    text = f'5.{int(time.time()) + 60:x}.{parties.text()}.{digest}.'
+    message = b'S' + string(method) + string(path) + string(text)
+    return {'Dkv-Signature': text + tag(secret, message)}
 
 
-def call(cluster, who, path, body, headers=None, secret=None):
+def call(cluster, who, path, body, headers=None, secret=None, parties=None):
     """A signed POST."""
     return cluster.request('POST', path, body, {
-        **signature(cluster, path, body, secret), **(headers or {})}, who=who)
+        **signature(cluster, who, path, body, secret, parties), **(headers or {})}, who=who)
 
 
 def read_url(cluster, who, key, version):
@@ -52,12 +75,20 @@ def versions(numbers):
     return varint(len(numbers)) + b''.join(struct.pack('<Q', n) for n in numbers)
 
 
-def pull_body(items, deadline, confirmed=(), rate=0, replace=False):
-    """ITEMS are (version, size, url, key)."""
+def store_of(cluster, volume):
+    """As pull_body() wants it."""
+    health = cluster.health(volume)
+    return health['number'], bytes.fromhex(health['uuid'])
+
+
+def pull_body(items, deadline, confirmed=(), rate=0, replace=False, stores=None):
+    """ITEMS are (version, size, url, key); STORES says by URL which store is there."""
     urls = sorted({item[2] for item in items}) or ['http://127.0.0.1:1']
     body = versions(confirmed) + struct.pack('<Q', int(deadline * 1e6))
-    body += varint(rate)
-    body += varint(len(urls)) + b''.join(string(url + '\0') for url in urls)
+    body += varint(rate) + varint(len(urls))
+    for url in urls:
+        number, uuid = (stores or {}).get(url, (1, bytes(16)))
+        body += string(url + '\0') + struct.pack('<I', number) + uuid
     body += varint(len(items))
     for version, size, url, key in items:
         body += struct.pack('<Q', version) + varint(size) + varint(urls.index(url))

@@ -49,7 +49,9 @@ def pull(cluster, copies, source=None, target=2, after=600, confirmed=(), rate=0
          replace=False):
     """Pulls; returns the error of each. SOURCE is a URL, or is what the copies say."""
     items = [(c.version, c.size, source or url_of(cluster, c.volume), c.key) for c in copies]
-    body = signed.pull_body(items, time.time() + after, confirmed, rate, replace)
+    stores = {url: signed.store_of(cluster, copy.volume)
+              for (_, _, url, _), copy in zip(items, copies) if cluster[copy.volume].process}
+    body = signed.pull_body(items, time.time() + after, confirmed, rate, replace, stores)
     return signed.errors(signed.call(cluster, target, '/-/pull', body).expect(200).body)
 
 
@@ -316,9 +318,10 @@ def test_slow_pull_is_given_up(new_cluster, end):
     copies = put_on(cluster, 1, [os.urandom(MIB)])
     with Gate(cluster[1].port, 1 << 60) as gate:
         items = [(copies[0].version, MIB, gate.url, copies[0].key)]
-        body = signed.pull_body(items, time.time() + 600, rate=1)
+        body = signed.pull_body(items, time.time() + 600, rate=1,
+                                stores={gate.url: signed.store_of(cluster, 1)})
         master = http.client.HTTPConnection('127.0.0.1', cluster[2].port, timeout=DEADLINE)
-        master.request('POST', '/-/pull', body, signed.signature(cluster, '/-/pull', body))
+        master.request('POST', '/-/pull', body, signed.signature(cluster, 2, '/-/pull', body))
         wait_for(lambda: gate.ends, 'the call to the source')
         if end == 'the target stops':
             begun = time.monotonic()

@@ -23,6 +23,13 @@ typedef struct StandIn {
         const Buffer *body;
 } StandIn;
 
+static inline int stand_in_begin(HttpRequest *request) {
+        StandIn *stand_in = http_request_userdata(request);
+        const Parties *parties;
+
+        return rpc_begin(request, stand_in->secret, &parties);
+}
+
 /* Only those who know the secret get through. */
 static inline int stand_in_finish(HttpRequest *request) {
         StandIn *stand_in = http_request_userdata(request);
@@ -65,7 +72,7 @@ static inline void stand_in_init(StandIn *stand_in) {
 
 static inline void stand_in_listen(StandIn *stand_in) {
         static const HttpRoute routes[] = {
-                { "POST", "/", rpc_begin, rpc_body, stand_in_finish, rpc_end }, {}
+                { "POST", "/", stand_in_begin, rpc_body, stand_in_finish, rpc_end }, {}
         };
         HttpServerOptions options = {
                 .listen_fd = TAKE_FD(stand_in->fd),

@@ -3,10 +3,13 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "commit-queue.h"
+#include "scratch.h"
 #include "shift.h"
 #include "stand-in.h"
+#include "volume.h"
 
 #define BATCH_MAX 512
 
@@ -18,19 +21,43 @@ typedef struct Trial {
 } Trial;
 
 static StandIn master;
+static char *directory;
+static VolumeDaemon volume;
 static CommitQueue *queue;
 static sem_t done;
+
+/* Nobody but the leader is asked for commits. */
+static void follow(void) {
+        ObjectStoreOptions options = { .environment.directory = directory = scratch_new() };
+        Leadership lead = { .cluster = "a cluster", .term = 1, .leader = 2 };
+        uint32_t number;
+
+        assert_int_equal(object_store_open(&options, &volume.store), 0);
+        assert_int_equal(allegiance_new(volume.store, 3, &volume.allegiance, &number), 0);
+        assert_int_equal(allegiance_accept(volume.allegiance, &lead), 0);
+        while (!allegiance_lead(volume.allegiance, &lead))
+                (void) sched_yield();
+}
+
+void __wrap_report_soon(Report *report);
+void __wrap_report_soon(Report *report) {
+}
 
 static int setup(void **state) {
         assert_ok(sem_init(&done, 0, 0));
         stand_in_init(&master);
-        assert_int_equal(commit_queue_new(master.client, master.url, &queue), 0);
+        volume = (VolumeDaemon){ .client = master.client, .conf.master = master.url };
+        follow();
+        assert_int_equal(commit_queue_new(&volume, &queue), 0);
         return 0;
 }
 
 static int teardown(void **state) {
         stand_in_done(&master);
         queue = commit_queue_free(queue);
+        volume.store = object_store_free(volume.store);
+        volume.allegiance = allegiance_free(volume.allegiance);
+        directory = scratch_free(directory);
         return 0;
 }
 

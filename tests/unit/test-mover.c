@@ -33,7 +33,12 @@ static void on_answered(HttpCall *call, const HttpResult *result, void *userdata
 }
 
 static void report(uint32_t number, const char *url) {
-        VolumeReport request = { .number = number, .url = url, .zone = "" };
+        VolumeReport request = { .number = number,
+                                 .uuid = { (uint8_t) number },
+                                 .run = 1,
+                                 .sequence = 1,
+                                 .url = url,
+                                 .zone = "" };
         IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
 
         assert_int_equal(volumes_report(master.volumes, &request), 0);
@@ -55,7 +60,7 @@ static int setup(void **state) {
         stand_in_init(&volume);
         stand_in_listen(&volume);
         master.client = master.bulk = volume.client;
-        assert_int_equal(outbox_new(master.client, master.volumes, &master.outbox), 0);
+        assert_int_equal(outbox_new(&master, &master.outbox), 0);
         report(TARGET, volume.url);
         report(FIRST, "http://127.0.0.1:2");
         report(SECOND, "http://127.0.0.1:3");
@@ -127,7 +132,7 @@ static char answer_pull(uint64_t version, int error) {
         assert_int_equal(pull.n_items, 1);
         assert_int_equal(wire_get_pull_item(&reader, pull.n_sources, &item), 0);
         assert_int_equal(item.version, version);
-        port = pull.sources[item.source][strlen("http://127.0.0.1:")];
+        port = pull.sources[item.source].url[strlen("http://127.0.0.1:")];
         wire_put_error(&answer, error);
         stand_in_answer(&volume, &answer);
         return port;

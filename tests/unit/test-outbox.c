@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/wire.h"
+#include "master.h"
 #include "outbox.h"
 #include "scratch.h"
 #include "stand-in.h"
@@ -21,19 +22,22 @@ typedef struct Trial {
 } Trial;
 
 static char *directory;
-static sd_event *event;
-static Index *the_index;
-static Volumes *volumes;
+static Master master;
 static StandIn volume, refused;
 static Outbox *outbox;
 static sem_t done;
 
 static void report(uint32_t number, const char *url) {
-        VolumeReport request = { .number = number, .url = url, .zone = "" };
+        VolumeReport request = { .number = number,
+                                 .uuid = { (uint8_t) number },
+                                 .run = 1,
+                                 .sequence = 1,
+                                 .url = url,
+                                 .zone = "" };
         IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
 
-        assert_int_equal(volumes_report(volumes, &request), 0);
-        index_set(the_index, &barrier); /* what was submitted before it is done when it is */
+        assert_int_equal(volumes_report(master.volumes, &request), 0);
+        index_set(master.index, &barrier); /* what was submitted before it is done when it is */
         assert_int_equal(scratch_wait(), 0);
 }
 
@@ -41,21 +45,22 @@ static int setup(void **state) {
         EnvironmentOptions options = { .directory = directory = scratch_new() };
 
         assert_ok(sem_init(&done, 0, 0));
-        assert_ok(sd_event_new(&event));
-        assert_int_equal(index_open(&options, &the_index), 0);
+        assert_ok(sd_event_new(&master.event));
+        assert_int_equal(index_open(&options, &master.index), 0);
         assert_int_equal(
-                        volumes_new(the_index, event,
+                        volumes_new(master.index, master.event,
                                     &(VolumesOptions){
                                                     .timeout_usec = USEC_PER_HOUR,
                                                     .copies = 1,
                                                     .auto_add = true,
                                     },
-                                    &volumes),
+                                    &master.volumes),
                         0);
         stand_in_init(&volume);
         stand_in_listen(&volume);
         stand_in_init(&refused);
-        assert_int_equal(outbox_new(volume.client, volumes, &outbox), 0);
+        master.client = volume.client;
+        assert_int_equal(outbox_new(&master, &outbox), 0);
         report(LIVE, volume.url);
         report(REFUSED, refused.url);
         return 0;
@@ -64,10 +69,10 @@ static int setup(void **state) {
 static int teardown(void **state) {
         stand_in_done(&volume);
         stand_in_done(&refused);
-        the_index = index_free(the_index);
+        master.index = index_free(master.index);
         outbox = outbox_free(outbox);
-        volumes = volumes_free(volumes);
-        event = sd_event_unref(event);
+        master.volumes = volumes_free(master.volumes);
+        master.event = sd_event_unref(master.event);
         directory = scratch_free(directory);
         return 0;
 }

@@ -5,12 +5,21 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "core/ticket.h"
 #include "http.h"
 #include "net/http-client.h"
 #include "net/rpc.h"
 
 #define SECRET   "0123456789abcdef"
 #define BODY_MAX (16 * MIB)
+
+static const Parties parties = {
+        .lead = { .cluster = "a cluster", .term = 7, .leader = UINT64_MAX },
+        .from = { .number = 2, .uuid = "a store", .run = 3 },
+        .to = { .number = VOLUME_MAX, .uuid = "another one", .run = UINT64_MAX },
+        .sequence = 4,
+        .revision = UINT64_MAX,
+};
 
 static Fixture fixture;
 static Secret *secret;
@@ -23,6 +32,18 @@ static void free_state(void *state) {
         free(state);
         n_freed++;
         assert_ok(sem_post(&freed));
+}
+
+static int begin(HttpRequest *request) {
+        const Parties *found;
+        int r;
+
+        r = rpc_begin(request, secret, &found);
+        if (r < 0)
+                return r;
+        assert_true(parties_equal(found, &parties));
+        assert_ptr_equal(found, rpc_parties(request));
+        return 0;
 }
 
 /* Answers the body out of a state, if the call is signed. */
@@ -51,8 +72,8 @@ static int stateless_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "POST", "/echo",      rpc_begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
-        { "POST", "/stateless", rpc_begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
+        { "POST", "/echo",      begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
+        { "POST", "/stateless", begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
         {}
 };
 /* clang-format on */
@@ -131,7 +152,7 @@ static void run_echo(const void *data, size_t size) {
 
         trial_init(&trial, client, "/echo?a=b%20c");
         trial_set_body(&trial, data, size);
-        assert_ok(http_call_sign(trial.call));
+        assert_ok(http_call_sign(trial.call, &parties));
         assert_int_equal(trial_run(&trial), 200);
         assert_int_equal(trial.answer.size, size);
         assert_memory_equal(trial.answer.data ?: (const uint8_t *) "", data, size);
@@ -157,7 +178,7 @@ TEST(a_call_without_state_passes) {
         Trial trial;
 
         trial_init(&trial, client, "/stateless");
-        assert_ok(http_call_sign(trial.call));
+        assert_ok(http_call_sign(trial.call, &parties));
         assert_int_equal(trial_run(&trial), 204);
         buffer_done(&trial.answer);
 }
@@ -187,7 +208,7 @@ TEST(a_call_with_another_secret_is_forbidden) {
         client = client_new("0123456789abcdeF");
         trial_init(&trial, client, "/echo");
         trial_set_body(&trial, "body", 4);
-        assert_ok(http_call_sign(trial.call));
+        assert_ok(http_call_sign(trial.call, &parties));
         assert_forbidden(&trial);
 }
 
@@ -205,7 +226,7 @@ static const char *send_as(
 
         assert_ok(signer_new(SECRET, strlen(SECRET), &signer));
         assert_ok(signature_format(
-                        signed_method, signed_target, signed_body, strlen(signed_body),
+                        signed_method, signed_target, &parties, signed_body, strlen(signed_body),
                         now_sec + (uint64_t) lifetime_sec, signer, signature));
         (void) snprintf(request, sizeof(request),
                         "POST %s HTTP/1.1\r\n" CLOSE SIGNATURE_HEADER
@@ -238,19 +259,26 @@ TEST(a_target_that_is_too_long_is_forbidden) {
         assert_status(send_as(target, "POST", target, "body", 30), 200);
 }
 
-/* What a stranger can make as well: only its form is right. */
-static const char *make_signature(int lifetime_sec) {
+/* Of a call to /echo, by one who knows the secret or not, whose body will be another one. */
+static const char *make_signature_with(const char *key, int lifetime_sec) {
         static char signature[SIGNATURE_SIZE];
+        _cleanup_(signer_freep) Signer *signer = NULL;
         uint64_t now_sec = clock_realtime() / USEC_PER_SEC;
 
-        (void) snprintf(signature, sizeof(signature), "%llx.%032x",
-                        (unsigned long long) now_sec + (uint64_t) lifetime_sec, 0);
+        assert_ok(signer_new(key, strlen(key), &signer));
+        assert_ok(signature_format(
+                        "POST", "/echo", &parties, "another", 7, now_sec + (uint64_t) lifetime_sec,
+                        signer, signature));
         return signature;
+}
+
+static const char *make_signature(int lifetime_sec) {
+        return make_signature_with(SECRET, lifetime_sec);
 }
 
 /* Announces a body of SIZE bytes. */
 static void announce(int fd, const char *signature, uint64_t size) {
-        char request[256];
+        char request[256 + SIGNATURE_SIZE];
 
         (void) snprintf(request, sizeof(request),
                         "POST /echo HTTP/1.1\r\n" CLOSE SIGNATURE_HEADER
@@ -274,12 +302,13 @@ TEST(what_cannot_be_right_is_refused_before_its_body_comes) {
         assert_status(announce_only("", 1), 403);
         assert_status(announce_only("nonsense", 1), 403);
         assert_status(announce_only(make_signature(-10), 1), 403);
+        assert_status(announce_only(make_signature_with("a secret of strangers", 30), 1), 403);
         assert_status(announce_only(make_signature(30), BODY_MAX + 1), 413);
         assert_status(announce_only(make_signature(30), BODY_MAX), 100);
 }
 
-/* Until their last bytes come, nobody knows that these calls are not signed. */
-TEST(strangers_cannot_fill_the_memory) {
+/* Not even those who know the secret can. */
+TEST(nobody_can_fill_the_memory) {
         _cleanup_free_ char *body = calloc(1, BODY_MAX);
         int fds[2 * RPC_MEMORY_MAX / BODY_MAX];
         size_t n_refused = 0, n_forbidden = 0;
@@ -314,7 +343,7 @@ static ssize_t read_zeroes(void *userdata, void *data, size_t size) {
         return (ssize_t) n;
 }
 
-/* A body that comes chunked cannot be signed. */
+/* A body that comes chunked is never the one that was signed. */
 static void trial_init_chunked(Trial *trial, size_t size) {
         trial_init(trial, client, "/echo");
         trial->size = size;
@@ -343,7 +372,7 @@ int main(void) {
                 RUN(an_altered_call_is_forbidden),
                 RUN(a_target_that_is_too_long_is_forbidden),
                 RUN(what_cannot_be_right_is_refused_before_its_body_comes),
-                RUN(strangers_cannot_fill_the_memory),
+                RUN(nobody_can_fill_the_memory),
                 RUN(a_body_that_turns_out_too_large_is_refused),
         };
 

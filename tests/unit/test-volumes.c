@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "volumes-fixture.h"
+#include "volumes-run.h"
 
 /* What is known of the only volume there is. */
 static VolumeStatus only_status(Fixture *fixture, uint64_t epoch) {
@@ -174,16 +175,124 @@ TEST(a_number_belongs_to_one_store) {
 
 TEST(a_volume_may_move) {
         Fixture *fixture = *state;
-        VolumeReport moved = make_report(4);
+        VolumeReport moved;
 
         report(fixture, 4);
+        moved = make_report(4);
+        moved.run++;
         moved.url = "http://elsewhere:3001";
         moved.zone = "there";
+        assert_int_equal(send_report(fixture, &moved), -ENOTUNIQ);
+        shift_clock(TIMEOUT_SEC);
         assert_int_equal(send_report(fixture, &moved), 0);
 
         reopen(fixture, true);
         assert_string_equal(only_status(fixture, 2).url, "http://elsewhere:3001");
         assert_string_equal(only_status(fixture, 2).zone, "there");
+}
+
+static VolumeReport make_report_of(uint64_t run, const char *url) {
+        VolumeReport report = make_report(4);
+
+        report.run = run;
+        report.url = url;
+        return report;
+}
+
+static int send_report_of(Fixture *fixture, uint64_t run, const char *url) {
+        VolumeReport report = make_report_of(run, url);
+
+        return send_report(fixture, &report);
+}
+
+TEST(of_two_runs_the_older_stays) {
+        Fixture *fixture = *state;
+        StoreIdentity store;
+        char url[VOLUME_URL_SIZE];
+        uint64_t sequence;
+
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -ENOTUNIQ);
+                assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+                assert_string_equal(only_status(fixture, 1).url, "http://a:1");
+        }
+        assert_int_equal(volumes_receiver(fixture->volumes, 4, &store, &sequence, url), 0);
+        assert_int_equal(store.run, 1);
+        assert_string_equal(url, "http://a:1");
+
+        /* Until it is down. */
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(send_report_of(fixture, 2, "http://b:1"), 0);
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), -ENOTUNIQ);
+        assert_int_equal(volumes_receiver(fixture->volumes, 4, &store, &sequence, url), 0);
+        assert_int_equal(store.run, 2);
+        assert_string_equal(url, "http://b:1");
+}
+
+TEST(a_volume_that_comes_back_to_its_address_was_restarted) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        assert_int_equal(send_report_of(fixture, 2, "http://a:1"), 0);
+}
+
+/* After the master's start, the one that the map knows has a while to be heard of. */
+TEST(the_map_knows_which_run_is_the_older_one) {
+        Fixture *fixture = *state;
+        StoreIdentity store;
+        char url[VOLUME_URL_SIZE];
+        uint64_t sequence;
+
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        reopen(fixture, true);
+        assert_int_equal(
+                        volumes_receiver(fixture->volumes, 4, &store, &sequence, url),
+                        -EINPROGRESS);
+        assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -EINPROGRESS);
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -ENOTUNIQ);
+
+        reopen(fixture, true);
+        assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -EINPROGRESS);
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(send_report_of(fixture, 2, "http://b:1"), 0);
+}
+
+TEST(a_report_is_good_once) {
+        Fixture *fixture = *state;
+        VolumeReport older = make_report_of(1, "http://a:1"),
+                     newer = make_report_of(1, "http://a:1");
+
+        assert_int_equal(send_report(fixture, &newer), 0);
+        assert_int_equal(send_report(fixture, &newer), -EALREADY);
+        assert_int_equal(send_report(fixture, &older), -EALREADY);
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+}
+
+TEST(a_store_has_one_number) {
+        Fixture *fixture = *state;
+        VolumeReport copy = make_report(5);
+
+        report(fixture, 4);
+        copy.uuid[0] = 4;
+        assert_int_equal(send_report(fixture, &copy), -EEXIST);
+        assert_int_equal(only_status(fixture, 1).number, 4);
+}
+
+TEST(the_run_that_reports_may_call) {
+        Fixture *fixture = *state;
+        StoreIdentity caller = { .number = 4, .uuid = { 4 }, .run = 1 };
+
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 1), -EINPROGRESS);
+        assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 2), 0);
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 2), -EALREADY);
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 1), 0);
+        caller.run = 2;
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 3), -EINPROGRESS);
+        caller.uuid[15] = 1;
+        assert_int_equal(volumes_check_caller(fixture->volumes, &caller, 3), -EREMOTE);
 }
 
 TEST(reports_that_cannot_be_are_refused) {
@@ -203,6 +312,7 @@ TEST(reports_that_cannot_be_are_refused) {
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
                 VolumeReport request = {
                         .number = wrong[i].number,
+                        .run = 1,
                         .url = wrong[i].url,
                         .zone = wrong[i].zone,
                 };
@@ -216,6 +326,8 @@ TEST(reports_that_cannot_be_are_refused) {
                         send_report(fixture,
                                     &(VolumeReport){
                                                     .number = VOLUME_MAX,
+                                                    .run = 1,
+                                                    .sequence = 1,
                                                     .url = long_url,
                                                     .zone = long_zone,
                                     }),
@@ -378,6 +490,12 @@ int main(void) {
                 RUN(another_volume_takes_what_one_did_not),
                 RUN(a_number_belongs_to_one_store),
                 RUN(a_volume_may_move),
+                RUN(of_two_runs_the_older_stays),
+                RUN(a_volume_that_comes_back_to_its_address_was_restarted),
+                RUN(the_map_knows_which_run_is_the_older_one),
+                RUN(a_report_is_good_once),
+                RUN(a_store_has_one_number),
+                RUN(the_run_that_reports_may_call),
                 RUN(reports_that_cannot_be_are_refused),
                 RUN(volumes_may_report_at_the_same_time),
                 RUN(placement_skips_volumes_that_are_down),

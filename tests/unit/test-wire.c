@@ -271,7 +271,8 @@ TEST(pulls_come_back) {
                 .deadline_usec = UINT64_MAX,
                 .rate = 1000000,
                 .n_sources = 2,
-                .sources = { "http://a:1", "http://b:2" },
+                .sources = { { "http://a:1", { .number = 3, .uuid = "a" } },
+                             { "http://b:2", { .number = VOLUME_MAX, .uuid = "b" } } },
                 .n_items = ELEMENTSOF(pull_items),
         }, result;
         WirePullItem items[ELEMENTSOF(pull_items)];
@@ -281,8 +282,10 @@ TEST(pulls_come_back) {
         assert_int_equal(result.deadline_usec, pull.deadline_usec);
         assert_int_equal(result.rate, pull.rate);
         assert_int_equal(result.n_sources, 2);
-        assert_string_equal(result.sources[0], "http://a:1");
-        assert_string_equal(result.sources[1], "http://b:2");
+        for (size_t i = 0; i < 2; i++) {
+                assert_string_equal(result.sources[i].url, pull.sources[i].url);
+                assert_true(store_identity_equal(&result.sources[i].store, &pull.sources[i].store));
+        }
         assert_int_equal(result.n_items, 2);
         for (size_t i = 0; i < ELEMENTSOF(items); i++) {
                 assert_int_equal(items[i].version, pull_items[i].version);
@@ -301,9 +304,11 @@ TEST(pulls_come_back) {
 
 TEST(pulls_that_make_no_sense_are_refused) {
         static const WirePull pulls[] = {
-                { .n_sources = 0, .n_items = 1 },                     /* from nowhere */
-                { .n_sources = 1, .sources = { "a" }, .n_items = 1 }, /* from the one behind it */
-                { .n_sources = 1, .sources = { "" }, .n_items = 0 },  /* no URL */
+                { .n_sources = 0, .n_items = 1 }, /* from nowhere */
+                { .n_sources = 1,
+                  .sources = { { "a" } },
+                  .n_items = 1 }, /* from the one behind it */
+                { .n_sources = 1, .sources = { { "" } }, .n_items = 0 }, /* no URL */
         };
         WirePullItem items[2];
         WirePull result;
@@ -325,7 +330,7 @@ TEST(pulls_have_limits) {
                 char url[WIRE_URL_MAX + 2] = "";
 
                 memset(url, 'a', lengths[i]);
-                pull.sources[0] = url;
+                pull.sources[0].url = url;
                 put_pull(&buffer, &pull, NULL);
                 assert_int_equal(
                                 get_pull(buffer.data, buffer.size, &pull, NULL),
@@ -340,8 +345,11 @@ TEST(pulls_have_limits) {
                 buffer_put_u64(&buffer, 1);
                 buffer_put_varint(&buffer, 0); /* rate */
                 buffer_put_varint(&buffer, n);
-                for (size_t i = 0; i < n; i++)
+                for (size_t i = 0; i < n; i++) {
                         buffer_put_bytes(&buffer, "a", 2);
+                        buffer_put_u32(&buffer, 1);
+                        buffer_put(&buffer, "a store's number", 16);
+                }
                 buffer_put_varint(&buffer, n);
                 reader = READER(buffer.data, buffer.size);
                 assert_int_equal(wire_get_pull(&reader, &pull), n > WIRE_PULL_MAX ? -EBADMSG : 0);

@@ -78,11 +78,14 @@ static inline int teardown(void **state) {
 /* What volume NUMBER says of itself. */
 static inline VolumeReport make_report(uint32_t number) {
         static char url[64];
+        static uint64_t sequence;
 
         (void) snprintf(url, sizeof(url), "http://volume-%u:3001", number);
         return (VolumeReport){
                 .number = number,
                 .uuid = { (uint8_t) number },
+                .run = number,
+                .sequence = ++sequence,
                 .url = url,
                 .zone = "here",
                 .disk_free = FREE,

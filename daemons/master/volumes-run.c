@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "volumes-internal.h"
+#include "volumes-run.h"
+
+static void get_store(const Volume *volume, StoreIdentity *ret) {
+        *ret = (StoreIdentity){ .number = volume->number };
+        memcpy(ret->uuid, volume->uuid, sizeof(ret->uuid));
+}
+
+int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret) {
+        const Volume *volume;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        volume = cluster_find(volumes->map.cluster, number);
+        if (volume)
+                get_store(volume, ret);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return volume ? 0 : -ENOENT;
+}
+
+int volumes_receiver(
+                Volumes *volumes,
+                uint32_t number,
+                StoreIdentity *ret,
+                uint64_t *ret_sequence,
+                char ret_url[static VOLUME_URL_SIZE]) {
+        Live *live;
+        int r;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = volumes_find_url(volumes, number, clock_monotonic(), ret_url);
+        if (r >= 0) {
+                live = volumes->live + number;
+                get_store(cluster_find(volumes->map.cluster, number), ret);
+                ret->run = live->run;
+                *ret_sequence = __atomic_add_fetch(&live->sequence, 1, __ATOMIC_RELAXED);
+                r = live->run == 0 ? -EINPROGRESS : 0;
+        }
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return r;
+}
+
+/* With the lock held. */
+static int check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence) {
+        const Volume *volume = cluster_find(volumes->map.cluster, from->number);
+        StoreIdentity store;
+        Live *live;
+        int r;
+
+        if (!volume)
+                return -EINPROGRESS;
+        get_store(volume, &store);
+        if (!store_identity_equal(from, &store))
+                return -EREMOTE;
+        live = volumes->live + from->number;
+        if (live->run == 0 || live->run != from->run)
+                return -EINPROGRESS;
+
+        (void) pthread_mutex_lock(&volumes->calls_lock);
+        r = replay_note(live->calls, sequence);
+        (void) pthread_mutex_unlock(&volumes->calls_lock);
+        return r;
+}
+
+int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence) {
+        int r;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = check_caller(volumes, from, sequence);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return r;
+}
+
+/* Where a report may come from without being another's: where the one before came from, or else
+ * where the map says that the volume is. */
+static bool is_at_home(const Volumes *volumes, const Live *live, const VolumeReport *report) {
+        const Volume *volume = cluster_find(volumes->map.cluster, report->number);
+
+        if (live->url)
+                return strcmp(live->url, report->url) == 0;
+        return !volume || volume->url_is_set || strcmp(volume->url, report->url) == 0;
+}
+
+int volumes_check_run(const Volumes *volumes, const Live *live, const VolumeReport *report) {
+        if (live->run == report->run)
+                return report->sequence > live->report_sequence ? 0 : -EALREADY;
+        if (!volumes_is_up(volumes, report->number, clock_monotonic()) ||
+            is_at_home(volumes, live, report))
+                return 0;
+
+        /* After the master's start it may be the first one, or not. */
+        return live->run == 0 ? -EINPROGRESS : -ENOTUNIQ;
+}
+
+int volumes_take_run(Live *live, const VolumeReport *report) {
+        char *url;
+
+        if (live->run == report->run) {
+                live->report_sequence = report->sequence;
+                return 0;
+        }
+
+        url = strdup(report->url);
+        if (!live->calls)
+                live->calls = malloc(sizeof(*live->calls));
+        if (!url || !live->calls) {
+                free(url);
+                return -ENOMEM;
+        }
+
+        free(live->url);
+        live->url = url;
+        *live->calls = (Replay){};
+        live->run = report->run;
+        live->report_sequence = report->sequence;
+        return 0;
+}
+
+void volumes_forget_run(Live *live) {
+        free(live->url);
+        free(live->calls);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Which run of a store is the volume.
+ *
+ * The master knows it from the reports of this term only. Of two runs of the same store the older
+ * one stays as long as it is up, unless the newer one has its address: then it was restarted. */
+
+#include "core/identity.h"
+#include "volumes.h"
+
+/* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
+int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret);
+
+/* Whom an order to the volume is for, the order's number, and where the volume is. Returns 0,
+ * -ENOENT, -EHOSTDOWN if it is down, -EINPROGRESS if it has not reported in this term yet. */
+int volumes_receiver(
+                Volumes *volumes,
+                uint32_t number,
+                StoreIdentity *ret,
+                uint64_t *ret_sequence,
+                char ret_url[static VOLUME_URL_SIZE]);
+
+/* Looks at a call from FROM. Returns 0 if that is the volume; -EALREADY if a call of that SEQUENCE
+ * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */
+int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence);

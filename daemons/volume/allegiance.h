@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Allegiance: which cluster this store belongs to, and which leader it follows.
+ *
+ * A store is bound to its cluster, under its number, when a master accepts its report for the first
+ * time. From then on it follows one leader, the one that accepted the last report of this run of
+ * the daemon: orders of others are refused. A leader is followed when it is durable that no earlier
+ * one may be followed any more. From any thread. */
+
+#include "base/macro.h"
+#include "core/signature.h"
+#include "store/objects.h"
+
+typedef struct Allegiance Allegiance;
+
+/* STORE is not owned. Returns 0, -EREMOTE if the store belongs to another volume than NUMBER, which
+ * RETERR_NUMBER then is, or another negative errno. */
+int allegiance_new(ObjectStore *store, uint32_t number, Allegiance **ret, uint32_t *reterr_number);
+
+/* The store must have been freed before. */
+Allegiance *allegiance_free(Allegiance *allegiance);
+DEFINE_CLEANUP(Allegiance *, allegiance_free);
+
+/* Of this store, and this start of the daemon. */
+const StoreIdentity *allegiance_store(const Allegiance *allegiance);
+
+/* Whom the store follows, or, while that is not known, was the last to follow; zeroes if it does
+ * not belong to a cluster yet. Returns whether it follows it now. */
+bool allegiance_lead(Allegiance *allegiance, Leadership *ret);
+
+/* The master of this volume leads, and has accepted its report. Returns 0 if it is followed now, or
+ * as soon as that is durable; -EREMOTE if it is of another cluster; -EKEYREVOKED if another leader
+ * has come after it. */
+int allegiance_accept(Allegiance *allegiance, const Leadership *lead);
+
+/* Looks at an order: a call of a master. Returns 0 if it may be carried out; -EREMOTE if it is
+ * meant for somebody else; -EKEYREVOKED if it comes from a leader that is one no longer; -EALREADY
+ * if it came before; -EINPROGRESS if only the next report will tell. */
+int allegiance_check_order(Allegiance *allegiance, const Parties *order);
+
+/* Whether what was an order then still is one. Returns 0 or -EKEYREVOKED. */
+int allegiance_confirm_order(Allegiance *allegiance, const Parties *order);
+
+/* Looks at a call of another volume, or a greeting of a master: whether it is meant for this store.
+ * Returns 0, -EREMOTE, or -EINPROGRESS while the store does not belong to a cluster. */
+int allegiance_check_receiver(Allegiance *allegiance, const Parties *call);
+
+/* Fills in who calls when this volume calls the master, with a new number. Returns whether there is
+ * a leader that it follows. */
+bool allegiance_call(Allegiance *allegiance, Parties *ret);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "allegiance.h"
+#include "base/error.h"
+#include "net/rpc.h"
+#include "order.h"
+#include "volume.h"
+
+/* Says who is here, to whoever looked for somebody else. */
+static int refuse(HttpRequest *request, int error) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        char detail[128] = "";
+
+        if (error == -EINPROGRESS)
+                report_soon(volume->report);
+        if (error == -EREMOTE)
+                (void) snprintf(detail, sizeof(detail), "This is volume %u.",
+                                allegiance_store(volume->allegiance)->number);
+        return http_request_reply_error(request, error, *detail ? detail : NULL);
+}
+
+static int begin(
+                HttpRequest *request,
+                int (*check)(Allegiance *allegiance, const Parties *parties)) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        const Parties *parties;
+        int r;
+
+        r = rpc_begin(request, volume->secret, &parties);
+        if (r < 0)
+                return r;
+        r = check(volume->allegiance, parties);
+        return r < 0 ? refuse(request, r) : 0;
+}
+
+int order_begin(HttpRequest *request) {
+        return begin(request, allegiance_check_order);
+}
+
+int order_read(HttpRequest *request, const Buffer **ret_body) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        int r;
+
+        r = allegiance_confirm_order(volume->allegiance, rpc_parties(request));
+        return r < 0 ? r : rpc_check(request, volume->secret, ret_body);
+}
+
+int neighbor_begin(HttpRequest *request) {
+        return begin(request, allegiance_check_receiver);
+}
+
+int neighbor_read(HttpRequest *request, const Buffer **ret_body) {
+        VolumeDaemon *volume = http_request_userdata(request);
+
+        return rpc_check(request, volume->secret, ret_body);
+}
+
+int master_call_new(VolumeDaemon *volume, const char *path, Buffer *body, HttpCall **ret) {
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_free_ char *url = NULL;
+        Parties parties;
+        int r;
+
+        if (!allegiance_call(volume->allegiance, &parties))
+                return -EINPROGRESS;
+
+        if (asprintf(&url, "%s%s", volume->conf.master, path) < 0) {
+                url = NULL;
+                return -ENOMEM;
+        }
+        r = http_call_new(volume->client, "POST", url, &call);
+        if (r < 0)
+                return r;
+        http_call_set_body(call, body);
+        r = http_call_sign(call, &parties);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(call);
+        return 0;
+}
+
+int master_call_result(VolumeDaemon *volume, const HttpResult *result) {
+        int r = result->error;
+
+        if (r == 0 && result->status >= 300)
+                r = result->status >= 400 ? -error_from_http_status(result->status) : -EREMOTEIO;
+        if (r == -EINPROGRESS || r == -EKEYREVOKED)
+                report_soon(volume->report);
+        return r;
+}

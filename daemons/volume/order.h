@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Order: a call of the master that this volume follows; and what calls of others have in common
+ * with it. They are refused before any of their body is kept. */
+
+#include "base/buffer.h"
+#include "net/http-client.h"
+#include "net/http-request.h"
+
+typedef struct VolumeDaemon VolumeDaemon;
+
+/* For the route table: refuses what is no order to this store, see allegiance_check_order(). */
+int order_begin(HttpRequest *request);
+
+/* Returns 0 and the body; -EACCES if that is not the one that was announced, -EKEYREVOKED if the
+ * order is one no longer. */
+int order_read(HttpRequest *request, const Buffer **ret_body);
+
+/* Likewise, for calls of other volumes of the cluster. */
+int neighbor_begin(HttpRequest *request);
+int neighbor_read(HttpRequest *request, const Buffer **ret_body);
+
+/* A call of this volume to the master: POST PATH with BODY, which is taken over; not started.
+ * Returns 0, or -EINPROGRESS while there is no leader that this volume follows. */
+int master_call_new(VolumeDaemon *volume, const char *path, Buffer *body, HttpCall **ret);
+
+/* What the answer says: 0 for a status of 2xx, or a negative errno. When that says that the master
+ * does not know this volume, it will soon. */
+int master_call_result(VolumeDaemon *volume, const HttpResult *result);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Identity: who takes part in a cluster, as calls and tickets name them. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CLUSTER_ID_SIZE 16
+#define STORE_UUID_SIZE 16
+
+/* A start of a master of a cluster. Terms grow with each start; the leader is a random number, in
+ * which two starts differ that have the same term, as those of two copies of a directory have. */
+typedef struct Leadership {
+        uint8_t cluster[CLUSTER_ID_SIZE]; /* zeroes if there is none */
+        uint64_t term, leader;
+} Leadership;
+
+/* The store of a volume, and the start of the daemon that serves it. */
+typedef struct StoreIdentity {
+        uint32_t number; /* 0 for none: in a call, for the master */
+        uint8_t uuid[STORE_UUID_SIZE];
+        uint64_t run; /* random; 0 for any */
+} StoreIdentity;
+
+static inline bool leadership_equal(const Leadership *a, const Leadership *b) {
+        return memcmp(a->cluster, b->cluster, sizeof(a->cluster)) == 0 && a->term == b->term &&
+               a->leader == b->leader;
+}
+
+static inline bool cluster_id_equal(
+                const uint8_t a[static CLUSTER_ID_SIZE], const uint8_t b[static CLUSTER_ID_SIZE]) {
+        return memcmp(a, b, CLUSTER_ID_SIZE) == 0;
+}
+
+static inline bool cluster_id_is_null(const uint8_t id[static CLUSTER_ID_SIZE]) {
+        static const uint8_t null[CLUSTER_ID_SIZE];
+
+        return cluster_id_equal(id, null);
+}
+
+/* The same store, whatever the runs are. */
+static inline bool store_identity_equal(const StoreIdentity *a, const StoreIdentity *b) {
+        return a->number == b->number && memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0;
+}

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "conf.h"
+#include "core/address.h"
 #include "core/cluster.h"
 
 #define AT(field) offsetof(MasterConf, field)
@@ -13,7 +14,7 @@ const ConfItem master_conf_items[] = {
         { "Master", "Directory",        CONF_STRING, AT(directory),                "/var/lib/dkv/master", 0, 0,
           "Where the index is kept." },
         { "Master", "Listen",           CONF_STRING, AT(endpoint.listen),          "127.0.0.1:3000", 0, 0,
-          "Address and port to serve on." },
+          "Address and port to serve on.", .complain = address_complain },
         { "Master", "SecretFile",       CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
           "The cluster's secret, where systemd passes no credential dkv.secret." },
         { "Master", "Copies",           CONF_UINT,   AT(copies),                   "1",     1, COPIES_MAX,

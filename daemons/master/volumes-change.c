@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "core/address.h"
 #include "volumes-change.h"
 #include "volumes-internal.h"
 
@@ -197,12 +198,14 @@ static bool is_text(const char *string, char lowest) {
 }
 
 int volumes_check_url(const char *url) {
-        size_t size = strlen(url), scheme = strlen("http://");
+        _cleanup_free_ char *normal = NULL;
+        const char *reason;
+        int r;
 
-        if (strncmp(url, "http://", scheme) != 0 || size == scheme || size >= VOLUME_URL_SIZE ||
-            url[size - 1] == '/' || !is_text(url, '!'))
-                return -EINVAL;
-        return 0;
+        r = url_normalize(url, &normal, &reason);
+        if (r < 0)
+                return r;
+        return strlen(url) < VOLUME_URL_SIZE && strcmp(url, normal) == 0 ? 0 : -EINVAL;
 }
 
 int volumes_check_zone(const char *zone) {

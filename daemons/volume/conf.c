@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "conf.h"
+#include "core/address.h"
 #include "core/cluster.h"
+#include "net/route.h"
 #include "store/objects.h"
 
 #define AT(field) offsetof(VolumeConf, field)
@@ -18,11 +20,11 @@ const ConfItem volume_conf_items[] = {
         { "Volume", "Directory",      CONF_STRING, AT(directory),                "",      0, 0,
           "Where values are kept; /var/lib/dkv/volume-N if empty." },
         { "Volume", "Listen",         CONF_STRING, AT(endpoint.listen),          "",      0, 0,
-          "Address and port to serve on; 127.0.0.1:3000+N if empty." },
+          "Address and port to serve on; 127.0.0.1:3000+N if empty.", .complain = address_complain },
         { "Volume", "Url",            CONF_STRING, AT(url),                      "",      0, 0,
-          "What clients are sent to; http:// and the address of Listen= if empty." },
+          "What clients are sent to; http:// and the address of Listen= if empty.", .complain = url_complain },
         { "Volume", "Master",         CONF_STRING, AT(master),                   "http://127.0.0.1:3000", 0, 0,
-          "Where the master is." },
+          "Where the master is.", .complain = url_complain },
         { "Volume", "Zone",           CONF_STRING, AT(zone),                     "",      0, 0,
           "A name that volumes share which may fail together; copies go to different zones first.", .live = true },
         { "Volume", "SecretFile",     CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
@@ -69,23 +71,58 @@ static int fill(char **string, const char *prefix, uint64_t n) {
         return 0;
 }
 
-/* What depends on the number, or on another setting. */
-static int fill_in(VolumeConf *conf) {
+/* Gives STRING the form that URLs have everywhere. */
+static int normalize(char **string) {
+        const char *reason;
         char *url;
         int r;
 
-        r = fill(&conf->directory, "/var/lib/dkv/volume-", conf->number);
+        r = url_normalize(*string, &url, &reason);
         if (r < 0)
                 return r;
-        r = fill(&conf->endpoint.listen, "127.0.0.1:", 3000 + conf->number);
-        if (r < 0 || *conf->url)
-                return r;
 
-        if (asprintf(&url, "http://%s", conf->endpoint.listen) < 0)
-                return -ENOMEM;
-        free(conf->url);
-        conf->url = url;
+        free(*string);
+        *string = url;
         return 0;
+}
+
+/* Where clients find the volume, unless Url= says it: where it listens. */
+static int fill_in_url(VolumeConf *conf) {
+        const char *listen = conf->endpoint.listen, *reason;
+        Address address;
+        int r;
+
+        r = address_parse(listen, &address, &reason);
+        if (r < 0)
+                return log_error_errno(r, "Listen= must not be '%s', which %s.", listen, reason);
+        if (address.is_any)
+                return 0; /* volume_conf_find_url() */
+
+        free(conf->url);
+        conf->url = strdup(listen);
+        return conf->url ? normalize(&conf->url) : -ENOMEM;
+}
+
+/* What depends on the number, or on another setting. Says what is wrong. */
+static int fill_in(VolumeConf *conf) {
+        int r;
+
+        if (3000 + conf->number > UINT16_MAX && !*conf->endpoint.listen)
+                return log_error_errno(
+                                -EINVAL,
+                                "Volume %" PRIu64 " needs Listen=: it has no port of its own.",
+                                conf->number);
+
+        r = fill(&conf->directory, "/var/lib/dkv/volume-", conf->number);
+        if (r >= 0)
+                r = fill(&conf->endpoint.listen, "127.0.0.1:", 3000 + conf->number);
+        if (r >= 0)
+                r = normalize(&conf->master);
+        if (r >= 0 && *conf->url)
+                r = normalize(&conf->url);
+        if (r < 0)
+                return log_error_errno(r, "Failed to set defaults: %m");
+        return *conf->url ? 0 : fill_in_url(conf);
 }
 
 static int set_number(VolumeConf *conf, uint64_t number) {
@@ -109,9 +146,35 @@ int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments) {
                 return r;
 
         r = set_number(conf, arguments->number);
-        if (r >= 0)
-                r = fill_in(conf);
         if (r < 0)
                 return log_error_errno(r, "Failed to set defaults: %m");
+        return fill_in(conf);
+}
+
+int volume_conf_find_url(VolumeConf *conf) {
+        const char *listen = conf->endpoint.listen, *reason;
+        _cleanup_free_ char *url = NULL;
+        Address address, master, own;
+        int r;
+
+        if (*conf->url)
+                return 0;
+
+        r = address_parse(listen, &address, &reason);
+        if (r < 0)
+                return log_error_errno(r, "Listen= must not be '%s', which %s.", listen, reason);
+        if (url_host(conf->master, &master) < 0 || route_find(master.host, address.port, &own) < 0)
+                return log_error_errno(
+                                -EHOSTUNREACH,
+                                "Listen=%s is all addresses of this machine, and clients have to be told one. It "
+                                "cannot be seen which, since there is no way to the master at '%s': give Listen= "
+                                "an address, or say Url=http://ADDRESS:%u as well.",
+                                listen, conf->master, address.port);
+
+        r = route_format_url(&own, &url);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make a URL: %m");
+        free(conf->url);
+        conf->url = TAKE_PTR(url);
         return 0;
 }

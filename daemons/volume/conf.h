@@ -25,5 +25,9 @@ typedef struct VolumeConf {
 extern const ConfItem volume_conf_items[];
 
 /* Fills CONF, zeroed, and logs errors. What the settings leave open depends on the number:
- * directory, port and URL. */
+ * directory, port and URL. The URL stays empty if Listen= is all addresses of the machine. */
 int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments);
+
+/* Fills in the URL if it is empty: by the address which the master sees. May look up the master's
+ * name, and logs what is wrong. */
+int volume_conf_find_url(VolumeConf *conf);

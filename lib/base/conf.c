@@ -131,6 +131,8 @@ static int set_number(const ConfItem *item, uint64_t *field, const char *value) 
 static int set_field(const ConfItem *item, void *conf, const char *value) {
         switch (item->type) {
         case CONF_STRING:
+                if (item->complain && strcmp(value, item->initial) != 0 && item->complain(value))
+                        return -EINVAL;
                 return set_string(field_of(item, conf), value);
         case CONF_BOOL:
                 return set_bool(field_of(item, conf), value);
@@ -386,22 +388,50 @@ static char *on_read(char *room, int size, void *userdata) {
         return room;
 }
 
-static void complain_about_value(
-                const Parser *parser, const ConfItem *item, const char *value, int error) {
+/* What is wrong with a value that set() has refused with ERROR. Returns a new string or NULL. */
+static char *explain(const ConfItem *item, const char *value, int error) {
         const TypeInfo *type = types + item->type;
         _cleanup_free_ char *minimum = NULL, *maximum = NULL;
+        const char *reason = item->complain ? item->complain(value) : NULL;
+        char *text;
+        int n;
 
         if (error == -ERANGE && item->maximum > 0) {
                 minimum = format_number(type->units, item->minimum);
                 maximum = format_number(type->units, item->maximum);
         }
 
-        if (minimum && maximum)
-                complain(parser, LOG_ERR, parser->line, "%s= must be between %s and %s, not '%s'",
-                         item->name, minimum, maximum, value);
+        if (reason)
+                n = asprintf(&text, "%s= must not be '%s', which %s", item->name, value, reason);
+        else if (minimum && maximum)
+                n = asprintf(&text, "%s= must be between %s and %s, not '%s'", item->name, minimum,
+                             maximum, value);
         else
-                complain(parser, LOG_ERR, parser->line, "%s= must be %s, not '%s'", item->name,
-                         type->expected, value);
+                n = asprintf(&text, "%s= must be %s, not '%s'", item->name, type->expected, value);
+
+        return n < 0 ? NULL : text;
+}
+
+char *conf_explain(const ConfItem items[], const char *assignment, int error) {
+        const char *equals = strchr(assignment, '=');
+        size_t n = equals ? (size_t) (equals - assignment) : strlen(assignment);
+        char *text;
+
+        for (const ConfItem *item = items; item->name && equals; item++)
+                if (strlen(item->name) == n && strncmp(item->name, assignment, n) == 0)
+                        return explain(item, equals + 1, error);
+
+        if (asprintf(&text, equals ? "There is no setting '%.*s'" : "'%.*s' is not NAME=VALUE",
+                     (int) n, assignment) < 0)
+                return NULL;
+        return text;
+}
+
+static void complain_about_value(
+                const Parser *parser, const ConfItem *item, const char *value, int error) {
+        _cleanup_free_ char *text = explain(item, value, error);
+
+        complain(parser, LOG_ERR, parser->line, "%s", text ?: item->name);
 }
 
 static int set_here(const Parser *parser, const ConfItem *item, const char *value) {

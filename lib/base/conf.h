@@ -29,6 +29,10 @@ typedef struct ConfItem {
         uint64_t minimum, maximum; /* for numbers, in the unit of the field; 0, 0 for no limit */
         const char *help;          /* one sentence, for the shipped file */
         bool live;                 /* can change while the daemon runs */
+
+        /* For a text: NULL if it is good, or the reason why not, as the end of a sentence ("has no
+         * port"). An initial value is not asked about. Optional. */
+        const char *(*complain)(const char *value);
 } ConfItem;
 
 #define CONF_ITEMS_MAX 32
@@ -73,6 +77,10 @@ int conf_set(const ConfItem items[],
 /* The same for "NAME=VALUE"; -EINVAL if there is no "=". */
 int conf_set_assignment(
                 const ConfItem items[], void *conf, const char *assignment, const char *origin);
+
+/* Says in a sentence, without its full stop, why conf_set_assignment() has refused ASSIGNMENT with
+ * ERROR. Returns a new string or NULL. */
+char *conf_explain(const ConfItem items[], const char *assignment, int error);
 
 /* Tells on_difference() each setting in which FRESH, loaded by the same table, is not as CONF, and
  * takes over those that are live. A number that other threads read (as _Atomic) may be live; of a

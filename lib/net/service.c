@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "core/address.h"
 #include "core/ticket.h"
 #include "net/periodic.h"
 #include "net/service.h"
@@ -50,7 +51,9 @@ static void free_names(char ***names) {
         free(*names);
 }
 
-/* Returns the descriptor, -ENOENT if none was passed, or another negative errno. */
+/* What a socket of systemd has for a volume that is set up nowhere is no way to it: units of the
+ * kind cannot be without an address. Returns the descriptor, -ENOENT if none was passed, or another
+ * negative errno. */
 static int take_passed_socket(void) {
         _cleanup_(free_names) char **names = NULL;
         int n, r, fd = -1;
@@ -59,8 +62,9 @@ static int take_passed_socket(void) {
         if (n < 0)
                 return n;
 
-        for (int i = 0; i < n; i++)
-                if (n == 1 || strcmp(names[i], "http") == 0)
+        for (int i = 0; i < n && fd < 0; i++)
+                if ((n == 1 || strcmp(names[i], "http") == 0) &&
+                    sd_is_socket(SD_LISTEN_FDS_START + i, AF_UNIX, SOCK_STREAM, 1) <= 0)
                         fd = SD_LISTEN_FDS_START + i;
         if (fd < 0)
                 return -ENOENT;
@@ -76,32 +80,6 @@ static int take_passed_socket(void) {
 
 bool service_is_activated(void) {
         return take_passed_socket() >= 0;
-}
-
-/* Splits "HOST:PORT", "[HOST]:PORT" or "PORT" in place; HOST becomes NULL if there is none. */
-static int split_address(char *address, char **ret_host, char **ret_port) {
-        char *colon = strrchr(address, ':'), *host = NULL;
-        char *port = colon ? colon + 1 : address;
-        uint64_t number;
-
-        if (parse_u64(port, UINT16_MAX, &number) < 0)
-                return -EINVAL;
-
-        if (colon) {
-                *colon = '\0';
-                host = address;
-                if (host[0] == '[' && colon > host + 1 && colon[-1] == ']') {
-                        colon[-1] = '\0';
-                        host++;
-                } else if (strchr(host, ':'))
-                        return -EINVAL;
-                if (*host == '\0')
-                        return -EINVAL;
-        }
-
-        *ret_host = host;
-        *ret_port = port;
-        return 0;
 }
 
 static int listen_on(const struct addrinfo *address) {
@@ -165,8 +143,9 @@ static int listen_anew(const char *host, const char *port, int family) {
 }
 
 int service_listen(const char *listen) {
-        _cleanup_free_ char *address = NULL;
-        char *host, *port;
+        char port[sizeof("65535")];
+        const char *reason;
+        Address address;
         int r;
 
         assert(listen);
@@ -175,18 +154,21 @@ int service_listen(const char *listen) {
         if (r != -ENOENT)
                 return r;
 
-        address = strdup(listen);
-        if (!address)
-                return -ENOMEM;
-        r = split_address(address, &host, &port);
+        r = address_parse(listen, &address, &reason);
         if (r < 0)
                 return r;
+        (void) snprintf(port, sizeof(port), "%u", address.port);
 
-        if (host)
-                return listen_anew(host, port, AF_UNSPEC);
-
-        r = listen_anew(NULL, port, AF_INET6);
-        return r == -EAFNOSUPPORT || r == -EINVAL ? listen_anew(NULL, port, AF_INET) : r;
+        if (*address.host)
+                r = listen_anew(address.host, port, AF_UNSPEC);
+        else {
+                r = listen_anew(NULL, port, AF_INET6);
+                if (r == -EAFNOSUPPORT || r == -EINVAL)
+                        r = listen_anew(NULL, port, AF_INET);
+        }
+        if (r >= 0) /* kept while the daemon is started anew, where units say so */
+                (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=http", &r, 1);
+        return r;
 }
 
 int service_port(int fd) {

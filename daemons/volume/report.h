@@ -26,6 +26,11 @@ void report_reload(Report *report);
 /* Whether the master took the last report. From any thread. */
 bool report_is_accepted(const Report *report);
 
+/* Why it did not, in a sentence; an empty one if it did or has not been asked yet. From any thread.
+ */
+#define REPORT_ERROR_SIZE 512
+void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]);
+
 /* After what time the master wants to be asked about objects whose write was not heard of again; 0
  * while that is not known. */
 uint64_t report_grace_usec(const Report *report);

@@ -92,6 +92,21 @@ static int get_flag(
         return sd_bus_message_append(reply, "b", *(const bool *) userdata);
 }
 
+static int get_master_error(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        const VolumeBus *volume_bus = userdata;
+        char text[REPORT_ERROR_SIZE];
+
+        report_error(volume_bus->volume->report, text);
+        return sd_bus_message_append(reply, "s", text);
+}
+
 static int get_store_counter(
                 sd_bus *bus,
                 const char *path,
@@ -170,6 +185,7 @@ static const sd_bus_vtable store_vtable[] = {
         SD_BUS_PROPERTY("Master",        "s", get_text,          0,                  CONST),
         SD_BUS_PROPERTY("StartedAt",     "t", NULL,              AT(started_usec),   CONST),
         SD_BUS_PROPERTY("MasterAccepts", "b", get_flag,          AT(master_accepts), TELLS),
+        SD_BUS_PROPERTY("MasterError",   "s", get_master_error,  0,                  0),
         SD_BUS_PROPERTY("DiskFree",      "t", get_store_counter, 0,                  0),
         SD_BUS_PROPERTY("DiskSize",      "t", get_store_counter, 0,                  0),
         SD_BUS_PROPERTY("Objects",       "t", get_store_counter, 0,                  0),

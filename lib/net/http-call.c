@@ -327,8 +327,48 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
         return 0;
 }
 
+/* Of a connection that did not come about, only the system knows why. */
+static const char *connect_reason(const HttpCall *call) {
+        switch (call->os_error) {
+        case ECONNREFUSED:
+                return "it refuses connections, so no daemon listens there";
+        case EHOSTUNREACH:
+        case ENETUNREACH:
+                return "there is no way to that address from this machine";
+        case EACCES:
+        case EPERM:
+                return "this machine's firewall forbids it";
+        case 0:
+                return "there is no machine of that name, or it does not answer";
+        default:
+                return "it does not answer; is it up, and does a firewall let the port through?";
+        }
+}
+
+static const char *http_reason(const HttpCall *call, int error) {
+        switch (error) {
+        case 0:
+                return "";
+        case -EHOSTDOWN:
+                return connect_reason(call);
+        case -ETIMEDOUT:
+                return "it takes connections and does not answer in time";
+        case -ECONNRESET:
+                return "it broke the connection";
+        case -ECANCELED:
+        case -ESHUTDOWN:
+                return "the call was ended here";
+        default:
+                return "what it answers is no HTTP that dkv knows";
+        }
+}
+
 void http_call_done(HttpCall *call, int error) {
-        HttpResult result = { .error = error, .os_error = error < 0 ? call->os_error : 0 };
+        HttpResult result = {
+                .error = error,
+                .os_error = error < 0 ? call->os_error : 0,
+                .reason = http_reason(call, error),
+        };
 
         if (error == 0) {
                 result.status = get_status(call);

@@ -70,12 +70,14 @@ void http_call_set_sink(
 const char *http_call_header(HttpCall *call, const char *name);
 
 typedef struct HttpResult {
-        int error;       /* 0 if there was an answer, whatever its status; else a negative errno:
-                          * -EHOSTDOWN (no       connection), -ETIMEDOUT, -ECONNRESET, -ECANCELED,
-                          * -ESHUTDOWN, …
-                          */
-        int os_error;    /* positive: why there is no connection, such as ECONNREFUSED; or 0 */
-        unsigned status; /* 0 without an answer */
+        int error;          /* 0 if there was an answer, whatever its status; else a negative errno:
+                             * -EHOSTDOWN (no       connection), -ETIMEDOUT, -ECONNRESET, -ECANCELED,
+                             * -ESHUTDOWN, …
+                             */
+        int os_error;       /* positive: why there is no connection, such as ECONNREFUSED; or 0 */
+        const char *reason; /* of an error, in words that end a sentence ("it refuses connections");
+                             * a constant, never NULL */
+        unsigned status;    /* 0 without an answer */
         const uint8_t *body; /* collected; up to 16 MiB, then -EFBIG; borrowed */
         size_t body_size;
 } HttpResult;

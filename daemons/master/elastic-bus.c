@@ -76,7 +76,7 @@ static int start_new(
         return 0;
 }
 
-static int refuse(sd_bus_error *error, int r) {
+int elastic_bus_refuse(int r, sd_bus_error *error) {
         switch (r) {
         case -EDQUOT:
                 return bus_fail(error, r, "There are fewer active volumes than that many copies.");
@@ -126,7 +126,7 @@ int elastic_bus_refuse_delete(
                 return bus_fail(error, r,
                                 "The other volumes have less free space than what is to be moved.");
         default:
-                return refuse(error, r);
+                return elastic_bus_refuse(r, error);
         }
 }
 
@@ -152,7 +152,7 @@ static int send_error(const Start *start) {
                                 start->bus, start->numbers, start->n_numbers, start->result,
                                 &error);
         else
-                (void) refuse(&error, start->result);
+                (void) elastic_bus_refuse(start->result, &error);
         return sd_bus_reply_method_error(start->message, &error);
 }
 
@@ -353,7 +353,7 @@ static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *
                 return bus_fail(error, -EREMCHG, NULL);
         r = start_job(start);
         if (r < 0)
-                return refuse(error, r);
+                return elastic_bus_refuse(r, error);
 
         TAKE_PTR(start);
         return 1;
@@ -379,7 +379,7 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
         r = volumes_set_copies(
                         bus->master->volumes, copies, take_epoch(start), on_map_changed, start);
         if (r < 0)
-                return refuse(error, r);
+                return elastic_bus_refuse(r, error);
 
         TAKE_PTR(start);
         return 1;

@@ -14,7 +14,9 @@ int elastic_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_e
 int elastic_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int elastic_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Sets ERROR to why volumes cannot be added or deleted. Returns a negative errno. */
+/* Set ERROR to why a change cannot be: any, of volumes that were to be added or deleted. Return a
+ * negative errno. */
+int elastic_bus_refuse(int r, sd_bus_error *error);
 int elastic_bus_refuse_add(
                 MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error);
 int elastic_bus_refuse_delete(

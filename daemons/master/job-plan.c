@@ -321,7 +321,10 @@ static int check(Jobs *jobs, const JobPlanRequest *request) {
                                 jobs->master->volumes, request->numbers, request->n_numbers,
                                 &number);
         case JOB_PLAN_COPIES:
-                return request->copies >= 1 && request->copies <= COPIES_MAX ? 0 : -EINVAL;
+                return request->copies >= 1
+                                       ? volumes_check_copies(
+                                                         jobs->master->volumes, request->copies)
+                                       : -EINVAL;
         default:
                 return 0;
         }

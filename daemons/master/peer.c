@@ -42,6 +42,7 @@ static int parse_report(const Json *json, const Parties *parties, VolumeReport *
             json_get_uint(json, "objects_ever", &ret->objects_ever) < 0)
                 return -EINVAL;
 
+        (void) json_get_uint(json, "disk", &ret->disk_id); /* 0 if the volume does not know */
         return peer_read_health(json, ret);
 }
 

@@ -99,6 +99,8 @@ static int refuse(const PlanCall *call, int r, sd_bus_error *error) {
         if (request->what == JOB_PLAN_ADD)
                 return elastic_bus_refuse_add(
                                 call->bus, request->numbers, request->n_numbers, r, error);
+        if (request->what != JOB_PLAN_DELETE)
+                return elastic_bus_refuse(r, error);
         return elastic_bus_refuse_delete(call->bus, request->numbers, request->n_numbers, r, error);
 }
 
@@ -173,8 +175,8 @@ static int read_request(PlanCall *call, sd_bus_error *error) {
         return 0;
 }
 
-/* Looking is free, but this look takes a pass over the index. */
-static int plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* To look is free. This look takes a pass over the index, but there is one at a time. */
+int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
         _cleanup_(call_freep) PlanCall *call = calloc(1, sizeof(*call));
         int r;
@@ -197,10 +199,4 @@ static int plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
 
         TAKE_PTR(call);
         return 1;
-}
-
-int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
-
-        return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, plan, bus);
 }

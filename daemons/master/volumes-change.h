@@ -80,6 +80,9 @@ int volumes_set_copies(
                 VolumesDone done,
                 void *userdata);
 
+/* What volumes_set_copies() would say now. */
+int volumes_check_copies(Volumes *volumes, uint32_t copies);
+
 typedef struct VolumeSettings {
         const char *url, *zone; /* NULL leaves as is, "" gives back to the volume's own report */
         uint32_t weight;        /* 0 leaves as is */

@@ -15,7 +15,7 @@
 typedef struct Live {
         uint64_t seen_usec;     /* monotonic; 0 for never */
         uint64_t reported_usec; /* since the epoch; 0 for never */
-        uint64_t disk_free, disk_size, objects, bytes, pending;
+        uint64_t disk_free, disk_size, disk_id, objects, bytes, pending;
         StoreFault fault;
         int64_t skew_usec, skews_usec[SKEWS]; /* how far its clock is ahead: of the last reports */
         unsigned n_skews;

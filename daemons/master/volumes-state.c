@@ -89,6 +89,21 @@ static size_t count_active(const Cluster *cluster) {
         return n;
 }
 
+/* Whether the space of the volume at I was counted with one before it, which is on the same file
+ * system. */
+static bool is_counted(const Volumes *volumes, const Cluster *cluster, size_t i, uint64_t now) {
+        uint64_t disk_id = volumes->live[cluster->volumes[i].number].disk_id;
+
+        for (size_t j = 0; j < i && disk_id > 0; j++) {
+                const Volume *volume = cluster->volumes + j;
+
+                if (volume->state == VOLUME_ACTIVE && volumes_is_up(volumes, volume->number, now) &&
+                    volumes->live[volume->number].disk_id == disk_id)
+                        return true;
+        }
+        return false;
+}
+
 /* Whether the active volumes of CLUSTER can take what is on those that are draining. */
 static int check_rest(const Volumes *volumes, const Cluster *cluster) {
         uint64_t now = clock_monotonic(), leaving = 0, disk_free = 0;
@@ -103,7 +118,8 @@ static int check_rest(const Volumes *volumes, const Cluster *cluster) {
                 if (volume->state == VOLUME_DRAINING)
                         leaving += live->bytes;
                 else if (volume->state == VOLUME_ACTIVE &&
-                         volumes_is_up(volumes, volume->number, now))
+                         volumes_is_up(volumes, volume->number, now) &&
+                         !is_counted(volumes, cluster, i, now))
                         disk_free += MIN(live->disk_free, UINT64_MAX - disk_free);
         }
         return leaving > disk_free ? -ENOSPC : 0;
@@ -223,6 +239,21 @@ static int apply_copies(Change *change, Cluster *copy) {
         copy->copies = change->copies;
         after = volumes_copies_of(change->volumes, copy);
         return after > before && after > count_active(copy) ? -EDQUOT : 0;
+}
+
+int volumes_check_copies(Volumes *volumes, uint32_t copies) {
+        int r;
+
+        if (copies > COPIES_MAX)
+                return -EINVAL;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        r = copies > volumes_copies_of(volumes, volumes->map.cluster) &&
+                                            copies > count_active(volumes->map.cluster)
+                            ? -EDQUOT
+                            : 0;
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return r;
 }
 
 int volumes_set_copies(

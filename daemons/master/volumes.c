@@ -332,6 +332,7 @@ static int take_note(Volumes *volumes, const VolumeReport *report) {
         live->reported_usec = clock_realtime();
         live->disk_free = report->disk_free;
         live->disk_size = report->disk_size;
+        live->disk_id = report->disk_id;
         live->objects = report->objects;
         live->bytes = report->bytes;
         live->pending = report->pending;

@@ -30,6 +30,7 @@ typedef struct VolumeReport {
         Leadership lead;        /* whom it follows, or was the last to follow; zeroes for nobody */
         const char *url, *zone;
         uint64_t disk_free, disk_size; /* in bytes */
+        uint64_t disk_id;              /* the same for volumes on one file system; 0 if unknown */
         uint64_t objects, bytes, pending;
 
         /* How far it has come; see lib/store/reach.h. */

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
 
 #include "allegiance.h"
 #include "base/clock.h"
@@ -12,6 +14,7 @@
 #include "base/event-ids.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "core/key.h"
 #include "core/wire.h"
 #include "net/periodic.h"
 #include "report.h"
@@ -25,6 +28,10 @@
 /* Reports that somebody has asked for are so far apart at least. */
 #define SOON_USEC (20 * USEC_PER_MSEC)
 
+/* So that no report tells the id of the machine itself. */
+#define DISK_APPLICATION \
+        SD_ID128_MAKE(1f, 6a, 0e, 5d, 92, c4, 4b, 7e, 8d, 33, 70, 51, ae, 0b, c9, 46)
+
 struct Report {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
@@ -34,7 +41,8 @@ struct Report {
         uint64_t grace_usec; /* atomic */
 
         pthread_mutex_t lock;
-        char *zone; /* under the lock; a copy of the setting */
+        char *zone;                     /* under the lock; a copy of the setting */
+        char reason[REPORT_ERROR_SIZE]; /* likewise: why the master did not accept the last one */
 
         /* Client's thread only */
         bool busy;           /* a call is under way */
@@ -45,6 +53,24 @@ struct Report {
         int error;           /* of the last report, so that each kind of failure is logged once */
         bool nearly_full;
 };
+
+/* A number that volumes on one file system of one machine share: their space is the same. 0 if it
+ * cannot be told. */
+static uint64_t find_disk(const char *directory) {
+        char name[SD_ID128_STRING_MAX + 32], machine[SD_ID128_STRING_MAX];
+        sd_id128_t id;
+        struct stat st;
+
+        /* A machine without an id of its own has one until it is started anew. */
+        if (stat(directory, &st) < 0 ||
+            (sd_id128_get_machine_app_specific(DISK_APPLICATION, &id) < 0 &&
+             sd_id128_get_boot(&id) < 0))
+                return 0;
+
+        (void) snprintf(name, sizeof(name), "%s/%lx", sd_id128_to_string(id, machine),
+                        (unsigned long) st.st_dev);
+        return key_hash(name);
+}
 
 /* By these numbers the master sees whether it, or this store, is older than it should be. */
 static int add_reach(VolumeDaemon *volume, Json *json) {
@@ -79,6 +105,7 @@ static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer
         r = r < 0 ? r : add_zone(report, json);
         r = r < 0 ? r : json_add_uint(json, "free", counters->disk_free);
         r = r < 0 ? r : json_add_uint(json, "size", counters->disk_size);
+        r = r < 0 ? r : json_add_uint(json, "disk", find_disk(volume->conf.directory));
         r = r < 0 ? r : json_add_uint(json, "objects", counters->objects);
         r = r < 0 ? r : json_add_uint(json, "bytes", counters->bytes);
         r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
@@ -131,47 +158,74 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
 }
 
 /* What the master says about a refusal. */
-static void log_refusal(const char *master, const HttpResult *result) {
+static void explain_refusal(
+                const char *master, const HttpResult *result, char ret[static REPORT_ERROR_SIZE]) {
         _cleanup_(json_freep) Json *problem = NULL;
         const char *detail = NULL;
 
         if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
                 detail = json_get_string(problem, "detail") ?: json_get_string(problem, "title");
         if (detail)
-                log_error("The master at '%s' refuses this volume: %s", master, detail);
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "The master at '%s' refuses this volume: %s", master, detail);
         else
-                log_error("The master at '%s' refuses this volume with status %u.", master,
-                          result->status);
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "What is at '%s' answers with status %u: is that a master of dkv?",
+                                master, result->status);
+}
+
+/* Why the master does not take our reports; an empty string if it does. */
+static void explain(
+                const char *master,
+                const char *directory,
+                int error,
+                const HttpResult *result,
+                char ret[static REPORT_ERROR_SIZE]) {
+        *ret = '\0';
+        if (error == -EACCES)
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "The master at '%s' has another secret than this volume, or its clock differs by "
+                                "more than a minute; copy its dkv.secret here and restart.",
+                                master);
+        else if (error == -EKEYREVOKED && result->status == 200)
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "The master at '%s' is older than the one that this volume followed last, "
+                                "and is not followed.",
+                                master);
+        else if (error == -EREMOTE && result->status == 200)
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "The master at '%s' leads another cluster than that of the store in '%s'.",
+                                master, directory);
+        else if (error < 0 && result->status > 0)
+                explain_refusal(master, result, ret);
+        else if (error < 0)
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "The master at '%s' cannot be reached, trying again: %s.", master,
+                                result->reason);
 }
 
 /* Says once why the master does not take our reports, and once that it does again. */
 static void log_change(Report *report, int error, const HttpResult *result) {
         const char *master = report->volume->conf.master;
+        char reason[REPORT_ERROR_SIZE];
 
         if (error == report->error)
                 return;
 
+        explain(master, report->volume->conf.directory, error, result, reason);
         if (error == 0)
                 log_notice("The master at '%s' knows this volume.", master);
         else if (error == -EACCES)
-                log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL,
-                          "The master at '%s' has another secret than this volume, or its clock differs by "
-                          "more than a minute; copy its dkv.secret here and restart.",
-                          master);
-        else if (error == -EKEYREVOKED && result->status == 200)
-                log_error("The master at '%s' is older than the one that this volume followed last, "
-                          "and is not followed.",
-                          master);
-        else if (error == -EREMOTE && result->status == 200)
-                log_error("The master at '%s' leads another cluster than that of the store in '%s'.",
-                          master, report->volume->conf.directory);
+                log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL, "%s", reason);
         else if (result->status > 0)
-                log_refusal(master, result);
+                log_error("%s", reason);
         else
-                (void) log_warning_errno(
-                                error, "The master at '%s' cannot be reached, trying again: %m",
-                                master);
+                log_warning("%s", reason);
         report->error = error;
+
+        (void) pthread_mutex_lock(&report->lock);
+        memcpy(report->reason, reason, sizeof(reason));
+        (void) pthread_mutex_unlock(&report->lock);
 }
 
 static void send_report(void *userdata);
@@ -329,6 +383,12 @@ Report *report_free(Report *report) {
 void report_reload(Report *report) {
         (void) copy_zone(report); /* without memory for it, the next reload is soon enough */
         periodic_set_interval(report->timer, report->volume->conf.report_usec);
+}
+
+void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]) {
+        (void) pthread_mutex_lock(&report->lock);
+        memcpy(ret, report->reason, REPORT_ERROR_SIZE);
+        (void) pthread_mutex_unlock(&report->lock);
 }
 
 bool report_is_accepted(const Report *report) {

@@ -49,7 +49,11 @@ static int open_store(VolumeDaemon *volume) {
 
         r = make_directory(conf->directory, 0750);
         if (r < 0)
-                return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
+                return log_error_errno(
+                                r,
+                                "There is no directory '%s', and none can be made (%m): is its disk mounted? "
+                                "For a new volume, dkvadm volume create makes one.",
+                                conf->directory);
 
         r = object_store_open(&options, &volume->store);
         if (r == -ENOMEDIUM) {
@@ -125,6 +129,11 @@ static void on_reload(void *userdata) {
 
         (void) snprintf(unit, sizeof(unit), "dkv-volume@%" PRIu64, volume->conf.number);
         r = volume_conf_load(&fresh, volume->arguments);
+        if (r >= 0 && !*fresh.url) { /* it was found at the start */
+                free(fresh.url);
+                fresh.url = strdup(volume->conf.url);
+                r = fresh.url ? 0 : -ENOMEM;
+        }
         if (r >= 0) {
                 program_apply(volume_conf_items, &volume->conf, &fresh, unit);
                 report_reload(volume->report);
@@ -143,10 +152,12 @@ static void on_status(char *ret, size_t size, void *userdata) {
         VolumeDaemon *volume = userdata;
         StoreFault fault = faults_get(volume->faults);
         ObjectStoreCounters counters;
+        char error[REPORT_ERROR_SIZE];
 
         if (object_store_counters(volume->store, &counters) < 0)
                 return;
 
+        report_error(volume->report, error);
         (void) snprintf(ret, size,
                         "Volume %" PRIu64 ": %" PRIu64 " objects, %.1f GiB free%s%s, %s %s",
                         volume->conf.number, counters.objects,
@@ -154,8 +165,9 @@ static void on_status(char *ret, size_t size, void *userdata) {
                         fault == STORE_FAULT_NONE ? "" : ", stores nothing: ",
                         fault == STORE_FAULT_NONE ? "" : store_fault_to_string(fault),
                         report_is_accepted(volume->report) ? "reporting to"
-                                                           : "not known by the master at",
-                        volume->conf.master);
+                        : *error                           ? error
+                                                           : "about to report to",
+                        *error ? "" : volume->conf.master);
 }
 
 static bool on_stop(void *userdata) {
@@ -177,6 +189,8 @@ static int start(VolumeDaemon *volume) {
         int r;
 
         r = volume_conf_load(conf, volume->arguments);
+        if (r >= 0)
+                r = volume_conf_find_url(conf);
         if (r < 0)
                 return r;
         r = service_new(&service_hooks, volume, &volume->service);

@@ -396,6 +396,7 @@ TEST(job_is_controlled) {
 }
 
 TEST(strangers_look_and_do_not_touch) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *plan = NULL;
         static const char refused[] = "org.dkv.Error.NotAuthorized";
         const char *text;
 
@@ -413,16 +414,18 @@ TEST(strangers_look_and_do_not_touch) {
                                       1, 0),
                         refused, "Not allowed");
         assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
-                                      "rebalance", 0, 0),
-                        refused, "Not allowed");
-        assert_bus_error(
                         bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Cancel", ""), refused,
                         "Not allowed");
         assert_bus_error(
                         bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 0), refused,
                         "Not allowed");
         assert_string_equal(fake.called, "");
+
+        /* What would be moved is a look. */
+        plan = bus_ends_call(
+                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}", "rebalance", 0,
+                        0);
+        assert_false(sd_bus_message_is_method_error(plan, NULL));
 }
 
 TEST(figures_are_told_twice_a_second) {

@@ -67,6 +67,15 @@ static void report_bytes(Fixture *fixture, uint32_t number, uint64_t bytes, uint
         assert_ok(send_report(fixture, &request));
 }
 
+static void report_disk(Fixture *fixture, uint32_t number, uint64_t disk_free, uint64_t disk_id) {
+        VolumeReport request = make_report(number);
+
+        request.bytes = 0;
+        request.disk_free = disk_free;
+        request.disk_id = disk_id;
+        assert_ok(send_report(fixture, &request));
+}
+
 /* Volumes 1 to N, active. */
 static void start_active(Fixture *fixture, uint32_t n) {
         for (uint32_t number = 1; number <= n; number++) {
@@ -178,6 +187,14 @@ TEST(the_rest_must_have_room) {
 
         report_bytes(fixture, 4, 0, 35);
         assert_int_equal(CHECK_DRAIN(fixture, &number, 2), 0);
+
+        /* Two volumes on one disk have its space once. */
+        report_disk(fixture, 3, 30, 5);
+        report_disk(fixture, 4, 30, 5);
+        assert_int_equal(CHECK_DRAIN(fixture, &number, 2), -ENOSPC);
+        report_disk(fixture, 4, 30, 6);
+        assert_ok(CHECK_DRAIN(fixture, &number, 2));
+        report_bytes(fixture, 4, 0, 35);
 
         /* What is down takes nothing. */
         shift_clock(TIMEOUT_SEC);

@@ -265,5 +265,9 @@ int main(int argc, char *argv[]) {
 
         if (r == -EINVAL)
                 return EXIT_USAGE;
-        return r == 0 && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                (void) log_error_errno(-errno, "Failed to print: %m");
+                return EXIT_FAILURE;
+        }
+        return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

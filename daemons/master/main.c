@@ -4,6 +4,7 @@
 
 #include "master-bus.h"
 #include "master.h"
+#include "net/backoff.h"
 
 int main(int argc, char *argv[]) {
         static const Program program = {
@@ -20,12 +21,16 @@ int main(int argc, char *argv[]) {
 
         r = program_start(&program, argc, argv, &arguments);
         if (r <= 0)
-                return r < 0 ? 2 : EXIT_SUCCESS;
+                return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
         environment_set_fatal(program_fatal);
+        backoff_wait();
         r = master_new(&arguments, &master);
-        if (r >= 0)
+        if (r >= 0) {
+                backoff_forget();
                 r = master_run(master);
+        } else
+                backoff_failed();
         if (r >= 0 && lead_state(master->lead) == LEAD_DEPOSED)
                 return LEAD_EXIT_DEPOSED;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -3,6 +3,7 @@
 /* dkv-volume: stores values. */
 
 #include "core/cluster.h"
+#include "net/backoff.h"
 #include "volume-bus.h"
 #include "volume.h"
 
@@ -21,11 +22,15 @@ int main(int argc, char *argv[]) {
 
         r = program_start(&program, argc, argv, &arguments);
         if (r <= 0)
-                return r < 0 ? 2 : EXIT_SUCCESS;
+                return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
         environment_set_fatal(program_fatal);
+        backoff_wait();
         r = volume_daemon_new(&arguments, &volume);
-        if (r >= 0)
+        if (r >= 0) {
+                backoff_forget();
                 r = volume_daemon_run(volume);
+        } else
+                backoff_failed();
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

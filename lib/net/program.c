@@ -63,7 +63,7 @@ static int on_bus_introspect(
                 const Program *program, const char *value, ProgramArguments *arguments) {
         int r = bus_print_introspection(program->objects, value);
 
-        if (r < 0)
+        if (r < 0 && !ferror(stdout)) /* of that, program_exit() tells */
                 return log_error_errno(r, "Failed to introspect '%s': %m", value);
         return 0;
 }
@@ -179,9 +179,13 @@ int program_load(
                 return log_error_errno(r, "Failed to load '%s': %m", path);
 
         for (const char *const *set = arguments->set; *set; set++) {
+                _cleanup_free_ char *reason = NULL;
+
                 r = conf_set_assignment(items, conf, *set, "--set");
-                if (r < 0)
-                        return log_error_errno(r, "Bad setting '%s': %m", *set);
+                if (r >= 0)
+                        continue;
+                reason = conf_explain(items, *set, r);
+                return log_error_errno(r, "--set=%s: %s.", *set, reason ?: strerror(-r));
         }
 
         return 0;
@@ -199,6 +203,14 @@ static void on_difference(const ConfItem *item, const char *value, void *userdat
 
 void program_apply(const ConfItem items[], void *conf, void *fresh, const char *unit) {
         conf_apply(items, conf, fresh, on_difference, (void *) unit);
+}
+
+int program_exit(int status) {
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return status;
+
+        (void) log_error_errno(-errno, "Failed to print: %m");
+        return EXIT_FAILURE;
 }
 
 void program_fatal(const char *what, int error) {

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from cluster import MASTER, VOLUME, free_ports, wait_for
+from cluster import BUILD, MASTER, VOLUME, free_ports, wait_for
 
 PROGRAMS = {'master': MASTER, 'volume': VOLUME}
 
@@ -65,6 +65,72 @@ def test_bad_value_in_a_drop_in(tmp_path):
     drop_in.write_text('[Volume]\n\nInlineMax=9G\n')
     done = run('volume', f'--config={path}')
     assert done.returncode == 1 and f'{drop_in}:3: ' in done.stderr
+
+
+@pytest.mark.parametrize('program, option', [
+    ('master', '--print-settings'), ('master', '--help'), ('master', '--version'),
+    ('master', '--bus-introspect=/org/dkv/Master1'),
+    ('volume', '--print-settings'), ('volume', '--help'), ('volume', '--version'),
+    ('dkvadm', '--help'), ('dkvadm', '--version'), ('dkv-bench', '--help'), ('dkv-bench', '--version'),
+    ('dkv-generator', '--help'), ('dkv-generator', '--version'),
+    ('dkv-sandbox', '--help'), ('dkv-sandbox', '--version')])
+def test_what_cannot_be_printed_is_a_failure(program, option):
+    places = {'dkv-generator': BUILD / 'units/dkv-generator', **PROGRAMS}
+    with open('/dev/full', 'w', encoding='utf-8') as full:
+        done = subprocess.run([places.get(program, BUILD / 'cli' / program), option], stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and 'No space left' in done.stderr
+
+
+NO_ADDRESS = ['Listen=127.0.0.1:0', 'Listen=foo', 'Listen=99999', 'Listen=127.0.0.1', 'Listen=::1:3003',
+              'Listen=3003:3003']
+NO_URL = ['Url=http://user@host:3003', 'Url=http://host:3003?a=b', 'Url=http://host:3003/a', 'Url=http://3003',
+          'Url=http://0.0.0.0:3003', 'Url=https://host:3003', 'Master=10.0.0.1', 'Master=ftp://10.0.0.1:3000',
+          'Master=http://10.0.0.1:3000/a']
+
+
+@pytest.mark.parametrize('line', NO_ADDRESS + NO_URL)
+def test_volume_that_nobody_could_reach_does_not_start(tmp_path, line):
+    path = conf(tmp_path, f'[Volume]\nDirectory={tmp_path}/data\n{line}\n')
+    done = run('volume', f'--config={path}')
+    assert done.returncode == 1
+    assert line.partition('=')[2] in done.stderr and not (tmp_path / 'data').exists()
+    assert f'{path}:3: {line.partition("=")[0]}= must not be ' in done.stderr
+
+
+@pytest.mark.parametrize('listen', ['{}', '0.0.0.0:{}', '[::]:{}'])
+def test_volume_on_all_addresses_is_found_at_that_which_the_master_sees(new_cluster, listen):
+    cluster = new_cluster(volumes=1)
+    port = cluster[1].port
+    cluster[1].stop()
+    cluster[1].settings['Listen'] = listen.format(port)
+    cluster.start(1)
+    wait_for(lambda: cluster.put('k', b'v').status in (201, 204), 'the volume to report')
+    assert cluster.health()['volumes'][0]['url'] == f'http://127.0.0.1:{port}'
+
+
+def test_volume_that_cannot_see_its_address_asks_for_one(tmp_path):
+    done = run('volume', f'--config={tmp_path}/none', '--set=Listen=3003', f'--set=Directory={tmp_path}/data',
+               '--set=Master=http://no-such-host.invalid:3000')
+    assert done.returncode == 1 and 'Url=http://ADDRESS:3003' in done.stderr
+
+
+@pytest.mark.parametrize('line', NO_ADDRESS)
+def test_master_that_nobody_could_reach_does_not_start(tmp_path, line):
+    done = run('master', f'--config={tmp_path}/none', f'--set={line}')
+    assert done.returncode == 1 and f'--set={line}: Listen= must not be ' in done.stderr
+
+
+def test_addresses_are_taken_as_they_are_meant(new_cluster):
+    """All addresses with a Url=, and a Master= without its scheme and with a slash."""
+    cluster = new_cluster(volumes=1)
+    port = cluster[1].port
+    cluster[1].stop()
+    cluster[1].settings.update({'Listen': f'{port}', 'Url': f'127.0.0.1:{port}/',
+                                'Master': f'127.0.0.1:{cluster.master.port}/'})
+    cluster.start(1)
+    wait_for(lambda: cluster.put('k', b'v').status in (201, 204), 'the volume to report')
+    assert cluster.health()['volumes'][0]['url'] == f'http://127.0.0.1:{port}'
 
 
 @pytest.mark.parametrize('assignment', ['Copies=0', 'Copies', 'Nonsense=1'])

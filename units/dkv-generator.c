@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* dkv-generator: tells systemd what dkv's units cannot know by themselves: on which port each
- * socket listens, and which directory elsewhere a service needs. systemd runs it at boot and with
- * each daemon-reload, before it loads any unit.
+ * socket listens, which directory elsewhere a service needs, and that a disk which is mounted late
+ * starts its volume. systemd runs it at boot and with each daemon-reload, before it loads any unit.
  *
  * It reads the settings as the daemons do. Of a file with errors it takes nothing: the daemon then
  * starts with the socket of the defaults, and says itself what is wrong. */
@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -21,14 +22,24 @@
 #include "master/conf.h"
 #include "volume/conf.h"
 
-/* So many volumes can be started without a file of their own. */
-#define VOLUMES_UNCONFIGURED 64
-
 #define NO_SETTINGS "/dev/null"
 
+/* Where "systemctl enable" notes what is to be started: for good, and for this boot. */
+#define UNITS_ENABLED "/etc/systemd/system"
+#define UNITS_RUNTIME "/run/systemd/system"
+
 typedef struct Generator {
-        const char *config; /* the directory of the settings */
-        const char *output; /* the directory of what is generated */
+        const char *config;   /* the directory of the settings */
+        const char *units[2]; /* the directories of links to what is enabled; NULL for none */
+        const char *output;   /* the directory of what is generated */
+
+        /* The volumes that there are on this machine, in the order in which they were found. */
+        struct {
+                uint32_t number;
+                bool enabled;
+        } * volumes; /* owned */
+        size_t n_volumes;
+        bool target_enabled; /* dkv.target is */
 } Generator;
 
 /* Values come from files of the administrator's: they do not contain newlines. */
@@ -88,7 +99,8 @@ static void put_service(const char *directory, FILE *file) {
         (void) fputs("\"\n\n"
                      "[Service]\n"
                      "StateDirectory=\n"
-                     "ReadWritePaths=\"",
+                     "ReadWritePaths=\"-", /* if it is missing, the daemon says so, in better words
+                                            */
                      file);
         put_escaped(directory, file);
         (void) fputs("\"\n", file);
@@ -116,12 +128,76 @@ static int generate(
         return 0;
 }
 
-/* What the service needs if DIRECTORY is not the one that systemd makes. */
+/* As systemd names the unit of a mount point: "/srv/disk-2" is srv-disk\\x2d2. Returns NULL without
+ * memory. PATH is absolute and SIZE bytes of it count. */
+static char *escape_path(const char *path, size_t size) {
+        static const char plain[] =
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.";
+        char *escaped = malloc(4 * size + 1), *to = escaped;
+
+        if (!escaped)
+                return NULL;
+
+        for (const char *p = path; p < path + size; p++) {
+                bool is_first = to == escaped;
+
+                if (*p == '/') {
+                        if (!is_first && p + 1 < path + size && p[1] != '/')
+                                *to++ = '-';
+                } else if (strchr(plain, *p) && !(is_first && *p == '.'))
+                        *to++ = *p;
+                else
+                        to += sprintf(to, "\\x%02x", (unsigned char) *p);
+        }
+        *to = '\0';
+        return escaped;
+}
+
+/* Whichever of its parents is the mount point: when that is mounted, UNIT is started. */
+static int generate_wish(
+                const Generator *generator, const char *unit, const char *path, size_t size) {
+        _cleanup_free_ char *name = escape_path(path, size), *directory = NULL, *link = NULL;
+        int r;
+
+        if (!name)
+                return log_error_errno(-ENOMEM, "Failed to name a mount: %m");
+        if (asprintf(&directory, "%s/%s.mount.wants", generator->output, name) < 0) {
+                directory = NULL;
+                return log_error_errno(-ENOMEM, "Failed to name a mount: %m");
+        }
+        if (asprintf(&link, "%s/%s", directory, unit) < 0) {
+                link = NULL;
+                return log_error_errno(-ENOMEM, "Failed to name a mount: %m");
+        }
+
+        r = make_directory(directory, 0755);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make '%s': %m", directory);
+        if (symlink("/usr/lib/systemd/system/dkv-volume@.service", link) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "Failed to make '%s': %m", link);
+        return 0;
+}
+
+/* A disk that is not there at boot makes its volume fail, and may be mounted by hand later. */
+static int generate_wishes(const Generator *generator, const char *unit, const char *directory) {
+        int r = 0;
+
+        for (const char *end = directory + 1; r >= 0 && *end; end += strspn(end, "/")) {
+                end += strcspn(end, "/");
+                r = generate_wish(generator, unit, directory, (size_t) (end - directory));
+        }
+        return r;
+}
+
+/* What the service needs if DIRECTORY is not the one that systemd makes. Returns 1 if it is, 0 if
+ * nothing is needed or can be done, or a negative errno. */
 static int generate_directory(
                 const Generator *generator,
                 const char *unit,
                 const char *directory,
                 const char *initial) {
+        int r;
+
         if (strcmp(directory, initial) == 0)
                 return 0;
 
@@ -132,7 +208,8 @@ static int generate_directory(
                 return 0;
         }
 
-        return generate(generator, unit, put_service, directory);
+        r = generate(generator, unit, put_service, directory);
+        return r < 0 ? r : 1;
 }
 
 static int generate_master(const Generator *generator) {
@@ -159,15 +236,15 @@ static int generate_master(const Generator *generator) {
         return r;
 }
 
-static int generate_volume(const Generator *generator, uint64_t number) {
+static int generate_volume(const Generator *generator, uint32_t number, bool enabled) {
         char socket[sizeof("dkv-volume@.socket") + 20], service[sizeof("dkv-volume@.service") + 20];
         VolumeConf conf = {}, initial = {}, *chosen = &conf;
         _cleanup_free_ char *path = NULL;
         int r;
 
-        (void) snprintf(socket, sizeof(socket), "dkv-volume@%" PRIu64 ".socket", number);
-        (void) snprintf(service, sizeof(service), "dkv-volume@%" PRIu64 ".service", number);
-        if (asprintf(&path, "%s/volume@%" PRIu64 ".conf", generator->config, number) < 0) {
+        (void) snprintf(socket, sizeof(socket), "dkv-volume@%" PRIu32 ".socket", number);
+        (void) snprintf(service, sizeof(service), "dkv-volume@%" PRIu32 ".service", number);
+        if (asprintf(&path, "%s/volume@%" PRIu32 ".conf", generator->config, number) < 0) {
                 path = NULL;
                 return log_error_errno(-ENOMEM, "Failed to name a file: %m");
         }
@@ -183,15 +260,16 @@ static int generate_volume(const Generator *generator, uint64_t number) {
         }
         if (r >= 0)
                 r = generate_directory(generator, service, chosen->directory, initial.directory);
+        if (r > 0 && enabled)
+                r = generate_wishes(generator, service, chosen->directory);
 
         conf_done(volume_conf_items, &conf);
         conf_done(volume_conf_items, &initial);
         return r;
 }
 
-/* The N of volume@N.conf and volume@N.conf.d, or 0. */
-static uint64_t volume_of_file(const char *name) {
-        static const char prefix[] = "volume@";
+/* The N of a NAME that is PREFIX, N and one of two ends, or 0. */
+static uint32_t number_in_name(const char *name, const char *prefix, const char *const ends[2]) {
         char digits[sizeof("18446744073709551615")];
         uint64_t number;
         size_t n;
@@ -201,37 +279,98 @@ static uint64_t volume_of_file(const char *name) {
 
         name += strlen(prefix);
         n = strcspn(name, ".");
-        if (n >= sizeof(digits) ||
-            (strcmp(name + n, ".conf") != 0 && strcmp(name + n, ".conf.d") != 0))
+        if (n >= sizeof(digits) || *name == '0' ||
+            (strcmp(name + n, ends[0]) != 0 && strcmp(name + n, ends[1]) != 0))
                 return 0;
 
         memcpy(digits, name, n);
         digits[n] = '\0';
-        return parse_u64(digits, VOLUME_MAX, &number) < 0 ? 0 : number;
+        return parse_u64(digits, VOLUME_MAX, &number) < 0 ? 0 : (uint32_t) number;
 }
 
-static int generate_volumes(const Generator *generator) {
+static int note_volume(Generator *generator, uint32_t number, bool enabled) {
+        void *volumes;
+        size_t i = 0;
+
+        while (i < generator->n_volumes && generator->volumes[i].number != number)
+                i++;
+        if (i == generator->n_volumes) {
+                volumes = reallocarray(generator->volumes, i + 1, sizeof(*generator->volumes));
+                if (!volumes)
+                        return log_error_errno(-ENOMEM, "Failed to list the volumes: %m");
+                generator->volumes = volumes;
+                generator->volumes[i].number = number;
+                generator->volumes[i].enabled = false;
+                generator->n_volumes++;
+        }
+
+        generator->volumes[i].enabled |= enabled;
+        return 0;
+}
+
+/* Reads the names in the directory PATH, which need not exist. */
+static int for_each_name(
+                Generator *generator,
+                const char *path,
+                int (*on_name)(Generator *generator, const char *directory, const char *name)) {
         const struct dirent *entry;
         DIR *directory;
         int r = 0;
 
-        for (uint64_t number = 1; number <= VOLUMES_UNCONFIGURED && r >= 0; number++)
-                r = generate_volume(generator, number);
-        if (r < 0)
-                return r;
-
-        directory = opendir(generator->config);
+        directory = opendir(path);
         if (!directory) {
-                if (errno == ENOENT)
+                if (errno == ENOENT || errno == ENOTDIR)
                         return 0;
-                return log_error_errno(-errno, "Failed to read '%s': %m", generator->config);
+                return log_error_errno(-errno, "Failed to read '%s': %m", path);
         }
 
         while (r >= 0 && (entry = readdir(directory)))
-                if (volume_of_file(entry->d_name) > VOLUMES_UNCONFIGURED)
-                        r = generate_volume(generator, volume_of_file(entry->d_name));
+                r = on_name(generator, path, entry->d_name);
 
         (void) closedir(directory);
+        return r;
+}
+
+static int on_settings(Generator *generator, const char *directory, const char *name) {
+        uint32_t number = number_in_name(name, "volume@", (const char *[]){ ".conf", ".conf.d" });
+
+        return number > 0 ? note_volume(generator, number, false) : 0;
+}
+
+static int on_link(Generator *generator, const char *directory, const char *name) {
+        uint32_t number = number_in_name(
+                        name, "dkv-volume@", (const char *[]){ ".service", ".socket" });
+
+        if (strcmp(name, "dkv.target") == 0)
+                generator->target_enabled = true;
+        return number > 0 ? note_volume(generator, number, true) : 0;
+}
+
+static int on_wants(Generator *generator, const char *directory, const char *name) {
+        _cleanup_free_ char *path = NULL;
+        const char *dot = strrchr(name, '.');
+
+        if (!dot || (strcmp(dot, ".wants") != 0 && strcmp(dot, ".requires") != 0))
+                return 0;
+        if (asprintf(&path, "%s/%s", directory, name) < 0) {
+                path = NULL;
+                return log_error_errno(-ENOMEM, "Failed to name a directory: %m");
+        }
+        return for_each_name(generator, path, on_link);
+}
+
+static int generate_volumes(Generator *generator) {
+        int r;
+
+        r = for_each_name(generator, generator->config, on_settings);
+        for (size_t i = 0; i < ELEMENTSOF(generator->units) && r >= 0; i++)
+                if (generator->units[i])
+                        r = for_each_name(generator, generator->units[i], on_wants);
+
+        for (size_t i = 0; i < generator->n_volumes && r >= 0; i++)
+                r = generate_volume(
+                                generator, generator->volumes[i].number,
+                                generator->target_enabled && generator->volumes[i].enabled);
         return r;
 }
 
@@ -249,15 +388,18 @@ static void help(void) {
                     "Makes drop-ins for dkv's units from its settings, in the directory NORMAL. Started by\n"
                     "systemd; see systemd.generator(7).\n\n"
                     "  --config=DIRECTORY  Where the settings are (default /etc/dkv)\n"
+                    "  --units=DIRECTORY   Where it is noted what is enabled (default /etc/systemd/system and\n"
+                    "                      /run/systemd/system)\n"
                     "  --help              Print this\n"
                     "  --version           Print the version");
 }
 
 /* Returns 1 to go on, 0 if all is done, or a negative errno. */
 static int parse_arguments(int argc, char *argv[], Generator *ret) {
-        enum { OPTION_CONFIG = 256, OPTION_HELP, OPTION_VERSION };
+        enum { OPTION_CONFIG = 256, OPTION_UNITS, OPTION_HELP, OPTION_VERSION };
         static const struct option options[] = {
                 { "config", required_argument, NULL, OPTION_CONFIG },
+                { "units", required_argument, NULL, OPTION_UNITS },
                 { "help", no_argument, NULL, OPTION_HELP },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 {},
@@ -268,6 +410,10 @@ static int parse_arguments(int argc, char *argv[], Generator *ret) {
                 switch (option) {
                 case OPTION_CONFIG:
                         ret->config = optarg;
+                        break;
+                case OPTION_UNITS:
+                        ret->units[0] = optarg;
+                        ret->units[1] = NULL;
                         break;
                 case OPTION_HELP:
                         help();
@@ -286,7 +432,10 @@ static int parse_arguments(int argc, char *argv[], Generator *ret) {
 }
 
 int main(int argc, char *argv[]) {
-        Generator generator = { .config = "/etc/dkv" };
+        Generator generator = {
+                .config = "/etc/dkv",
+                .units = { UNITS_ENABLED, UNITS_RUNTIME },
+        };
         int r;
 
         /* Only systemd sets this, and only for generators. */
@@ -295,10 +444,11 @@ int main(int argc, char *argv[]) {
 
         r = parse_arguments(argc, argv, &generator);
         if (r <= 0)
-                return r < 0 ? 2 : EXIT_SUCCESS;
+                return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
         r = generate_master(&generator);
         if (r >= 0)
                 r = generate_volumes(&generator);
+        free(generator.volumes);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include "dkvadm.h"
 #include "explanation.h"
 #include "net/bus.h"
+#include "polkit-agent.h"
 #include "terminal.h"
 
 #define ADDRESS_MAX 4096
@@ -52,7 +53,11 @@ int context_open_bus(Context *context) {
         if (r < 0)
                 return r;
 
-        /* So that polkit may ask for a password, if there is somebody to ask. */
+        /* So that polkit may ask for a password, if there is somebody to ask: a desktop does so by
+         * itself, a terminal needs an agent. Another machine has its own polkit. */
+        if (context->asks && !context->host && !context->machine && !context->sandbox &&
+            !context->bus_address)
+                polkit_agent_open();
         r = sd_bus_set_allow_interactive_authorization(bus, isatty(STDIN_FILENO) == 1);
         if (r < 0)
                 return r;
@@ -123,6 +128,11 @@ int context_append_epoch(const Context *context, sd_bus_message *call) {
         return context->epoch > 0 ? sd_bus_message_append(
                                                     call, "a{sv}", 1, "epoch", "t", context->epoch)
                                   : sd_bus_message_append(call, "a{sv}", 0);
+}
+
+VolumeTableRows context_rows(const Context *context) {
+        return context->all || context->json != JSON_OFF ? VOLUME_TABLE_WITH_REMOVED
+                                                         : VOLUME_TABLE_PRESENT;
 }
 
 TableLook context_look(const Context *context) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dkvadm.h"
+#include "polkit-agent.h"
 #include "terminal.h"
 #include "verbs.h"
 
@@ -44,6 +45,7 @@ static const Option options[] = {
         { '\0', "force",       OPTION_FLAG,   AT(force),       NULL,          "Replace the secret; do not ask the master", NULL, true },
         { '\0', "root",        OPTION_TEXT,   AT(root),        "DIR",         "Work on the files below DIR, start and stop nothing", NULL, true },
         { '\0', "dry-run",     OPTION_FLAG,   AT(dry_run),     NULL,          "Show what would be moved, and change nothing", NULL, true },
+        { 'a',  "all",         OPTION_FLAG,   AT(all),         NULL,          "Show volumes that were removed, too", NULL, true },
         { 'y',  "yes",         OPTION_FLAG,   AT(yes),         NULL,          "Do not ask", NULL, true },
         { '\0', "no-block",    OPTION_FLAG,   AT(no_block),    NULL,          "Print the number of the job instead of waiting for its end", NULL, true },
         { '\0', "no-rebalance", OPTION_FLAG,  AT(no_rebalance), NULL,         "Leave the values where they are", NULL, true },
@@ -56,29 +58,30 @@ static const Option options[] = {
 
 static const Verb verbs[] = {
         { "status",             "",                0, 0,        "",                      verb_status,               "Is the cluster well, and what to do if it is not" },
-        { "volume list",        "",                0, 0,        "",                      verb_volume_list,          "List all volumes" },
+        { "volume list",        "",                0, 0,        "all",                     verb_volume_list,          "List the volumes, --all with those that were removed" },
         { "volume show",        "N",               1, 1,        "",                      verb_volume_show,          "Show all about one volume" },
         { "volume create",      "N",               1, 1,        "directory listen master zone weight add root", verb_volume_create, "Set up a volume on this machine and start it" },
-        { "volume add",         "N...",            1, VERB_ANY, "no-rebalance dry-run yes no-block rate parallel epoch", verb_volume_add,           "Make new volumes active, all or none, and move values there" },
-        { "volume delete",      "N...",            1, VERB_ANY, "accept-loss dry-run yes no-block rate parallel epoch", verb_volume_delete,        "Move all values off volumes, then remove these" },
-        { "volume set",         "N",               1, 1,        "weight zone url epoch", verb_volume_set,           "Change what the cluster map says of a volume" },
-        { "volume maintenance", "N on|off [TIME]", 2, 3,        "epoch",                 verb_volume_maintenance,   "Give a volume no new values, for 2h, say, or until told" },
+        { "volume add",         "N...",            1, VERB_ANY, "no-rebalance dry-run yes no-block rate parallel epoch", verb_volume_add,           "Make new volumes active, all or none, and move values there", true },
+        { "volume delete",      "N...",            1, VERB_ANY, "accept-loss dry-run yes no-block rate parallel epoch", verb_volume_delete,        "Move all values off volumes, then remove these", true },
+        { "volume set",         "N",               1, 1,        "weight zone url epoch", verb_volume_set,           "Change what the cluster map says of a volume", true },
+        { "volume maintenance", "N on|off [TIME]", 2, 3,        "epoch",                 verb_volume_maintenance,   "Give a volume no new values, for 2h, say, or until told", true },
         { "volume remove-config", "N",             1, 1,        "force root",            verb_volume_remove_config, "Stop a volume of this machine and remove its configuration" },
-        { "rebalance",          "",                0, 0,        "dry-run yes no-block rate parallel epoch", verb_rebalance,            "Move every copy to where it belongs" },
-        { "set",                "copies=N",        1, 1,        "dry-run yes no-block rate parallel epoch", verb_set,                  "Set how many copies of each value there should be" },
+        { "rebalance",          "",                0, 0,        "dry-run yes no-block rate parallel epoch", verb_rebalance,            "Move every copy to where it belongs", true },
+        { "set",                "copies=N",        1, 1,        "dry-run yes no-block rate parallel epoch", verb_set,                  "Set how many copies of each value there should be", true },
         { "job list",           "",                0, 0,        "",                      verb_job_list,             "List the jobs that move values" },
         { "job show",           "JOB",             1, 1,        "",                      verb_job_show,             "Show all about one job" },
         { "job watch",          "JOB",             1, 1,        "",                      verb_job_watch,            "Watch a job up to its end" },
-        { "job pause",          "JOB",             1, 1,        "",                      verb_job_pause,            "Have a job wait" },
-        { "job resume",         "JOB",             1, 1,        "",                      verb_job_resume,           "Let it go on" },
-        { "job cancel",         "JOB",             1, 1,        "",                      verb_job_cancel,           "End it; volumes to be deleted become active again" },
-        { "job set",            "JOB",             1, 1,        "rate parallel",         verb_job_set,              "Change the limits of a job" },
+        { "job pause",          "JOB",             1, 1,        "",                      verb_job_pause,            "Have a job wait", true },
+        { "job resume",         "JOB",             1, 1,        "",                      verb_job_resume,           "Let it go on", true },
+        { "job cancel",         "JOB",             1, 1,        "",                      verb_job_cancel,           "End it; volumes to be deleted become active again", true },
+        { "job set",            "JOB",             1, 1,        "rate parallel",         verb_job_set,              "Change the limits of a job", true },
         { "locate",             "KEY",             1, 1,        "",                      verb_locate,               "Show where the copies of a value are" },
         { "master accept-rollback", "",            0, 0,        "yes",                   verb_master_accept_rollback, "Lead with an index that is older than its volumes" },
         { "config",             "[N]",             0, 1,        "",                      verb_config,               "Show the settings of the master or a volume, and their origin" },
         { "secret create",      "",                0, 0,        "force root",            verb_secret_create,        "Make a new secret for the cluster" },
         { "secret show",        "",                0, 0,        "root",                  verb_secret_show,          "Print the secret, as other machines need it" },
         { "events",             "",                0, 0,        "follow lines since volume directory", verb_events, "Show what happened, from the journal" },
+        { "help",               "[VERB]",          0, 2,        "",                      verb_help,                 "Show this help, or that of a verb" },
         { "monitor",            "",                0, 0,        "interval",              verb_monitor,              "Watch rates and volumes; q leaves" },
         {}
 };
@@ -104,6 +107,10 @@ static int print_help(int n_words, char *const words[]) {
         }
 
         return 0;
+}
+
+int verb_help(int argc, char *argv[], void *userdata) {
+        return print_help(argc, argv);
 }
 
 /* There is one cluster at a time. */
@@ -151,10 +158,17 @@ static int run(Context *context, int argc, char *argv[]) {
                 return 0;
         }
 
+        if (argc == 0) {
+                (void) complain_usage("Which verb? There is:");
+                (void) verbs_print_help(verbs, options, 0, NULL, stderr);
+                return EXIT_USAGE;
+        }
+
         verb = verbs_match(verbs, options, given, argc, argv, &words);
         if (!verb || !is_one_place(context))
                 return EXIT_USAGE;
 
+        context->asks = verb->changes && !context->dry_run;
         return verb->run(argc - words, argv + words, context);
 }
 
@@ -166,7 +180,9 @@ int main(int argc, char *argv[]) {
         (void) setlocale(LC_CTYPE, "");
         r = run(&context, argc, argv);
         context_done(&context);
-        printed = fflush(stdout) == 0 || errno == EPIPE; /* a pager may be left at any time */
+        polkit_agent_close();
+        printed = (fflush(stdout) == 0 && !ferror(stdout)) ||
+                  errno == EPIPE; /* a pager may be left at any time */
         pager_close();
 
         if (!printed)

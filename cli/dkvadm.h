@@ -11,6 +11,7 @@
 #include "complaint.h"
 #include "completion.h"
 #include "table.h"
+#include "volume-table.h"
 
 #define MASTER_NAME             "org.dkv.Master1"
 #define MASTER_PATH             "/org/dkv/Master1"
@@ -35,6 +36,7 @@ typedef struct Context {
         bool no_legend;
         bool quiet;
         bool help;
+        bool asks; /* polkit may ask for a password */
         bool version;
 
         /* What verbs take. A number that was not given is 0, a text NULL. */
@@ -43,6 +45,7 @@ typedef struct Context {
         const char *zone, *url;
         const char *directory, *listen, *master;
         bool add;
+        bool all; /* also what was removed */
         bool follow;
         uint64_t lines;
         uint64_t interval; /* in seconds */
@@ -98,6 +101,9 @@ int context_print_json(Context *context, const Json *json);
  * or the second time. */
 void context_page(Context *context);
 
+/* Programs get all volumes, people those that there are, unless they want all. */
+VolumeTableRows context_rows(const Context *context);
+
 /* How tables look on stdout. */
 TableLook context_look(const Context *context);
 
@@ -140,4 +146,5 @@ int verb_config(int argc, char *argv[], void *userdata);
 int verb_secret_create(int argc, char *argv[], void *userdata);
 int verb_secret_show(int argc, char *argv[], void *userdata);
 int verb_events(int argc, char *argv[], void *userdata);
+int verb_help(int argc, char *argv[], void *userdata);
 int verb_monitor(int argc, char *argv[], void *userdata);

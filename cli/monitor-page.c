@@ -267,7 +267,7 @@ Json *monitor_page_to_json(const MonitorPage *page) {
                 r = r < 0 ? r : json_add_double(json, "bytes_out_per_second", rates.bytes_sent);
                 r = r < 0 ? r : json_add_uint(json, "keys", view->keys);
                 r = r < 0 ? r : json_add_uint(json, "bytes", view->bytes);
-                r = r < 0 ? r : volume_table_new(view, &volumes);
+                r = r < 0 ? r : volume_table_new(view, VOLUME_TABLE_PRESENT, &volumes);
                 r = r < 0 ? r : json_add(json, "volumes", table_to_json(volumes));
         }
 

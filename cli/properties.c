@@ -142,3 +142,33 @@ void properties_done(const Property table[], void *object) {
                         troubles_view_done(field);
         }
 }
+
+int property_get_string(
+                sd_bus *bus,
+                const char *name,
+                const char *path,
+                const char *interface,
+                const char *property,
+                bool start_it,
+                char **ret,
+                sd_bus_error *reterr_error) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        const char *text;
+        int r;
+
+        r = sd_bus_message_new_method_call(
+                        bus, &call, name, path, "org.freedesktop.DBus.Properties", "Get");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "ss", interface, property);
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(call, start_it);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, 0, reterr_error, &reply);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "v", "s", &text);
+        if (r < 0)
+                return r;
+
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
+}

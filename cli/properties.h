@@ -35,3 +35,15 @@ int properties_complete(const Property table[], void *object);
 
 /* Frees the strings, numbers and troubles. */
 void properties_done(const Property table[], void *object);
+
+/* Asks for one text. START_IT lets the bus start the daemon. Returns 0, or a negative errno, with
+ * RETERR_ERROR set if it is not NULL. */
+int property_get_string(
+                sd_bus *bus,
+                const char *name,
+                const char *path,
+                const char *interface,
+                const char *property,
+                bool start_it,
+                char **ret,
+                sd_bus_error *reterr_error);

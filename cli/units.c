@@ -11,6 +11,7 @@
 #define SYSTEMD_NAME      "org.freedesktop.systemd1"
 #define SYSTEMD_PATH      "/org/freedesktop/systemd1"
 #define SYSTEMD_INTERFACE "org.freedesktop.systemd1.Manager"
+#define UNIT_INTERFACE    "org.freedesktop.systemd1.Unit"
 
 /* systemd carries out an order as a job, and tells by a signal how that ended. */
 typedef struct Job {
@@ -71,6 +72,14 @@ static int subscribe(Jobs *jobs, sd_bus_error *reterr_error) {
         return 0;
 }
 
+/* Of a unit that systemd cannot load, nothing runs. */
+static bool is_stopped_anyway(const Jobs *jobs, const sd_bus_error *error) {
+        return strcmp(jobs->what, "stop") == 0 &&
+               (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit") ||
+                sd_bus_error_has_name(error, "org.freedesktop.systemd1.LoadFailed") ||
+                sd_bus_error_has_name(error, "org.freedesktop.systemd1.BadUnitSetting"));
+}
+
 static int begin(Jobs *jobs, const char *method, char *const names[]) {
         for (; *names; names++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -81,6 +90,8 @@ static int begin(Jobs *jobs, const char *method, char *const names[]) {
                 r = sd_bus_call_method(
                                 jobs->bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, method,
                                 &error, &reply, "ss", *names, "replace");
+                if (r < 0 && is_stopped_anyway(jobs, &error))
+                        continue;
                 if (r >= 0)
                         r = sd_bus_message_read(reply, "o", &path);
                 if (r < 0)
@@ -161,6 +172,40 @@ static int new_files_call(
         return sd_bus_message_append_strv(*ret, (char **) names);
 }
 
+bool unit_is_coming(sd_bus *bus, const char *unit) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *job = NULL;
+        _cleanup_free_ char *state = NULL;
+        const char *path;
+        uint32_t id = 0;
+
+        if (sd_bus_call_method(
+                            bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "GetUnit", NULL,
+                            &reply, "s", unit) < 0 ||
+            sd_bus_message_read(reply, "o", &path) < 0 ||
+            sd_bus_get_property_string(
+                            bus, SYSTEMD_NAME, path, UNIT_INTERFACE, "ActiveState", NULL, &state) <
+                            0)
+                return false;
+
+        /* One that keeps failing is not coming: between two attempts it is "activating", too. */
+        if (strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0)
+                return true;
+        return sd_bus_get_property(
+                               bus, SYSTEMD_NAME, path, UNIT_INTERFACE, "Job", NULL, &job,
+                               "(uo)") >= 0 &&
+               sd_bus_message_read(job, "(uo)", &id, &path) >= 0 && id > 0;
+}
+
+int units_reload(sd_bus *bus) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = sd_bus_call_method(
+                        bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Reload", &error, NULL,
+                        NULL);
+        return r < 0 ? complain_bus(r, &error, "reload", "systemd") : 0;
+}
+
 /* Sends CALL, which has been built if R is not negative, and lets systemd see what it changed. */
 static int finish_files_call(
                 sd_bus *bus, sd_bus_message *call, int r, const char *what, const char *unit) {
@@ -171,10 +216,7 @@ static int finish_files_call(
         if (r < 0)
                 return complain_bus(r, &error, what, unit);
 
-        r = sd_bus_call_method(
-                        bus, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_INTERFACE, "Reload", &error, NULL,
-                        NULL);
-        return r < 0 ? complain_bus(r, &error, "reload systemd for", unit) : 0;
+        return units_reload(bus);
 }
 
 int units_enable(sd_bus *bus, char *const names[]) {

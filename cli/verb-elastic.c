@@ -136,8 +136,9 @@ static void complain_about(const Change *change, int error, const sd_bus_error *
                         change->context, error, bus_error, "%s", types[change->type].failure);
         if (may_come_yet(change, bus_error))
                 advise("See which the master knows: dkvadm volume list. Start one: %s",
-                       change->context->sandbox ? "dkv-sandbox restart DIR N"
-                                                : "systemctl start dkv-volume@N");
+                       change->context->sandbox
+                                       ? "dkv-sandbox restart DIR N"
+                                       : "systemctl start dkv-volume@N; a new one: dkvadm volume create N");
 }
 
 /* Calls what NEW_ONE makes, and waits for volumes that are just being started. Returns 0 or a

@@ -3,20 +3,26 @@
 /* The first thing that is typed at three in the morning: one line that says how things are and why,
  * one that says what to do, and then the details. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "dkvadm.h"
 #include "explanation.h"
 #include "format.h"
 #include "health-line.h"
+#include "net/route.h"
+#include "units.h"
 #include "view.h"
-#include "volume-table.h"
 
 #define EXIT_DEGRADED 3
 #define EXIT_DOWN     4
+
+#define PATIENCE_USEC (10 * USEC_PER_SEC)
+#define RETRY_USEC    (200 * USEC_PER_MSEC)
 
 /* clang-format off */
 static const Column master_columns[] = {
@@ -91,6 +97,12 @@ static int master_table_new(const View *view, Table **ret) {
         return 0;
 }
 
+/* Nobody is on the bus by that name. */
+static bool is_absent(const sd_bus_error *error) {
+        return sd_bus_error_has_names(
+                        error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
 /* What is printed, whatever of it there is. */
 typedef struct Report {
         const char *health, *reason, *advice;
@@ -150,17 +162,72 @@ static int exit_status(const char *health) {
         return strcmp(health, "degraded") == 0 ? EXIT_DEGRADED : EXIT_DOWN;
 }
 
-static int add_local_volumes(Context *context, Report *report) {
-        StoreView *stores;
+/* The volumes that are on this bus, and what they tell of a master that is not. */
+typedef struct Stores {
+        StoreView *stores; /* owned */
         size_t n;
-        int r;
+} Stores;
 
-        if (!context->bus || stores_get(context->bus, &stores, &n) < 0)
-                return 0; /* which has been said already */
+static void stores_done(Stores *stores) {
+        stores_free(stores->stores, stores->n);
+}
 
-        r = store_table_new(stores, n, &report->volumes);
-        stores_free(stores, n);
-        return r;
+/* Whether the master of STORE would be on this machine. */
+static bool is_local(const StoreView *store) {
+        Address master, own;
+
+        if (url_host(store->master, &master) < 0)
+                return true;
+        if (address_is_loopback(&master))
+                return true;
+        return route_find(master.host, 0, &own) >= 0 && strcmp(own.host, master.host) == 0;
+}
+
+/* The first that has something to tell: one that is not accepted, else any. NULL if none of them
+ * has its master elsewhere. */
+static const StoreView *find_witness(const Stores *stores) {
+        const StoreView *witness = NULL;
+
+        for (size_t i = 0; i < stores->n; i++)
+                if (!is_local(stores->stores + i) && (!witness || witness->master_accepts))
+                        witness = stores->stores + i;
+        return witness;
+}
+
+/* A machine that has volumes only is well if these are in their cluster. How that is, its master
+ * knows. Returns 0 or -ENOMEM. */
+static int explain_elsewhere(
+                const Context *context,
+                const StoreView *witness,
+                Explanation *explanation,
+                const char **ret_health) {
+        const char *user = context->host && strchr(context->host, '@') ? context->host : "";
+        char *reason, *advice;
+        Address master;
+        int n;
+
+        if (witness->master_accepts)
+                n = asprintf(&reason, "The volumes of this machine report to the master at %s.",
+                             witness->master);
+        else
+                n = asprintf(&reason, "Volume %" PRIu32 " is not in its cluster: %s",
+                             witness->number,
+                             *witness->master_error ? witness->master_error
+                                                    : "Its master has not answered yet.");
+        if (n < 0)
+                return -ENOMEM;
+        free(explanation->reason);
+        explanation->reason = reason;
+
+        if (url_host(witness->master, &master) < 0)
+                *master.host = '\0';
+        if (asprintf(&advice, "For the whole cluster: dkvadm -H %.*s%s status",
+                     (int) (strcspn(user, "@") + (*user != '\0')), user, master.host) < 0)
+                return -ENOMEM;
+        free(explanation->advice);
+        explanation->advice = advice;
+        *ret_health = witness->master_accepts ? "ok" : "degraded";
+        return 0;
 }
 
 /* The volumes that are on this bus may tell more than a master that is not. */
@@ -168,11 +235,17 @@ static int report_without_master(Context *context, int error, const sd_bus_error
         _cleanup_(explanation_done) Explanation explanation = {};
         _cleanup_(report_done) Report report = { .health = "down",
                                                  .volumes_title = "Volumes on this machine:\n" };
+        _cleanup_(stores_done) Stores stores = {};
+        const StoreView *witness = NULL;
         int r;
 
         r = explanation_init(&explanation, context, error, bus_error);
-        if (r >= 0)
-                r = add_local_volumes(context, &report);
+        if (r >= 0 && context->bus && stores_get(context->bus, &stores.stores, &stores.n) >= 0) {
+                r = store_table_new(stores.stores, stores.n, &report.volumes);
+                witness = find_witness(&stores);
+        }
+        if (r >= 0 && witness && is_absent(bus_error))
+                r = explain_elsewhere(context, witness, &explanation, &report.health);
         if (r < 0)
                 return complain(r, "Failed to print: %m");
 
@@ -180,7 +253,26 @@ static int report_without_master(Context *context, int error, const sd_bus_error
         report.advice = explanation.advice;
         r = context->json != JSON_OFF ? print_json(context, &report, "local_volumes")
                                       : print(context, &report);
-        return r < 0 ? r : EXIT_DOWN;
+        return r < 0 ? r : exit_status(report.health);
+}
+
+/* A master that has just been started, or lost the bus a moment ago, is back in a few seconds. */
+static int get_view(Context *context, sd_bus_error *reterr_error, View **ret) {
+        uint64_t deadline = clock_monotonic() + PATIENCE_USEC;
+
+        for (;;) {
+                const struct timespec pause = { .tv_nsec = RETRY_USEC * 1000 };
+                int r;
+
+                r = view_get(context->bus, reterr_error, ret);
+                if (r >= 0 || !is_absent(reterr_error) || context->sandbox ||
+                    context->bus_address || clock_monotonic() >= deadline ||
+                    !unit_is_coming(context->bus, "dkv-master.service"))
+                        return r;
+
+                sd_bus_error_free(reterr_error);
+                (void) nanosleep(&pause, NULL);
+        }
 }
 
 int verb_status(int argc, char *argv[], void *userdata) {
@@ -192,13 +284,13 @@ int verb_status(int argc, char *argv[], void *userdata) {
 
         r = context_open_bus(context);
         if (r >= 0)
-                r = view_get(context->bus, &error, &view);
+                r = get_view(context, &error, &view);
         if (r < 0)
                 return report_without_master(context, r, &error);
 
         r = master_table_new(view, &report.master);
         if (r >= 0)
-                r = volume_table_new(view, &report.volumes);
+                r = volume_table_new(view, context_rows(context), &report.volumes);
         if (r < 0)
                 return complain(r, "Failed to print: %m");
 

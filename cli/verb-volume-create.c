@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The verbs that set up volumes on this machine: their configuration and their units. */
+/* The verb that sets up a volume on this machine: its configuration and its units. All that can be
+ * seen to be wrong is seen before anything is written; what fails afterwards is taken back. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,304 +13,276 @@
 #include "base/clock.h"
 #include "core/cluster.h"
 #include "dkvadm.h"
+#include "properties.h"
+#include "unit-log.h"
 #include "units.h"
 #include "volume-file.h"
+#include "volume-names.h"
+#include "volume-place.h"
 
 /* A daemon that has just been started is known after its first report. */
 #define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
 #define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
 
-#define PORT_FIRST 3000 /* volume N listens at this + N */
+/* One volume on its way. */
+typedef struct Creation {
+        Context *context;
+        uint32_t number;
+        VolumeNames names;
+        VolumePlace place;
+        char *path;     /* owned; of its settings */
+        bool made;      /* the directory did not exist before */
+        uint64_t begun; /* realtime */
+} Creation;
 
-/* The names of a volume's units, and the master's object of it. */
-typedef struct VolumeNames {
-        char socket[sizeof("dkv-volume@.socket") + 10];
-        char service[sizeof("dkv-volume@.service") + 10];
-        char object[sizeof(MASTER_PATH "/volume/") + 10];
-        char *units[3];
-} VolumeNames;
-
-static void volume_names_init(VolumeNames *names, uint32_t number) {
-        (void) snprintf(names->socket, sizeof(names->socket), "dkv-volume@%" PRIu32 ".socket",
-                        number);
-        (void) snprintf(names->service, sizeof(names->service), "dkv-volume@%" PRIu32 ".service",
-                        number);
-        (void) snprintf(names->object, sizeof(names->object), MASTER_PATH "/volume/%" PRIu32,
-                        number);
-
-        /* The socket first: if the service stood first, connections could start it again. */
-        names->units[0] = names->socket;
-        names->units[1] = names->service;
-        names->units[2] = NULL;
+static void creation_done(Creation *creation) {
+        volume_place_done(&creation->place);
+        free(creation->path);
 }
 
-/* What can be seen without touching anything. Returns 0, EXIT_USAGE or a negative errno. */
-static int check_create(const Context *context, uint32_t number, const char *path) {
+/* What can be seen without asking anybody. Returns 0, EXIT_USAGE or a negative errno. */
+static int check_options(const Creation *creation) {
+        const Context *context = creation->context;
+
         if (context->directory && context->directory[0] != '/')
                 return complain_usage(
                                 "--directory takes an absolute path, not '%s'.",
                                 context->directory);
         if (context->weight > WEIGHT_MAX)
                 return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
-        if (!context->listen && number > UINT16_MAX - PORT_FIRST)
-                return complain_usage("Volume %" PRIu32 " needs --listen=ADDRESS:PORT.", number);
         if (context->root && (context->add || context->weight > 0))
                 return complain_usage(
                                 "With --root nothing is started: --add and --weight have to wait.");
-
         if (context->master && (context->add || context->weight > 0))
                 return complain_usage(
                                 "With --master, --add and --weight are to be said where the master is.");
 
-        if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (faccessat(AT_FDCWD, creation->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
                 (void) complain(-EEXIST, "Volume %" PRIu32 " is configured already, by '%s'.",
-                                number, path);
+                                creation->number, creation->path);
                 advise("To change it, edit that file; then: systemctl restart dkv-volume@%" PRIu32,
-                       number);
+                       creation->number);
                 return -EEXIST;
         }
         return 0;
 }
 
-static int call_set_weight(Context *context, const char *object, sd_bus_error *reterr_error) {
-        return sd_bus_call_method(
-                        context->bus, MASTER_NAME, object, MASTER_VOLUME_INTERFACE, "Set",
-                        reterr_error, NULL, "a{sv}", 1, "weight", "u", (uint32_t) context->weight);
-}
-
-/* Sets the weight as soon as the master knows the volume. */
-static int set_weight(Context *context, const char *object) {
-        uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
+/* A number that was used up is better known before than after. */
+static int check_number(const Creation *creation) {
+        _cleanup_free_ char *state = NULL;
         int r;
 
-        for (;;) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-                const struct timespec pause = { .tv_nsec = REPORT_RETRY_USEC * 1000 };
+        if (!creation->place.is_here)
+                return 0;
 
-                r = call_set_weight(context, object, &error);
-                if (r >= 0)
+        r = property_get_string(
+                        creation->context->bus, MASTER_NAME, creation->names.object,
+                        MASTER_VOLUME_INTERFACE, "State", false, &state, NULL);
+        if (r < 0 || strcmp(state, "removed") != 0)
+                return 0; /* not known, or moved here, as far as one can tell */
+
+        (void) complain(-EEXIST,
+                        "Volume %" PRIu32
+                        " was removed from the cluster, and its number is never used again.",
+                        creation->number);
+        advise("Take another one; those that are used: dkvadm volume list --all");
+        return -EEXIST;
+}
+
+static int write_settings(Creation *creation) {
+        Context *context = creation->context;
+        int r;
+
+        r = context->directory ? volume_directory_make(
+                                                 context->root, creation->number,
+                                                 context->directory, &creation->made)
+                               : 0;
+        if (r < 0)
+                return r;
+
+        r = volume_file_write(
+                        creation->path, creation->number,
+                        &(VolumeFileInput){
+                                        .directory = context->directory,
+                                        .listen = creation->place.listen,
+                                        .master = creation->place.master,
+                                        .zone = context->zone,
+                        });
+        if (r < 0)
+                volume_file_take_back(creation->path, context->directory, creation->made);
+        return r;
+}
+
+/* The volume may run already, with the settings it has without a configuration. */
+static int start(const Creation *creation) {
+        static char *const target[] = { (char *) "dkv.target", NULL };
+        sd_bus *bus = creation->context->bus;
+        int r;
+
+        r = units_reload(bus);
+        if (r >= 0)
+                r = units_stop(bus, creation->names.units);
+        if (r >= 0)
+                r = units_enable(bus, target); /* with it what is enabled starts at boot */
+        if (r >= 0)
+                r = units_enable(bus, creation->names.units);
+        if (r >= 0)
+                r = units_start(bus, creation->names.units);
+        return r;
+}
+
+/* As if nothing had been said, but for what the log tells. */
+static void take_back(const Creation *creation) {
+        sd_bus *bus = creation->context->bus;
+
+        (void) units_stop(bus, creation->names.units);
+        volume_file_take_back(creation->path, creation->context->directory, creation->made);
+        (void) units_disable(bus, creation->names.units);
+        unit_log_print(creation->names.units, creation->begun);
+        advise("Nothing was changed: the settings of volume %" PRIu32 " are taken back.",
+               creation->number);
+}
+
+/* Whether its master takes its reports. */
+static int ask_volume(const Creation *creation, bool *ret) {
+        int accepts, r;
+
+        r = sd_bus_get_property_trivial(
+                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        STORE_INTERFACE, "MasterAccepts", NULL, 'b', &accepts);
+        if (r >= 0)
+                *ret = accepts;
+        return r;
+}
+
+static int complain_unaccepted(const Creation *creation, int error) {
+        const char *master = creation->place.master ?: "http://127.0.0.1:3000";
+        _cleanup_free_ char *reason = NULL;
+
+        (void) property_get_string(
+                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        STORE_INTERFACE, "MasterError", false, &reason, NULL);
+        if (reason && *reason)
+                (void) complain(-EHOSTUNREACH,
+                                "Volume %" PRIu32 " runs, but it is not in a cluster: %s",
+                                creation->number, reason);
+        else
+                (void) complain(error,
+                                "Volume %" PRIu32
+                                " runs, but its master at '%s' has not answered within 10 s.",
+                                creation->number, master);
+        if (!creation->place.master && !creation->place.is_here)
+                advise("If its master is on another machine, begin again and say where: "
+                       "dkvadm volume remove-config %" PRIu32
+                       " --force; dkvadm volume create %" PRIu32 " --master=http://ADDRESS:3000",
+                       creation->number, creation->number);
+        else
+                advise("It goes on trying. To take it back: dkvadm volume remove-config %" PRIu32
+                       " --force",
+                       creation->number);
+        return -EHOSTUNREACH;
+}
+
+/* What the volume says itself, wherever its master is. */
+static int await_acceptance(const Creation *creation) {
+        uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
+
+        for (;;) {
+                const struct timespec pause = { .tv_nsec = REPORT_RETRY_USEC * 1000 };
+                bool accepts = false;
+                int r;
+
+                r = ask_volume(creation, &accepts);
+                if (r >= 0 && accepts)
                         return 0;
-                if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-                    clock_monotonic() >= deadline)
-                        return context_complain(context, r, &error, "Failed to set the weight");
+                if (clock_monotonic() >= deadline)
+                        return complain_unaccepted(creation, r < 0 ? r : -ETIMEDOUT);
 
                 (void) nanosleep(&pause, NULL);
         }
 }
 
-/* Tells the master about a volume that runs by now. */
-static int join(Context *context, uint32_t number, const VolumeNames *names) {
+/* Tells the master about a volume that it knows by now. */
+static int join(const Creation *creation) {
+        Context *context = creation->context;
+        uint32_t number = creation->number;
         int r = 0;
 
-        if (context->master) {
-                context_say(context,
-                            "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
-                            number);
-                return 0;
-        }
+        if (context->weight > 0) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        if (context->weight > 0)
-                r = set_weight(context, names->object);
-        if (r >= 0 && context->add)
-                r = master_add_volumes(context, &number, 1);
-        if (r < 0) {
-                advise("The volume runs. If its master is on another machine, give it Master= and the master's "
-                       "secret, then say there: dkvadm volume add %" PRIu32,
-                       number);
-                return r;
+                r = sd_bus_call_method(
+                                context->bus, MASTER_NAME, creation->names.object,
+                                MASTER_VOLUME_INTERFACE, "Set", &error, NULL, "a{sv}", 1, "weight",
+                                "u", (uint32_t) context->weight);
+                if (r < 0)
+                        return context_complain(context, r, &error, "Failed to set the weight");
         }
+        if (context->add)
+                r = master_add_volumes(context, &number, 1);
+        if (r < 0)
+                return r;
 
         if (context->add)
                 context_say(context, "Volume %" PRIu32 " is active.", number);
+        else if (context->master)
+                context_say(context,
+                            "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
+                            number);
         else
                 context_say(context, "To store values on it: dkvadm volume add %" PRIu32, number);
         return 0;
 }
 
-/* The volume may run already, with the settings it has without a configuration. */
-static int start(Context *context, const VolumeNames *names) {
+static int create(Creation *creation) {
+        Context *context = creation->context;
         int r;
 
-        r = units_stop(context->bus, names->units);
-        if (r < 0)
-                return r;
-        r = units_enable(context->bus, names->units);
-        if (r < 0)
-                return r;
-        return units_start(context->bus, names->units);
-}
-
-int verb_volume_create(int argc, char *argv[], void *userdata) {
-        Context *context = userdata;
-        _cleanup_free_ char *path = NULL;
-        VolumeNames names;
-        uint32_t number;
-        int r;
-
-        r = parse_volume(argv[0], &number);
-        if (r != 0)
-                return r;
-        r = context_check_local(context, "volume create");
-        if (r != 0)
-                return r;
-        volume_names_init(&names, number);
-        r = volume_file_path(context->root, number, &path);
-        if (r < 0)
-                return r;
-
-        r = check_create(context, number, path);
+        r = check_options(creation);
         if (r != 0)
                 return r;
         r = context->root ? 0 : context_connect(context);
         if (r < 0)
                 return r;
-        r = context->directory ? volume_directory_make(context->root, context->directory) : 0;
+        r = volume_place_find(context, creation->number, &creation->place);
+        if (r != 0)
+                return r;
+        r = check_number(creation);
         if (r < 0)
                 return r;
-        r = volume_file_write(
-                        path, number,
-                        &(VolumeFileInput){
-                                        .directory = context->directory,
-                                        .listen = context->listen,
-                                        .master = context->master,
-                                        .zone = context->zone,
-                        });
+
+        r = write_settings(creation);
         if (r < 0)
                 return r;
-        context_say(context, "Volume %" PRIu32 " is configured by '%s'.", number, path);
+        r = context->root ? 0 : start(creation);
+        if (r < 0) {
+                take_back(creation);
+                return r;
+        }
+        context_say(context, "Volume %" PRIu32 " is configured by '%s'.", creation->number,
+                    creation->path);
         if (context->root)
                 return 0;
 
-        r = start(context, &names);
-        if (r < 0) {
-                advise("The configuration stays; to take it back: dkvadm volume remove-config %" PRIu32,
-                       number);
-                return r;
-        }
-        context_say(context, "%s is running.", names.service);
-        return join(context, number, &names);
-}
-
-/* What the master says of the volume. It is not started for that: a new one knows nothing. Returns
- * 0, or a negative errno, for -ENOENT without having said anything: the master knows no such
- * volume. */
-static int ask_state(Context *context, uint32_t number, const char *object, char **ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *state;
-        int r;
-
-        r = sd_bus_message_new_method_call(
-                        context->bus, &call, MASTER_NAME, object, "org.freedesktop.DBus.Properties",
-                        "Get");
-        if (r >= 0)
-                r = sd_bus_message_append(call, "ss", MASTER_VOLUME_INTERFACE, "State");
-        if (r >= 0)
-                r = sd_bus_message_set_auto_start(call, false);
-        if (r >= 0)
-                r = sd_bus_call(context->bus, call, 0, &error, &reply);
-        if (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
-                return -ENOENT;
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "v", "s", &state);
-        if (r < 0)
-                return context_complain(
-                                context, r, &error,
-                                "Failed to ask the master about volume %" PRIu32, number);
-
-        *ret = strdup(state);
-        return *ret ? 0 : complain(-ENOMEM, "Failed to ask the master: %m");
-}
-
-/* Whether values could be on the volume that the cluster counts on. */
-static int check_unused(Context *context, uint32_t number, const char *object) {
-        _cleanup_free_ char *state = NULL;
-        int r;
-
-        r = ask_state(context, number, object, &state);
-        if (r == -ENOENT)
-                return 0;
-        if (r < 0) {
-                advise("Ask it where it runs: dkvadm volume show %" PRIu32
-                       ". If the volume is new or removed, "
-                       "use --force here.",
-                       number);
-                return r;
-        }
-        if (strcmp(state, "new") == 0 || strcmp(state, "removed") == 0)
-                return 0;
-
-        (void) complain(-EBUSY,
-                        "Volume %" PRIu32 " is %s: values that the cluster needs are on it.",
-                        number, state);
-        advise("To stop it for a while: systemctl stop dkv-volume@%" PRIu32
-               ".socket dkv-volume@%" PRIu32,
-               number, number);
-        return -EBUSY;
-}
-
-/* Removes the file, and ends what runs, in an order in which it does not come back. */
-static int remove_file(Context *context, const char *path, const VolumeNames *names) {
-        int r;
-
-        r = context->root ? 0 : units_stop(context->bus, names->units);
+        r = await_acceptance(creation);
         if (r < 0)
                 return r;
-        if (unlink(path) < 0)
-                return complain(-errno, "Failed to remove '%s': %m", path);
-
-        return context->root ? 0 : units_disable(context->bus, names->units);
+        context_say(context, "%s is running.", creation->names.service);
+        return join(creation);
 }
 
-static int check_remove(Context *context, uint32_t number, const VolumeNames *names) {
+int verb_volume_create(int argc, char *argv[], void *userdata) {
+        _cleanup_(creation_done)
+                        Creation creation = { .context = userdata, .begun = clock_realtime() };
         int r;
 
-        if (context->root)
-                return 0;
-
-        r = context_connect(context);
-        if (r < 0 || context->force)
-                return r;
-        return check_unused(context, number, names->object);
-}
-
-int verb_volume_remove_config(int argc, char *argv[], void *userdata) {
-        Context *context = userdata;
-        _cleanup_(volume_file_done) VolumeFile file = {};
-        _cleanup_free_ char *path = NULL;
-        VolumeNames names;
-        uint32_t number;
-        int r;
-
-        r = parse_volume(argv[0], &number);
+        r = parse_volume(argv[0], &creation.number);
         if (r != 0)
                 return r;
-        r = context_check_local(context, "volume remove-config");
+        r = context_check_local(creation.context, "volume create");
         if (r != 0)
                 return r;
-        volume_names_init(&names, number);
-        r = volume_file_path(context->root, number, &path);
-        if (r < 0)
-                return r;
-
-        if (access(path, F_OK) < 0)
-                return complain(-errno, "Volume %" PRIu32 " has no configuration here: '%s': %m",
-                                number, path);
-        r = volume_file_load(path, &file);
-        if (r < 0)
-                return r;
-        r = check_remove(context, number, &names);
-        if (r < 0)
-                return r;
-        r = remove_file(context, path, &names);
-        if (r < 0)
-                return r;
-
-        context_say(context, "Volume %" PRIu32 " is not configured here any more.", number);
-        if (*file.directory)
-                context_say(context, "Its values are still in '%s'.", file.directory);
-        else
-                context_say(context, "Its values are still in '/var/lib/dkv/volume-%" PRIu32 "'.",
-                            number);
-        return 0;
+        volume_names_init(&creation.names, creation.number);
+        r = volume_file_path(creation.context->root, creation.number, &creation.path);
+        return r < 0 ? r : create(&creation);
 }

@@ -13,7 +13,6 @@
 #include "format.h"
 #include "moment.h"
 #include "view.h"
-#include "volume-table.h"
 
 static int get_view(Context *context, View **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -40,12 +39,15 @@ int verb_volume_list(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        r = volume_table_new(view, &table);
+        r = volume_table_new(view, context_rows(context), &table);
         if (r < 0)
                 return complain(r, "Failed to list the volumes: %m");
 
-        if (view->n_volumes == 0 && context->json == JSON_OFF) {
-                context_say(context, "No volume is known yet.");
+        if (table_rows(table) == 0 && context->json == JSON_OFF) {
+                context_say(context,
+                            view->n_volumes == 0
+                                            ? "No volume is known yet. To make one: dkvadm volume create 1 --add"
+                                            : "All volumes were removed; --all shows them.");
                 return 0;
         }
         return context_print_table(context, table);
@@ -169,6 +171,38 @@ static int parse_until(const char *argument, uint64_t now, uint64_t *ret) {
         return 0;
 }
 
+/* What the cluster does without, as long as volume NUMBER takes no new values and may be away. */
+static void warn_about_maintenance(Context *context, uint32_t number) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(view_freep) View *view = NULL;
+        uint32_t n = 0, needed;
+
+        if (view_get(context->bus, &error, &view) < 0)
+                return; /* the call that follows says why */
+
+        for (size_t i = 0; i < view->n_volumes; i++) {
+                const VolumeView *volume = view->volumes + i;
+
+                n += strcmp(volume->state, "active") == 0 && volume->up &&
+                     volume->number != number && volume->maintenance_until == 0;
+        }
+
+        needed = view->copies / 2 + 1;
+        if (n < needed)
+                advise("Warning: Nothing can be stored meanwhile. A write takes %" PRIu32
+                       " of its %" PRIu32 " %s, and %" PRIu32 " %s left for new values.",
+                       needed, view->copies, view->copies == 1 ? "copy" : "copies", n,
+                       n == 1 ? "volume is" : "volumes are");
+        else if (n < view->copies)
+                advise("Warning: What is stored meanwhile has %" PRIu32 " of %" PRIu32
+                       " copies. When the work is done: dkvadm rebalance",
+                       n, view->copies);
+        if (view->copies == 1)
+                advise("Warning: Values on volume %" PRIu32
+                       " have no other copy, and cannot be read while it is down.",
+                       number);
+}
+
 int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
         Context *context = userdata;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -190,6 +224,8 @@ int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
+        if (on)
+                warn_about_maintenance(context, number);
         r = new_volume_call(context, number, "SetMaintenance", &call);
         if (r >= 0)
                 r = sd_bus_message_append(call, "t", until);

@@ -20,6 +20,7 @@ typedef struct Verb {
          * it 1. Whatever went wrong has been said (see complaint.h). */
         int (*run)(int argc, char *argv[], void *userdata);
         const char *help; /* one sentence without the full stop */
+        bool changes;     /* the cluster, for which polkit may want a password */
 } Verb;
 
 #define VERB_ANY INT_MAX /* as max_args: no limit */

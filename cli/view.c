@@ -79,6 +79,7 @@ static const Property store_properties[] = {
         { "Master",        's', STORE_AT(master)         },
         { "StartedAt",     't', STORE_AT(started_at)     },
         { "MasterAccepts", 'b', STORE_AT(master_accepts) },
+        { "MasterError",   's', STORE_AT(master_error)   },
         { "DiskFree",      't', STORE_AT(disk_free)      },
         { "DiskSize",      't', STORE_AT(disk_size)      },
         { "Objects",       't', STORE_AT(objects)        },

@@ -58,6 +58,8 @@ const VolumeView *view_find(const View *view, uint32_t number);
 /* A daemon dkv-volume on this bus. */
 typedef struct StoreView {
         char *version, *uuid, *directory, *listen, *url, *zone, *master;
+        char *master_error; /* why the master does not accept it; empty if it does, or not known yet
+                             */
         uint32_t number;
         uint64_t started_at, disk_free, disk_size, objects, bytes, pending;
         bool master_accepts;

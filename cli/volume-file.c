@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "complaint.h"
@@ -21,6 +24,7 @@
 static const ConfItem items[] = {
         { "Volume", "Directory", CONF_STRING, AT(directory), "", 0, 0, "", false },
         { "Volume", "Listen",    CONF_STRING, AT(listen),    "", 0, 0, "", false },
+        { "Volume", "Master",    CONF_STRING, AT(master),    "", 0, 0, "", false },
         { "Volume", "Zone",      CONF_STRING, AT(zone),      "", 0, 0, "", false },
         {}
 };
@@ -165,34 +169,127 @@ static int is_empty(int fd) {
         return empty;
 }
 
-static int give_to(const char *path, uid_t uid, gid_t gid) {
-        _cleanup_close_ int fd = -1;
+/* What of a machine belongs to all of it. Those that are for file systems may be one of ours. */
+static bool is_of_the_system(const char *path) {
+        static const char *const taken[] = {
+                "/",          "/bin",  "/boot",    "/dev",     "/etc",
+                "/home",      "/lib",  "/lib64",   "/media",   "/mnt",
+                "/opt",       "/proc", "/root",    "/run",     "/sbin",
+                "/srv",       "/sys",  "/tmp",     "/usr",     "/usr/lib",
+                "/usr/local", "/var",  "/var/lib", "/var/tmp", "/var/lib/dkv",
+                "/etc/dkv",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(taken); i++)
+                if (strcmp(path, taken[i]) == 0)
+                        return true;
+        return false;
+}
+
+/* Whether another file system than that of its parent begins here. */
+static bool is_mount_point(int fd, const struct stat *st) {
+        struct stat parent;
+
+        return fstatat(fd, "..", &parent, 0) >= 0 && parent.st_dev != st->st_dev;
+}
+
+static int refuse(const char *path, const char *why, uint32_t number) {
+        (void) complain(-EPERM, "'%s' %s.", path, why);
+        advise("Give the volume a directory of its own: --directory=%s%sdkv-volume-%" PRIu32, path,
+               strcmp(path, "/") == 0 ? "" : "/", number);
+        return -EPERM;
+}
+
+/* NAME is the path as it is on the machine, without --root. */
+static int give_to(int fd, const char *name, uint32_t number, uid_t uid, gid_t gid) {
         struct stat st;
         int r;
 
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return complain(-errno, "Failed to open '%s': %m", path);
-        if (st.st_uid == uid)
-                return 0;
-
+        if (fstat(fd, &st) < 0)
+                return complain(-errno, "Failed to look at '%s': %m", name);
         r = is_empty(fd);
         if (r < 0)
-                return complain(r, "Failed to read '%s': %m", path);
-        if (r == 0) {
-                (void) complain(-EPERM, "'%s' is not empty and does not belong to the user dkv.",
-                                path);
-                advise("If it really is for this volume: chown -R dkv:dkv '%s'", path);
+                return complain(r, "Failed to read '%s': %m", name);
+
+        if ((st.st_mode & S_IWOTH) ||
+            (is_of_the_system(name) && !(r > 0 && is_mount_point(fd, &st))))
+                return refuse(name, "belongs to all of this machine", number);
+        if (st.st_uid == uid)
+                return 0;
+        if (r == 0 && faccessat(fd, "objects.db", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                (void) complain(-EPERM,
+                                "The values of a volume are in '%s', and belong to another user than dkv.",
+                                name);
+                advise("If they are those of volume %" PRIu32 ", moved here: chown -R dkv:dkv '%s'",
+                       number, name);
                 return -EPERM;
         }
+        if (r == 0)
+                return refuse(name, "is not empty and does not belong to the user dkv", number);
 
         if (fchown(fd, uid, gid) < 0)
-                return complain(-errno, "Failed to give '%s' to the user dkv: %m", path);
+                return complain(-errno, "Failed to give '%s' to the user dkv: %m", name);
         return 0;
 }
 
-int volume_directory_make(const char *root, const char *path) {
-        _cleanup_free_ char *full = NULL;
+/* What is empty again after a boot, or looks empty to the daemon. */
+static bool is_short_lived(const char *path) {
+        static const char *const roots[] = { "/dev/", "/proc/", "/run/",
+                                             "/sys/", "/tmp/",  "/var/tmp/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(roots); i++)
+                if (strncmp(path, roots[i], strlen(roots[i])) == 0)
+                        return true;
+        return false;
+}
+
+/* Where PATH, below ROOT, really is on its machine: links and dots would hide that. Of what does
+ * not exist yet the path is taken as it is. */
+static char *find_out(const char *full, const char *root, const char *path) {
+        _cleanup_free_ char *real = realpath(full, NULL),
+                            *real_root = root ? realpath(root, NULL) : NULL;
+        size_t n = real_root ? strlen(real_root) : 0;
+
+        if (!real || (real_root && strncmp(real, real_root, n) != 0))
+                return strdup(path);
+        return strdup(real[n] ? real + n : "/");
+}
+
+static int make_and_give(
+                const char *full,
+                const char *name,
+                uint32_t number,
+                uid_t uid,
+                gid_t gid,
+                bool *ret_made) {
+        _cleanup_close_ int fd = -1;
+        bool made = access(full, F_OK) < 0;
+        int r;
+
+        if (is_short_lived(name)) {
+                (void) complain(-EPERM, "What is stored in '%s' is gone after the next boot.",
+                                name);
+                advise("Give the volume a directory on a disk, such as --directory=/srv/dkv-volume-%" PRIu32,
+                       number);
+                return -EPERM;
+        }
+
+        r = make_directory(full, 0755);
+        if (r < 0)
+                return complain(r, "Failed to make '%s': %m", full);
+        fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return complain(-errno, "Failed to open '%s': %m", full);
+
+        r = give_to(fd, name, number, uid, gid);
+        if (r < 0)
+                return r;
+        *ret_made = made;
+        return 0;
+}
+
+int volume_directory_make(const char *root, uint32_t number, const char *path, bool *ret_made) {
+        _cleanup_free_ char *full = NULL, *name = NULL;
         uid_t uid = (uid_t) -1;
         gid_t gid = (gid_t) -1;
         int r;
@@ -201,6 +298,10 @@ int volume_directory_make(const char *root, const char *path) {
                 full = NULL;
                 return complain(-ENOMEM, "Failed to make '%s': %m", path);
         }
+
+        name = find_out(full, root, path);
+        if (!name)
+                return complain(-ENOMEM, "Failed to make '%s': %m", path);
 
         r = find_user(root, &uid, &gid);
         if (r == -ESRCH) {
@@ -211,8 +312,15 @@ int volume_directory_make(const char *root, const char *path) {
         if (r < 0)
                 return complain(r, "Failed to look up the user dkv: %m");
 
-        r = make_directory(full, 0755);
-        if (r < 0)
-                return complain(r, "Failed to make '%s': %m", full);
-        return give_to(full, uid, gid);
+        return make_and_give(full, name, number, uid, gid, ret_made);
+}
+
+static int on_entry(const char *path, const struct stat *st, int type, struct FTW *place) {
+        return remove(path) < 0 ? -errno : 0;
+}
+
+void volume_file_take_back(const char *path, const char *directory, bool made) {
+        (void) unlink(path);
+        if (made && directory)
+                (void) nftw(directory, on_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

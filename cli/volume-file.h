@@ -14,6 +14,7 @@ typedef struct VolumeFile {
         ConfOrigins origins;
         char *directory;
         char *listen;
+        char *master;
         char *zone;
 } VolumeFile;
 
@@ -34,6 +35,11 @@ typedef struct VolumeFileInput {
 /* Writes a file, which must not exist. Fails with -EINVAL if a file cannot carry a value. */
 int volume_file_write(const char *path, uint32_t number, const VolumeFileInput *input);
 
-/* Makes the directory if it does not exist, and gives it to the user dkv; one that belongs to
- * somebody else and is not empty is refused, since it could be anything. */
-int volume_directory_make(const char *root, const char *path);
+/* Makes the directory for volume NUMBER if it does not exist, and gives it to the user dkv. What
+ * belongs to the system or to somebody else is refused, and nothing is changed then; the advice is
+ * a directory of its own below it. RET_MADE says whether it is a new one. */
+int volume_directory_make(const char *root, uint32_t number, const char *path, bool *ret_made);
+
+/* Takes back what was just made: the file and, if MADE, the directory, unless something is in it.
+ */
+void volume_file_take_back(const char *path, const char *directory, bool made);

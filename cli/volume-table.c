@@ -120,7 +120,7 @@ static void hide_what_says_nothing(Table *table, const View *view) {
                 table_hide(table, "weight");
 }
 
-int volume_table_new(const View *view, Table **ret) {
+int volume_table_new(const View *view, VolumeTableRows rows, Table **ret) {
         uint64_t now = clock_realtime();
         Table *table;
         int r;
@@ -132,6 +132,8 @@ int volume_table_new(const View *view, Table **ret) {
         for (size_t i = 0; i < view->n_volumes; i++) {
                 const VolumeView *volume = view->volumes + i;
 
+                if (rows == VOLUME_TABLE_PRESENT && strcmp(volume->state, "removed") == 0)
+                        continue;
                 table_add_uint(table, volume->number);
                 add_state(table, volume);
                 volume_table_add_up(table, volume);

@@ -6,8 +6,14 @@
 #include "table.h"
 #include "view.h"
 
-/* All of them, a row each, as the master sees them. */
-int volume_table_new(const View *view, Table **ret);
+/* A row for each, as the master sees them; those that were removed only if they are WITH_REMOVED.
+ */
+typedef enum VolumeTableRows {
+        VOLUME_TABLE_PRESENT,
+        VOLUME_TABLE_WITH_REMOVED,
+} VolumeTableRows;
+
+int volume_table_new(const View *view, VolumeTableRows rows, Table **ret);
 
 /* One, with everything that is known, for a list. */
 int volume_table_new_detailed(const VolumeView *volume, Table **ret);

@@ -75,6 +75,13 @@ def test_who_mistypes_a_verb_is_told_what_is_near():
         assert run(far, status=2) == f"There is no verb '{far}'; see --help.\n"
 
 
+def test_without_a_verb_there_are_the_verbs():
+    assert '\n  volume create N ' in run(status=2)
+    assert run('help') == run('--help')
+    assert run('help', 'volume', 'create') == run('volume', 'create', '--help')
+    assert 'nonsense' in run('help', 'nonsense', status=2)
+
+
 # The cluster
 
 @pytest.mark.sanitize
@@ -221,6 +228,53 @@ def test_maintenance(adm):
     adm.dkvadm('volume', 'maintenance', 2, 'off')
     for wrong in ['maybe'], ['on', 'soon'], ['off', '2h']:
         adm.dkvadm('volume', 'maintenance', 2, *wrong, status=2)
+
+
+def test_maintenance_tells_what_will_stop(fresh):
+    cluster = fresh(volumes=2, copies=2)
+    cluster.dkvadm('volume', 'add', 1, 2)
+
+    def warning(number):
+        done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', 'volume', 'maintenance', str(number), 'on'],
+                              capture_output=True, text=True, timeout=DEADLINE, check=True)
+        cluster.dkvadm('volume', 'maintenance', number, 'off')
+        return done.stderr
+
+    assert 'Nothing can be stored meanwhile. A write takes 2 of its 2 copies, and 1 volume is left' in warning(2)
+    cluster.dkvadm('set', 'copies=1', '--yes')
+    assert 'no other copy' in warning(2) and 'Nothing can be stored' not in warning(2)
+
+
+def test_plan_is_refused_as_the_change_would_be(adm):
+    for option in '--dry-run', '--yes':
+        assert 'fewer active volumes' in adm.dkvadm('set', 'copies=5', option, status=1)
+
+
+def test_removed_volumes_are_shown_to_who_asks(fresh):
+    cluster = fresh(volumes=2)
+    cluster.dkvadm('volume', 'delete', 2, '--yes', '--no-block')
+    wait_for(lambda: volumes(cluster)[2]['state'] == 'removed', 'the volume to be removed')
+    assert not re.search(r'^ +2 ', cluster.dkvadm('volume', 'list'), re.M)
+    assert not re.search(r'^ +2 ', cluster.dkvadm('status', status=4), re.M)
+    assert re.search(r'^ +2 +removed', cluster.dkvadm('volume', 'list', '--all'), re.M)
+    assert cluster.dkvadm_json('volume', 'show', 2)['state'] == 'removed'
+
+
+def test_machine_with_volumes_only_tells_where_the_master_is(fresh):
+    cluster = fresh(volumes=2)
+    cluster[2].stop()
+    cluster[2].settings['Master'] = 'http://192.0.2.1:3000'
+    cluster.start(2)
+    cluster.kill('master')
+
+    def told():
+        # There may be no way to that address, or no answer from it.
+        done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', 'status'], capture_output=True, text=True,
+                              timeout=DEADLINE, check=False)
+        return done.returncode == 3 and done.stdout
+    text = wait_for(told, 'the volume to have tried')
+    assert "degraded: Volume 2 is not in its cluster: The master at 'http://192.0.2.1:3000' " in text
+    assert 'dkvadm -H 192.0.2.1 status' in text
 
 
 # Keys, settings, rates

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Unit log: what a unit of this machine has said in the journal. */
+
+#include <stdint.h>
+
+/* Prints the first error about UNITS ("dkv-volume@1.service", ..., NULL) that was logged since
+ * SINCE_USEC, in µs of the time of day, on stderr: what comes after the first mostly follows from
+ * it. Prints nothing if there is none, or if the journal cannot be read. */
+void unit_log_print(char *const units[], uint64_t since_usec);

@@ -105,12 +105,15 @@ int elastic_bus_refuse_add(
 
 int elastic_bus_refuse_delete(
                 MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
-        char who[sizeof("Volume 4294967295")] = "One of the volumes";
+        char name[sizeof("Volume 4294967295")];
+        const char *who = "One of the volumes";
         uint32_t number = 0;
 
         if (bus->master->volumes &&
-            volumes_check_drain(bus->master->volumes, numbers, n, &number) == r && number > 0)
-                (void) snprintf(who, sizeof(who), "Volume %" PRIu32, number);
+            volumes_check_drain(bus->master->volumes, numbers, n, &number) == r && number > 0) {
+                (void) snprintf(name, sizeof(name), "Volume %" PRIu32, number);
+                who = name;
+        }
 
         switch (r) {
         case -ENOENT:

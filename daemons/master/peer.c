@@ -162,15 +162,32 @@ static void on_committed(Operation *operation, int result) {
         commit_done(item->batch);
 }
 
+static bool version_was_given(Master *master, uint64_t version) {
+        return version > 0 && version < index_version_end(master->index);
+}
+
+/* Whether this master can have asked for such a write: another number would lead into the future,
+ * and copies on volumes that nobody knows are none. */
+static bool is_ours(Master *master, const Record *record) {
+        char url[VOLUME_URL_SIZE];
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                if (volumes_url(master->volumes, record->copies[i], url) == -ENOENT)
+                        return false;
+        return version_was_given(master, record->version);
+}
+
 /* Reads the items, whose strings stay in the body. Returns 0 or -EINVAL. */
-static int read_commits(const Buffer *body, uint64_t garbage_due_usec, CommitBatch *batch) {
+static int read_commits(
+                Master *master, const Buffer *body, uint64_t garbage_due_usec, CommitBatch *batch) {
         Reader reader = READER(body->data, body->size);
 
         while (reader.size > 0) {
                 CommitItem *item = batch->items + batch->n_items;
                 WireCommit wire;
 
-                if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0)
+                if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0 ||
+                    !is_ours(master, &wire.record))
                         return -EINVAL;
                 *item = (CommitItem){
                         .batch = batch,
@@ -204,7 +221,7 @@ int peer_commit_finish(HttpRequest *request) {
                 return -ENOMEM;
         batch->request = request;
         rpc_set_state(request, batch, free);
-        r = read_commits(body, master_garbage_due(master), batch);
+        r = read_commits(master, body, master_garbage_due(master), batch);
         if (r < 0)
                 return r;
 
@@ -230,10 +247,14 @@ static void on_settled(Operation *operation, int result) {
                 (void) http_request_reply(batch->request, 204);
 }
 
-static int read_settle(const Buffer *body, SettleBatch *batch) {
+static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
         Reader reader = READER(body->data, body->size);
+        char url[VOLUME_URL_SIZE];
 
         batch->settle.volume = reader_get_u32(&reader);
+        if (reader_error(&reader) < 0 ||
+            volumes_url(master->volumes, batch->settle.volume, url) == -ENOENT)
+                return -EINVAL;
         while (reader.size > 0 && reader_error(&reader) == 0) {
                 IndexSettleItem *item = batch->items + batch->settle.n_items;
 
@@ -241,6 +262,8 @@ static int read_settle(const Buffer *body, SettleBatch *batch) {
                         return -EINVAL;
                 item->version = reader_get_u64(&reader);
                 item->key = wire_get_key(&reader);
+                if (!item->key || !version_was_given(master, item->version))
+                        return -EINVAL;
                 batch->settle.n_items++;
         }
         return reader_end(&reader) < 0 ? -EINVAL : 0;
@@ -263,7 +286,7 @@ int peer_settle_finish(HttpRequest *request) {
                 return -ENOMEM;
         batch->request = request;
         rpc_set_state(request, batch, free);
-        r = read_settle(body, batch);
+        r = read_settle(master, body, batch);
         if (r < 0)
                 return r;
 

@@ -83,6 +83,9 @@ static int store_object(VolumeDaemon *volume, StoreItem *item) {
         if (r < 0)
                 return r;
 
+        if (record_check(&object.record) < 0 || !object.is_inline)
+                return -EINVAL; /* before anything remembers the version */
+
         item->version = object.record.version;
         pending_add(volume->pending, item->version);
         if (object.record.size <= volume->conf.inline_max) {

@@ -141,6 +141,8 @@ static int read_batch(HttpRequest *request, const Buffer *body, DeleteBatch **re
         rpc_set_state(request, batch, free);
 
         number = reader_get_u64(&reader);
+        if (number > RECORD_VERSION_MAX)
+                return -EINVAL; /* no later one could follow */
         batch->request = request;
         batch->encoded = htole64(number);
         batch->set = (ObjectStoreSet){

@@ -125,7 +125,8 @@ static int open_writer(PullItem *item, const Object *object) {
         VolumeDaemon *volume = item->pull->volume;
         int r;
 
-        if (strcmp(object->key, item->wire.key) != 0 || object->record.size != item->wire.size)
+        if (strcmp(object->key, item->wire.key) != 0 || object->record.size != item->wire.size ||
+            record_check(&object->record) < 0)
                 return -EBADMSG;
         if (is_late(item->pull))
                 return -ESTALE;

@@ -59,6 +59,8 @@ static int put_item(VolumeDaemon *volume, uint64_t version, Buffer *scratch, Buf
         r = object_store_get(volume->store, version, scratch, &object, &fd);
         if (r == -ENOENT)
                 return r;
+        if (version > RECORD_VERSION_MAX)
+                return -EINVAL; /* of no master; it would have all others refused */
         if (r < 0)
                 return put_damaged(volume, version, r, body);
 

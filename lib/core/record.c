@@ -72,6 +72,42 @@ bool metadata_next(
         return true;
 }
 
+/* The last second that a date in HTTP can say */
+#define TIME_MAX_USEC (UINT64_C(253402300799) * USEC_PER_SEC)
+
+static bool is_printable(const char *string) {
+        for (const uint8_t *p = (const uint8_t *) string; *p != '\0'; p++)
+                if ((*p < ' ' && *p != '\t') || *p == 0x7f)
+                        return false;
+        return true;
+}
+
+static bool metadata_is_whole(const Record *record) {
+        const char *name, *value;
+        size_t position = 0;
+
+        while (metadata_next(record->metadata, record->metadata_size, &position, &name, &value))
+                if (*name == '\0' || !is_printable(name) || !is_printable(value))
+                        return false;
+        return position == record->metadata_size;
+}
+
+int record_check(const Record *record) {
+        assert(record);
+
+        if (record->version == 0 || record->version > RECORD_VERSION_MAX ||
+            record->revision > RECORD_VERSION_MAX || record->size > RECORD_SIZE_MAX ||
+            record->mtime_usec > TIME_MAX_USEC || record->expiry_usec > TIME_MAX_USEC ||
+            !is_printable(record->content_type) || !metadata_is_whole(record))
+                return -EINVAL;
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                for (size_t j = 0; j < i; j++)
+                        if (record->copies[i] == record->copies[j])
+                                return -EINVAL;
+        return 0;
+}
+
 /* Strings are stored with their 0, so that a decoded record can point at them. */
 static void put_string(Buffer *buffer, const char *string) {
         buffer_put(buffer, string, strlen(string) + 1);
@@ -250,6 +286,8 @@ int object_decode(const void *data, size_t size, Object *ret) {
         is_inline = reader_get_u8(&reader);
         get_fields(&reader, &object.record);
         object.key = get_string(&reader, KEY_MAX);
+        if (object.key && *object.key == '\0')
+                return -EBADMSG;
         sum_offset = size - reader.size;
         if (reader_get_u64(&reader) != XXH3_64bits(data, sum_offset) || is_inline > 1)
                 return -EBADMSG;

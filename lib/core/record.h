@@ -38,6 +38,15 @@ typedef struct Record {
  * Returns 0, -EINVAL for an empty name, -E2BIG beyond METADATA_MAX, or -ENOMEM. */
 int metadata_append(Buffer *buffer, const char *name, const char *value);
 
+/* What no version of a master has ever given out lies above this, so that no other daemon can use
+ * the numbers up. */
+#define RECORD_VERSION_MAX ((UINT64_C(1) << 62) - 1)
+#define RECORD_SIZE_MAX    (1024 * TIB)
+
+/* Whether a record that another daemon has sent can be one: then it does no harm, even if it is not
+ * true. Returns 0 or -EINVAL. */
+int record_check(const Record *record);
+
 /* Steps through it: POSITION starts at 0. Returns false at the end. */
 bool metadata_next(
                 const char *metadata,

@@ -171,6 +171,8 @@ static bool version_was_given(Master *master, uint64_t version) {
 static bool is_ours(Master *master, const Record *record) {
         char url[VOLUME_URL_SIZE];
 
+        if (record_check(record) < 0 || record->n_copies == 0)
+                return false;
         for (size_t i = 0; i < record->n_copies; i++)
                 if (volumes_url(master->volumes, record->copies[i], url) == -ENOENT)
                         return false;

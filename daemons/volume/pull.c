@@ -394,7 +394,9 @@ static int read_items(Pull *pull, Reader *reader) {
                 PullItem *item = pull->items + i;
 
                 item->pull = pull;
-                if (wire_get_pull_item(reader, pull->wire.n_sources, &item->wire) < 0)
+                if (wire_get_pull_item(reader, pull->wire.n_sources, &item->wire) < 0 ||
+                    item->wire.version == 0 || item->wire.version > RECORD_VERSION_MAX ||
+                    item->wire.size > RECORD_SIZE_MAX)
                         return -EINVAL;
                 if (item->wire.size <= pull->volume->conf.inline_max)
                         in_memory += item->wire.size;

@@ -72,8 +72,6 @@ int wire_get_commit(Reader *reader, WireCommit *ret) {
         r = record_decode(record, size, commit.key, &commit.record);
         if (r < 0)
                 return r;
-        if (record_check(&commit.record) < 0 || commit.record.n_copies == 0)
-                return -EBADMSG;
 
         *ret = commit;
         return 0;
@@ -173,8 +171,7 @@ int wire_get_pull_item(Reader *reader, size_t n_sources, WirePullItem *ret) {
                 .key = wire_get_key(reader),
         };
 
-        if (reader_error(reader) < 0 || item.source >= n_sources || item.version == 0 ||
-            item.version > RECORD_VERSION_MAX || item.size > RECORD_SIZE_MAX)
+        if (reader_error(reader) < 0 || item.source >= n_sources)
                 return -EBADMSG;
 
         *ret = item;

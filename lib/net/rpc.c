@@ -59,6 +59,7 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
                 return -ENOMEM;
         *rpc = (Rpc){ .signature = signature };
         *http_request_state(request) = rpc;
+        http_request_trust(request);
         *ret = &rpc->signature.parties;
         return 0;
 }
@@ -103,7 +104,6 @@ int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
         if (r < 0)
                 return r;
 
-        http_request_trust(request);
         *ret_body = &rpc->body;
         return 0;
 }

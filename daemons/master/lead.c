@@ -17,6 +17,7 @@
 #include "lead.h"
 #include "net/periodic.h"
 #include "store/index-rollback.h"
+#include "volumes-run.h"
 
 #define STATE_FORMAT 1
 

@@ -210,6 +210,9 @@ static int start(Master *master) {
         r = jobs_new(master, &master->jobs);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the jobs: %m");
+        r = stale_new(master, &master->stale);
+        if (r < 0)
+                return log_error_errno(r, "Failed to load which volumes went back in time: %m");
         r = endpoint_serve(&conf->endpoint, master_routes, master, &server);
         if (r < 0)
                 return r;
@@ -239,6 +242,7 @@ Master *master_free(Master *master) {
                 return NULL;
 
         jobs_stop(master->jobs);
+        stale_stop(master->stale);
         endpoint_cut(master->server);
         (void) http_client_free(master->bulk);
         (void) http_client_free(master->client);
@@ -251,6 +255,7 @@ Master *master_free(Master *master) {
         master->jobs = jobs_free(master->jobs);          /* likewise */
         (void) master_bus_free(master->bus);
         (void) lead_free(master->lead);
+        (void) stale_free(master->stale);
         (void) troubles_free(master->troubles);
         (void) secret_free(master->secret);
         (void) service_free(master->service);

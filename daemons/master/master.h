@@ -21,6 +21,7 @@
 #include "net/service.h"
 #include "outbox.h"
 #include "probe.h"
+#include "stale.h"
 #include "store/index.h"
 #include "trouble.h"
 #include "volumes-change.h"
@@ -34,6 +35,7 @@ typedef struct Master {
         Troubles *troubles;
         Index *index;
         Lead *lead;
+        Stale *stale;
         Volumes *volumes;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */

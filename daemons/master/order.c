@@ -15,7 +15,8 @@ int order_new(Master *master,
               const char *path,
               Buffer *body,
               HttpCall **ret) {
-        Parties parties = { .lead = *index_identity(master->index) };
+        Parties parties = { .lead = *index_identity(master->index),
+                            .revision = index_revision(master->index) };
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + 32];
         int r;

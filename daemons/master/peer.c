@@ -47,16 +47,21 @@ static int parse_report(const Json *json, const Parties *parties, VolumeReport *
 }
 
 /* The answer is signed: by it the volume knows whom it follows. */
-static int reply_report(HttpRequest *request) {
+static int reply_report(HttpRequest *request, uint32_t volume) {
         Master *master = http_request_userdata(request);
         _cleanup_(json_freep) Json *answer = json_new_object();
         _cleanup_free_ char *text = NULL;
         Parties parties = { .lead = *index_identity(master->index) };
+        uint64_t token, version;
         int r;
 
         r = json_add_uint(answer, "clock", clock_realtime());
         r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
         r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
+        if (stale_sweep(master->stale, volume, &token, &version)) {
+                r = r < 0 ? r : json_add_uint(answer, "sweep", token);
+                r = r < 0 ? r : json_add_uint(answer, "sweep_version", version);
+        }
         if (r < 0)
                 return r;
         text = json_format(answer, false);
@@ -108,7 +113,8 @@ int peer_report_finish(HttpRequest *request) {
                 return caller_refuse_report(request, &report, r);
         }
         peer_note_health(master, &report, json_get_string(json, "fault_detail"));
-        return reply_report(request);
+        stale_hear(master->stale, &report);
+        return reply_report(request, report.number);
 }
 
 typedef struct CommitBatch CommitBatch;

@@ -81,7 +81,9 @@ static int make_url(
         int volume, r;
 
         volume = volumes_choose(
-                        master->volumes, record, index_damaged(master->index, record), volume_url);
+                        master->volumes, record,
+                        index_damaged(master->index, record) | stale_avoid(master->stale, record),
+                        volume_url);
         if (volume < 0)
                 return volume;
         r = master_ticket_url(

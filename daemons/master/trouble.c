@@ -94,6 +94,11 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "overloaded", HEALTH_DEGRADED,
                 "Volume {volume} lacks resources{since}: {detail}.", NULL, LOOK_AT,
         },
+        [TROUBLE_WENT_BACK] = {
+                "went-back", HEALTH_DEGRADED,
+                "Volume {volume} went back in time{since}: it does not have what was stored there; {detail}.", NULL,
+                "Is an older copy of its directory in its place? If there is a newer one, put that back and restart it; else wait: what it lacks is made again from other copies.",
+        },
         [TROUBLE_STRANGER] = {
                 "stranger", HEALTH_DEGRADED,
                 "Volume {volume} at {detail} holds values of another index and is refused{since}.", NULL,

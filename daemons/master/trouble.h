@@ -48,6 +48,7 @@ typedef enum TroubleKind {
         TROUBLE_DISK_DENIED,      /* likewise */
         TROUBLE_DISK_MISSING,     /* likewise */
         TROUBLE_OVERLOADED,       /* detail: of what there is too little */
+        TROUBLE_WENT_BACK,        /* detail: what is done about it */
         TROUBLE_STRANGER,         /* detail: its address */
         TROUBLE_SECRET,           /* of the cluster: who, "10.0.0.3" */
         TROUBLE_TWO_RUNS,         /* detail: both addresses, that of the one in use first */

@@ -7,6 +7,7 @@
  * one stays as long as it is up, unless the newer one has its address: then it was restarted. */
 
 #include "core/identity.h"
+#include "lead-judge.h"
 #include "volumes.h"
 
 /* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
@@ -24,3 +25,9 @@ int volumes_receiver(
 /* Looks at a call from FROM. Returns 0 if that is the volume; -EALREADY if a call of that SEQUENCE
  * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */
 int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence);
+
+/* What the map says of the store that has UUID and reports as NUMBER. */
+LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
+
+/* How many volumes there are that may hold values. */
+size_t volumes_count_used(Volumes *volumes);

@@ -233,33 +233,6 @@ int volumes_snapshot(Volumes *volumes, Cluster **ret) {
         return r;
 }
 
-LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]) {
-        LeadMember member = LEAD_UNKNOWN;
-        const Volume *volume;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        volume = cluster_find(volumes->map.cluster, number);
-        if (volume && memcmp(volume->uuid, uuid, sizeof(volume->uuid)) != 0)
-                member = LEAD_OTHER;
-        else if (volume)
-                member = volume->state == VOLUME_REMOVED ? LEAD_REMOVED : LEAD_MEMBER;
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return member;
-}
-
-size_t volumes_count_used(Volumes *volumes) {
-        const Cluster *cluster;
-        size_t n = 0;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        cluster = volumes->map.cluster;
-        for (size_t i = 0; i < cluster->n_volumes; i++)
-                n += cluster->volumes[i].state == VOLUME_ACTIVE ||
-                     cluster->volumes[i].state == VOLUME_DRAINING;
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return n;
-}
-
 void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *userdata) {
         volumes->on_change = on_change;
         volumes->userdata = userdata;

@@ -13,7 +13,6 @@
 #include "core/cluster.h"
 #include "core/identity.h"
 #include "core/record.h"
-#include "lead-judge.h"
 #include "net/http-client.h"
 #include "store/index.h"
 
@@ -70,12 +69,6 @@ int volumes_snapshot(Volumes *volumes, Cluster **ret);
  * to another store, -EBUSY for that of a removed volume, -ENOTUNIQ if another run of the store is
  * up elsewhere, -EINPROGRESS if that is not known yet, -EALREADY if a later one was here before. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
-
-/* What the map says of the store that has UUID and reports as NUMBER. */
-LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
-
-/* How many volumes there are that may hold values. */
-size_t volumes_count_used(Volumes *volumes);
 
 /* How a call of the master to a volume ended: whoever makes one tells. */
 void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "net/rpc.h"
 #include "order.h"
+#include "store/object-reach.h"
 #include "volume.h"
 
 /* Says who is here, to whoever looked for somebody else. */
@@ -45,7 +46,10 @@ int order_read(HttpRequest *request, const Buffer **ret_body) {
         int r;
 
         r = allegiance_confirm_order(volume->allegiance, rpc_parties(request));
-        return r < 0 ? r : rpc_check(request, volume->secret, ret_body);
+        r = r < 0 ? r : rpc_check(request, volume->secret, ret_body);
+        if (r >= 0) /* stored with what the order stores */
+                object_store_hear(volume->store, rpc_parties(request)->revision);
+        return r;
 }
 
 int neighbor_begin(HttpRequest *request) {

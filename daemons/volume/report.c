@@ -128,7 +128,7 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
         Allegiance *allegiance = report->volume->allegiance;
         const StoreIdentity *self = allegiance_store(allegiance);
         _cleanup_(json_freep) Json *answer = NULL;
-        uint64_t grace_usec, revision;
+        uint64_t grace_usec, revision, token, version;
         Parties parties;
         int r;
 
@@ -154,6 +154,9 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
                 object_store_hear(report->volume->store, revision);
                 object_store_save_reach(report->volume->store);
         }
+        if (json_get_uint(answer, "sweep", &token) >= 0 &&
+            json_get_uint(answer, "sweep_version", &version) >= 0)
+                sweep_hear(report->volume->sweep, token, version);
         return 0;
 }
 

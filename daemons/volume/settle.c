@@ -19,15 +19,19 @@ struct Settle {
         bool busy; /* atomic: a call is under way, and the rest belongs to it */
         uint64_t versions[BATCH_MAX];
         size_t n_versions;
+        uint64_t swept; /* the last of those that a sweep has asked for; 0 for none */
 };
 
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         Settle *settle = userdata;
 
         /* Current or garbage, the master knows about it now. Without an answer we ask again. */
-        if (master_call_result(settle->volume, result) == 0)
+        if (master_call_result(settle->volume, result) == 0) {
                 for (size_t i = 0; i < settle->n_versions; i++)
                         pending_remove(settle->volume->pending, settle->versions[i]);
+                if (settle->swept > 0)
+                        sweep_done(settle->volume->sweep, settle->swept);
+        }
 
         __atomic_store_n(&settle->busy, false, __ATOMIC_RELEASE);
 }
@@ -74,20 +78,28 @@ static int ask(Settle *settle) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {}, scratch = {};
         uint64_t versions[BATCH_MAX], grace = report_grace_usec(volume->report);
-        size_t n;
+        size_t n, n_swept;
         int r;
 
         if (grace == 0)
                 return 0;
 
         n = pending_old(volume->pending, grace, versions, BATCH_MAX);
+        n_swept = sweep_next(volume->sweep, versions + n, BATCH_MAX - n);
+        settle->swept = n_swept > 0 ? versions[n + n_swept - 1] : 0;
         buffer_put_u32(&body, (uint32_t) volume->conf.number);
         settle->n_versions = 0;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n + n_swept; i++) {
+                /* What a sweep finds and is pending has its own time. */
+                if (i >= n && pending_contains(volume->pending, versions[i]))
+                        continue;
                 if (put_item(volume, versions[i], &scratch, &body) >= 0)
                         settle->versions[settle->n_versions++] = versions[i];
-        if (settle->n_versions == 0)
+        }
+        if (settle->n_versions == 0) {
+                sweep_done(volume->sweep, settle->swept);
                 return 0;
+        }
 
         r = master_call_new(volume, "/-/settle", &body, &call);
         if (r < 0)

@@ -80,6 +80,11 @@ static int open_store(VolumeDaemon *volume) {
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to read what is pending in '%s': %m", conf->directory);
+        r = sweep_new(volume->store, &volume->sweep);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Failed to read what is to be asked about in '%s': %m",
+                                conf->directory);
         r = deletions_new(volume->store, &volume->deletions);
         if (r < 0)
                 return log_error_errno(
@@ -255,6 +260,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) allegiance_free(volume->allegiance);
         (void) pending_free(volume->pending);
         (void) deletions_free(volume->deletions);
+        (void) sweep_free(volume->sweep);
         (void) secret_free(volume->secret);
         (void) service_free(volume->service);
         conf_done(volume_conf_items, &volume->conf);

@@ -23,6 +23,7 @@
 #include "report.h"
 #include "settle.h"
 #include "store/objects.h"
+#include "sweep.h"
 #include "verify.h"
 #include "volume-bus.h"
 
@@ -44,6 +45,7 @@ typedef struct VolumeDaemon {
         Deletions *deletions;
         Report *report;
         Settle *settle;
+        Sweep *sweep;
         Verify *verify;
         HttpServer *server;
         atomic_uint_least64_t stored_usec; /* when clients' values last came by the master */

@@ -294,3 +294,68 @@ def does_not_start_without(daemon, name):
     assert {path: path.stat().st_size for path in daemon.data.rglob('*')} == before
     aside.rename(daemon.data / name)
     daemon.start()
+
+
+def go_back(cluster, n):
+    """Puts an older copy of volume N's directory in its place."""
+    fill(cluster, 'old', 20, 'first')
+    cluster[n].stop()
+    backup = keep(cluster[n], 'backup')
+    cluster.start(n)
+    cluster.wait_healthy()
+    fill(cluster, 'old', 5, 'second')
+    for i in range(5, 10):
+        cluster.delete(f'old{i}').expect(204)
+    fill(cluster, 'new', 20, 'new')
+    cluster.put('large', b'x' * 200000).expect(201)
+    wait_for(lambda: cluster.health()['garbage'] == 0, 'old copies to be gone')
+    cluster[n].stop()
+    bring(cluster[n], backup)
+    cluster.start(n)
+
+
+def assert_all_read(cluster):
+    assert is_there(cluster, 'old', 5, 'second')
+    assert is_there(cluster, 'new', 20, 'new')
+    for i in range(5, 10):
+        cluster.get(f'old{i}').expect(404)
+    assert cluster.get('large').expect(200).body == b'x' * 200000
+
+
+def test_a_volume_that_went_back_is_brought_up_to_date(new_cluster):
+    cluster = new_cluster(volumes=2, copies=2, master=SETTINGS)
+    go_back(cluster, 2)
+    wait_for(lambda: 'Volume 2 went back in time' in cluster.master.log_tail(), 'the event')
+    for _ in range(3):
+        assert_all_read(cluster)
+
+    # All is made again, what was deleted is deleted again, and then all is well.
+    wait_for(lambda: cluster.health()['status'] == 'ok' and
+             cluster.health(1)['objects'] == cluster.health(2)['objects'] == 36, 'repair', 60)
+    assert cluster.master.log_tail().count('the last one, on volume') == 0
+    cluster[1].stop()
+    wait_for(lambda: not cluster.health()['volumes'][0]['up'], 'volume 1 to be down')
+    assert_all_read(cluster)
+    cluster.start(1)
+    cluster.wait_healthy()
+
+    # It was noticed once.
+    cluster.restart('master')
+    assert cluster.master.log.read_text().count('Volume 2 went back in time') == 2  # and is over
+
+
+def test_a_volume_that_went_back_and_had_the_only_copies_is_named(new_cluster):
+    cluster = new_cluster(volumes=1, master=SETTINGS)
+    go_back(cluster, 1)
+    wait_for(lambda: 'Volume 1 went back in time' in cluster.master.log_tail(), 'the event')
+    wait_for(lambda: "No good copy of key 'old4' is left" in cluster.master.log_tail(),
+             'what is missing to be told')
+    for i in range(10, 20):
+        assert cluster.get(f'old{i}').expect(200).body == (f'first{i}' * 10).encode()
+    for i in range(5):
+        assert cluster.get(f'old{i}').status >= 500
+    wait_for(lambda: cluster.health(1)['objects'] == 10, 'what was deleted to be deleted again', 60)
+    fill(cluster, 'old', 5, 'second')
+    fill(cluster, 'new', 20, 'new')
+    cluster.put('large', b'x' * 200000).expect(204)
+    wait_for(lambda: cluster.health()['status'] == 'ok', 'all to be well')

@@ -89,10 +89,14 @@ static size_t count_volumes(Fixture *fixture) {
 
 /* Volumes 1 to N report for the first time. */
 static void report(Fixture *fixture, uint32_t n) {
+        static uint64_t sequence;
+
         for (uint32_t number = 1; number <= n; number++) {
                 VolumeReport one = {
                         .number = number,
                         .uuid = { 0xab, [15] = (uint8_t) number },
+                        .run = 1,
+                        .sequence = ++sequence,
                         .url = "http://127.0.0.1:3001",
                         .zone = "here",
                         .disk_free = 90 * GIB,

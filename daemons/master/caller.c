@@ -99,6 +99,17 @@ static int refuse_run(HttpRequest *request, const VolumeReport *report) {
         return http_request_reply_error(request, -ENOTUNIQ, detail);
 }
 
+static int refuse_store(HttpRequest *request, const VolumeReport *report) {
+        Master *master = http_request_userdata(request);
+        StoreIdentity store;
+        bool is_copy = volumes_store(master->volumes, report->number, &store) < 0;
+
+        return http_request_reply_error(
+                        request, -EEXIST,
+                        is_copy ? "This is the store of another volume; a new volume begins with an empty directory."
+                                : "Another store has this volume's number; numbers are unique and never used again.");
+}
+
 static int refuse_cluster(HttpRequest *request, const VolumeReport *report) {
         Master *master = http_request_userdata(request);
 
@@ -110,14 +121,13 @@ static int refuse_cluster(HttpRequest *request, const VolumeReport *report) {
 }
 
 int caller_refuse_report(HttpRequest *request, const VolumeReport *report, int error) {
+        Master *master = http_request_userdata(request);
+
         switch (error) {
         case -EPROTO:
                 return http_request_reply_error(request, error, other_release);
         case -EEXIST:
-                return http_request_reply_error(
-                                request, error,
-                                "Another store has this volume's number, or this store another number; "
-                                "numbers are unique and never used again.");
+                return refuse_store(request, report);
         case -EBUSY:
                 return http_request_reply_error(
                                 request, error,
@@ -126,6 +136,9 @@ int caller_refuse_report(HttpRequest *request, const VolumeReport *report, int e
                 return refuse_run(request, report);
         case -EREMOTE:
                 return refuse_cluster(request, report);
+        case -EINPROGRESS: /* somebody at the volume's address will know */
+                prober_hurry(master->prober, report->number);
+                return error;
         default:
                 return error;
         }

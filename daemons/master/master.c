@@ -217,6 +217,7 @@ static int start(Master *master) {
         if (r < 0)
                 return r;
         __atomic_store_n(&master->server, server, __ATOMIC_RELEASE); /* jobs look at it already */
+        prober_start(master->prober); /* the volumes shall report at once */
         return start_bus(master);
 }
 

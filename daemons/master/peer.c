@@ -13,6 +13,7 @@
 #include "peer-health.h"
 #include "peer.h"
 #include "store/index-identity.h"
+#include "volumes-run.h"
 
 #define COMMITS_MAX 4096
 #define SETTLE_MAX  4096
@@ -112,6 +113,8 @@ int peer_report_finish(HttpRequest *request) {
                 peer_note_refusal(master, &report, r);
                 return caller_refuse_report(request, &report, r);
         }
+        if (!volumes_is_reached(master->volumes, report.number))
+                prober_hurry(master->prober, report.number); /* it may have come back just now */
         peer_note_health(master, &report, json_get_string(json, "fault_detail"));
         stale_hear(master->stale, &report);
         return reply_report(request, report.number);

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "core/wire.h"
+#include "greeting.h"
 #include "master.h"
 #include "net/periodic.h"
-#include "order.h"
 #include "probe.h"
 
 #define TICK_USEC     (USEC_PER_SEC / 4)
@@ -19,7 +18,8 @@
 #define TICKS_INDEX   4
 
 struct Prober {
-        Master *master; /* not owned */
+        Master *master;       /* not owned */
+        Greetings *greetings; /* owned */
         Periodic *timer;
         unsigned tick;
         atomic_bool busy[VOLUME_MAX + 1]; /* a probe is under way */
@@ -32,37 +32,35 @@ typedef struct Probe {
 
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_free_ Probe *probe = userdata;
+        Prober *prober = probe->prober;
+        HttpResult judged = *result;
 
-        volumes_note_call(probe->prober->master->volumes, probe->volume, result);
-        atomic_store(&probe->prober->busy[probe->volume], false);
+        if (greeting_judge(prober->greetings, probe->volume, call, result) == -EREMOTE)
+                judged.status = 421;
+        volumes_note_call(prober->master->volumes, probe->volume, &judged);
+        atomic_store(&prober->busy[probe->volume], false);
 }
 
-/* A call that is signed and does nothing: of no objects. */
-static int start_probe(Prober *prober, const VolumeStatus *volume) {
+static int start_probe(Prober *prober, uint32_t volume) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
-        _cleanup_(buffer_done) Buffer body = {};
         _cleanup_free_ Probe *probe = NULL;
         int r;
 
-        wire_put_versions(&body, NULL, 0);
-        buffer_put_varint(&body, 0);
-        r = buffer_error(&body);
-        if (r < 0)
-                return r;
         probe = malloc(sizeof(*probe));
         if (!probe)
                 return -ENOMEM;
-        *probe = (Probe){ .prober = prober, .volume = volume->number };
-
-        r = order_new(prober->master, prober->master->client, volume->number, "/-/store", &body,
-                      &call);
+        *probe = (Probe){ .prober = prober, .volume = volume };
+        r = greeting_new(prober->greetings, volume, &call);
         if (r < 0)
                 return r;
         http_call_set_patience(call, PATIENCE_USEC);
-
-        atomic_store(&prober->busy[volume->number], true);
         http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(probe));
         return 0;
+}
+
+void prober_hurry(Prober *prober, uint32_t volume) {
+        if (!atomic_exchange(&prober->busy[volume], true) && start_probe(prober, volume) < 0)
+                atomic_store(&prober->busy[volume], false); /* the next time */
 }
 
 /* Reports have come since the calls began to fail: it is not the volume that is gone. */
@@ -70,7 +68,8 @@ static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
         const ContactState *contact = &volume->contact;
         uint64_t failing_usec = now_usec - MIN(now_usec, contact->failed_usec);
 
-        return volume->reports && contact->n_failed >= 2 && failing_usec >= PATIENCE_USEC &&
+        return volume->reports && contact->error != -EACCES && contact->n_failed >= 2 &&
+               failing_usec >= PATIENCE_USEC &&
                clock_realtime() - MIN(clock_realtime(), volume->seen_usec) + PATIENCE_USEC / 2 <
                                failing_usec;
 }
@@ -104,9 +103,8 @@ static void look_at(Prober *prober, const VolumeStatus *volume) {
         note(prober, volume);
         if (volume->contact.n_failed > 0 || !volume->up)
                 end_silent(prober, volume);
-        if (!atomic_load(&prober->busy[volume->number]) &&
-            (prober->tick + volume->number) % ticks == 0)
-                (void) start_probe(prober, volume); /* else the next time */
+        if (!volume->reports || (prober->tick + volume->number) % ticks == 0)
+                prober_hurry(prober, volume->number);
 }
 
 /* Whether the index has room. */
@@ -128,8 +126,7 @@ static void look_at_index(Prober *prober) {
                 troubles_clear(master->troubles, TROUBLE_INDEX_DISK_LOW, 0);
 }
 
-static void on_tick(void *userdata) {
-        Prober *prober = userdata;
+void prober_start(Prober *prober) {
         _cleanup_free_ VolumeStatus *volumes = NULL;
         uint64_t epoch;
         size_t n;
@@ -142,6 +139,10 @@ static void on_tick(void *userdata) {
                 look_at(prober, volumes + i);
 }
 
+static void on_tick(void *userdata) {
+        prober_start(userdata);
+}
+
 int prober_new(Master *master, Prober **ret) {
         _cleanup_(prober_freep) Prober *prober = calloc(1, sizeof(*prober));
         int r;
@@ -150,6 +151,9 @@ int prober_new(Master *master, Prober **ret) {
                 return -ENOMEM;
 
         prober->master = master;
+        r = greetings_new(master, &prober->greetings);
+        if (r < 0)
+                return r;
         r = periodic_new(master->event, TICK_USEC, TICK_USEC, on_tick, prober, &prober->timer);
         if (r < 0)
                 return r;
@@ -163,6 +167,7 @@ Prober *prober_free(Prober *prober) {
                 return NULL;
 
         (void) periodic_free(prober->timer);
+        (void) greetings_free(prober->greetings);
         free(prober);
         return NULL;
 }

@@ -25,6 +25,9 @@ typedef struct Live {
         /* Which run is the volume, see volumes-run.h */
         uint64_t run; /* 0 as long as none has reported in this term */
         uint64_t report_sequence;
+        uint64_t answering_run; /* which was at its address when the master asked last */
+        uint64_t doubted_run;   /* which says that it is there, too */
+        uint64_t answered_usec, doubted_usec; /* monotonic */
         char *url;         /* owned; what the run calls its address; NULL without a run */
         Replay *calls;     /* owned, likewise; under calls_lock */
         uint64_t sequence; /* atomic: of the last order */
@@ -63,7 +66,7 @@ int volumes_find_url(
 
 /* Whether the report is of the run that is the volume, or of one that becomes it now. Returns 0 or
  * what volumes_report() says. */
-int volumes_check_run(const Volumes *volumes, const Live *live, const VolumeReport *report);
+int volumes_check_run(const Volumes *volumes, Live *live, const VolumeReport *report);
 
 /* From now on, with the lock held for writing. */
 int volumes_take_run(Live *live, const VolumeReport *report);

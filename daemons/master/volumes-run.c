@@ -45,6 +45,19 @@ int volumes_receiver(
         return r;
 }
 
+bool volumes_is_reached(const Volumes *volumes, uint32_t number) {
+        return contacts_is_good(volumes->contacts, number);
+}
+
+void volumes_note_answer(Volumes *volumes, const StoreIdentity *store) {
+        (void) pthread_rwlock_wrlock(&volumes->map.lock);
+        if (store->number < volumes->n_live) {
+                volumes->live[store->number].answering_run = store->run;
+                volumes->live[store->number].answered_usec = clock_monotonic();
+        }
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+}
+
 /* With the lock held. */
 static int check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence) {
         const Volume *volume = cluster_find(volumes->map.cluster, from->number);
@@ -86,15 +99,24 @@ static bool is_at_home(const Volumes *volumes, const Live *live, const VolumeRep
         return !volume || volume->url_is_set || strcmp(volume->url, report->url) == 0;
 }
 
-int volumes_check_run(const Volumes *volumes, const Live *live, const VolumeReport *report) {
+int volumes_check_run(const Volumes *volumes, Live *live, const VolumeReport *report) {
+        bool is_known = live->run != 0;
+
         if (live->run == report->run)
                 return report->sequence > live->report_sequence ? 0 : -EALREADY;
-        if (!volumes_is_up(volumes, report->number, clock_monotonic()) ||
-            is_at_home(volumes, live, report))
+        if (!volumes_is_up(volumes, report->number, clock_monotonic()))
+                return 0;
+        if (!is_at_home(volumes, live, report))
+                return is_known ? -ENOTUNIQ : -EINPROGRESS; /* the first one may be yet to come */
+        if (!is_known || live->answering_run == report->run)
                 return 0;
 
-        /* After the master's start it may be the first one, or not. */
-        return live->run == 0 ? -EINPROGRESS : -ENOTUNIQ;
+        /* Whoever notices this asks who is there. */
+        if (live->doubted_run != report->run) {
+                live->doubted_run = report->run;
+                live->doubted_usec = clock_monotonic();
+        }
+        return live->answered_usec > live->doubted_usec ? -ENOTUNIQ : -EINPROGRESS;
 }
 
 int volumes_take_run(Live *live, const VolumeReport *report) {

@@ -4,7 +4,8 @@
 /* Which run of a store is the volume.
  *
  * The master knows it from the reports of this term only. Of two runs of the same store the older
- * one stays as long as it is up, unless the newer one has its address: then it was restarted. */
+ * one stays as long as it is up, unless it is the newer one that answers at their address: then it
+ * was restarted. */
 
 #include "core/identity.h"
 #include "lead-judge.h"
@@ -21,6 +22,12 @@ int volumes_receiver(
                 StoreIdentity *ret,
                 uint64_t *ret_sequence,
                 char ret_url[static VOLUME_URL_SIZE]);
+
+/* Whether the last call to the volume got through. */
+bool volumes_is_reached(const Volumes *volumes, uint32_t number);
+
+/* Somebody at the volume's address has said that it is this store, and this run of it. */
+void volumes_note_answer(Volumes *volumes, const StoreIdentity *store);
 
 /* Looks at a call from FROM. Returns 0 if that is the volume; -EALREADY if a call of that SEQUENCE
  * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */

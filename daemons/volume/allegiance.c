@@ -243,6 +243,12 @@ int allegiance_check_receiver(Allegiance *allegiance, const Parties *call) {
         return r;
 }
 
+int allegiance_check_greeting(Allegiance *allegiance, const Parties *call) {
+        int r = allegiance_check_receiver(allegiance, call);
+
+        return r == -EINPROGRESS ? 0 : r;
+}
+
 bool allegiance_call(Allegiance *allegiance, Parties *ret) {
         bool is_following;
 

@@ -42,9 +42,12 @@ int allegiance_check_order(Allegiance *allegiance, const Parties *order);
 /* Whether what was an order then still is one. Returns 0 or -EKEYREVOKED. */
 int allegiance_confirm_order(Allegiance *allegiance, const Parties *order);
 
-/* Looks at a call of another volume, or a greeting of a master: whether it is meant for this store.
+/* Looks at a call of another volume: whether it is meant for this store.
  * Returns 0, -EREMOTE, or -EINPROGRESS while the store does not belong to a cluster. */
 int allegiance_check_receiver(Allegiance *allegiance, const Parties *call);
+
+/* Likewise, for the greeting of a master: the store may not belong to a cluster yet. */
+int allegiance_check_greeting(Allegiance *allegiance, const Parties *call);
 
 /* Fills in who calls when this volume calls the master, with a new number. Returns whether there is
  * a leader that it follows. */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "allegiance.h"
 #include "base/error.h"
 #include "net/rpc.h"
 #include "order.h"
@@ -13,19 +12,20 @@
 /* Says who is here, to whoever looked for somebody else. */
 static int refuse(HttpRequest *request, int error) {
         VolumeDaemon *volume = http_request_userdata(request);
-        char detail[128] = "";
+        uint32_t number = allegiance_store(volume->allegiance)->number;
+        char detail[64] = "";
 
         if (error == -EINPROGRESS)
                 report_soon(volume->report);
-        if (error == -EREMOTE)
-                (void) snprintf(detail, sizeof(detail), "This is volume %u.",
-                                allegiance_store(volume->allegiance)->number);
+        if (error == -EREMOTE && rpc_parties(request)->to.number == number)
+                (void) snprintf(detail, sizeof(detail), "This is another store of volume %u.",
+                                number);
+        else if (error == -EREMOTE)
+                (void) snprintf(detail, sizeof(detail), "This is volume %u.", number);
         return http_request_reply_error(request, error, *detail ? detail : NULL);
 }
 
-static int begin(
-                HttpRequest *request,
-                int (*check)(Allegiance *allegiance, const Parties *parties)) {
+int call_begin(HttpRequest *request, int (*check)(Allegiance *allegiance, const Parties *parties)) {
         VolumeDaemon *volume = http_request_userdata(request);
         const Parties *parties;
         int r;
@@ -38,7 +38,7 @@ static int begin(
 }
 
 int order_begin(HttpRequest *request) {
-        return begin(request, allegiance_check_order);
+        return call_begin(request, allegiance_check_order);
 }
 
 int order_read(HttpRequest *request, const Buffer **ret_body) {
@@ -53,7 +53,7 @@ int order_read(HttpRequest *request, const Buffer **ret_body) {
 }
 
 int neighbor_begin(HttpRequest *request) {
-        return begin(request, allegiance_check_receiver);
+        return call_begin(request, allegiance_check_receiver);
 }
 
 int neighbor_read(HttpRequest *request, const Buffer **ret_body) {

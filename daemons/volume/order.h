@@ -4,6 +4,7 @@
 /* Order: a call of the master that this volume follows; and what calls of others have in common
  * with it. They are refused before any of their body is kept. */
 
+#include "allegiance.h"
 #include "base/buffer.h"
 #include "net/http-client.h"
 #include "net/http-request.h"
@@ -12,6 +13,10 @@ typedef struct VolumeDaemon VolumeDaemon;
 
 /* For the route table: refuses what is no order to this store, see allegiance_check_order(). */
 int order_begin(HttpRequest *request);
+
+/* What such functions begin with: refuses a call that CHECK says not to be for this volume, or that
+ * has no good signature. */
+int call_begin(HttpRequest *request, int (*check)(Allegiance *allegiance, const Parties *parties));
 
 /* Returns 0 and the body; -EACCES if that is not the one that was announced, -EKEYREVOKED if the
  * order is one no longer. */

@@ -37,6 +37,7 @@ struct Report {
         Periodic *timer;
         char *url;
         bool accepted;       /* atomic */
+        uint64_t taken_usec; /* atomic: when one was accepted last; monotonic */
         bool soon;           /* atomic: one was asked for that was not begun yet */
         uint64_t grace_usec; /* atomic */
 
@@ -240,8 +241,10 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (r == 0)
                 r = result->status == 200 ? read_answer(report, call, result)
                                           : -error_from_http_status(result->status);
-        if (r == 0)
+        if (r == 0) {
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
+                __atomic_store_n(&report->taken_usec, clock_monotonic(), __ATOMIC_RELAXED);
+        }
 
         /* A master that does not know yet, says so within a moment. */
         if (r != -ESHUTDOWN && r != -EINPROGRESS)
@@ -249,7 +252,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
 
         report->busy = false;
-        if (report->again && r != -ESHUTDOWN)
+        if (r != -ESHUTDOWN && (report->again || r == -EINPROGRESS))
                 report_soon(report);
         report->again = false;
 }
@@ -396,6 +399,12 @@ void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]) {
 
 bool report_is_accepted(const Report *report) {
         return __atomic_load_n(&report->accepted, __ATOMIC_RELAXED);
+}
+
+uint64_t report_age_usec(const Report *report) {
+        uint64_t taken = __atomic_load_n(&report->taken_usec, __ATOMIC_RELAXED);
+
+        return taken == 0 ? UINT64_MAX : clock_monotonic() - taken;
 }
 
 uint64_t report_grace_usec(const Report *report) {

@@ -20,6 +20,9 @@ DEFINE_CLEANUP(Report *, report_free);
  * thread. */
 void report_soon(Report *report);
 
+/* How long ago the master accepted a report; UINT64_MAX if it never did. From any thread. */
+uint64_t report_age_usec(const Report *report);
+
 /* Takes note of the settings that can change. */
 void report_reload(Report *report);
 

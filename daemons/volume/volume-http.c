@@ -14,6 +14,7 @@
 #include "core/ticket.h"
 #include "deletions.h"
 #include "fetch.h"
+#include "hello.h"
 #include "net/http-record.h"
 #include "net/rpc.h"
 #include "order.h"
@@ -207,6 +208,7 @@ static int health_finish(HttpRequest *request) {
 /* clang-format off */
 const HttpRoute volume_routes[] = {
         { "GET",  "/-/health",  .finish = health_finish                                                  },
+        { "POST", "/-/hello",   hello_begin,       rpc_body,    hello_finish,        rpc_end, 64         },
         { "POST", "/-/store",   order_begin,       rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
         { "POST", "/-/delete",  order_begin,       rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
         { "POST", "/-/pull",    order_begin,       rpc_body,    pull_finish,         rpc_end, 1 * MIB    },

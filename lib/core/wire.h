@@ -3,6 +3,7 @@
 
 /* Wire: the bodies of calls between daemons, which are lists of many small things.
  *
+ *   POST /-/hello   master -> volume: nothing; answered, signed, by whom it follows, as JSON
  *   POST /-/store   master -> volume: confirmed versions, then objects;
  *                   answered by an errno for each object
  *   POST /-/delete  master -> volume: a number that is greater than that of the call before it,

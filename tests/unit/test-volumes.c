@@ -232,9 +232,22 @@ TEST(of_two_runs_the_older_stays) {
 
 TEST(a_volume_that_comes_back_to_its_address_was_restarted) {
         Fixture *fixture = *state;
+        StoreIdentity first = { .number = 4, .run = 1 }, second = { .number = 4, .run = 2 };
 
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
+        assert_int_equal(send_report_of(fixture, 2, "http://a:1"), -EINPROGRESS);
+        volumes_note_answer(fixture->volumes, &second);
         assert_int_equal(send_report_of(fixture, 2, "http://a:1"), 0);
+
+        /* One that only says to be there was not. */
+        assert_int_equal(send_report_of(fixture, 3, "http://a:1"), -EINPROGRESS);
+        volumes_note_answer(fixture->volumes, &second);
+        assert_int_equal(send_report_of(fixture, 3, "http://a:1"), -ENOTUNIQ);
+        assert_int_equal(send_report_of(fixture, 2, "http://a:1"), 0);
+        volumes_note_answer(fixture->volumes, &first);
+        assert_int_equal(send_report_of(fixture, 3, "http://a:1"), -ENOTUNIQ);
+        shift_clock(TIMEOUT_SEC);
+        assert_int_equal(send_report_of(fixture, 3, "http://a:1"), 0);
 }
 
 /* After the master's start, the one that the map knows has a while to be heard of. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Greeting: asks whoever is at the address of a volume who it is, and whom it follows.
+ *
+ * Who is there instead is told as trouble. A volume that follows another leader, which is alive,
+ * ends this master: the later of two always, the earlier one if that stays so. */
+
+#include "net/http-client.h"
+
+typedef struct Master Master;
+typedef struct Greetings Greetings;
+
+/* MASTER is not owned. */
+int greetings_new(Master *master, Greetings **ret);
+
+/* The HTTP clients must have been freed before. */
+Greetings *greetings_free(Greetings *greetings);
+DEFINE_CLEANUP(Greetings *, greetings_free);
+
+/* Makes the call; not started. */
+int greeting_new(Greetings *greetings, uint32_t volume, HttpCall **ret);
+
+/* Draws the conclusions from its answer. Returns 0 if the volume is there; -EREMOTE if somebody
+ * else is; what ended the call if nobody answered. */
+int greeting_judge(Greetings *greetings, uint32_t volume, HttpCall *call, const HttpResult *result);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a volume says of itself, each second. */
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "core/identity.h"
+
+#define REPORT_PEERS_MAX 16
+
+typedef struct VolumeReport {
+        uint32_t number;
+        uint8_t uuid[16];
+        uint64_t run, sequence; /* of its daemon, and of the report within that */
+        Leadership lead;        /* whom it follows, or was the last to follow; zeroes for nobody */
+        const char *url, *zone;
+        uint64_t disk_free, disk_size; /* in bytes */
+        uint64_t disk_id;              /* the same for volumes on one file system; 0 if unknown */
+        uint64_t objects, bytes, pending;
+
+        /* How far it has come; see lib/store/reach.h. */
+        uint64_t version_max, revision, deletion, objects_ever;
+
+        StoreFault fault;                    /* what keeps it from storing values */
+        int64_t skew_usec;                   /* how far its clock is ahead of ours */
+        const char *peers[REPORT_PEERS_MAX]; /* which others it cannot reach: "host:port" */
+        size_t n_peers;
+} VolumeReport;

@@ -94,8 +94,6 @@ static void report(Fixture *fixture, uint32_t n) {
         for (uint32_t number = 1; number <= n; number++) {
                 VolumeReport one = {
                         .number = number,
-                        .run = 1,
-                        .sequence = ++sequence,
                         .uuid = { 0xab, [15] = (uint8_t) number },
                         .run = 1,
                         .sequence = ++sequence,

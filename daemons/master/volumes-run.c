@@ -119,25 +119,34 @@ int volumes_check_run(const Volumes *volumes, Live *live, const VolumeReport *re
         return live->answered_usec > live->doubted_usec ? -ENOTUNIQ : -EINPROGRESS;
 }
 
-int volumes_take_run(Live *live, const VolumeReport *report) {
+static int take_url(Live *live, const char *reported) {
         char *url;
 
-        if (live->run == report->run) {
-                live->report_sequence = report->sequence;
+        if (live->url && strcmp(live->url, reported) == 0)
                 return 0;
-        }
 
-        url = strdup(report->url);
-        if (!live->calls)
-                live->calls = malloc(sizeof(*live->calls));
-        if (!url || !live->calls) {
-                free(url);
+        url = strdup(reported);
+        if (!url)
                 return -ENOMEM;
-        }
 
         free(live->url);
         live->url = url;
-        *live->calls = (Replay){};
+        return 0;
+}
+
+int volumes_take_run(Live *live, const VolumeReport *report) {
+        int r;
+
+        if (!live->calls)
+                live->calls = calloc(1, sizeof(*live->calls));
+        if (!live->calls)
+                return -ENOMEM;
+        r = take_url(live, report->url);
+        if (r < 0)
+                return r;
+
+        if (live->run != report->run)
+                *live->calls = (Replay){};
         live->run = report->run;
         live->report_sequence = report->sequence;
         return 0;

@@ -335,16 +335,25 @@ void volumes_note_unfit(Volumes *volumes, uint32_t number) {
         contacts_note_unfit(volumes->contacts, number, clock_monotonic() + UNFIT_USEC);
 }
 
+/* Where a volume is: the map may still have the address from before it moved. */
+static const char *address_of(const Volumes *volumes, const Volume *volume) {
+        const char *reported = volumes->live[volume->number].url;
+
+        return volume->url_is_set || !reported ? volume->url : reported;
+}
+
 int volumes_find_url(
                 const Volumes *volumes,
                 uint32_t number,
                 uint64_t now_usec,
                 char ret[static VOLUME_URL_SIZE]) {
         const Volume *volume = cluster_find(volumes->map.cluster, number);
+        const char *address;
 
         if (!volume)
                 return -ENOENT;
-        memcpy(ret, volume->url, strlen(volume->url) + 1); /* volumes_check_url() has limited it */
+        address = address_of(volumes, volume);
+        memcpy(ret, address, strlen(address) + 1); /* volumes_check_url() has limited it */
         return volumes_is_up(volumes, number, now_usec) ? 0 : -EHOSTDOWN;
 }
 

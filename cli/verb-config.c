@@ -72,9 +72,9 @@ static int complain_volume(
         if (context->sandbox)
                 advise("Start it: dkv-sandbox start %s", context->sandbox);
         else
-                advise("If it belongs here: systemctl start dkv-volume@%s. If it is on another"
+                advise("If it belongs here: systemctl start dkv-volume@%s, or dkvadm volume create %s if it is new. If it is on another"
                        " machine: dkvadm -H HOST config %s",
-                       number, number);
+                       number, number, number);
         return error;
 }
 

@@ -251,7 +251,7 @@ static void tell(const Group *group, TroubleKind kind, uint64_t now_usec, Health
 static void advise_more(const HealthInput *input, const Counts *counts, Health *health) {
         if (!*health->advice && counts->waiting == 0 && counts->active < input->copies)
                 (void) snprintf(health->advice, sizeof(health->advice),
-                                "Start more volumes, then add them: dkvadm volume add NUMBER");
+                                "Make more volumes: dkvadm volume create NUMBER --add");
 }
 
 static void add_active(const HealthInput *input, Group *group) {

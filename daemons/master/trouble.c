@@ -37,7 +37,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_NO_VOLUME] = {
                 "no-volume", HEALTH_DOWN,
                 "No volume is known.", NULL,
-                "Start volumes on their machines (systemctl start dkv-volume@1), then add them: dkvadm volume add 1",
+                "Make one on this machine: dkvadm volume create 1 --add. On others: see SECOND MACHINE in dkv-operations(7).",
         },
         [TROUBLE_NO_ACTIVE_VOLUME] = {
                 "no-active-volume", HEALTH_DOWN, "No volume is active.", NULL, "",

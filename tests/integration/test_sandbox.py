@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from cluster import CURL, SANDBOX, free_ports, wait_for
+from cluster import CURL, DKVADM, SANDBOX, free_ports, wait_for
 
 
 def run(*arguments, **options):
@@ -179,6 +179,18 @@ def test_add_kill_restart(sandbox):
     sandbox.run('restart', 3)
     sandbox.run('kill', 'master', 'TERM')
     assert not sandbox.status(status=1)['master']['running']
+
+
+def test_volume_that_was_removed_is_left_out(sandbox):
+    sandbox.start('--volumes', 3, '--set', 'master.GraceSec=1s', '--set', 'master.TicketSec=1s')
+    sandbox.curl('-T-', f'{sandbox.url}/k', data=b'v')
+    subprocess.run([DKVADM, f'--sandbox={sandbox.directory}', 'volume', 'delete', '3', '--yes'], check=True,
+                   timeout=60, stdout=subprocess.DEVNULL)
+    sandbox.run('stop')
+    assert 'a master and 2 volumes' in sandbox.start()
+    assert [volume['number'] for volume in sandbox.status()['volumes']] == [1, 2]
+    assert sandbox.curl(f'{sandbox.url}/k') == b'v'
+    assert sandbox.run('add').startswith('Volume 4 is active')
 
 
 def test_taken_port_is_found_before_anything_starts(sandbox):

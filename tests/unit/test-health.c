@@ -92,7 +92,7 @@ TEST(all_is_well) {
 
 TEST(a_cluster_begins_with_a_volume) {
         static const char advice[] =
-                        "Start volumes on their machines (systemctl start dkv-volume@1), then add them: dkvadm volume add 1";
+                        "Make one on this machine: dkvadm volume create 1 --add. On others: see SECOND MACHINE in dkv-operations(7).";
 
         assert_health(NULL, 0, 1, HEALTH_DOWN, "No volume is known.", advice);
         ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is known.", advice, with_state(1, VOLUME_REMOVED));
@@ -110,7 +110,7 @@ TEST(new_volumes_wait_to_be_added) {
         silent.up = silent.reports = false; /* nobody misses it, and it cannot be added */
         ASSERT_HEALTH(1, HEALTH_OK, "Volume 1 is up.", "", healthy(1), silent);
         ASSERT_HEALTH(1, HEALTH_DOWN, "No volume is active.",
-                      "Start more volumes, then add them: dkvadm volume add NUMBER", silent);
+                      "Make more volumes: dkvadm volume create NUMBER --add", silent);
 }
 
 TEST(a_volume_that_is_down_is_missed) {
@@ -180,7 +180,7 @@ TEST(draining_is_no_reason_to_worry) {
         /* It does not count for what is stored. */
         ASSERT_HEALTH(2, HEALTH_DOWN,
                       "Nothing can be stored: 1 of 1 volumes can take new values, Copies=2 needs 2. Volume 1 is being drained.",
-                      "Start more volumes, then add them: dkvadm volume add NUMBER",
+                      "Make more volumes: dkvadm volume create NUMBER --add",
                       with_state(1, VOLUME_DRAINING), healthy(2));
 }
 
@@ -200,7 +200,7 @@ TEST(without_a_majority_nothing_is_stored) {
 
 TEST(copies_want_as_many_volumes) {
         ASSERT_HEALTH(3, HEALTH_DEGRADED, "Active volumes: 2, fewer than Copies=3.",
-                      "Start more volumes, then add them: dkvadm volume add NUMBER", healthy(1),
+                      "Make more volumes: dkvadm volume create NUMBER --add", healthy(1),
                       healthy(2));
         ASSERT_HEALTH(2, HEALTH_DOWN,
                       "Nothing can be stored: 1 of 1 volumes can take new values, Copies=2 needs 2. Volume 4 waits to be added.",

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,23 @@
 
 /* For relays, when the master is told to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)
+
+/* So many are named; more say no more. */
+#define DAMAGED_PAGES_MAX 16
+
+static void log_pages(const Environment *environment) {
+        unsigned repaired = environment_repaired_pages(environment);
+        char page[PATH_MAX + 64];
+
+        if (repaired > 0)
+                log_notice("%u pages of the databases were torn or damaged and were put right.",
+                           repaired);
+        for (unsigned i = 0;
+             i < DAMAGED_PAGES_MAX && environment_damaged_page(environment, i, page, sizeof(page));
+             i++)
+                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
+                          "The database is damaged: %s cannot be read, nor what is in it.", page);
+}
 
 static int open_index(Master *master) {
         const MasterConf *conf = &master->conf;
@@ -52,6 +70,7 @@ static int open_index(Master *master) {
         if (environment_was_recovered(index_environment(master->index)))
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The index was not closed by the last run and was recovered.");
+        log_pages(index_environment(master->index));
         return 0;
 }
 

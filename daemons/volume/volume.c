@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,6 +32,23 @@ static int belong(VolumeDaemon *volume) {
                                 r, "Failed to read whose the store in '%s' is: %m",
                                 conf->directory);
         return r;
+}
+
+/* So many are named; more say no more. */
+#define DAMAGED_PAGES_MAX 16
+
+static void log_pages(const Environment *environment) {
+        unsigned repaired = environment_repaired_pages(environment);
+        char page[PATH_MAX + 64];
+
+        if (repaired > 0)
+                log_notice("%u pages of the databases were torn or damaged and were put right.",
+                           repaired);
+        for (unsigned i = 0;
+             i < DAMAGED_PAGES_MAX && environment_damaged_page(environment, i, page, sizeof(page));
+             i++)
+                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
+                          "The database is damaged: %s cannot be read, nor what is in it.", page);
 }
 
 static int open_store(VolumeDaemon *volume) {
@@ -72,6 +90,7 @@ static int open_store(VolumeDaemon *volume) {
         if (environment_was_recovered(object_store_environment(volume->store)))
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The store was not closed by the last run and was recovered.");
+        log_pages(object_store_environment(volume->store));
 
         r = belong(volume);
         if (r < 0)

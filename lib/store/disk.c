@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <db.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,10 +15,10 @@
 #include "base/file.h"
 #include "store/disk.h"
 #include "store/environment.h"
-#include "store/page.h"
+#include "store/page-files.h"
 
 /* Which descriptors are databases. Those are opened once, at the start: their numbers are small. */
-static _Atomic(bool) is_database[4096];
+static _Atomic(PageFile *) databases[4096];
 
 /* How many files were created, and of how many the names are flushed. */
 static atomic_uint_least64_t n_created, n_named;
@@ -32,6 +31,16 @@ static _Thread_local char last_damage[PATH_MAX + 64];
 
 /* pread() refused a page of this file: see on_seek(). */
 static _Thread_local int refused_fd = -1;
+
+static _Thread_local bool is_tolerant;
+
+void disk_tolerate_begin(void) {
+        is_tolerant = true;
+}
+
+void disk_tolerate_end(void) {
+        is_tolerant = false;
+}
 
 void environment_set_fatal(void (*handler)(const char *what, int error)) {
         atomic_store(&fatal_handler, handler);
@@ -67,10 +76,10 @@ void disk_flush(int fd) {
                         disk_fatal("flush", fd, errno);
 }
 
-static bool has_suffix(const char *string, const char *suffix) {
-        size_t n = strlen(string), m = strlen(suffix);
+bool disk_is_database(const char *name) {
+        const char *suffix = strrchr(name, '.');
 
-        return n >= m && strcmp(string + n - m, suffix) == 0;
+        return suffix && strcmp(suffix, DATABASE_SUFFIX) == 0;
 }
 
 /* Puts the spare log in the place of a log that is about to be created. */
@@ -107,25 +116,30 @@ static int on_open(const char *path, int flags, ...) {
         if (flags & O_CREAT)
                 (void) atomic_fetch_add(&n_created, 1);
 
-        if (has_suffix(path, DATABASE_SUFFIX)) {
-                if ((size_t) fd >= ELEMENTSOF(is_database)) {
+        if (disk_is_database(path)) {
+                PageFile *file;
+                int r;
+
+                r = (size_t) fd < ELEMENTSOF(databases) ? page_files_find(path, fd, &file)
+                                                        : -EMFILE;
+                if (r < 0) {
                         (void) close(fd);
-                        errno = EMFILE;
+                        errno = -r;
                         return -1;
                 }
-                atomic_store(&is_database[fd], true);
+                atomic_store(&databases[fd], file);
         }
 
         return fd;
 }
 
-static bool has_pages(int fd) {
-        return (size_t) fd < ELEMENTSOF(is_database) && atomic_load(&is_database[fd]);
+static PageFile *database_of(int fd) {
+        return (size_t) fd < ELEMENTSOF(databases) ? atomic_load(&databases[fd]) : NULL;
 }
 
 static int on_close(int fd) {
-        if (has_pages(fd))
-                atomic_store(&is_database[fd], false);
+        if (database_of(fd))
+                atomic_store(&databases[fd], NULL);
         return close(fd);
 }
 
@@ -137,29 +151,27 @@ void disk_note_damage(const char *format, ...) {
         va_end(arguments);
 }
 
-static void note_damage(int fd, uint64_t number) {
-        char path[PATH_MAX];
-
-        path_of(fd, path);
-        disk_note_damage("page %" PRIu64 " of '%s'", number, path);
+static bool is_page(size_t size, off_t offset) {
+        return size == PAGE_SIZE && offset % PAGE_SIZE == 0;
 }
 
 static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
-        uint64_t number = (uint64_t) offset / PAGE_SIZE;
+        PageFile *database = database_of(fd);
         ssize_t n;
 
+        if (database && is_page(size, offset)) {
+                n = page_files_read(database, (uint32_t) (offset / PAGE_SIZE), data);
+                if (n == -EBADMSG)
+                        refused_fd = fd;
+                if (n < 0)
+                        errno = (int) -n;
+                return n < 0 ? -1 : n;
+        }
+
         n = pread(fd, data, size, offset);
-        if (n < 0 && errno != EINTR)
+        if (n < 0 && errno != EINTR && !is_tolerant)
                 disk_fatal("read", fd, errno);
-
-        if (n != PAGE_SIZE || size != PAGE_SIZE || !has_pages(fd) ||
-            page_is_sound(data, (uint32_t) number))
-                return n;
-
-        note_damage(fd, number);
-        refused_fd = fd;
-        errno = EBADMSG;
-        return -1;
+        return n;
 }
 
 /* When pread() fails, Berkeley DB tries once more by seek and read. That is where we get it to
@@ -174,17 +186,31 @@ static int on_seek(int fd, off_t offset, int whence) {
 }
 
 static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
+        PageFile *database = database_of(fd);
         ssize_t n;
+
+        if (database && is_page(size, offset)) {
+                int r;
+
+                r = page_files_write(database, (uint32_t) (offset / PAGE_SIZE), data);
+                if (r < 0)
+                        errno = -r;
+                return r < 0 ? -1 : (ssize_t) size;
+        }
 
         n = pwrite(fd, data, size, offset);
 
         /* A page that finds no room stays in the cache until there is some; the log cannot wait. */
-        if (n < 0 && errno == ENOSPC && has_pages(fd))
-                atomic_store(&was_full, true);
+        if (n < 0 && errno == ENOSPC && database)
+                disk_note_full();
         else if (n < 0 && errno != EINTR)
                 disk_fatal("write", fd, errno);
 
         return n;
+}
+
+void disk_note_full(void) {
+        atomic_store(&was_full, true);
 }
 
 bool disk_was_full(void) {
@@ -222,8 +248,15 @@ static void flush_names(int fd) {
 }
 
 static int on_fsync(int fd) {
+        PageFile *database = database_of(fd);
+
         flush_names(fd);
-        disk_flush(fd);
+        if (database && page_files_flush(database) < 0) {
+                errno = ENOSPC;
+                return -1;
+        }
+        if (!database)
+                disk_flush(fd);
         return 0;
 }
 
@@ -250,64 +283,4 @@ void disk_init(void) {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
 
         (void) pthread_once(&once, install);
-}
-
-static int check_first_page(int dir_fd, const char *name) {
-        _cleanup_close_ int fd = -1;
-        uint8_t page[PAGE_SIZE];
-        ssize_t n;
-
-        fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-
-        n = pread_all(fd, page, sizeof(page), 0);
-        if (n < 0)
-                return (int) n;
-
-        /* A file that is still shorter is one that recovery is going to make. */
-        if (n < (ssize_t) sizeof(page) || page_is_sound(page, 0))
-                return 0;
-
-        note_damage(fd, 0);
-        return -EBADMSG;
-}
-
-static DIR *closedir_null(DIR *dir) {
-        if (dir)
-                (void) closedir(dir);
-        return NULL;
-}
-
-DEFINE_CLEANUP(DIR *, closedir_null);
-
-int disk_check_databases(int dir_fd) {
-        _cleanup_(closedir_nullp) DIR *dir = NULL;
-        int fd;
-
-        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-
-        dir = fdopendir(fd);
-        if (!dir) {
-                closep(&fd);
-                return -errno;
-        }
-
-        for (;;) {
-                struct dirent *entry;
-                int r;
-
-                errno = 0;
-                entry = readdir(dir);
-                if (!entry)
-                        return -errno;
-
-                r = has_suffix(entry->d_name, DATABASE_SUFFIX)
-                                    ? check_first_page(dir_fd, entry->d_name)
-                                    : 0;
-                if (r < 0)
-                        return r;
-        }
 }

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "store/environment.h"
 #include "store/log-mark.h"
+#include "store/page-files.h"
 
 /* Sums that live in the environment and change with its transactions. What they mean is the owner's
  * affair. */
@@ -84,6 +85,8 @@ struct Environment {
         uint64_t progress_due; /* when on_progress() is called next; while it is opened */
 
         DB_ENV *db_env;
+        PageFiles *page_files;
+        bool is_clean;       /* everything was closed without an error */
         atomic_bool is_open; /* before that, trouble is an error; then it is fatal */
         DB *state;           /* counters and named blobs */
         DB *growing;         /* the one that values or records go to */

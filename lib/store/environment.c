@@ -11,9 +11,10 @@
 #include "base/log.h"
 #include "store/database.h"
 #include "store/disk.h"
+#include "store/double-write.h"
 #include "store/log-keeper.h"
 #include "store/members.h"
-#include "store/page.h"
+#include "store/page-files.h"
 
 /* The log takes a small part of the file system, and little of a large one. */
 #define LOG_SIZE_MIN     (1 * MIB)
@@ -21,6 +22,11 @@
 #define LOG_SIZE_DIVISOR 128
 
 #define LOGS_PER_CHECKPOINT 4
+
+/* The ring of the double write (see store/double-write.h) is smaller than a log. */
+#define LOG_SIZE_PER_RING 4
+#define RING_SIZE_MIN     (512 * KIB)
+#define RING_SIZE_MAX     (8 * MIB)
 
 #define CACHE_SIZE_MIN         (8 * MIB)
 #define CACHE_SIZE_DEFAULT_MIN (64 * MIB)
@@ -46,6 +52,18 @@ uint64_t environment_default_cache(void) {
 
 const char *environment_missing(void) {
         return members_missing();
+}
+
+unsigned environment_damaged_pages(const Environment *environment) {
+        return page_files_damaged(environment->page_files);
+}
+
+bool environment_damaged_page(const Environment *environment, unsigned i, char *ret, size_t size) {
+        return page_files_name_damaged(environment->page_files, i, ret, size);
+}
+
+unsigned environment_repaired_pages(const Environment *environment) {
+        return page_files_repaired(environment->page_files);
 }
 
 bool environment_was_recovered(const Environment *environment) {
@@ -186,6 +204,39 @@ static int open_db_env(Environment *environment) {
         return environment_error(environment, r);
 }
 
+/* Opens what writes the pages, and makes them whole as far as that goes. */
+static int open_pages(Environment *environment) {
+        uint64_t size = environment->options.log_size / LOG_SIZE_PER_RING;
+        int r;
+
+        r = page_files_new(
+                        environment->dir_fd, environment->options.directory,
+                        MIN(MAX(size, RING_SIZE_MIN), RING_SIZE_MAX), !environment->was_recovered,
+                        &environment->page_files);
+        if (r < 0)
+                return r;
+
+        return page_files_check(environment->page_files);
+}
+
+static int recover(Environment *environment, const LogPages *pages) {
+        unsigned n_empty;
+        int r;
+
+        (void) page_files_recover(environment->page_files, log_pages_has, pages);
+        r = open_db_env(environment);
+        n_empty = page_files_recover(environment->page_files, NULL, NULL);
+        if (r < 0 || n_empty == 0)
+                return r;
+
+        r = environment_error(environment, environment->db_env->close(environment->db_env, 0));
+        environment->db_env = NULL;
+        if (r < 0)
+                return r;
+
+        return open_db_env(environment);
+}
+
 int environment_open_database(Environment *environment, const char *name, DB **ret) {
         DB *database;
         int r;
@@ -313,6 +364,7 @@ int environment_open(
                 const EnvironmentHooks *hooks,
                 Environment **ret) {
         _cleanup_(environment_freep) Environment *environment = NULL;
+        _cleanup_(log_pages_freep) LogPages *pages = NULL;
         int r;
 
         assert(options);
@@ -338,11 +390,7 @@ int environment_open(
         if (r < 0)
                 return r;
 
-        r = log_keeper_check(environment);
-        if (r < 0)
-                return r;
-
-        r = disk_check_databases(environment->dir_fd);
+        r = log_keeper_check(environment, &pages);
         if (r < 0)
                 return r;
 
@@ -350,7 +398,11 @@ int environment_open(
         if (r < 0)
                 return r;
 
-        r = open_db_env(environment);
+        r = open_pages(environment);
+        if (r < 0)
+                return r;
+
+        r = recover(environment, pages);
         if (r < 0)
                 return r;
 
@@ -376,6 +428,7 @@ int environment_seal(Environment *environment) {
                         return environment_error(environment, r);
         }
         names[n++] = LOG_MARK_FILE;
+        names[n++] = DOUBLE_WRITE_FILE;
         for (; others && *others && n < ELEMENTSOF(names); others++)
                 names[n++] = *others;
 
@@ -400,8 +453,7 @@ static void close_databases(Environment *environment) {
         is_clean = log_keeper_finish(environment) == 0 && is_clean;
         is_clean = db_env->close(db_env, 0) == 0 && is_clean;
 
-        if (is_clean)
-                (void) ftruncate(environment->lock_fd, 0);
+        environment->is_clean = is_clean;
 }
 
 Environment *environment_free(Environment *environment) {
@@ -412,6 +464,9 @@ Environment *environment_free(Environment *environment) {
         checkpointer_stop(environment);
         close_databases(environment);
         log_keeper_stop(environment);
+        environment->page_files = page_files_free(environment->page_files);
+        if (environment->is_clean)
+                (void) ftruncate(environment->lock_fd, 0);
 
         (void) sem_destroy(&environment->committer.wakeup);
         (void) pthread_cond_destroy(&environment->checkpointer.changed);

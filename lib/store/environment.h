@@ -8,9 +8,10 @@
  * that it is done. A lone operation never waits for a timer; a batch is whatever gathered while the
  * last flush ran. Readers never wait for a flush, only for the applying of a batch in memory.
  *
- * An error of the disk (a failed read, write or flush) is not survivable: it is reported to the
- * handler of environment_set_fatal(), which must not return. A damaged page is survivable: whoever
- * needs it gets -EBADMSG and everybody else goes on. */
+ * An error of the disk (a failed write or flush, or a failed read of the log) is not survivable: it
+ * is reported to the handler of environment_set_fatal(), which must not return. A page that is
+ * damaged or cannot be read is survivable: what needs it gets -EBADMSG and everything else goes on.
+ */
 
 #include "base/macro.h"
 
@@ -69,6 +70,15 @@ const char *environment_missing(void);
 
 /* Whether the last run ended without closing the environment. */
 bool environment_was_recovered(const Environment *environment);
+
+/* How many pages are known to be damaged, so that what is in them cannot be read; and how many were
+ * put right since the environment was opened. From any thread. */
+unsigned environment_damaged_pages(const Environment *environment);
+unsigned environment_repaired_pages(const Environment *environment);
+
+/* Names the damaged page number I, counted from 0: "page 7 of '/var/lib/dkv/index.db'". Returns
+ * false if there are not so many. */
+bool environment_damaged_page(const Environment *environment, unsigned i, char *ret, size_t size);
 
 /* Submits an operation; from any thread; never blocks on the disk. */
 void environment_submit(Environment *environment, Operation *operation);

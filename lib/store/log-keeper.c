@@ -14,9 +14,10 @@
 /* In the record of a checkpoint: behind type, transaction and previous LSN. */
 #define CHECKPOINT_LSN_OFFSET ((size_t) 16)
 
-int log_keeper_check(Environment *environment) {
+int log_keeper_check(Environment *environment, LogPages **ret_pages) {
         LogKeeper *keeper = &environment->log_keeper;
-        LogScan scan = {};
+        _cleanup_(log_pages_freep) LogPages *pages = NULL;
+        LogScan scan = { .on_record = log_pages_note };
         char name[LOG_NAME_SIZE];
         int r;
 
@@ -24,6 +25,11 @@ int log_keeper_check(Environment *environment) {
         if (r < 0 && r != -ENOENT)
                 return r;
         keeper->has_mark = r >= 0;
+
+        r = log_pages_new(&pages);
+        if (r < 0)
+                return r;
+        scan.userdata = pages;
 
         r = log_scan(environment->dir_fd, keeper->has_mark ? &keeper->mark : NULL, &scan);
         if (r == -EBADMSG && scan.what) {
@@ -35,7 +41,12 @@ int log_keeper_check(Environment *environment) {
         if (r < 0)
                 return r;
 
+        r = log_pages_complete(pages, scan.needed);
+        if (r < 0)
+                return r;
+
         keeper->mark.id = scan.id;
+        *ret_pages = TAKE_PTR(pages);
         return 0;
 }
 
@@ -74,12 +85,14 @@ static int find_needed(Environment *environment, LogPosition *ret) {
         r = db_env->log_cursor(db_env, &cursor, 0);
         if (r != 0)
                 return environment_error(environment, r);
+        disk_tolerate_begin();
         r = cursor->get(cursor, &lsn, &data, DB_SET);
         if (r == 0 && data.size >= CHECKPOINT_LSN_OFFSET + sizeof(lsn)) {
                 memcpy(&lsn, (uint8_t *) data.data + CHECKPOINT_LSN_OFFSET, sizeof(lsn));
                 *ret = (LogPosition){ lsn.file, lsn.offset };
         }
         (void) cursor->close(cursor, 0);
+        disk_tolerate_end();
         free(data.data);
 
         return environment_error(environment, r);
@@ -120,7 +133,9 @@ static int renew_needed(Environment *environment) {
         if (r < 0)
                 return r;
 
-        return find_needed(environment, &environment->log_keeper.mark.needed);
+        /* What was needed before is an answer, too. */
+        (void) find_needed(environment, &environment->log_keeper.mark.needed);
+        return 0;
 }
 
 int log_keeper_start(Environment *environment) {

@@ -5,10 +5,12 @@
  * missing when the environment is opened again (see store/log-scan.h). */
 
 #include "store/environment-internal.h"
+#include "store/log-pages.h"
 
 /* Before Berkeley DB sees the log: reads it and the mark. Changes nothing. Returns 0, -EBADMSG if
- * it is damaged, of which environment_last_damage() says where, or another negative errno. */
-int log_keeper_check(Environment *environment);
+ * it is damaged, of which environment_last_damage() says where, or another negative errno.
+ * RET_PAGES: those that a recovery makes anew. */
+int log_keeper_check(Environment *environment, LogPages **ret_pages);
 
 /* The log is open and recovered: makes the mark if there is none. */
 int log_keeper_start(Environment *environment);

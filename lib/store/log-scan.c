@@ -174,7 +174,8 @@ static int look_at(LogScan *scan, const Log *log, size_t offset, size_t size) {
         Claim claim;
 
         if (scan->on_record)
-                scan->on_record(data, size - HEADER_SIZE, scan->userdata);
+                scan->on_record((LogPosition){ log->number, (uint32_t) offset }, data,
+                                size - HEADER_SIZE, scan->userdata);
 
         if (is_claim(log, offset, size, &claim)) {
                 if (scan->id == 0)

@@ -30,7 +30,7 @@ typedef struct LogScan {
         const char *what; /* is wrong there */
 
         /* Called for each whole record from where the recovery begins, or before; may be NULL. */
-        void (*on_record)(const void *data, size_t size, void *userdata);
+        void (*on_record)(LogPosition position, const void *data, size_t size, void *userdata);
         void *userdata;
 } LogScan;
 

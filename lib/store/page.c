@@ -7,6 +7,7 @@
 /* Where things are in a page of Berkeley DB 5.3, in the byte order of this machine. */
 enum {
         NUMBER_OFFSET = 8, /* behind the LSN */
+        FREE_FROM_OFFSET = 22,
         TYPE_OFFSET = 25,
         CHECKSUM_OFFSET = 28, /* behind the header and its padding */
 
@@ -16,7 +17,10 @@ enum {
         META_SIZE = 512, /* this much of a meta page is checked */
 
         TYPE_INVALID = 0, /* free, or never written */
+        TYPE_BRANCH = 3,
         TYPE_META = 9,
+
+        UNLOGGED_LSN_OFFSET = 1,
 };
 
 /* Four bytes a step, because one at a time waits for the multiplication each time. */
@@ -43,14 +47,25 @@ static uint32_t read_u32(const uint8_t *p) {
         return value;
 }
 
-bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) {
+bool page_is_hole(const uint8_t page[static PAGE_SIZE]) {
         static const uint8_t zeroes[NUMBER_OFFSET + sizeof(uint32_t)] = {};
+
+        return page[TYPE_OFFSET] == TYPE_INVALID && memcmp(page, zeroes, sizeof(zeroes)) == 0;
+}
+
+bool page_leads(const uint8_t page[static PAGE_SIZE], uint32_t number) {
+        return !page_is_hole(page) &&
+               (number < PAGES_ALWAYS_LEADING || page[TYPE_OFFSET] == TYPE_BRANCH);
+}
+
+bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) {
+        static const uint8_t zeroes[sizeof(uint32_t)] = {};
         bool is_meta = page[TYPE_OFFSET] == TYPE_META;
         size_t size = is_meta ? META_SIZE : PAGE_SIZE;
         size_t checksum = is_meta ? META_CHECKSUM_OFFSET : CHECKSUM_OFFSET;
         uint32_t hash;
 
-        if (page[TYPE_OFFSET] == TYPE_INVALID && memcmp(page, zeroes, sizeof(zeroes)) == 0)
+        if (page_is_hole(page))
                 return true;
 
         /* The checksum counts as zero in its own calculation. */
@@ -61,6 +76,23 @@ bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) {
                         size - checksum - sizeof(uint32_t));
 
         return hash == read_u32(page + checksum) && read_u32(page + NUMBER_OFFSET) == number;
+}
+
+void page_make_unlogged(uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
+        const uint32_t lsn[] = { 0, UNLOGGED_LSN_OFFSET };
+        const uint16_t free_from = PAGE_SIZE;
+        uint32_t hash;
+
+        memset(ret_page, 0, PAGE_SIZE);
+        memcpy(ret_page, lsn, sizeof(lsn));
+        memcpy(ret_page + NUMBER_OFFSET, &number, sizeof(number));
+        memcpy(ret_page + FREE_FROM_OFFSET, &free_from, sizeof(free_from));
+        hash = hash_more(0, ret_page, PAGE_SIZE);
+        memcpy(ret_page + CHECKSUM_OFFSET, &hash, sizeof(hash));
+}
+
+void page_spoil(uint8_t page[static PAGE_SIZE]) {
+        memset(page + NUMBER_OFFSET, 0xff, sizeof(uint32_t));
 }
 
 PageExtent page_extent(const uint8_t meta[static PAGE_SIZE]) {

@@ -17,6 +17,21 @@ uint32_t page_hash(const uint8_t *data, size_t size) _pure_;
  * that was never written is sound: it reads as a hole. */
 bool page_is_sound(const uint8_t page[static PAGE_SIZE], uint32_t number) _pure_;
 
+/* A page that was never written. */
+bool page_is_hole(const uint8_t page[static PAGE_SIZE]) _pure_;
+
+/* Whether other pages are found by this one: meta page, root or branch. */
+#define PAGES_ALWAYS_LEADING 2
+
+bool page_leads(const uint8_t page[static PAGE_SIZE], uint32_t number) _pure_;
+
+/* Makes an empty page that no record of the log applies to: Berkeley DB takes its LSN for that of a
+ * change that was not logged. */
+void page_make_unlogged(uint32_t number, uint8_t ret_page[static PAGE_SIZE]);
+
+/* Makes a page one that is not sound, whatever it is, with most of it as it was. */
+void page_spoil(uint8_t page[static PAGE_SIZE]);
+
 /* What the meta page, page 0, says about the whole file. */
 typedef struct PageExtent {
         uint64_t size; /* in bytes, with pages that are only in the cache yet */

@@ -3,10 +3,14 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -41,65 +45,226 @@ static bool fails(void) {
         __attribute__((visibility("default"))) type fault_##name(__VA_ARGS__) __asm__(symbol); \
         type fault_##name(__VA_ARGS__)
 
+/* Calls that are observed come one at a time, so that their order is known. */
+static void (*observe)(const FaultCall *call);
+static pthread_mutex_t observed = PTHREAD_MUTEX_INITIALIZER;
+
+void fault_observe(void (*observer)(const FaultCall *call)) {
+        observe = observer;
+}
+
+static void begin(void) {
+        if (observe)
+                (void) pthread_mutex_lock(&observed);
+}
+
+static void end(void) {
+        int error = errno;
+
+        if (observe)
+                (void) pthread_mutex_unlock(&observed);
+        errno = error;
+}
+
+static uint64_t inode_of(int dir_fd, const char *path) {
+        struct stat st;
+
+        return (path ? fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) : fstat(dir_fd, &st)) < 0
+                               ? 0
+                               : st.st_ino;
+}
+
+static void resolve(int dir_fd, const char *path, char ret[static PATH_MAX]) {
+        char link[64], directory[PATH_MAX / 2] = "";
+
+        if (*path == '/' || dir_fd == AT_FDCWD) {
+                (void) snprintf(ret, PATH_MAX, "%s", path);
+                return;
+        }
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", dir_fd);
+        (void) !readlink(link, directory, sizeof(directory) - 1);
+        (void) snprintf(ret, PATH_MAX, "%s/%.1000s", directory, path);
+}
+
+static ssize_t note_write(ssize_t n, int fd, const void *data, off_t offset) {
+        int error = errno;
+
+        if (n > 0 && observe)
+                observe(&(FaultCall){ .kind = FAULT_WRITE,
+                                      .inode = inode_of(fd, NULL),
+                                      .data = data,
+                                      .size = (uint64_t) n,
+                                      .offset = (uint64_t) offset });
+        errno = error;
+        return n;
+}
+
+static int note_fd(int r, int fd, FaultCallKind kind) {
+        struct stat st;
+
+        if (r >= 0 && observe && fstat(fd, &st) >= 0)
+                observe(&(FaultCall){
+                                .kind = kind, .inode = st.st_ino, .size = (uint64_t) st.st_size });
+        return r;
+}
+
+static int note_name(int r, FaultCallKind kind, uint64_t inode, int dir_fd, const char *path) {
+        char resolved[PATH_MAX];
+
+        if (r >= 0 && observe) {
+                resolve(dir_fd, path, resolved);
+                observe(&(FaultCall){ .kind = kind, .inode = inode, .path = resolved });
+        }
+        return r;
+}
+
+static int note_rename(int r, int old_fd, const char *old, int new_fd, const char *new) {
+        char before[PATH_MAX], after[PATH_MAX];
+
+        if (r >= 0 && observe) {
+                resolve(old_fd, old, before);
+                resolve(new_fd, new, after);
+                observe(&(FaultCall){ .kind = FAULT_RENAME,
+                                      .inode = inode_of(new_fd, new),
+                                      .path = before,
+                                      .other = after });
+        }
+        return r;
+}
+
+static int open_observed(int dir_fd, const char *path, int flags, mode_t mode) {
+        bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE, is_new;
+        int fd;
+
+        if (!creates || !observe)
+                return (int) syscall(SYS_openat, dir_fd, path, flags, mode);
+
+        begin();
+        is_new = (flags & O_TMPFILE) == O_TMPFILE || inode_of(dir_fd, path) == 0;
+        fd = (int) syscall(SYS_openat, dir_fd, path, flags, mode);
+        if (fd >= 0 && is_new)
+                (void) note_name(
+                                fd, FAULT_CREATE, inode_of(fd, NULL), dir_fd,
+                                (flags & O_TMPFILE) == O_TMPFILE ? "" : path);
+        else if (fd >= 0 && (flags & O_TRUNC))
+                (void) note_fd(fd, fd, FAULT_TRUNCATE);
+        end();
+        return fd;
+}
+
 /* clang-format off */
+#define OPEN(name, symbol) \
+        REPLACE(int, name, symbol, const char *path, int flags, ...) { \
+                va_list arguments; \
+                mode_t mode; \
+                va_start(arguments, flags); \
+                mode = va_arg(arguments, mode_t); \
+                va_end(arguments); \
+                return open_observed(AT_FDCWD, path, flags, mode); \
+        }
+#define OPENAT(name, symbol) \
+        REPLACE(int, name, symbol, int dir_fd, const char *path, int flags, ...) { \
+                va_list arguments; \
+                mode_t mode; \
+                va_start(arguments, flags); \
+                mode = va_arg(arguments, mode_t); \
+                va_end(arguments); \
+                return open_observed(dir_fd, path, flags, mode); \
+        }
+
+OPEN(open, "open")
+OPEN(open64, "open64")
+OPENAT(openat, "openat")
+OPENAT(openat64, "openat64")
+
+REPLACE(int, mkdirat, "mkdirat", int fd, const char *path, mode_t mode) {
+        int r;
+
+        begin();
+        r = (int) syscall(SYS_mkdirat, fd, path, mode);
+        r = note_name(r, FAULT_DIRECTORY, inode_of(fd, path), fd, path);
+        end();
+        return r;
+}
+
+/* Makes the call if it does not fail, and then tells the observer. */
+#define CALL(type, call, note) \
+        do { \
+                type r; \
+                begin(); \
+                r = fails() ? -1 : (type) (call); \
+                r = (note); \
+                end(); \
+                return r; \
+        } while (false)
+
 REPLACE(ssize_t, write, "write", int fd, const void *data, size_t size) {
-        return fails() ? -1 : syscall(SYS_write, fd, data, size);
+        CALL(ssize_t, syscall(SYS_write, fd, data, size),
+             note_write(r, fd, data, observe ? lseek(fd, 0, SEEK_CUR) - r : 0));
 }
 
 REPLACE(ssize_t, pwrite, "pwrite", int fd, const void *data, size_t size, off_t offset) {
-        return fails() ? -1 : syscall(SYS_pwrite64, fd, data, size, offset);
+        CALL(ssize_t, syscall(SYS_pwrite64, fd, data, size, offset), note_write(r, fd, data, offset));
 }
 
 REPLACE(ssize_t, pwrite64, "pwrite64", int fd, const void *data, size_t size, off_t offset) {
-        return fails() ? -1 : syscall(SYS_pwrite64, fd, data, size, offset);
+        CALL(ssize_t, syscall(SYS_pwrite64, fd, data, size, offset), note_write(r, fd, data, offset));
 }
 
 REPLACE(int, fsync, "fsync", int fd) {
-        return fails() ? -1 : (int) syscall(SYS_fsync, fd);
+        CALL(int, syscall(SYS_fsync, fd), note_fd(r, fd, FAULT_FLUSH));
 }
 
 REPLACE(int, fdatasync, "fdatasync", int fd) {
-        return fails() ? -1 : (int) syscall(SYS_fdatasync, fd);
+        CALL(int, syscall(SYS_fdatasync, fd), note_fd(r, fd, FAULT_FLUSH));
 }
 
 REPLACE(int, linkat, "linkat", int old_fd, const char *old, int new_fd, const char *new, int flags) {
-        return fails() ? -1 : (int) syscall(SYS_linkat, old_fd, old, new_fd, new, flags);
+        CALL(int, syscall(SYS_linkat, old_fd, old, new_fd, new, flags),
+             note_name(r, FAULT_LINK, inode_of(new_fd, new), new_fd, new));
 }
 
 REPLACE(int, rename, "rename", const char *old, const char *new) {
-        return fails() ? -1 : (int) syscall(SYS_rename, old, new);
+        CALL(int, syscall(SYS_rename, old, new), note_rename(r, AT_FDCWD, old, AT_FDCWD, new));
 }
 
 REPLACE(int, renameat, "renameat", int old_fd, const char *old, int new_fd, const char *new) {
-        return fails() ? -1 : (int) syscall(SYS_renameat, old_fd, old, new_fd, new);
+        CALL(int, syscall(SYS_renameat, old_fd, old, new_fd, new), note_rename(r, old_fd, old, new_fd, new));
 }
 
 REPLACE(int, renameat2, "renameat2", int old_fd, const char *old, int new_fd, const char *new, unsigned flags) {
-        return fails() ? -1 : (int) syscall(SYS_renameat2, old_fd, old, new_fd, new, flags);
+        CALL(int, syscall(SYS_renameat2, old_fd, old, new_fd, new, flags), note_rename(r, old_fd, old, new_fd, new));
 }
 
 REPLACE(int, unlink, "unlink", const char *path) {
-        return fails() ? -1 : (int) syscall(SYS_unlink, path);
+        CALL(int, syscall(SYS_unlink, path), note_name(r, FAULT_UNLINK, 0, AT_FDCWD, path));
 }
 
 REPLACE(int, unlinkat, "unlinkat", int fd, const char *path, int flags) {
-        return fails() ? -1 : (int) syscall(SYS_unlinkat, fd, path, flags);
+        CALL(int, syscall(SYS_unlinkat, fd, path, flags), note_name(r, FAULT_UNLINK, 0, fd, path));
 }
 
 REPLACE(int, ftruncate, "ftruncate", int fd, off_t size) {
-        return fails() ? -1 : (int) syscall(SYS_ftruncate, fd, size);
+        CALL(int, syscall(SYS_ftruncate, fd, size), note_fd(r, fd, FAULT_TRUNCATE));
 }
 
 REPLACE(int, ftruncate64, "ftruncate64", int fd, off_t size) {
-        return fails() ? -1 : (int) syscall(SYS_ftruncate, fd, size);
+        CALL(int, syscall(SYS_ftruncate, fd, size), note_fd(r, fd, FAULT_TRUNCATE));
 }
 
 REPLACE(int, fallocate64, "fallocate64", int fd, int mode, off_t offset, off_t size) {
-        return fails() ? -1 : (int) syscall(SYS_fallocate, fd, mode, offset, size);
+        CALL(int, syscall(SYS_fallocate, fd, mode, offset, size), note_fd(r, fd, FAULT_TRUNCATE));
 }
 /* clang-format on */
 
 void fault_acknowledge(uint8_t byte) {
+        if (observe) {
+                begin();
+                observe(&(FaultCall){ .kind = FAULT_ACKNOWLEDGE, .data = &byte, .size = 1 });
+                end();
+                return;
+        }
+
         if (syscall(SYS_write, acknowledge_fd, &byte, 1) != 1)
                 _exit(1);
 }

@@ -6,7 +6,7 @@
  * A test that names anything of this gets functions in the place of the C library's write, pwrite,
  * fsync, fdatasync, linkat, rename, renameat, renameat2, unlink, unlinkat, ftruncate and
  * fallocate, for its own code and for the libraries that it uses. They count, and the n-th of them
- * fails or is the last that the process does. */
+ * fails or is the last that the process does. An observer sees them, and what is opened. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -35,3 +35,28 @@ void fault_acknowledge(uint8_t byte);
  * fault. Returns the number of calls that were visited, or 0 if check() has failed, which is
  * reported on stderr. */
 unsigned fault_sweep(const FaultSweep *sweep, FaultMode mode);
+
+typedef enum FaultCallKind {
+        FAULT_CREATE,    /* a new file has this name; or none, for O_TMPFILE */
+        FAULT_DIRECTORY, /* the same of a new directory */
+        FAULT_WRITE,
+        FAULT_TRUNCATE,
+        FAULT_FLUSH, /* a file, or a directory */
+        FAULT_LINK,  /* a file has this name, too */
+        FAULT_RENAME,
+        FAULT_UNLINK,
+        FAULT_ACKNOWLEDGE, /* fault_acknowledge() was called with these data */
+} FaultCallKind;
+
+typedef struct FaultCall {
+        FaultCallKind kind;
+        uint64_t inode;
+        const char *path;  /* of what is created, linked, unlinked; of what is renamed, before */
+        const char *other; /* its name after that */
+        const void *data;
+        uint64_t size; /* of the data; or of the file, after FAULT_TRUNCATE */
+        uint64_t offset;
+} FaultCall;
+
+/* From now on it is called after each call that succeeded, by one thread at a time. */
+void fault_observe(void (*observer)(const FaultCall *call));

@@ -411,9 +411,16 @@ TEST(a_damaged_page_fails_its_keys_and_no_others) {
         assert_int_equal(commit(fixture->index, "key/0000", 2001, 3), 0);
         assert_current(fixture, "key/0000", 2001);
 
-        /* Page 0 is what Berkeley DB reads first. */
+        /* Page 0 is what Berkeley DB reads first, and there is a second one. */
         fixture->index = index_free(fixture->index);
         scratch_flip_bit(scratch_path(fixture->directory, "index.db"), 100);
+        assert_int_equal(index_open(&options, &fixture->index), 0);
+        assert_int_equal(environment_repaired_pages(index_environment(fixture->index)), 1);
+        assert_current(fixture, "key/0000", 2001);
+
+        fixture->index = index_free(fixture->index);
+        scratch_flip_bit(scratch_path(fixture->directory, "index.db"), 100);
+        scratch_flip_bit(scratch_path(fixture->directory, "index.mirror"), 100);
         assert_int_equal(index_open(&options, &fixture->index), -EBADMSG);
 }
 

@@ -36,6 +36,7 @@ static const EventName event_names[] = {
         { EVENT_MAP_NOT_STORED,    "map-not-stored"    },
         { EVENT_JOB_ENDED,         "job-ended"         },
         { EVENT_SECRET_MISMATCH,   "secret-mismatch"   },
+        { EVENT_CLOCK_WRONG,       "clock-wrong"       },
         { EVENT_SECRET_UNUSABLE,   "secret-unusable"   },
         { EVENT_FOREIGN_STORE,     "foreign-store"     },
         { EVENT_TROUBLE,           "trouble"           },

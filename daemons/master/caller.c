@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "caller.h"
 #include "master.h"
 #include "net/rpc.h"
@@ -34,11 +35,35 @@ static int begin(HttpRequest *request, const Parties **ret) {
         return r < 0 ? r : 1;
 }
 
+/* A volume whose clock is behind learns from this what time it is, and asks again. */
+static int tell_time(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        Parties parties = { .lead = *index_identity(master->index) };
+        char text[64];
+
+        (void) snprintf(text, sizeof(text), "{\"clock\":%" PRIu64 "}", clock_realtime());
+        return rpc_reply(request, master->secret, &parties, "application/json", text, strlen(text));
+}
+
+/* Who signs with another secret may be a volume that was set up in haste. */
+static void note_secret(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        char address[HTTP_ADDRESS_SIZE];
+
+        if (http_request_header(request, SIGNATURE_HEADER) &&
+            http_request_address(request, address) >= 0)
+                troubles_note(master->troubles, TROUBLE_SECRET, 0, "%s", address);
+}
+
 int caller_begin_report(HttpRequest *request) {
         const Parties *parties;
         int r;
 
         r = begin(request, &parties);
+        if (r == -ETIME)
+                return tell_time(request);
+        if (r == -EACCES)
+                note_secret(request);
         if (r <= 0)
                 return r;
         return parties->to.number == 0 && parties->from.number != 0 ? 0 : -EREMOTE;

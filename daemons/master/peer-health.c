@@ -9,9 +9,6 @@
 #include "master.h"
 #include "peer-health.h"
 
-/* What is less than this may be the way of a report. */
-#define SKEW_TOLD_USEC (3 * USEC_PER_SEC)
-
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");
         const Json *peers = json_get(json, "peers");
@@ -53,17 +50,6 @@ static void note_fault(Master *master, const VolumeReport *report, const char *d
                         troubles_clear(master->troubles, kinds[i].kind, report->number);
 }
 
-static void note_clock(Master *master, uint32_t number, int64_t skew) {
-        uint64_t size = (uint64_t) (skew < 0 ? -skew : skew);
-
-        if (size < SKEW_TOLD_USEC)
-                troubles_clear(master->troubles, TROUBLE_CLOCK, number);
-        else
-                troubles_note(master->troubles, TROUBLE_CLOCK, number, "%" PRIu64 " s %s",
-                              (size + USEC_PER_SEC / 2) / USEC_PER_SEC,
-                              skew < 0 ? "behind" : "ahead of");
-}
-
 /* Of those that are gone altogether something else is told. */
 static void note_peers(Master *master, const VolumeReport *report) {
         char list[TROUBLE_DETAIL_SIZE] = "";
@@ -82,7 +68,6 @@ static void note_peers(Master *master, const VolumeReport *report) {
 
 void peer_note_health(Master *master, const VolumeReport *report, const char *fault_detail) {
         note_fault(master, report, fault_detail);
-        note_clock(master, report->number, volumes_skew(master->volumes, report->number));
         note_peers(master, report);
         troubles_clear(master->troubles, TROUBLE_OTHER_RELEASE, report->number);
 }

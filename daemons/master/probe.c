@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "clocks.h"
 #include "greeting.h"
 #include "master.h"
 #include "net/periodic.h"
@@ -77,8 +78,15 @@ static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
 static void note(Prober *prober, const VolumeStatus *volume) {
         Troubles *troubles = prober->master->troubles;
         const ContactState *contact = &volume->contact;
+        bool is_unreached = is_unreachable(volume, clock_monotonic()),
+             refuses = is_unreached && contact->error == -EACCES;
 
-        if (!is_unreachable(volume, clock_monotonic()))
+        if (refuses)
+                troubles_note(troubles, TROUBLE_REFUSES, volume->number, "%s", volume->url);
+        else
+                troubles_clear(troubles, TROUBLE_REFUSES, volume->number);
+
+        if (!is_unreached || refuses)
                 troubles_clear(troubles, TROUBLE_UNREACHABLE, volume->number);
         else if (contact->os_error > 0)
                 troubles_note(troubles, TROUBLE_UNREACHABLE, volume->number, "%s (%s)", volume->url,
@@ -135,6 +143,7 @@ void prober_start(Prober *prober) {
                 look_at_index(prober);
         if (volumes_list(prober->master->volumes, &volumes, &n, &epoch) < 0)
                 return;
+        clocks_look(prober->master->troubles, volumes, n);
         for (size_t i = 0; i < n; i++)
                 look_at(prober, volumes + i);
 }

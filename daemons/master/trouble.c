@@ -65,6 +65,15 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "Volume {volume} cannot reach the volumes at {detail}{since}.", NULL,
                 "Look at firewalls between these machines: volumes pass values on to each other.",
         },
+        [TROUBLE_REFUSES] = {
+                "refuses", HEALTH_DEGRADED,
+                "Volume {volume} at {detail} refuses the calls of the master{since}, though it reports.", NULL, LOOK_AT,
+        },
+        [TROUBLE_MASTER_CLOCK] = {
+                "master-clock", HEALTH_DEGRADED,
+                "The clock of the master is {detail} those of all volumes{since}.", NULL,
+                "On the master's machine, set the clock right: timedatectl; chronyc tracking",
+        },
         [TROUBLE_CLOCK] = {
                 "clock", HEALTH_DEGRADED,
                 "The clock of volume {volume} is {detail} the master's{since}.", NULL,

@@ -42,6 +42,8 @@ typedef enum TroubleKind {
         /* Degraded, of a volume */
         TROUBLE_UNREACHABLE,      /* the master's calls fail, its reports come; detail: URL */
         TROUBLE_PEER_UNREACHABLE, /* detail: their addresses, "10.0.0.3:3003" */
+        TROUBLE_REFUSES,          /* the master's calls; detail: URL */
+        TROUBLE_MASTER_CLOCK,     /* of the cluster: "600 s ahead of" or "20 s behind" */
         TROUBLE_CLOCK,            /* detail: "600 s ahead of" or "20 s behind" */
         TROUBLE_DISK_FAILED,      /* detail: what could not be done, "write '/srv/dkv/1/values'" */
         TROUBLE_DISK_READ_ONLY,   /* detail: its directory */

@@ -167,15 +167,6 @@ bool volumes_is_cut(Volumes *volumes, uint32_t from, uint32_t to) {
         return cut;
 }
 
-int64_t volumes_skew(Volumes *volumes, uint32_t number) {
-        int64_t skew;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        skew = number < volumes->n_live ? volumes->live[number].skew_usec : 0;
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return skew;
-}
-
 bool volumes_answers_at(Volumes *volumes, const char *authority) {
         const Cluster *cluster;
         uint64_t now = clock_monotonic();

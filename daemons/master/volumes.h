@@ -69,9 +69,6 @@ int volumes_place(
 int volumes_place_another(
                 Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n);
 
-/* How far the clock of a volume is ahead of ours, by its last reports, in µs. */
-int64_t volumes_skew(Volumes *volumes, uint32_t number);
-
 /* Whether there is a volume at AUTHORITY ("host:port") that is up and answers the master. */
 bool volumes_answers_at(Volumes *volumes, const char *authority);
 

@@ -123,7 +123,7 @@ int forward_new(HttpClient *client,
         Ticket copy = {
                 .method = TICKET_COPY,
                 .version = ticket->version,
-                .expiry_sec = clock_realtime() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC,
+                .expiry_sec = clock_cluster() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC,
                 .size_max = ticket->size_max,
                 .mtime_usec = ticket->mtime_usec,
                 .wanted = 1,

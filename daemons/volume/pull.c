@@ -103,7 +103,7 @@ static void item_done(PullItem *item, int error) {
 }
 
 static bool is_late(const Pull *pull) {
-        return clock_realtime() > pull->wire.deadline_usec;
+        return clock_cluster() > pull->wire.deadline_usec;
 }
 
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {

@@ -32,6 +32,9 @@
 #define DISK_APPLICATION \
         SD_ID128_MAKE(1f, 6a, 0e, 5d, 92, c4, 4b, 7e, 8d, 33, 70, 51, ae, 0b, c9, 46)
 
+/* What is less than this may be the way of an answer. */
+#define SKEW_TOLD_USEC (3 * USEC_PER_SEC)
+
 struct Report {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
@@ -52,6 +55,7 @@ struct Report {
         uint64_t sequence;   /* likewise: its number */
         uint64_t delay_usec; /* half of the way there and back, at the last one */
         int error;           /* of the last report, so that each kind of failure is logged once */
+        bool clock_is_wrong; /* and was told to be */
         bool nearly_full;
 };
 
@@ -124,12 +128,33 @@ static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer
         return buffer_error(ret);
 }
 
+/* From now on the master's clock counts, whatever ours is. */
+static void note_clock(Report *report, uint64_t clock) {
+        uint64_t delay = (clock_monotonic() - report->sent_usec) / 2, now = clock_realtime(), size;
+        bool is_ahead, is_wrong;
+
+        clock += delay;
+        clock_set_cluster(clock);
+        is_ahead = now > clock;
+        size = is_ahead ? now - clock : clock - now;
+        is_wrong = size >= SKEW_TOLD_USEC + delay;
+        if (is_wrong && !report->clock_is_wrong)
+                log_event(LOG_WARNING, EVENT_CLOCK_WRONG, NULL,
+                          "The clock of this machine is %" PRIu64
+                          " s %s that of the master at '%s'; tickets and signatures are checked by the master's.",
+                          (size + USEC_PER_SEC / 2) / USEC_PER_SEC,
+                          is_ahead ? "ahead of" : "behind", report->volume->conf.master);
+        else if (!is_wrong && report->clock_is_wrong)
+                log_notice("The clock of this machine is right again.");
+        report->clock_is_wrong = is_wrong;
+}
+
 /* Takes the answer only from the master that was asked, and only the one to this report. */
 static int read_answer(Report *report, HttpCall *call, const HttpResult *result) {
         Allegiance *allegiance = report->volume->allegiance;
         const StoreIdentity *self = allegiance_store(allegiance);
         _cleanup_(json_freep) Json *answer = NULL;
-        uint64_t grace_usec, revision, token, version;
+        uint64_t grace_usec, revision, token, version, clock;
         Parties parties;
         int r;
 
@@ -143,9 +168,11 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
         r = json_parse((const char *) result->body, result->body_size, &answer);
         if (r < 0)
                 return r;
-        r = json_get_uint(answer, "grace_usec", &grace_usec);
-        if (r < 0)
+        if (json_get_uint(answer, "clock", &clock) < 0)
                 return -EBADMSG;
+        note_clock(report, clock);
+        if (json_get_uint(answer, "grace_usec", &grace_usec) < 0)
+                return -ETIME; /* by the clock there the report has expired */
         r = allegiance_accept(allegiance, &parties.lead);
         if (r < 0)
                 return r;
@@ -188,8 +215,8 @@ static void explain(
         *ret = '\0';
         if (error == -EACCES)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
-                                "The master at '%s' has another secret than this volume, or its clock differs by "
-                                "more than a minute; copy its dkv.secret here and restart.",
+                                "The master at '%s' has another secret than this volume; copy its dkv.secret here "
+                                "and restart.",
                                 master);
         else if (error == -EKEYREVOKED && result->status == 200)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
@@ -247,7 +274,10 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         }
 
         /* A master that does not know yet, says so within a moment. */
-        if (r != -ESHUTDOWN && r != -EINPROGRESS)
+        if (r == -ETIME) {
+                report->again = report->error != r; /* by the right time */
+                report->error = r;
+        } else if (r != -ESHUTDOWN && r != -EINPROGRESS)
                 log_change(report, r, result);
         __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
 

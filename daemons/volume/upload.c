@@ -263,7 +263,7 @@ static void start_forwards(Upload *upload, const Record *record) {
 static int check_ticket(
                 HttpRequest *request, const char *path, TicketMethod method, Upload *upload) {
         Signer *signer = secret_signer(upload->volume->secret);
-        uint64_t size = http_request_size(request), now = clock_realtime() / USEC_PER_SEC;
+        uint64_t size = http_request_size(request), now = clock_cluster() / USEC_PER_SEC;
         const char *query = http_request_query(request);
         int r;
 

@@ -132,7 +132,7 @@ static int get_finish(HttpRequest *request) {
                 return r;
         r = ticket_parse(
                         http_request_query(request), TICKET_READ, key,
-                        clock_realtime() / USEC_PER_SEC, signer, &ticket);
+                        clock_cluster() / USEC_PER_SEC, signer, &ticket);
         if (r < 0)
                 return r;
 

@@ -11,6 +11,7 @@
 static const ErrorInfo table[] = {
         { EINVAL,       400, BUS_ERROR("Invalid"),       "The request is malformed.",                                0 },
         { EACCES,       403, BUS_ERROR("Denied"),        "The ticket or signature does not permit this request.",    0 },
+        { ETIME,        403, BUS_ERROR("ClockWrong"),    "The signature has expired: a clock is wrong.",             0 },
         { EKEYREJECTED, 403, BUS_ERROR("NotAuthorized"), "You are not allowed to do this.",                          0 },
         { ENOENT,       404, BUS_ERROR("NotFound"),      "There is no such key.",                                    0 },
         { EPROTO,       405, BUS_ERROR("NotSupported"),  "There is no such operation here.",                         0 },

@@ -23,6 +23,7 @@
 #define EVENT_JOB_ENDED         "823dbb6647214bd1885368601f8ac220" /* a job is done, has failed or was cancelled */
 #define EVENT_SECRET_MISMATCH   "a3bc306649eb4219b3531f9c41ba318f" /* the other daemon has another secret */
 #define EVENT_FOREIGN_STORE     "1d7aa2a4a3cc41158dce84cac623d797" /* the directory is another volume's, or another cluster's */
+#define EVENT_CLOCK_WRONG       "06ec31e253464e5faa9708159947eb99" /* the clock of a volume differs from the master's */
 #define EVENT_SECRET_UNUSABLE   "8a1a78a0377b4137b6ab3d2f0252eac5" /* the secret is missing or cannot be read */
 #define EVENT_TROUBLE           "1dfc2a105a4844b0b8eea3656a55586d" /* something is wrong that "dkvadm status" tells */
 #define EVENT_TROUBLE_OVER      "bcdf2709f770471cae791721e100005d" /* and is not any more */

@@ -198,11 +198,9 @@ int signature_check(
         r = parse(text, &signature);
         if (r < 0)
                 return r;
-        if (now_sec > signature.expiry_sec)
-                return -EACCES;
 
         *ret = signature;
-        return 0;
+        return now_sec > signature.expiry_sec ? -ETIME : 0;
 }
 
 int signature_check_body(

@@ -53,8 +53,9 @@ typedef struct Signature {
         uint8_t digest[SIGNER_DIGEST_SIZE]; /* of the body */
 } Signature;
 
-/* Returns 0, -EPROTO if it has the form of another release, or -EACCES: absent (NULL), malformed,
- * altered, or expired. The body is not known to be right until signature_check_body(). */
+/* Returns 0; -ETIME, with RET, if all is right but it has expired; -EPROTO if it has the form of
+ * another release; or -EACCES: absent (NULL), malformed, or altered. The body is not known to be
+ * right until signature_check_body(). */
 int signature_check(
                 const char *signature,
                 const char *method,

@@ -115,7 +115,7 @@ int http_call_sign(HttpCall *call, const Parties *parties) {
         (void) pthread_mutex_lock(&client->signer_lock);
         r = signature_format(
                         call->method, target, parties, call->body.data, call->body.size,
-                        clock_realtime() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, client->signer,
+                        clock_cluster() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, client->signer,
                         signature);
         (void) pthread_mutex_unlock(&client->signer_lock);
         if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -31,6 +32,24 @@ const char *http_request_query(const HttpRequest *request) {
 
 uint64_t http_request_size(const HttpRequest *request) {
         return request->size;
+}
+
+int http_request_address(const HttpRequest *request, char ret[static HTTP_ADDRESS_SIZE]) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+                        request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const struct sockaddr *address = info ? info->client_addr : NULL;
+        const void *part;
+
+        if (!address)
+                return -ENOENT;
+
+        if (address->sa_family == AF_INET)
+                part = &((const struct sockaddr_in *) (const void *) address)->sin_addr;
+        else if (address->sa_family == AF_INET6)
+                part = &((const struct sockaddr_in6 *) (const void *) address)->sin6_addr;
+        else
+                return -EAFNOSUPPORT;
+        return inet_ntop(address->sa_family, part, ret, HTTP_ADDRESS_SIZE) ? 0 : -errno;
 }
 
 bool http_request_expects_continue(const HttpRequest *request) {

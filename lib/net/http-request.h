@@ -41,6 +41,10 @@ int http_request_each_header(
 uint64_t http_request_size(const HttpRequest *request);
 
 /* The client waits for "100 Continue" before it sends the body. */
+/* Who asks, without the port: "10.0.0.3". Returns 0 or a negative errno. */
+#define HTTP_ADDRESS_SIZE 64
+int http_request_address(const HttpRequest *request, char ret[static HTTP_ADDRESS_SIZE]);
+
 bool http_request_expects_continue(const HttpRequest *request);
 
 /* The request has shown a good signature: its connection is a daemon's, which never has to give way

@@ -40,7 +40,7 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
         char target[TICKET_QUERY_SIZE];
         Signature signature;
         Rpc *rpc;
-        int r;
+        int r, late;
 
         if (!signer)
                 return -ENOMEM;
@@ -49,10 +49,11 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
                 return r;
         r = signature_check(
                         http_request_header(request, SIGNATURE_HEADER),
-                        http_request_method(request), target, clock_realtime() / USEC_PER_SEC,
+                        http_request_method(request), target, clock_cluster() / USEC_PER_SEC,
                         signer, &signature);
-        if (r < 0)
+        if (r < 0 && r != -ETIME)
                 return r;
+        late = r;
 
         rpc = malloc(sizeof(*rpc));
         if (!rpc)
@@ -61,7 +62,7 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
         *http_request_state(request) = rpc;
         http_request_trust(request);
         *ret = &rpc->signature.parties;
-        return 0;
+        return late;
 }
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
@@ -142,8 +143,7 @@ int rpc_reply(HttpRequest *request,
         answer.sequence = rpc_parties(request)->sequence;
         r = signature_format(
                         SIGNATURE_ANSWER, target, &answer, data, size,
-                        clock_realtime() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, signer,
-                        signature);
+                        clock_cluster() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC, signer, signature);
         if (r < 0)
                 return r;
         r = http_request_add_header(request, SIGNATURE_HEADER, signature);

@@ -20,7 +20,8 @@
 #define RPC_MEMORY_MAX (64 * MIB)
 
 /* The headers are in. Returns 0 and who calls whom, which is good until rpc_end(); -EPROTO if the
- * caller runs another release, -EACCES if the signature is not right. */
+ * caller runs another release, -EACCES if the signature is not right; and -ETIME, also with who
+ * calls whom, if it has expired: the caller's clock is behind. */
 int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret);
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);

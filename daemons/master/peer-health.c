@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "master.h"
 #include "peer-health.h"
+#include "volumes-place.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");

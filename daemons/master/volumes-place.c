@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "volumes-internal.h"
+#include "volumes-place.h"
 
 bool volumes_is_skewed(const Volumes *volumes, uint32_t number) {
         int64_t skew = number < volumes->n_live ? volumes->live[number].skew_usec : 0;

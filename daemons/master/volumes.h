@@ -69,12 +69,6 @@ int volumes_place(
 int volumes_place_another(
                 Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n);
 
-/* Whether there is a volume at AUTHORITY ("host:port") that is up and answers the master. */
-bool volumes_answers_at(Volumes *volumes, const char *authority);
-
-/* Whether FROM says that it cannot reach TO. */
-bool volumes_is_cut(Volumes *volumes, uint32_t from, uint32_t to);
-
 #define VOLUME_URL_SIZE  256
 #define VOLUME_ZONE_SIZE 64
 

@@ -9,6 +9,7 @@
 #include "net/http-record.h"
 #include "relay.h"
 #include "replicate.h"
+#include "volumes-place.h"
 #include "write.h"
 
 static const char redirect_text[] =

@@ -41,7 +41,7 @@ static void note_good(Entry *entry, uint64_t now_usec) {
 /* Anything else is of this side: it stops, the client has gone, memory is short. */
 static bool is_of_volume(int error) {
         return error == -EHOSTDOWN || error == -ECONNRESET || error == -ETIMEDOUT ||
-               error == -EACCES || error == -EREMOTEIO;
+               error == -EACCES || error == -EREMOTE || error == -EREMOTEIO;
 }
 
 void contacts_note(

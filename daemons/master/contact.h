@@ -20,9 +20,10 @@ int contacts_new(Contacts **ret);
 Contacts *contacts_free(Contacts *contacts);
 DEFINE_CLEANUP(Contacts *, contacts_free);
 
-/* How a call ended: 0 for any answer but a refusal, -EACCES or -EREMOTEIO if the volume refuses our
- * calls or answers nonsense, -EHOSTDOWN, -ECONNRESET or -ETIMEDOUT if there was no answer. OS_ERROR
- * as in HttpResult. Any other error is of our side and says nothing. */
+/* How a call ended: 0 for any answer but a refusal; -EACCES if the volume refuses our calls,
+ * -EREMOTE if somebody else is there, -EREMOTEIO for nonsense; -EHOSTDOWN, -ECONNRESET or
+ * -ETIMEDOUT if there was no answer. OS_ERROR as in HttpResult. Any other error is of our side and
+ * says nothing. */
 void contacts_note(Contacts *contacts, uint32_t volume, int error, int os_error, uint64_t now_usec);
 
 /* The volume did not store what it was asked to, for a reason of its own: it gets nothing more

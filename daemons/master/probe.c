@@ -69,8 +69,7 @@ static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
         const ContactState *contact = &volume->contact;
         uint64_t failing_usec = now_usec - MIN(now_usec, contact->failed_usec);
 
-        return volume->reports && contact->error != -EACCES && contact->n_failed >= 2 &&
-               failing_usec >= PATIENCE_USEC &&
+        return volume->reports && contact->n_failed >= 2 && failing_usec >= PATIENCE_USEC &&
                clock_realtime() - MIN(clock_realtime(), volume->seen_usec) + PATIENCE_USEC / 2 <
                                failing_usec;
 }
@@ -86,7 +85,7 @@ static void note(Prober *prober, const VolumeStatus *volume) {
         else
                 troubles_clear(troubles, TROUBLE_REFUSES, volume->number);
 
-        if (!is_unreached || refuses)
+        if (!is_unreached || refuses || contact->error == -EREMOTE) /* that is told by greeting.c */
                 troubles_clear(troubles, TROUBLE_UNREACHABLE, volume->number);
         else if (contact->os_error > 0)
                 troubles_note(troubles, TROUBLE_UNREACHABLE, volume->number, "%s (%s)", volume->url,

@@ -325,10 +325,11 @@ int volumes_report(Volumes *volumes, const VolumeReport *report) {
 }
 
 void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result) {
-        bool refused = result->status == 403 || result->status == 421;
+        int error = result->status == 403   ? -EACCES
+                    : result->status == 421 ? -EREMOTE
+                                            : result->error;
 
-        contacts_note(volumes->contacts, number, refused ? -EACCES : result->error,
-                      result->os_error, clock_monotonic());
+        contacts_note(volumes->contacts, number, error, result->os_error, clock_monotonic());
 }
 
 void volumes_note_unfit(Volumes *volumes, uint32_t number) {

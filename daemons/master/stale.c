@@ -15,12 +15,13 @@
 #include "master.h"
 #include "order.h"
 #include "stale.h"
+#include "store/index-rollback.h"
 
-#define STATE_FORMAT 1
+#define STATE_FORMAT 2
 #define STATE_NAME   "stale-%" PRIu32
 #define NAME_SIZE    sizeof("stale-4294967295")
 
-#define STORES_MAX 64
+#define STORES_MAX 1024
 #define PAGE_MAX   256 /* keys that are looked at before the volume is asked */
 #define RETRY_USEC USEC_PER_SEC
 
@@ -29,6 +30,7 @@ typedef struct StaleStore {
         uint32_t volume;
         uint64_t since_usec; /* since the epoch; tells one time from another */
         uint64_t version;    /* the highest that it had when this was noticed */
+        bool is_rollback; /* it is the index that went back, and an administrator accepted that */
         bool is_checked;
 } StaleStore;
 
@@ -48,8 +50,8 @@ struct Stale {
         pthread_mutex_t lock; /* for the rest */
         pthread_cond_t changed;
         bool stopping;
-        HttpCall *call; /* of the thread; a reference */
-        atomic_uint n_unchecked;
+        HttpCall *call;        /* of the thread; a reference */
+        atomic_uint n_avoided; /* stores that are the last choice for readers */
         StaleStore stores[STORES_MAX];
         size_t n_stores;
         Seen *seen; /* by number */
@@ -70,12 +72,13 @@ static void note(Stale *stale) {
         for (size_t i = 0; i < stale->n_stores; i++) {
                 const StaleStore *store = stale->stores + i;
 
-                n += !store->is_checked;
-                if (!store->is_checked)
-                        troubles_note(stale->master->troubles, TROUBLE_WENT_BACK, store->volume,
-                                      "what it has is compared with the index");
+                if (store->is_checked || store->is_rollback)
+                        continue;
+                n++;
+                troubles_note(stale->master->troubles, TROUBLE_WENT_BACK, store->volume,
+                              "what it has is compared with the index");
         }
-        atomic_store(&stale->n_unchecked, n);
+        atomic_store(&stale->n_avoided, n);
         (void) pthread_cond_broadcast(&stale->changed);
 }
 
@@ -108,6 +111,7 @@ static void save(Stale *stale, uint32_t volume, const StaleStore *store) {
                 buffer_put_u8(&save->buffer, STATE_FORMAT);
                 buffer_put_u64(&save->buffer, store->since_usec);
                 buffer_put_u64(&save->buffer, store->version);
+                buffer_put_u8(&save->buffer, store->is_rollback);
                 buffer_put_u8(&save->buffer, store->is_checked);
         }
         save->set = (IndexSet){
@@ -137,6 +141,7 @@ static int load_store(Stale *stale, uint32_t volume) {
         store->volume = volume;
         store->since_usec = reader_get_u64(&reader);
         store->version = reader_get_u64(&reader);
+        store->is_rollback = reader_get_u8(&reader);
         store->is_checked = reader_get_u8(&reader);
         if (reader_end(&reader) < 0)
                 return -EBADMSG;
@@ -176,7 +181,7 @@ static Seen *seen_of(Stale *stale, uint32_t volume) {
         return seen;
 }
 
-static void begin(Stale *stale, const VolumeReport *report) {
+static void begin(Stale *stale, const VolumeReport *report, const IndexRollback *rollback) {
         StaleStore *store = find(stale, report->number);
 
         if (!store && stale->n_stores < STORES_MAX)
@@ -187,7 +192,8 @@ static void begin(Stale *stale, const VolumeReport *report) {
         *store = (StaleStore){
                 .volume = report->number,
                 .since_usec = clock_realtime(),
-                .version = report->version_max,
+                .version = rollback ? rollback->version_end : report->version_max,
+                .is_rollback = rollback,
         };
         save(stale, report->number, store);
         note(stale);
@@ -199,14 +205,31 @@ static void end(Stale *stale, StaleStore *store) {
         note(stale);
 }
 
+/* With the lock held: after a rollback each volume is looked through once. It may have copies that
+ * were moved there in the time that the index has lost, and lack others. Returns whether there was
+ * a rollback, after which what is known of the volume is kept. */
+static bool follow_rollback(Stale *stale, const VolumeReport *report) {
+        const StaleStore *store = find(stale, report->number);
+        IndexRollback rollback;
+
+        index_rollback(stale->master->index, &rollback);
+        if (rollback.version_end == 0)
+                return false;
+        if (!store || store->since_usec < rollback.accepted_usec)
+                begin(stale, report, &rollback);
+        return true;
+}
+
 /* With the lock held. */
 static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
         bool is_old = report->version_max < seen->mark || report->objects_ever < seen->objects;
+        bool keep = follow_rollback(stale, report);
         StaleStore *store = find(stale, report->number);
 
-        if (store) { /* which is known; unless it is another one that is older still */
+        if (store && !store->is_rollback) { /* which is known; unless it is another one that is
+                                               older still */
                 is_old = report->version_max < store->version;
-                if (!is_old && store->is_checked && report->version_max >= seen->mark)
+                if (!is_old && !keep && store->is_checked && report->version_max >= seen->mark)
                         end(stale, store);
         }
         if (is_old && !seen->is_suspect) {
@@ -214,7 +237,7 @@ static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
                 return;
         }
         if (is_old)
-                begin(stale, report);
+                begin(stale, report, NULL);
 
         seen->is_suspect = false;
         seen->objects = report->objects_ever;
@@ -237,14 +260,14 @@ void stale_hear(Stale *stale, const VolumeReport *report) {
 unsigned stale_avoid(Stale *stale, const Record *record) {
         unsigned avoid = 0;
 
-        if (!stale || atomic_load_explicit(&stale->n_unchecked, memory_order_relaxed) == 0)
+        if (!stale || atomic_load_explicit(&stale->n_avoided, memory_order_relaxed) == 0)
                 return 0;
 
         (void) pthread_mutex_lock(&stale->lock);
         for (size_t i = 0; i < record->n_copies; i++) {
                 const StaleStore *store = find(stale, record->copies[i]);
 
-                if (store && !store->is_checked)
+                if (store && !store->is_checked && !store->is_rollback)
                         avoid |= 1U << i;
         }
         (void) pthread_mutex_unlock(&stale->lock);

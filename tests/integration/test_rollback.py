@@ -359,3 +359,53 @@ def test_a_volume_that_went_back_and_had_the_only_copies_is_named(new_cluster):
     fill(cluster, 'new', 20, 'new')
     cluster.put('large', b'x' * 200000).expect(204)
     wait_for(lambda: cluster.health()['status'] == 'ok', 'all to be well')
+
+
+def test_copies_that_moved_in_the_lost_time_are_found(new_cluster):
+    cluster = new_cluster(volumes=2, master=SETTINGS, bus=True)
+    fill(cluster, 'old', 60, 'first')
+    cluster.put('large', b'x' * 200000).expect(201)
+    cluster.master.stop()
+    backup = keep(cluster.master, 'backup')
+    cluster.master.start()
+    cluster.wait_healthy()
+    cluster.new_volume(3).bus_address = cluster.bus.address
+    cluster.start(3)
+    cluster.wait_healthy()
+    cluster.dkvadm('rebalance', '--yes')
+    assert cluster.health(3)['objects'] > 0
+    wait_for(lambda: cluster.health()['garbage'] == 0, 'old copies to be gone')
+    fill(cluster, 'new', 10, 'new')
+    cluster.master.stop()
+    bring(cluster.master, backup)
+    restart_master(cluster)
+    wait_for(lambda: is_down(cluster, 'older than its volumes'), 'refusal')
+    cluster.dkvadm('master', 'accept-rollback', '--yes')
+    cluster.wait_healthy()
+
+    # Nothing of this was overwritten, so all of it is there, wherever it is now.
+    wait_for(lambda: all(cluster.get(f'old{i}').status == 200 for i in range(60)), 'all keys', 60)
+    assert is_there(cluster, 'old', 60, 'first')
+    assert cluster.get('large').expect(200).body == b'x' * 200000
+    for i in range(10):
+        cluster.get(f'new{i}').expect(404)
+
+
+def test_a_volume_that_comes_back_and_has_seen_more_is_heard(new_cluster):
+    cluster = new_cluster(volumes=2, master=SETTINGS, bus=True)
+    roll_back(cluster, False)
+    wait_for(lambda: is_down(cluster, 'older than its volumes'), 'refusal')
+    cluster[2].stop()
+    cluster.master.stop()
+    restart_master(cluster)
+    cluster.dkvadm('master', 'accept-rollback', '--yes')
+    wait_for(lambda: cluster.health()['volumes'][0]['up'], 'volume 1')
+    written = [i for i in range(20) if cluster.put(f'later{i}', 'x').status == 201]
+    assert written
+
+    # All that it has seen is below what was left out for it, so it just takes part again.
+    cluster.start(2)
+    cluster.wait_healthy()
+    assert all(cluster.get(f'later{i}').expect(200).body == b'x' for i in written)
+    for i in range(20):
+        cluster.put(f'both{i}', 'y').expect(201)

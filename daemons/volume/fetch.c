@@ -8,6 +8,7 @@
 #include "fetch.h"
 #include "net/rpc.h"
 #include "order.h"
+#include "store/object-reader.h"
 #include "volume.h"
 
 typedef struct Fetch {
@@ -16,37 +17,34 @@ typedef struct Fetch {
         Buffer scratch, encoded;
         Buffer out; /* the object at hand, with its value if that is small */
         size_t n_sent;
-        int fd; /* of a large value */
-        uint64_t offset, size;
+        ObjectReader *reader; /* of a large value */
+        uint64_t version;
 } Fetch;
 
 static void fetch_free(void *userdata) {
         Fetch *fetch = userdata;
 
-        closep(&fetch->fd);
+        (void) object_reader_free(fetch->reader);
         buffer_done(&fetch->scratch);
         buffer_done(&fetch->encoded);
         buffer_done(&fetch->out);
         free(fetch);
 }
 
-/* A small value from a file, compared with its checksum. */
-static int put_file(Buffer *out, const Object *object, int fd) {
-        _cleanup_free_ uint8_t *value = NULL;
-        size_t size = object->record.size;
-        Checksum checksum;
-        ssize_t n;
+/* A small value from a file, all of it. */
+static int put_file(Buffer *out, ObjectReader *reader, size_t size) {
+        _cleanup_free_ uint8_t *value = malloc(MAX(size, (size_t) 1));
+        size_t done = 0;
 
-        value = malloc(MAX(size, (size_t) 1));
         if (!value)
                 return -ENOMEM;
-        n = pread_all(fd, value, size, 0);
-        if (n < 0)
-                return (int) n;
+        while (done < size) {
+                ssize_t n = object_reader_read(reader, value + done, size - done);
 
-        checksum = checksum_of(value, (size_t) n);
-        if ((size_t) n < size || !checksum_equal(&checksum, &object->record.checksum))
-                return -EBADMSG;
+                if (n <= 0)
+                        return n < 0 ? (int) n : -EBADMSG;
+                done += (size_t) n;
+        }
 
         buffer_put(out, value, size);
         return buffer_error(out);
@@ -82,14 +80,15 @@ static int put_object(Fetch *fetch, uint64_t version) {
 
         if (object.is_inline)
                 buffer_put(&fetch->out, object.value, object.record.size);
-        else if (object.record.size <= INLINE_MAX) {
-                r = put_file(&fetch->out, &object, fd);
+        else {
+                r = object_reader_new(&object, TAKE_FD(fd), 0, object.record.size, &fetch->reader);
+                if (r >= 0)
+                        r = object.record.size <= INLINE_MAX ? put_file(&fetch->out, fetch->reader,
+                                                                        object.record.size)
+                                                             : object_reader_begin(fetch->reader);
                 if (r < 0)
                         return r;
-        } else {
-                fetch->fd = TAKE_FD(fd);
-                fetch->offset = 0;
-                fetch->size = object.record.size;
+                fetch->version = version;
         }
 
         return buffer_error(&fetch->out);
@@ -119,7 +118,7 @@ static int next_object(Fetch *fetch) {
         if (r >= 0)
                 return 0;
 
-        closep(&fetch->fd);
+        fetch->reader = object_reader_free(fetch->reader);
         buffer_clear(&fetch->out);
         wire_put_fetch_head(
                         &fetch->out, &(WireFetchHead){
@@ -139,19 +138,13 @@ static ssize_t read_object(Fetch *fetch, void *data, size_t size) {
                 fetch->n_sent += n;
                 return (ssize_t) n;
         }
-        if (fetch->fd < 0)
+        if (!fetch->reader)
                 return 0;
-        if (fetch->offset == fetch->size) {
-                closep(&fetch->fd);
-                return 0;
-        }
 
-        r = pread_all(fetch->fd, data, MIN(size, fetch->size - fetch->offset), fetch->offset);
-        if (r == 0)
-                return -EBADMSG; /* shorter than it was a moment ago */
-        if (r > 0)
-                fetch->offset += (uint64_t) r;
-        return r;
+        r = object_reader_read(fetch->reader, data, size);
+        if (r <= 0)
+                fetch->reader = object_reader_free(fetch->reader);
+        return r < 0 ? tell(fetch, fetch->version, (int) r) : r;
 }
 
 static ssize_t on_read(void *userdata, void *data, size_t size) {
@@ -194,7 +187,6 @@ int fetch_finish(HttpRequest *request) {
         *fetch = (Fetch){
                 .volume = volume,
                 .versions = READER(body->data, body->size),
-                .fd = -1,
         };
         rpc_set_state(request, fetch, fetch_free);
 

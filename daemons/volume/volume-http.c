@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "batch.h"
 #include "check.h"
+#include "core/blocks.h"
 #include "core/key.h"
 #include "core/ticket.h"
 #include "deletions.h"
@@ -19,33 +20,67 @@
 #include "net/rpc.h"
 #include "order.h"
 #include "pull.h"
+#include "store/object-reader.h"
 #include "upload.h"
+#include "value-stream.h"
 #include "volume-http.h"
 #include "volume.h"
 
-/* A GET that is to read the whole value before it answers. */
-typedef struct GetVerified {
+/* A GET that waits for somebody: the verifier, or the master. */
+typedef struct Get {
         VerifyTask task;
+        DamageWait wait;
         HttpRequest *request;
+        Ticket ticket;
+        int error; /* what is wrong with the copy */
         char key[KEY_MAX + 1];
-        uint64_t version, revision;
-} GetVerified;
+} Get;
 
-/* A ticket lasts less long than what it leads to, so an object that is not there is lost. */
-static int reply_damage(HttpRequest *request, const char *key, uint64_t version, int error) {
-        VolumeDaemon *volume = http_request_userdata(request);
-        char sentence[128];
+static int get_new(HttpRequest *request, const char *key, const Ticket *ticket, Get **ret) {
+        Get *get = *http_request_state(request) ?: malloc(sizeof(*get));
 
-        if (!damage_found(volume->damage, key, version, error))
-                return error;
+        if (!get)
+                return -ENOMEM;
 
-        (void) snprintf(sentence, sizeof(sentence), "This volume's copy of the value %s.",
-                        damage_kind_to_sentence(damage_kind_of_error(error)));
-        return http_request_reply_error(request, -EBADMSG, sentence);
+        if (!*http_request_state(request)) {
+                *get = (Get){ .request = request, .ticket = *ticket };
+                memcpy(get->key, key, strlen(key) + 1);
+                *http_request_state(request) = get;
+        }
+        *ret = get;
+        return 0;
 }
 
-static int reply_object(HttpRequest *request, const Object *object, int take_fd) {
-        _cleanup_close_ int fd = take_fd;
+/* The master has heard of the damage, and sends readers elsewhere, if there is another copy. */
+static void on_told(DamageWait *wait, int result) {
+        Get *get = CONTAINER_OF(wait, Get, wait);
+        char sentence[128];
+
+        (void) snprintf(sentence, sizeof(sentence), "This volume's copy of the value %s.",
+                        damage_kind_to_sentence(damage_kind_of_error(get->error)));
+        (void) http_request_reply_error(get->request, -EBADMSG, sentence);
+}
+
+/* A ticket lasts less long than what it leads to, so an object that is not there is lost. */
+static int reply_damage(HttpRequest *request, const char *key, const Ticket *ticket, int error) {
+        VolumeDaemon *volume = http_request_userdata(request);
+        Get *get;
+        int r;
+
+        if (damage_kind_of_error(error) == DAMAGE_NONE)
+                return error;
+        r = get_new(request, key, ticket, &get);
+        if (r < 0)
+                return r;
+
+        get->error = error;
+        get->wait.done = on_told;
+        (void) damage_found_wait(volume->damage, get->key, ticket->version, error, &get->wait);
+        return HTTP_LATER;
+}
+
+static int reply_object(HttpRequest *request, ValueStream *stream) {
+        const Object *object = stream->object;
         char etag[ETAG_SIZE];
         Condition condition;
         int r;
@@ -65,56 +100,96 @@ static int reply_object(HttpRequest *request, const Object *object, int take_fd)
         if (r < 0)
                 return r;
         return http_request_reply_value(
-                        request, object->value, TAKE_FD(fd), object->record.size, etag,
-                        object->record.mtime_usec);
+                        request, object->value,
+                        &(HttpValue){ .open = value_stream_open, .userdata = stream },
+                        object->record.size, etag, object->record.mtime_usec);
 }
 
-static int get(HttpRequest *request, const char *key, uint64_t version, uint64_t revision) {
+/* Reads all of a value, whose pointer then points to RET. */
+static int read_small(Object *object, int take_fd, void **ret) {
+        _cleanup_(object_reader_freep) ObjectReader *reader = NULL;
+        _cleanup_free_ void *value = malloc(BLOCK_SIZE);
+        ssize_t n;
+        int r;
+
+        r = object_reader_new(object, take_fd, 0, object->record.size, &reader);
+        if (r < 0)
+                return r;
+        if (!value)
+                return -ENOMEM;
+        n = object_reader_read(reader, value, BLOCK_SIZE);
+        if (n < 0)
+                return (int) n;
+
+        object->value = *ret = TAKE_PTR(value);
+        return 0;
+}
+
+typedef enum Trust { TRUST_NONE, TRUST_VERIFIED } Trust;
+
+/* Returns -EINPROGRESS if the whole value has to be verified before a part of it is sent. */
+static int get(HttpRequest *request, const char *key, const Ticket *ticket, Trust trust) {
         VolumeDaemon *volume = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer scratch = {};
+        _cleanup_free_ void *value = NULL;
         _cleanup_close_ int fd = -1;
+        ValueStream stream;
         Object object;
         int r;
 
-        r = object_store_get(volume->store, version, &scratch, &object, &fd);
+        r = object_store_get(volume->store, ticket->version, &scratch, &object, &fd);
         if (r >= 0 && strcmp(object.key, key) != 0)
                 r = -EBADMSG;
         if (r < 0)
-                return reply_damage(request, key, version, r);
+                return reply_damage(request, key, ticket, r);
 
-        object.record.revision = revision; /* which the volume does not know */
-        return reply_object(request, &object, TAKE_FD(fd));
+        /* What is one block is better sent with its headers. */
+        if (fd >= 0 && object.record.size <= BLOCK_SIZE) {
+                r = read_small(&object, TAKE_FD(fd), &value);
+                if (r < 0)
+                        return reply_damage(request, key, ticket, r);
+        }
+
+        object.record.revision = ticket->revision; /* which the volume does not know */
+        stream = (ValueStream){
+                .volume = volume,
+                .object = &object,
+                .fd = TAKE_FD(fd),
+                .is_verified = trust == TRUST_VERIFIED,
+        };
+        r = reply_object(request, &stream);
+        closep(&stream.fd);
+        if (stream.error < 0 && stream.error != -EINPROGRESS)
+                return reply_damage(request, key, ticket, stream.error);
+        return r;
 }
 
 static void get_verified(VerifyTask *task) {
-        GetVerified *get_task = CONTAINER_OF(task, GetVerified, task);
-        HttpRequest *request = get_task->request;
-        VolumeDaemon *volume = http_request_userdata(request);
+        Get *state = CONTAINER_OF(task, Get, task);
+        HttpRequest *request = state->request;
+        const VolumeDaemon *volume = http_request_userdata(request);
         int r;
 
-        r = object_store_verify(volume->store, get_task->version);
+        r = object_store_verify(volume->store, state->ticket.version);
         if (r < 0)
-                r = reply_damage(request, get_task->key, get_task->version, r);
+                r = reply_damage(request, state->key, &state->ticket, r);
         else
-                r = get(request, get_task->key, get_task->version, get_task->revision);
+                r = get(request, state->key, &state->ticket, TRUST_VERIFIED);
         if (r < 0)
                 (void) http_request_reply_error(request, r, NULL);
 }
 
 static int get_verified_start(HttpRequest *request, const char *key, const Ticket *ticket) {
         VolumeDaemon *volume = http_request_userdata(request);
-        GetVerified *get_task = malloc(sizeof(*get_task));
+        Get *state;
+        int r;
 
-        if (!get_task)
-                return -ENOMEM;
+        r = get_new(request, key, ticket, &state);
+        if (r < 0)
+                return r;
 
-        *get_task = (GetVerified){ .task.run = get_verified,
-                                   .request = request,
-                                   .version = ticket->version,
-                                   .revision = ticket->revision };
-        memcpy(get_task->key, key, strlen(key) + 1);
-        *http_request_state(request) = get_task;
-        verify_submit(volume->verify, &get_task->task);
+        state->task.run = get_verified;
+        verify_submit(volume->verify, &state->task);
         return HTTP_LATER;
 }
 
@@ -140,7 +215,8 @@ static int get_finish(HttpRequest *request) {
             *verify == '1')
                 return get_verified_start(request, key, &ticket);
 
-        return get(request, key, ticket.version, ticket.revision);
+        r = get(request, key, &ticket, TRUST_NONE);
+        return r == -EINPROGRESS ? get_verified_start(request, key, &ticket) : r;
 }
 
 static void get_end(HttpRequest *request) {

@@ -14,6 +14,9 @@
 
 #define STREAM_BLOCK (64 * KIB)
 
+/* Of a value from a disk: fewer calls of the system. */
+#define VALUE_BLOCK (128 * KIB)
+
 int http_request_add_header(HttpRequest *request, const char *name, const char *value) {
         assert(request);
         assert(name);
@@ -185,49 +188,6 @@ static void add_content_range(HttpRequest *request, const HttpRange *range, uint
         (void) http_request_add_header(request, "Content-Range", value);
 }
 
-int http_request_reply_value(
-                HttpRequest *request,
-                const void *data,
-                int fd,
-                uint64_t size,
-                const char *etag,
-                uint64_t mtime_usec) {
-        _cleanup_close_ int owned = fd;
-        char last_modified[HTTP_DATE_SIZE];
-        struct MHD_Response *response;
-        HttpRange range;
-        int partial;
-
-        assert(request);
-
-        http_date_format(mtime_usec / USEC_PER_SEC, last_modified);
-        partial = choose_range(request, size, etag, last_modified, &range);
-        if (partial < 0) {
-                buffer_clear(&request->headers); /* of the value */
-                add_content_range(request, NULL, size);
-                return http_request_reply_error(request, ERANGE, NULL);
-        }
-
-        (void) http_request_add_header(request, "Accept-Ranges", "bytes");
-        (void) http_request_add_header(request, "Last-Modified", last_modified);
-        if (etag)
-                (void) http_request_add_header(request, "ETag", etag);
-        if (partial)
-                add_content_range(request, &range, size);
-
-        if (owned < 0 || range.size == 0) {
-                response = MHD_create_response_from_buffer(
-                                range.size, data ? (char *) data + range.offset : NULL,
-                                MHD_RESPMEM_MUST_COPY);
-        } else {
-                response = MHD_create_response_from_fd_at_offset64(range.size, owned, range.offset);
-                if (response)
-                        TAKE_FD(owned);
-        }
-
-        return answer(request, partial ? 206 : 200, range.size, response);
-}
-
 /* With MHD_USE_TURBO, MHD would not tell the client before the connection has timed out. */
 static ssize_t cut(HttpRequest *request) {
         const union MHD_ConnectionInfo *info;
@@ -266,8 +226,12 @@ static ssize_t on_stream_read(void *userdata, uint64_t position, char *buffer, s
         }
 }
 
-int http_request_reply_stream(
-                HttpRequest *request, unsigned status, uint64_t size, const HttpStream *stream) {
+static int reply_stream(
+                HttpRequest *request,
+                unsigned status,
+                uint64_t size,
+                uint64_t block,
+                const HttpStream *stream) {
         assert(request);
         assert(stream->read);
 
@@ -277,6 +241,55 @@ int http_request_reply_stream(
         return answer(request, status, 0,
                       MHD_create_response_from_callback(
                                       size == HTTP_SIZE_UNKNOWN ? MHD_SIZE_UNKNOWN : size,
-                                      (size_t) MAX(MIN(size, STREAM_BLOCK), UINT64_C(1)),
-                                      on_stream_read, request, NULL));
+                                      (size_t) MAX(MIN(size, block), UINT64_C(1)), on_stream_read,
+                                      request, NULL));
+}
+
+int http_request_reply_stream(
+                HttpRequest *request, unsigned status, uint64_t size, const HttpStream *stream) {
+        return reply_stream(request, status, size, STREAM_BLOCK, stream);
+}
+
+int http_request_reply_value(
+                HttpRequest *request,
+                const void *data,
+                const HttpValue *value,
+                uint64_t size,
+                const char *etag,
+                uint64_t mtime_usec) {
+        char last_modified[HTTP_DATE_SIZE];
+        HttpStream stream;
+        HttpRange range;
+        int partial, r;
+
+        assert(request);
+
+        http_date_format(mtime_usec / USEC_PER_SEC, last_modified);
+        partial = choose_range(request, size, etag, last_modified, &range);
+        if (partial < 0) {
+                buffer_clear(&request->headers); /* of the value */
+                add_content_range(request, NULL, size);
+                return http_request_reply_error(request, ERANGE, NULL);
+        }
+
+        (void) http_request_add_header(request, "Accept-Ranges", "bytes");
+        (void) http_request_add_header(request, "Last-Modified", last_modified);
+        if (etag)
+                (void) http_request_add_header(request, "ETag", etag);
+        if (partial)
+                add_content_range(request, &range, size);
+
+        if (data || range.size == 0)
+                return answer(request, partial ? 206 : 200, range.size,
+                              MHD_create_response_from_buffer(
+                                              range.size,
+                                              data ? (char *) data + range.offset : NULL,
+                                              MHD_RESPMEM_MUST_COPY));
+
+        r = value->open(value->userdata, range.offset, range.size, &stream);
+        if (r < 0) {
+                buffer_clear(&request->headers);
+                return r;
+        }
+        return reply_stream(request, partial ? 206 : 200, range.size, VALUE_BLOCK, &stream);
 }

@@ -93,16 +93,6 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
 /* For HEAD: the headers of a value that is not here. */
 int http_request_reply_head(HttpRequest *request, unsigned status, uint64_t size);
 
-/* A value, whole or the range that the request asks for (Range, If-Range against ETAG): 200, 206 or
- * 416. DATA is copied; or FD, which is taken over in any case, is sent by sendfile. */
-int http_request_reply_value(
-                HttpRequest *request,
-                const void *data,
-                int fd,
-                uint64_t size,
-                const char *etag,
-                uint64_t mtime_usec);
-
 /* A body that comes from elsewhere piece by piece. read() returns how many bytes it wrote to DATA,
  * 0 at the end, -EAGAIN if there are none now (http_request_resume() makes it ask again), or
  * another negative errno: the connection is cut. closed() is called once, when nothing will be read
@@ -112,6 +102,23 @@ typedef struct HttpStream {
         void (*closed)(void *userdata);
         void *userdata;
 } HttpStream;
+
+/* Where a value comes from that is not in memory. open() is told which part of it is sent, before
+ * anything is; if it fails, there is no reply, and its negative errno is returned. */
+typedef struct HttpValue {
+        int (*open)(void *userdata, uint64_t offset, uint64_t size, HttpStream *ret);
+        void *userdata;
+} HttpValue;
+
+/* A value, whole or the range that the request asks for (Range, If-Range against ETAG): 200, 206 or
+ * 416. DATA is copied; if it is NULL, VALUE is asked, unless nothing is to be sent. */
+int http_request_reply_value(
+                HttpRequest *request,
+                const void *data,
+                const HttpValue *value,
+                uint64_t size,
+                const char *etag,
+                uint64_t mtime_usec);
 
 int http_request_reply_stream(
                 HttpRequest *request, unsigned status, uint64_t size, const HttpStream *stream);

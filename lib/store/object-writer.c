@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "core/blocks.h"
 #include "core/key.h"
 #include "store/object-writer.h"
 #include "store/objects-internal.h"
@@ -26,6 +27,7 @@ struct ObjectWriter {
         Buffer value; /* while it is small */
         int fd;       /* else */
         ChecksumState *checksum;
+        BlockSums sums;
         Checksum expected;
         bool is_expecting;
         uint64_t started; /* up to where the kernel writes already */
@@ -85,8 +87,9 @@ static int open_file(ObjectWriter *writer) {
                 return -errno;
 
         /* Not every file system can, and then the disk is as full as it turns out. */
-        if (is_announced && writer->size_hint >= CLAIM_MIN && writer->size_hint <= INT64_MAX &&
-            fallocate(writer->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) writer->size_hint) < 0 &&
+        if (is_announced && writer->size_hint >= CLAIM_MIN && writer->size_hint <= INT64_MAX / 2 &&
+            fallocate(writer->fd, FALLOC_FL_KEEP_SIZE, 0,
+                      (off_t) (writer->size_hint + blocks_trailer_size(writer->size_hint))) < 0 &&
             errno != EOPNOTSUPP)
                 return -errno;
 
@@ -143,6 +146,7 @@ void object_writer_replace(ObjectWriter *writer) {
 static void destroy(ObjectWriter *writer) {
         closep(&writer->fd); /* a file without a name goes with its last descriptor */
         checksum_state_free(writer->checksum);
+        block_sums_done(&writer->sums);
         buffer_done(&writer->value);
         buffer_done(&writer->encoded);
         buffer_done(&writer->strings);
@@ -172,6 +176,7 @@ static int append_to_file(ObjectWriter *writer, const void *data, size_t size) {
         int r;
 
         checksum_state_update(writer->checksum, data, size);
+        block_sums_update(&writer->sums, data, size);
         r = write_all(writer->fd, data, size);
         if (r < 0)
                 return r;
@@ -196,6 +201,7 @@ static int move_to_file(ObjectWriter *writer) {
                 return r;
 
         checksum_state_update(writer->checksum, writer->value.data, writer->value.size);
+        block_sums_update(&writer->sums, writer->value.data, writer->value.size);
         r = write_all(writer->fd, writer->value.data, writer->value.size);
         buffer_done(&writer->value);
         return r;
@@ -271,12 +277,23 @@ static int encode(ObjectWriter *writer) {
         return buffer_error(&writer->encoded);
 }
 
+/* The checksums of the blocks, behind the value. */
+static int write_trailer(ObjectWriter *writer) {
+        _cleanup_(buffer_done) Buffer trailer = {};
+        int r;
+
+        r = block_sums_finish(&writer->sums, writer->record.version, &trailer);
+        return r < 0 ? r : write_all(writer->fd, trailer.data, trailer.size);
+}
+
 static void run_finish_file(Task *task) {
         ObjectWriter *writer = CONTAINER_OF(task, ObjectWriter, task);
 
         writer->claim.version = writer->record.version;
         writer->claim.object = &writer->encoded;
-        writer->result = object_file_link(writer->store, writer->fd, &writer->claim);
+        writer->result = write_trailer(writer);
+        if (writer->result >= 0)
+                writer->result = object_file_link(writer->store, writer->fd, &writer->claim);
         if (writer->result < 0) {
                 report(writer);
                 return;

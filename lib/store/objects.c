@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "core/blocks.h"
 #include "store/disk.h"
 #include "store/objects-internal.h"
 #include "store/page.h"
@@ -108,7 +109,8 @@ int object_store_key(ObjectStore *store, uint64_t version, Buffer *ret) {
 
 /* Opens the file of an object and compares its size. */
 static int open_value(ObjectStore *store, const Object *object) {
-        uint64_t version = object->record.version;
+        uint64_t version = object->record.version, size = object->record.size;
+        uint64_t trailer = blocks_trailer_size(size);
         _cleanup_close_ int fd = -1;
         struct stat st;
 
@@ -118,7 +120,10 @@ static int open_value(ObjectStore *store, const Object *object) {
         if (fstat(fd, &st) < 0)
                 return -errno;
 
-        return (uint64_t) st.st_size == object->record.size ? TAKE_FD(fd) : -EBADMSG;
+        /* One from before there were checksums of blocks ends with the value. */
+        return (uint64_t) st.st_size == size || (uint64_t) st.st_size == size + trailer
+                               ? TAKE_FD(fd)
+                               : -EBADMSG;
 }
 
 int object_store_get(
@@ -147,12 +152,11 @@ int object_store_get(
         return 0;
 }
 
-static int verify_file(const Object *object, int fd) {
+int object_file_verify(int fd, uint64_t size, const Checksum *expected) {
         _cleanup_(checksum_state_freep) ChecksumState *state = NULL;
         _cleanup_free_ uint8_t *piece = NULL;
-        const size_t piece_size = 1 * MIB;
+        const uint64_t piece_size = 1 * MIB;
         Checksum checksum;
-        uint64_t offset = 0;
         ssize_t n;
         int r;
 
@@ -164,15 +168,15 @@ static int verify_file(const Object *object, int fd) {
         if (r < 0)
                 return r;
 
-        while ((n = pread_all(fd, piece, piece_size, offset)) > 0) {
+        for (uint64_t offset = 0; offset < size; offset += (uint64_t) n) {
+                n = pread_all(fd, piece, (size_t) MIN(piece_size, size - offset), offset);
+                if (n <= 0)
+                        return n < 0 ? (int) n : -EBADMSG;
                 checksum_state_update(state, piece, (size_t) n);
-                offset += (uint64_t) n;
         }
-        if (n < 0)
-                return (int) n;
 
         checksum = checksum_state_final(state);
-        return checksum_equal(&checksum, &object->record.checksum) ? 0 : -EBADMSG;
+        return checksum_equal(&checksum, expected) ? 0 : -EBADMSG;
 }
 
 int object_store_verify(ObjectStore *store, uint64_t version) {
@@ -185,7 +189,7 @@ int object_store_verify(ObjectStore *store, uint64_t version) {
         if (r < 0 || object.is_inline)
                 return r;
 
-        return verify_file(&object, fd);
+        return object_file_verify(fd, object.record.size, &object.record.checksum);
 }
 
 typedef struct Scan {
@@ -505,7 +509,8 @@ int object_store_open(const ObjectStoreOptions *options, ObjectStore **ret) {
         static const char *const others[] = { OBJECTS_DIRECTORY, NULL };
         EnvironmentHooks hooks = { .required = required,
                                    .others = others,
-                                   .format = "objects 1",
+                                   .format = "objects 2",
+                                   .older = "objects 1",
                                    .ending = object_save_reach,
                                    .ended = object_reach_ended,
                                    .flushed = on_flushed };

@@ -60,6 +60,10 @@ int object_store_key(ObjectStore *store, uint64_t version, Buffer *ret);
  * does. */
 int object_store_verify(ObjectStore *store, uint64_t version);
 
+/* Reads SIZE bytes of a file and compares them with their checksum. Blocks. Returns 0, -EBADMSG, or
+ * another negative errno. */
+int object_file_verify(int fd, uint64_t size, const Checksum *expected);
+
 /* Stores a whole object, its value inline whatever its size up to INLINE_MAX. */
 typedef struct ObjectPut {
         Operation operation; /* .done is the caller's to set */

@@ -2,9 +2,9 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "http.h"
 
@@ -15,19 +15,53 @@
 static const char text[] = "0123456789abcdef";
 
 static int text_finish(HttpRequest *request) {
-        return http_request_reply_value(request, text, -1, strlen(text), ETAG, MTIME_USEC);
+        return http_request_reply_value(request, text, NULL, strlen(text), ETAG, MTIME_USEC);
 }
 
-static int file_finish(HttpRequest *request) {
-        int fd = memfd_create("value", MFD_CLOEXEC);
+/* The part that was asked for, in pieces. */
+typedef struct Piecewise {
+        uint64_t position, end;
+} Piecewise;
 
-        assert_ok(fd);
-        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        return http_request_reply_value(request, NULL, fd, strlen(text), ETAG, MTIME_USEC);
+static ssize_t piecewise_read(void *userdata, void *data, size_t size) {
+        Piecewise *part = userdata;
+        size_t n = (size_t) MIN(MIN((uint64_t) size, (uint64_t) 3), part->end - part->position);
+
+        memcpy(data, text + part->position, n);
+        part->position += n;
+        return (ssize_t) n;
+}
+
+static int piecewise_open(void *userdata, uint64_t offset, uint64_t size, HttpStream *ret) {
+        Piecewise *part = malloc(sizeof(*part));
+
+        assert_non_null(part);
+        *part = (Piecewise){ offset, offset + size };
+        *ret = (HttpStream){ .read = piecewise_read, .closed = free, .userdata = part };
+        return 0;
+}
+
+static int pieces_finish(HttpRequest *request) {
+        return http_request_reply_value(
+                        request, NULL, &(HttpValue){ .open = piecewise_open }, strlen(text), ETAG,
+                        MTIME_USEC);
+}
+
+static int failing_open(void *userdata, uint64_t offset, uint64_t size, HttpStream *ret) {
+        return -EBADMSG;
+}
+
+static int failing_finish(HttpRequest *request) {
+        assert_int_equal(
+                        http_request_reply_value(
+                                        request, NULL, &(HttpValue){ .open = failing_open },
+                                        strlen(text), ETAG, MTIME_USEC),
+                        -EBADMSG);
+        return -EBADMSG;
 }
 
 static int empty_finish(HttpRequest *request) {
-        return http_request_reply_value(request, NULL, -1, 0, NULL, MTIME_USEC);
+        return http_request_reply_value(request, NULL, NULL, 0, NULL, MTIME_USEC);
 }
 
 static int head_finish(HttpRequest *request) {
@@ -120,7 +154,8 @@ static int chunked_finish(HttpRequest *request) {
 /* clang-format off */
 static const HttpRoute routes[] = {
         { "GET",  "/text",    .finish = text_finish    },
-        { "GET",  "/file",    .finish = file_finish    },
+        { "GET",  "/pieces",  .finish = pieces_finish  },
+        { "GET",  "/failing", .finish = failing_finish },
         { "GET",  "/empty",   .finish = empty_finish   },
         { "HEAD", "/large",   .finish = head_finish    },
         { "GET",  "/headers", .finish = headers_finish },
@@ -186,8 +221,17 @@ TEST(values_from_memory) {
         check_value("/text");
 }
 
-TEST(values_from_files) {
-        check_value("/file");
+TEST(values_in_pieces) {
+        check_value("/pieces");
+}
+
+TEST(a_value_that_cannot_be_had_leaves_no_headers) {
+        const char *answer = get("/failing", "Range: bytes=3-5\r\n");
+
+        assert_status(answer, 502);
+        assert_lacks(answer, "ETag");
+        assert_lacks(answer, "Content-Range");
+        assert_contains(answer, "application/problem+json");
 }
 
 TEST(empty_values) {
@@ -209,7 +253,7 @@ TEST(ranges_of_another_version_are_not_sent) {
 TEST(head_has_the_headers_only) {
         const char *answer;
 
-        answer = exchange(&fixture, "HEAD /file HTTP/1.1\r\n" CLOSE "Range: bytes=0-1\r\n\r\n");
+        answer = exchange(&fixture, "HEAD /pieces HTTP/1.1\r\n" CLOSE "Range: bytes=0-1\r\n\r\n");
         assert_status(answer, 200); /* ranges are for GET */
         assert_contains(answer, "\r\nContent-Length: 16\r\n");
         assert_string_equal(body_of(answer), "");
@@ -337,7 +381,8 @@ TEST(head_of_a_stream_reads_nothing) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 REPLY_TEST(values_from_memory),
-                REPLY_TEST(values_from_files),
+                REPLY_TEST(values_in_pieces),
+                REPLY_TEST(a_value_that_cannot_be_had_leaves_no_headers),
                 REPLY_TEST(empty_values),
                 REPLY_TEST(ranges_of_another_version_are_not_sent),
                 REPLY_TEST(head_has_the_headers_only),

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "scratch.h"
 #include "store/index.h"
+#include "store/object-reader.h"
 #include "store/object-writer.h"
 #include "store/objects.h"
 
@@ -151,7 +152,15 @@ static void assert_object(Fixture *fixture, uint64_t version, size_t size) {
         if (object.is_inline)
                 assert_memory_equal(object.value, value, size);
         else {
-                assert_int_equal(pread_all(fd, content, size + 1, 0), size);
+                _cleanup_(object_reader_freep) ObjectReader *reader = NULL;
+                size_t done = 0;
+                ssize_t n;
+
+                assert_int_equal(object_reader_new(&object, TAKE_FD(fd), 0, size, &reader), 0);
+                while ((n = object_reader_read(reader, content + done, size + 1 - done)) > 0)
+                        done += (size_t) n;
+                assert_int_equal(n, 0);
+                assert_int_equal(done, size);
                 assert_memory_equal(content, value, size);
         }
         assert_int_equal(object_store_verify(fixture->store, version), 0);
@@ -533,6 +542,38 @@ TEST(a_flipped_bit_is_found_wherever_it_is) {
         assert_int_equal(get_error(fixture, 52), -ENODATA);
 }
 
+static int replace(Fixture *fixture, uint64_t version, size_t size) {
+        _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
+        _cleanup_free_ uint8_t *value = make_value(version, size);
+
+        assert_int_equal(
+                        object_writer_new(
+                                        fixture->store, "users/42", make_record(version), size,
+                                        &writer),
+                        0);
+        object_writer_replace(writer);
+        assert_int_equal(object_writer_append(writer, value, size), 0);
+        return finish(writer);
+}
+
+TEST(a_damaged_object_is_replaced) {
+        Fixture *fixture = *state;
+
+        for (uint64_t version = 1; version <= 4; version++)
+                assert_int_equal(put(fixture, version, 100000, 100000), 0);
+        scratch_flip_bit(file_path(fixture, 1), 99999);
+        assert_int_equal(truncate(file_path(fixture, 2), 99999), 0);
+        assert_int_equal(unlink(file_path(fixture, 3)), 0);
+        assert_int_equal(object_store_verify(fixture->store, 1), -EBADMSG);
+
+        for (uint64_t version = 1; version <= 4; version++)
+                assert_int_equal(replace(fixture, version, 100000), 0);
+        reopen(fixture);
+        for (uint64_t version = 1; version <= 4; version++)
+                assert_object(fixture, version, 100000);
+        assert_counters(fixture, 4, 400000);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -542,6 +583,7 @@ int main(void) {
                 RUN(an_abandoned_writer_leaves_nothing),
                 RUN(an_abandoned_file_is_discarded_by_a_worker),
                 RUN(a_version_is_stored_once),
+                RUN(a_damaged_object_is_replaced),
                 RUN(the_same_file_may_be_stored_twice_at_a_time),
                 RUN(an_encoded_object_is_stored_if_it_is_whole),
                 RUN(deleted_objects_and_their_files_are_gone),

@@ -332,7 +332,7 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
 /* The object store */
 
 #define INLINE_SIZE 1000
-#define FILE_SIZE   ((size_t) 20000)
+#define FILE_SIZE   ((size_t) 70000) /* more than a block */
 
 static int open_store(const char *directory, ObjectStore **ret) {
         ObjectStoreOptions options = { .environment = make_options(directory), .inline_max = 4096 };
@@ -344,16 +344,21 @@ static void on_finished(ObjectWriter *writer, int result, void *userdata) {
         scratch_done(NULL, result);
 }
 
-static int put(ObjectStore *store, uint64_t version, size_t size) {
+typedef enum PutMode { PUT_NEW, PUT_REPLACE } PutMode;
+
+static int put(ObjectStore *store, uint64_t version, size_t size, PutMode mode) {
         _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
         const Record record = { .version = version, .content_type = "", .metadata = "" };
-        uint8_t piece[1000];
+        uint8_t piece[10000];
         int r;
 
         r = object_writer_new(store, "k", &record, version % 2 == 0 ? size : UINT64_MAX, &writer);
-        for (size_t left = size; left > 0 && r >= 0; left -= sizeof(piece)) {
-                memset(piece, (int) (version + left / sizeof(piece)), sizeof(piece));
-                r = object_writer_append(writer, piece, sizeof(piece));
+        if (r >= 0 && mode == PUT_REPLACE)
+                object_writer_replace(writer);
+        for (size_t left = size, n; left > 0 && r >= 0; left -= n) {
+                n = MIN(left, sizeof(piece));
+                memset(piece, (int) (version + left / sizeof(piece)), n);
+                r = object_writer_append(writer, piece, n);
         }
         if (r < 0)
                 return r;
@@ -375,11 +380,20 @@ static int delete (ObjectStore *store, uint64_t version) {
 typedef struct StoreStep {
         uint64_t version;
         size_t size; /* 0 deletes */
+        PutMode mode;
 } StoreStep;
 
 static const StoreStep store_steps[] = {
-        {},       { 1, INLINE_SIZE }, { 2, FILE_SIZE },   { 3, FILE_SIZE },
-        { 2, 0 }, { 1, 0 },           { 4, INLINE_SIZE }, { 2, 2 * FILE_SIZE },
+        {},
+        { 1, INLINE_SIZE },
+        { 2, FILE_SIZE },
+        { 3, FILE_SIZE },
+        { 2, 0 },
+        { 1, 0 },
+        { 4, INLINE_SIZE },
+        { 2, 2 * FILE_SIZE },
+        { 3, FILE_SIZE, PUT_REPLACE },
+        { 4, INLINE_SIZE, PUT_REPLACE },
 };
 
 static void store_scene(const char *directory) {
@@ -391,7 +405,7 @@ static void store_scene(const char *directory) {
         for (size_t step = 1; step < ELEMENTSOF(store_steps); step++) {
                 const StoreStep *s = &store_steps[step];
 
-                if (!acknowledge(step, s->size > 0 ? put(store, s->version, s->size)
+                if (!acknowledge(step, s->size > 0 ? put(store, s->version, s->size, s->mode)
                                                    : delete (store, s->version)))
                         return;
 
@@ -480,7 +494,7 @@ static void store_check(const char *directory, const uint8_t *acknowledged, size
         CHECK(counters.objects == counted.objects);
         CHECK(counters.bytes == counted.bytes);
         CHECK(count_files(directory) == counted.files);
-        CHECK(put(store, 1000, FILE_SIZE) == 0);
+        CHECK(put(store, 1000, FILE_SIZE, PUT_NEW) == 0);
 }
 
 static void sweep(const FaultSweep *fault, FaultMode mode) {

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Value stream: a value from a file, or a part of it, on its way to a client, verified block by
+ * block. What turns out to be damaged is told to the master, and ends the connection before
+ * anything of it is sent. */
+
+#include "net/http-request.h"
+#include "store/objects.h"
+
+typedef struct VolumeDaemon VolumeDaemon;
+
+typedef struct ValueStream {
+        VolumeDaemon *volume; /* not owned, as the object */
+        const Object *object;
+        int fd;           /* owned; -1 once it is taken */
+        bool is_verified; /* the whole value was, a moment ago */
+        int error;        /* what open() returned */
+} ValueStream;
+
+/* For HttpValue.open, with a ValueStream as USERDATA. Returns 0; -EINPROGRESS if the whole value
+ * has to be verified first, by somebody who may block; or what is wrong with the first block. */
+int value_stream_open(void *userdata, uint64_t offset, uint64_t size, HttpStream *ret);

@@ -35,7 +35,7 @@ int bus_change_refuse(sd_bus_error *error, int r, uint32_t number) {
         case -ENOENT:
                 return bus_fail(error, r, "%s is not known to the master; start it first.", who);
         case -EBUSY:
-                return bus_fail(error, r, "%s was removed, or is being drained.", who);
+                return bus_fail(error, r, "%s was removed from the cluster.", who);
         case -EHOSTDOWN:
                 return bus_fail(error, r, "%s does not report; start it first.", who);
         case -EINVAL:

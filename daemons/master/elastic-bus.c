@@ -87,6 +87,45 @@ int elastic_bus_refuse(int r, sd_bus_error *error) {
         }
 }
 
+static bool has_number(const JobStatus *job, uint32_t number) {
+        for (size_t i = 0; i < job->n_numbers; i++)
+                if (job->numbers[i] == number)
+                        return true;
+        return false;
+}
+
+/* The job by which a volume is being drained: the last that is about it, unless it has let go of
+ * it. 0 if there is none. */
+static uint32_t find_drain_of(const JobStatus jobs[], size_t n, uint32_t number) {
+        for (size_t i = n; i-- > 0;)
+                if (jobs[i].type == JOB_DRAIN && has_number(jobs + i, number))
+                        return jobs[i].state == JOB_DONE || jobs[i].state == JOB_CANCELLED
+                                               ? 0
+                                               : jobs[i].id;
+        return 0;
+}
+
+/* If one of the volumes is being drained, says so and by which job. Returns an error that is told,
+ * or 0. */
+static int refuse_drained(
+                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
+        _cleanup_free_ JobStatus *jobs = NULL;
+        size_t n_jobs = 0;
+
+        if (!bus->master->jobs || jobs_list(bus->master->jobs, &jobs, &n_jobs) < 0)
+                return 0;
+        for (size_t i = 0; i < n; i++) {
+                uint32_t id = find_drain_of(jobs, n_jobs, numbers[i]);
+
+                if (id > 0)
+                        return bus_fail(error, r,
+                                        "Volume %" PRIu32 " is being drained by job %" PRIu32
+                                        "; cancel that job first, or wait for its end.",
+                                        numbers[i], id);
+        }
+        return 0;
+}
+
 int elastic_bus_refuse_add(
                 MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
         char why[LEAD_REASON_SIZE] = "";
@@ -99,8 +138,11 @@ int elastic_bus_refuse_add(
                 return bus_fail(error, -EEXIST, "%s", why);
 
         /* The map may have changed between the two looks at it. */
-        return number > 0 && reason == r ? bus_change_refuse(error, r, number)
-                                         : bus_change_refuse(error, r, 0);
+        if (number == 0 || reason != r)
+                return bus_change_refuse(error, r, 0);
+        if (r == -EBUSY && refuse_drained(bus, &number, 1, r, error) < 0)
+                return r;
+        return bus_change_refuse(error, r, number);
 }
 
 int elastic_bus_refuse_delete(
@@ -119,6 +161,8 @@ int elastic_bus_refuse_delete(
         case -ENOENT:
                 return bus_fail(error, r, "%s is not known to the master.", who);
         case -EBUSY:
+                if (number == 0 && refuse_drained(bus, numbers, n, r, error) < 0)
+                        return r;
                 return bus_fail(error, r, "%s was removed already.", who);
         case -EDQUOT:
                 return bus_fail(error, r,

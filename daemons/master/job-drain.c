@@ -47,9 +47,11 @@ static void on_changed(int result, uint64_t epoch, void *userdata) {
         (void) sem_post(&waiter->done);
 }
 
-/* Changes the map and waits for it. */
+/* Changes the map for these volumes and waits for it. */
 static int change(
-                Job *job,
+                const Job *job,
+                const uint32_t numbers[],
+                size_t n,
                 int (*function)(Volumes *volumes,
                                 const uint32_t numbers[],
                                 size_t n,
@@ -60,8 +62,7 @@ static int change(
         int r;
 
         (void) sem_init(&waiter.done, 0, 0);
-        r = function(job->jobs->master->volumes, job->status.numbers, job->status.n_numbers,
-                     EPOCH_ANY, on_changed, &waiter);
+        r = function(job->jobs->master->volumes, numbers, n, EPOCH_ANY, on_changed, &waiter);
         if (r >= 0) {
                 while (sem_wait(&waiter.done) < 0)
                         ;
@@ -109,10 +110,26 @@ static int handle_lost(Pass *pass) {
 }
 
 /* From now on, or no longer, no commit may name the volumes. */
-static int bar(const Job *job, bool allow) {
-        return index_bar(
-                        job->jobs->master->index, job->status.numbers, job->status.n_numbers,
-                        allow);
+static int bar(Job *job, bool is_barred) {
+        (void) pthread_mutex_lock(&job->jobs->lock);
+        job->is_barred = is_barred;
+        (void) pthread_mutex_unlock(&job->jobs->lock);
+        return jobs_set_bars(job->jobs);
+}
+
+/* Whoever has made a volume active again does not want it to be removed. */
+static int check_leaving(const Pass *pass) {
+        for (size_t i = 0; i < pass->n_volumes; i++) {
+                const VolumeStatus *volume = pass->volumes + i;
+
+                if (!is_leaving(pass->job, volume->number) || volume->state == VOLUME_DRAINING ||
+                    volume->state == VOLUME_REMOVED)
+                        continue;
+                job_explain(pass->job, "Volume %" PRIu32 " is not to be drained any more.",
+                            volume->number);
+                return -EBUSY;
+        }
+        return 0;
 }
 
 /* Until then writes may come that were begun before, with the tickets of then; the few that still
@@ -127,18 +144,18 @@ static int remove_volumes(Pass *pass) {
         uint64_t now = clock_realtime(), quiet = quiet_usec(job);
         int r;
 
+        r = check_leaving(pass);
+        if (r < 0)
+                return r;
         if (now < quiet) {
                 job_explain(job, "Waits until no ticket for its volumes is valid any more.");
                 job_wait(job, quiet - now);
                 return 0;
         }
-        if (!job->is_barred) {
-                r = bar(job, false);
-                job->is_barred = r >= 0;
-                return r;
-        }
+        if (!job->is_barred)
+                return MIN(bar(job, true), 0);
 
-        r = change(job, volumes_remove);
+        r = change(job, job->status.numbers, job->status.n_numbers, volumes_remove);
         if (r < 0) {
                 job_explain(job, "The volumes could not be removed from the map: %s.",
                             strerror(-r));
@@ -173,14 +190,27 @@ static int pass_ended(Pass *pass) {
         return remove_volumes(pass);
 }
 
+/* Those that another job drains, too, or has removed, stay as they are. */
 static int cancel(Job *job) {
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        uint32_t numbers[JOB_VOLUMES_MAX];
+        size_t n = 0, n_volumes;
+        uint64_t epoch;
         int r;
 
-        r = change(job, volumes_undrain);
+        r = bar(job, false);
         if (r >= 0)
-                r = bar(job, true);
-        job->is_barred = false;
-        return r;
+                r = volumes_list(job->jobs->master->volumes, &volumes, &n_volumes, &epoch);
+        if (r < 0)
+                return r;
+
+        (void) pthread_mutex_lock(&job->jobs->lock);
+        for (size_t i = 0; i < n_volumes && n < ELEMENTSOF(numbers); i++)
+                if (volumes[i].state == VOLUME_DRAINING && is_leaving(job, volumes[i].number) &&
+                    !job_is_wanted_elsewhere(job, volumes[i].number))
+                        numbers[n++] = volumes[i].number;
+        (void) pthread_mutex_unlock(&job->jobs->lock);
+        return n > 0 ? change(job, numbers, n, volumes_undrain) : 0;
 }
 
 const JobKind job_drain = {

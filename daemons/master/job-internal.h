@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Jobs, the inside: what job.c (the table), job-store.c (its form in the index), job-run.c (the
- * thread, and passes over the index) and the kinds of jobs share. */
+/* Jobs, the inside: what job.c (the table), job-start.c (how they begin, or are joined),
+ * job-store.c (their form in the index), job-thread.c (the thread), job-run.c (passes over the
+ * index), job-bars.c (drains and the map) and the kinds of jobs share. */
 
 #include <pthread.h>
 
@@ -15,12 +16,24 @@
 
 #define JOB_REFUSING_MAX 16
 
+typedef struct JobStart JobStart;
+
+/* Who has asked for a job and is told once it is durable. */
+typedef struct JobWaiter {
+        JobDone done;
+        void *userdata;
+        uint64_t epoch;
+        struct JobWaiter *next;
+} JobWaiter;
+
 typedef struct Job {
         Jobs *jobs; /* not owned */
         JobStatus status;
         bool is_counted; /* the totals are known */
         bool is_resumed; /* by a start of the daemon: what was done last was not saved */
         bool wants_cancel;
+        bool is_new;                         /* not durable yet */
+        bool is_joined;                      /* somebody has asked for it since its pass began */
         bool is_barred;                      /* no commit may name its volumes any more */
         uint32_t urgency;                    /* of the current pass, see there */
         uint32_t n_passes;                   /* that had something to move */
@@ -31,10 +44,9 @@ typedef struct Job {
         size_t n_refusing;
         Buffer lost; /* names, each with its 0 */
 
-        /* Until it is durable. */
-        JobDone done;
-        void *userdata;
-        uint64_t epoch;
+        JobWaiter *waiters;        /* for the next time that it is saved; owned */
+        JobWaiter *waiters_saving; /* for that which is under way; owned */
+        bool is_saving;            /* it is in what is being saved */
 
         /* For the observer. */
         bool is_known;
@@ -55,12 +67,12 @@ struct Jobs {
         Job **jobs;    /* ordered by id; owned */
         size_t n_jobs;
         uint32_t last_id;
+        JobStart *starting; /* drains for which the map is being changed */
 
         IndexSet set;
         Buffer encoded;
         bool is_saving, is_changed;
-        uint32_t saving_id; /* jobs up to this are in what is being saved */
-        bool has_failed;    /* to save, the last time */
+        bool has_failed; /* to save, the last time */
 
         uint32_t forgotten[JOBS_ENDED_MAX]; /* that the observer has not been told of */
         size_t n_forgotten;
@@ -92,7 +104,35 @@ int jobs_load(Jobs *jobs); /* before there are threads */
 /* Lost keys are kept apart, since they are many and do not change. NAMES is NULL to forget. */
 void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names);
 
+JobWaiter *job_waiters_free(JobWaiter *waiters);
+
+/* Without the lock. Calls them all, and frees them. */
+void job_waiters_tell(JobWaiter *waiters, int result, uint32_t id);
+
+/* With the lock held: whether a drain that goes on, or begins, besides this JOB wants the volume.
+ */
+bool job_is_wanted_elsewhere(const Job *job, uint32_t number);
+
+/* After the thread has ended: those that begin will not. */
+void job_starts_end(Jobs *jobs);
+
 int jobs_start_thread(Jobs *jobs);
+
+/* Does a part of the job: counts, or makes one pass. Of the thread, without the lock. Returns
+ * JOB_STEP_DONE, 0, 1 after an interruption, or a negative errno. */
+#define JOB_STEP_DONE 2
+int job_step(Job *job);
+void job_on_moved(const MoveResult *result, void *userdata);
+int job_cancel_now(Job *job); /* undoes what its start did */
+
+/* Commits that name a volume are refused if it was removed from the map, or if it is draining and a
+ * job that goes on has it barred; that is all there is to it, so what has ended leaves nothing
+ * behind. Makes it so; waits for the committer, and must not be called with the lock held. */
+int jobs_set_bars(Jobs *jobs);
+
+/* Before there are threads: sets the bars, and has each volume that is draining be drained by a
+ * job. */
+int jobs_make_up(Jobs *jobs);
 
 void job_plan_end(Jobs *jobs); /* waits for the plan that is being made, if there is one */
 

@@ -348,10 +348,6 @@ void jobs_wake_repair(Jobs *jobs) {
         (void) pthread_mutex_unlock(&jobs->lock);
 }
 
-/* What is not durable yet is not begun. */
-static void on_started(int result, uint32_t id, uint64_t epoch, void *userdata) {
-}
-
 static void start(Jobs *jobs) {
         Job *job;
 
@@ -364,7 +360,7 @@ static void start(Jobs *jobs) {
                         .limits.parallel = JOB_PARALLEL,
                         .started_by = (uint32_t) geteuid(),
                 };
-                job->done = on_started;
+                job->is_new = true;
                 jobs_save(jobs);
         }
         (void) pthread_mutex_unlock(&jobs->lock);

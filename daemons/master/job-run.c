@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The thread of the jobs, and passes over the index. */
+/* Passes of jobs over the index. */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,9 +17,6 @@
 #define LOOK_USEC (USEC_PER_SEC / 2) /* how often the map and the volumes are looked at */
 #define TICK_USEC USEC_PER_SEC
 #define SAVE_USEC (3 * USEC_PER_SEC)
-
-/* Of move_all(): the job is done. 1 is an interruption. */
-#define JOB_STEP_DONE 2
 
 /* What a scan has found, to be moved when the index is not locked any more. */
 typedef struct Found {
@@ -341,7 +338,7 @@ static int pass_run(Pass *pass) {
         return r;
 }
 
-static void on_moved(const MoveResult *result, void *userdata) {
+void job_on_moved(const MoveResult *result, void *userdata) {
         Jobs *jobs = userdata;
         Pass *pass = jobs->pass;
         JobStatus *status = &pass->job->status;
@@ -443,15 +440,26 @@ static void lower_urgency(Job *job, uint32_t copies) {
         (void) pthread_mutex_unlock(&job->jobs->lock);
 }
 
+/* Who joins the job from now on may want what this pass does not see any more. */
+static void begin_moving(Pass *pass) {
+        Job *job = pass->job;
+
+        (void) pthread_mutex_lock(&job->jobs->lock);
+        pass->urgency = job->urgency;
+        memcpy(pass->cursor, job->cursor, sizeof(pass->cursor));
+        pass->is_partial = *pass->cursor;
+        if (!pass->is_partial && pass->urgency == 0)
+                job->is_joined = false;
+        mover_set_limits(job->jobs->mover, &job->status.limits);
+        (void) pthread_mutex_unlock(&job->jobs->lock);
+}
+
 static int move_all(Job *job) {
         _cleanup_(pass_done) Pass pass;
         int r;
 
         pass_init(&pass, job);
-        pass.urgency = job->urgency;
-        memcpy(pass.cursor, job->cursor, sizeof(pass.cursor));
-        pass.is_partial = *pass.cursor;
-        mover_set_limits(job->jobs->mover, &job->status.limits);
+        begin_moving(&pass);
 
         r = pass_run(&pass);
         if (r != 0) {
@@ -477,118 +485,15 @@ static int move_all(Job *job) {
         return r < 0 ? r : r > 0 ? JOB_STEP_DONE : 0;
 }
 
-static void end_job(Job *job, JobState state) {
+int job_step(Job *job) {
+        bool is_counted;
+
         (void) pthread_mutex_lock(&job->jobs->lock);
-        job_set_state(job, state);
+        is_counted = job->is_counted && !job->is_resumed;
         (void) pthread_mutex_unlock(&job->jobs->lock);
+        return is_counted ? move_all(job) : count_all(job);
 }
 
-static void cancel_job(Job *job) {
-        int r;
-
-        r = kind_of(job)->cancel ? kind_of(job)->cancel(job) : 0;
-        if (r < 0)
-                job_explain(job, "The volumes could not be made active again: %s.", strerror(-r));
-        (void) pthread_mutex_lock(&job->jobs->lock);
-        job->wants_cancel = false;
-        job_set_state(job, r < 0 ? JOB_FAILED : JOB_CANCELLED);
-        (void) pthread_mutex_unlock(&job->jobs->lock);
-}
-
-static void fail_job(Job *job, int error) {
-        if (*job->status.error == '\0')
-                job_explain(job, "Stopped behind key '%.100s': %s.", job->cursor, strerror(-error));
-        end_job(job, JOB_FAILED);
-}
-
-/* Does a part of the job: counts, or makes one pass. */
-static void go_on(Job *job) {
-        Jobs *jobs = job->jobs;
-        int r;
-
-        r = job->is_counted && !job->is_resumed ? move_all(job) : count_all(job);
-        if (__atomic_load_n(&jobs->stopping, __ATOMIC_RELAXED))
-                return;
-
-        if (r < 0)
-                fail_job(job, r);
-        else if (r == JOB_STEP_DONE)
-                end_job(job, JOB_DONE);
-}
-
-/* With the lock held. What waits lets others go first; *RET_UNTIL is when the first is to go on. */
-static Job *choose(Jobs *jobs, uint64_t *ret_until) {
-        uint64_t now = clock_monotonic(), until = now + USEC_PER_HOUR;
-        Job *chosen = NULL;
-
-        for (size_t i = 0; i < jobs->n_jobs; i++) {
-                Job *job = jobs->jobs[i];
-
-                if (job->done) /* not durable yet */
-                        continue;
-                if (job->wants_cancel)
-                        return job;
-                if (job->status.state != JOB_RUNNING && job->status.state != JOB_QUEUED)
-                        continue;
-                if (job->not_before_usec > now)
-                        until = MIN(until, job->not_before_usec);
-                else if (!chosen ||
-                         (job->status.state == JOB_RUNNING && chosen->status.state == JOB_QUEUED))
-                        chosen = job;
-        }
-        *ret_until = until;
-        return chosen;
-}
-
-static void wait_for_change(Jobs *jobs, uint64_t until_usec) {
-        struct timespec until = {
-                .tv_sec = (time_t) (until_usec / USEC_PER_SEC),
-                .tv_nsec = (long) (until_usec % USEC_PER_SEC * 1000),
-        };
-
-        (void) pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
-}
-
-static void *run(void *userdata) {
-        Jobs *jobs = userdata;
-        uint64_t until;
-
-        (void) pthread_mutex_lock(&jobs->lock);
-        while (!jobs->stopping) {
-                Job *job = NULL;
-
-                /* Where it does not lead, nothing is moved; it may lead again. */
-                if (lead_is_leading(jobs->master->lead))
-                        job = choose(jobs, &until);
-                else
-                        until = clock_monotonic() + TICK_USEC;
-
-                if (!job) {
-                        wait_for_change(jobs, until);
-                        continue;
-                }
-                if (job->status.state == JOB_QUEUED && !job->wants_cancel)
-                        job_set_state(job, JOB_RUNNING);
-                (void) pthread_mutex_unlock(&jobs->lock);
-                if (job->wants_cancel)
-                        cancel_job(job);
-                else
-                        go_on(job);
-                (void) pthread_mutex_lock(&jobs->lock);
-        }
-        (void) pthread_mutex_unlock(&jobs->lock);
-        return NULL;
-}
-
-int jobs_start_thread(Jobs *jobs) {
-        int r;
-
-        r = mover_new(jobs->master, on_moved, jobs, &jobs->mover);
-        if (r < 0)
-                return r;
-        r = pthread_create(&jobs->thread, NULL, run, jobs);
-        if (r > 0)
-                return -r;
-        jobs->has_thread = true;
-        return 0;
+int job_cancel_now(Job *job) {
+        return kind_of(job)->cancel ? kind_of(job)->cancel(job) : 0;
 }

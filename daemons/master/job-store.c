@@ -146,41 +146,38 @@ int jobs_load(Jobs *jobs) {
         return reader_end(&reader);
 }
 
-/* Whoever waits to hear that a job is durable. */
-typedef struct Started {
-        JobDone done;
-        void *userdata;
+/* Those who wait to hear that a job is durable. */
+typedef struct Told {
+        JobWaiter *waiters;
         uint32_t id;
-        uint64_t epoch;
-} Started;
+} Told;
 
 /* With the lock held: finds those whose job is durable now, or will not be. NULL without memory:
  * they wait for the next save. */
-static Started *take_started(Jobs *jobs, int result, size_t *ret_n) {
-        Started *started = calloc(jobs->n_jobs + 1, sizeof(*started));
+static Told *take_told(Jobs *jobs, int result, size_t *ret_n) {
+        Told *told = calloc(2 * jobs->n_jobs + 1, sizeof(*told));
 
         *ret_n = 0;
-        for (size_t i = jobs->n_jobs; started && i-- > 0;) {
+        for (size_t i = jobs->n_jobs; told && i-- > 0;) {
                 Job *job = jobs->jobs[i];
+                bool is_lost = job->is_new && result < 0;
 
-                if (!job->done || job->status.id > jobs->saving_id)
+                if (!job->is_saving)
                         continue;
-                started[(*ret_n)++] = (Started){
-                        .done = job->done,
-                        .userdata = job->userdata,
-                        .id = job->status.id,
-                        .epoch = job->epoch,
-                };
-                job->done = NULL;
-                if (result < 0)
-                        jobs_remove(jobs, i);
+                told[(*ret_n)++] = (Told){ TAKE_PTR(job->waiters_saving), job->status.id };
+                job->is_saving = job->is_new = false;
+                if (!is_lost)
+                        continue;
+                if (job->waiters) /* who has joined it just now */
+                        told[(*ret_n)++] = (Told){ TAKE_PTR(job->waiters), job->status.id };
+                jobs_remove(jobs, i);
         }
-        return started;
+        return told;
 }
 
 static void on_saved(Operation *operation, int result) {
         Jobs *jobs = CONTAINER_OF(operation, Jobs, set.operation);
-        _cleanup_free_ Started *started = NULL;
+        _cleanup_free_ Told *told = NULL;
         size_t n;
 
         result = MIN(result, 0);
@@ -192,14 +189,24 @@ static void on_saved(Operation *operation, int result) {
         (void) pthread_mutex_lock(&jobs->lock);
         jobs->has_failed = result < 0;
         jobs->is_saving = false;
-        started = take_started(jobs, result, &n);
+        told = take_told(jobs, result, &n);
         if (jobs->is_changed)
                 jobs_save(jobs);
         (void) pthread_cond_broadcast(&jobs->changed);
         (void) pthread_mutex_unlock(&jobs->lock);
 
         for (size_t i = 0; i < n; i++)
-                started[i].done(result, started[i].id, started[i].epoch, started[i].userdata);
+                job_waiters_tell(told[i].waiters, result, told[i].id);
+}
+
+/* Those who wait for the next save wait for this one. Some may still wait for one before. */
+static void take_waiters(Job *job) {
+        JobWaiter **end = &job->waiters_saving;
+
+        while (*end)
+                end = &(*end)->next;
+        *end = TAKE_PTR(job->waiters);
+        job->is_saving = true;
 }
 
 void jobs_save(Jobs *jobs) {
@@ -219,7 +226,8 @@ void jobs_save(Jobs *jobs) {
                 return; /* the next time there may be memory */
 
         jobs->is_saving = true;
-        jobs->saving_id = jobs->last_id;
+        for (size_t i = 0; i < jobs->n_jobs; i++)
+                take_waiters(jobs->jobs[i]);
         jobs->set = (IndexSet){
                 .operation.done = on_saved,
                 .name = STATE_NAME,

@@ -45,6 +45,8 @@ static Job *job_free(Job *job) {
         if (!job)
                 return NULL;
 
+        (void) job_waiters_free(job->waiters);
+        (void) job_waiters_free(job->waiters_saving);
         buffer_done(&job->lost);
         free(job);
         return NULL;
@@ -154,97 +156,6 @@ void job_set_lost(Job *job, Buffer *names, uint64_t n) {
         (void) pthread_mutex_unlock(&job->jobs->lock);
 }
 
-typedef struct Start {
-        Jobs *jobs;
-        JobStatus status;
-        JobDone done;
-        void *userdata;
-} Start;
-
-/* Makes the job that START asks for. */
-static int add_job(const Start *start, uint64_t epoch) {
-        Jobs *jobs = start->jobs;
-        Job *job;
-
-        (void) pthread_mutex_lock(&jobs->lock);
-        job = jobs_add(jobs);
-        if (job) {
-                job->status = start->status;
-                job->status.id = ++jobs->last_id;
-                job->done = start->done;
-                job->userdata = start->userdata;
-                job->epoch = epoch;
-                jobs_save(jobs);
-        }
-        (void) pthread_mutex_unlock(&jobs->lock);
-        return job ? 0 : -ENOMEM;
-}
-
-/* On the committer's thread. */
-static void on_drained(int result, uint64_t epoch, void *userdata) {
-        _cleanup_free_ Start *start = userdata;
-
-        if (result >= 0)
-                result = add_job(start, epoch);
-        if (result < 0)
-                start->done(result, 0, epoch, start->userdata);
-}
-
-static int start_drain(const Start *start, const JobRequest *request) {
-        _cleanup_free_ Start *copy = malloc(sizeof(*copy));
-        int r;
-
-        if (!copy)
-                return -ENOMEM;
-
-        *copy = *start;
-        r = volumes_drain(
-                        start->jobs->master->volumes, request->numbers, request->n_numbers,
-                        request->epoch, on_drained, copy);
-        if (r >= 0)
-                TAKE_PTR(copy);
-        return r;
-}
-
-static int start_rebalance(const Start *start) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
-        uint64_t epoch;
-        size_t n;
-        int r;
-
-        r = volumes_list(start->jobs->master->volumes, &volumes, &n, &epoch);
-        return r < 0 ? r : add_job(start, epoch);
-}
-
-int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata) {
-        Start start = {
-                .jobs = jobs,
-                .status = {
-                        .type = request->type,
-                        .state = JOB_QUEUED,
-                        .n_numbers = request->n_numbers,
-                        .accept_loss = request->accept_loss,
-                        .limits = request->limits,
-                        .started_by = request->started_by,
-                },
-                .done = done,
-                .userdata = userdata,
-        };
-
-        assert(done);
-
-        if (request->n_numbers > JOB_VOLUMES_MAX || request->limits.parallel > JOB_PARALLEL_MAX ||
-            (request->type == JOB_DRAIN && request->n_numbers == 0))
-                return -EINVAL;
-        if (request->n_numbers > 0)
-                memcpy(start.status.numbers, request->numbers,
-                       request->n_numbers * sizeof(*request->numbers));
-        if (start.status.limits.parallel == 0)
-                start.status.limits.parallel = JOB_PARALLEL;
-
-        return request->type == JOB_DRAIN ? start_drain(&start, request) : start_rebalance(&start);
-}
-
 /* With the lock held. Returns 0 and the job, or why nothing can be done with it. */
 static int find_alive(Jobs *jobs, uint32_t id, Job **ret) {
         Job *job = jobs_find(jobs, id);
@@ -291,6 +202,16 @@ int job_resume(Jobs *jobs, uint32_t id) {
         return r;
 }
 
+/* Of a drain that has failed: unless another job is about the same volumes by now. */
+static bool may_be_undone(const Job *job) {
+        if (job->status.type != JOB_DRAIN || job->status.state != JOB_FAILED)
+                return false;
+        for (size_t i = 0; i < job->status.n_numbers; i++)
+                if (job_is_wanted_elsewhere(job, job->status.numbers[i]))
+                        return false;
+        return true;
+}
+
 int job_cancel(Jobs *jobs, uint32_t id) {
         Job *job;
         int r;
@@ -298,7 +219,7 @@ int job_cancel(Jobs *jobs, uint32_t id) {
         (void) pthread_mutex_lock(&jobs->lock);
         job = jobs_find(jobs, id);
         r = find_alive(jobs, id, &job);
-        if (r == -EBUSY && job->status.type == JOB_DRAIN && job->status.state == JOB_FAILED)
+        if (r == -EBUSY && (job->wants_cancel || may_be_undone(job)))
                 r = 0;
         if (r >= 0) {
                 job->wants_cancel = true;
@@ -386,7 +307,7 @@ static bool find_notice(Jobs *jobs, Notice *ret) {
         for (size_t i = 0; i < jobs->n_jobs; i++) {
                 Job *job = jobs->jobs[i];
 
-                if (job->done || (job->is_known && job->changes == job->changes_told))
+                if (job->is_new || (job->is_known && job->changes == job->changes_told))
                         continue;
                 *ret = (Notice){ job->status.id, job->is_known ? JOB_CHANGED : JOB_NEW };
                 job->is_known = true;
@@ -422,69 +343,6 @@ void jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata) {
         (void) pthread_mutex_unlock(&jobs->lock);
 }
 
-static bool is_covered(const Jobs *jobs, uint32_t number) {
-        for (size_t i = 0; i < jobs->n_jobs; i++) {
-                const JobStatus *status = &jobs->jobs[i]->status;
-
-                if (status->type != JOB_DRAIN || status->state == JOB_DONE)
-                        continue;
-                for (size_t j = 0; j < status->n_numbers; j++)
-                        if (status->numbers[j] == number)
-                                return true;
-        }
-        return false;
-}
-
-/* Nobody may commit what is on removed volumes. */
-static int bar_removed(Jobs *jobs, const VolumeStatus volumes[], size_t n) {
-        _cleanup_free_ uint32_t *numbers = calloc(n + 1, sizeof(*numbers));
-        size_t n_numbers = 0;
-
-        if (!numbers)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < n; i++)
-                if (volumes[i].state == VOLUME_REMOVED)
-                        numbers[n_numbers++] = volumes[i].number;
-        return index_bar(jobs->master->index, numbers, n_numbers, false);
-}
-
-/* The master may have ended after it had changed the map, and before the job was durable. */
-static int make_up_drains(Jobs *jobs, const VolumeStatus volumes[], size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                Job *job;
-
-                if (volumes[i].state != VOLUME_DRAINING || is_covered(jobs, volumes[i].number))
-                        continue;
-                job = jobs_add(jobs);
-                if (!job)
-                        return -ENOMEM;
-                job->status = (JobStatus){
-                        .id = ++jobs->last_id,
-                        .type = JOB_DRAIN,
-                        .numbers = { volumes[i].number },
-                        .n_numbers = 1,
-                        .limits.parallel = JOB_PARALLEL,
-                };
-        }
-        return 0;
-}
-
-static int make_up(Jobs *jobs) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
-        uint64_t epoch;
-        size_t n;
-        int r;
-
-        r = volumes_list(jobs->master->volumes, &volumes, &n, &epoch);
-        if (r < 0)
-                return r;
-        r = bar_removed(jobs, volumes, n);
-        if (r < 0)
-                return r;
-        return make_up_drains(jobs, volumes, n);
-}
-
 int jobs_new(Master *master, Jobs **ret) {
         _cleanup_(jobs_freep) Jobs *jobs = calloc(1, sizeof(*jobs));
         pthread_condattr_t attributes;
@@ -503,7 +361,7 @@ int jobs_new(Master *master, Jobs **ret) {
 
         r = jobs_load(jobs);
         if (r >= 0)
-                r = make_up(jobs);
+                r = jobs_make_up(jobs);
         if (r >= 0)
                 r = periodic_new(
                                 master->event, WATCH_USEC, WATCH_USEC, on_watch, jobs,
@@ -536,11 +394,12 @@ Jobs *jobs_free(Jobs *jobs) {
                 return NULL;
 
         assert(!jobs->has_thread);
+        job_starts_end(jobs);
         for (size_t i = 0; i < jobs->n_jobs; i++) {
                 Job *job = jobs->jobs[i];
 
-                if (job->done)
-                        job->done(-ESHUTDOWN, job->status.id, job->epoch, job->userdata);
+                job_waiters_tell(TAKE_PTR(job->waiters_saving), -ESHUTDOWN, job->status.id);
+                job_waiters_tell(TAKE_PTR(job->waiters), -ESHUTDOWN, job->status.id);
                 (void) job_free(job);
         }
         free(jobs->jobs);

@@ -89,10 +89,15 @@ void jobs_stop(Jobs *jobs);
 Jobs *jobs_free(Jobs *jobs);
 DEFINE_CLEANUP(Jobs *, jobs_free);
 
-/* The new job is durable, and of a drain the map's change is in force, when done() is called with
- * 0, on the committer's thread, where it must not block. Returns a negative errno if the job is
- * refused at once, then there is no done(): -EINVAL, and of a drain what volumes_drain() says.
- * EPOCH is that of the map after it, for a rebalance the one now. */
+/* The job is durable, and of a drain the map's change is in force, when done() is called with 0, on
+ * the committer's thread, where it must not block. Returns a negative errno if the job is refused
+ * at once, then there is no done(): -EINVAL, and of a drain what volumes_drain() says. EPOCH is
+ * that of the map after it, for a rebalance the one now.
+ *
+ * A job under way that does the same is joined: ID is that job's then. It takes over what the
+ * request says about limits and losses; a rebalance looks at all keys once more before it ends. A
+ * drain does the same if it has all of these volumes; with some of them, or if it is being
+ * cancelled, the request is refused with -EBUSY. */
 typedef void (*JobDone)(int result, uint32_t id, uint64_t epoch, void *userdata);
 int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata);
 
@@ -100,7 +105,8 @@ int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdat
 void jobs_wake_repair(Jobs *jobs);
 
 /* These return 0, -ENOENT for an unknown id, -EBUSY for a job that has ended. They take effect
- * soon. Cancelling a drain makes its volumes active again; that works on a failed one, too. */
+ * soon. Cancelling a drain makes its volumes active again; that works on a failed one, too, unless
+ * another job drains one of them by now. */
 int job_pause(Jobs *jobs, uint32_t id);
 int job_resume(Jobs *jobs, uint32_t id);
 int job_cancel(Jobs *jobs, uint32_t id);

@@ -227,28 +227,29 @@ void index_commit(Index *index, IndexCommit *commit) {
         environment_submit(index->environment, &commit->operation);
 }
 
-typedef struct Bar {
+typedef struct Bars {
         Operation operation;
         const uint32_t *volumes;
         size_t n;
-        bool allow;
-} Bar;
+} Bars;
 
-static int apply_bar(Operation *operation, Transaction *transaction) {
-        const Bar *bar = CONTAINER_OF(operation, Bar, operation);
+static int apply_bars(Operation *operation, Transaction *transaction) {
+        const Bars *bars = CONTAINER_OF(operation, Bars, operation);
+        Index *index = index_of(transaction);
 
-        for (size_t i = 0; i < bar->n; i++)
-                index_of(transaction)->barred[bar->volumes[i]] = !bar->allow;
+        memset(index->barred, 0, sizeof(index->barred));
+        for (size_t i = 0; i < bars->n; i++)
+                index->barred[bars->volumes[i]] = true;
         return 0;
 }
 
-int index_bar(Index *index, const uint32_t volumes[], size_t n, bool allow) {
-        Bar bar = { .operation.apply = apply_bar, .volumes = volumes, .n = n, .allow = allow };
+int index_set_bars(Index *index, const uint32_t volumes[], size_t n) {
+        Bars bars = { .operation.apply = apply_bars, .volumes = volumes, .n = n };
 
         for (size_t i = 0; i < n; i++)
                 assert(volumes[i] <= VOLUME_MAX);
 
-        return environment_run(index->environment, &bar.operation);
+        return environment_run(index->environment, &bars.operation);
 }
 
 static int apply_delete(Operation *operation, Transaction *transaction) {

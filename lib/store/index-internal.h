@@ -56,7 +56,7 @@ struct Index {
         /* The committer's own: */
         Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
         Buffer current;
-        bool barred[VOLUME_MAX + 1]; /* see index_bar() */
+        bool barred[VOLUME_MAX + 1]; /* see index_set_bars() */
 };
 
 /* Big-endian, so that the order of the bytes is that of the numbers. */

@@ -30,7 +30,7 @@ void index_move(Index *index, IndexMove *move);
  * gone before there may be another one. */
 bool index_is_stray(Index *index, uint64_t version, uint32_t volume);
 
-/* From now on, or no longer, no commit may name one of these volumes (-ESTALE); a pass over the
- * index after this one finds all that will ever be on them. Lasts until the index is closed. Waits
- * for the committer: never on a server thread. */
-int index_bar(Index *index, const uint32_t volumes[], size_t n, bool allow);
+/* From now on no commit may name one of these volumes (-ESTALE), and only of these; a pass over the
+ * index after this finds all that will ever be on them. Lasts until the index is closed. Waits for
+ * the committer: never on a server thread. */
+int index_set_bars(Index *index, const uint32_t volumes[], size_t n);

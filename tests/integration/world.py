@@ -29,7 +29,8 @@ FULL_AFTERWARDS = 5  # until everybody has heard that there is room again
 PATIENCE = 180 if SANITIZED else 90
 
 # What dkvadm may refuse, if it does so in these words.
-REFUSED = re.compile('fewer active volumes|than there would be|has ended already|no job')
+REFUSED = re.compile('fewer active volumes|than there would be|has ended already|no job|'
+                     'is being drained by job')
 REFUSED_IF_FULL = re.compile('less free space')
 
 

@@ -270,14 +270,14 @@ TEST(no_commit_names_a_barred_volume) {
         uint32_t volume = 3;
 
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
-        assert_int_equal(index_bar(fixture->index, &volume, 1, false), 0);
+        assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
         assert_int_equal(commit(fixture->index, "k", 4, 3), -ESTALE);
         assert_current(fixture, "k", 2);
         assert_garbage(fixture->index, 3, 4);
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0); /* what was told already */
         assert_int_equal(commit(fixture->index, "k", 6, 4), 0);
 
-        assert_int_equal(index_bar(fixture->index, &volume, 1, true), 0);
+        assert_int_equal(index_set_bars(fixture->index, NULL, 0), 0);
         assert_int_equal(commit(fixture->index, "k", 8, 3), 0);
 }
 

@@ -302,7 +302,7 @@ static void begin_again(DoubleWrite *double_write) {
         (void) pthread_mutex_unlock(&double_write->lock);
 
         for (size_t i = 0; i < n; i++)
-                if (atomic_load(&files[i]->is_dirty))
+                if (page_file_is_dirty(files[i]))
                         page_file_flush(files[i]);
         double_write->offset = 0;
 }

@@ -91,7 +91,7 @@ int page_file_write(PageFile *file, uint32_t number, const uint8_t page[static P
 
         r = pwrite_all(file->fd, page, PAGE_SIZE, (uint64_t) number * PAGE_SIZE);
         if (r >= 0) {
-                atomic_store(&file->is_dirty, true);
+                (void) atomic_fetch_add(&file->n_written, 1);
                 r = update_mirror(file, number, page);
         }
         if (r == -ENOSPC || r == -EDQUOT) {
@@ -114,7 +114,12 @@ bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[sta
                page_is_sound(ret_page, number) && is_leading(file, number, ret_page);
 }
 
+bool page_file_is_dirty(const PageFile *file) {
+        return atomic_load(&file->n_written) != atomic_load(&file->n_flushed);
+}
+
 void page_file_flush(PageFile *file) {
+        uint64_t n_written = atomic_load(&file->n_written), n_flushed;
         uint32_t extent;
         struct stat st;
 
@@ -122,8 +127,13 @@ void page_file_flush(PageFile *file) {
                 disk_fatal("look at", file->fd, errno);
         extent = (uint32_t) (st.st_size / PAGE_SIZE);
 
-        atomic_store(&file->is_dirty, false);
         disk_flush(file->fd);
+
+        /* Another thread may have done the same meanwhile. */
+        n_flushed = atomic_load(&file->n_flushed);
+        while (n_flushed < n_written &&
+               !atomic_compare_exchange_weak(&file->n_flushed, &n_flushed, n_written))
+                ;
 
         if (extent > atomic_load(&file->extent))
                 atomic_store(&file->extent, extent);

@@ -27,7 +27,8 @@ typedef struct PageFile {
         int fd;
         int mirror_fd;
         _Atomic(uint32_t) extent; /* so many pages were on the disk when it was flushed last */
-        _Atomic(bool) is_dirty;   /* written to since then */
+        _Atomic(uint64_t) n_written,
+                        n_flushed; /* pages; of so many it is known to be on the disk */
 
         pthread_mutex_t lock; /* for what follows */
         uint8_t *mirrored;    /* a bit for each page that the mirror has */
@@ -54,3 +55,6 @@ bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[sta
 /* Flushes the database. Not the mirror: if its end comes without page_file_free(), the two are
  * compared. */
 void page_file_flush(PageFile *file);
+
+/* Whether a page was written that may not be on the disk. */
+bool page_file_is_dirty(const PageFile *file);

@@ -19,7 +19,7 @@
 #include "store/index.h"
 #include "store/log-scan.h"
 
-#define KEYS  1200
+#define KEYS  600
 #define FLIPS 300
 
 #define CHECKPOINT_SIZE (384 * KIB)
@@ -39,15 +39,18 @@ static void key_of(unsigned i, char ret[static 16]) {
 }
 
 static int put(Index *index, unsigned i) {
-        static char metadata[1000];
+        static char metadata[300] = "m";
         char key[16];
         IndexCommit commit = {
                 .operation.done = scratch_done,
                 .key = key,
-                .record = { .version = i + 1, .content_type = "", .metadata = metadata },
+                .record = { .version = i + 1,
+                            .content_type = "",
+                            .metadata = metadata,
+                            .metadata_size = sizeof(metadata) },
         };
 
-        memset(metadata, 'm', sizeof(metadata) - 1);
+        memset(metadata + 2, 'v', sizeof(metadata) - 3);
         key_of(i, key);
         index_commit(index, &commit);
         return scratch_wait();

@@ -53,7 +53,8 @@ static int open_index(const char *directory, Index **ret) {
 }
 
 static int commit(Index *index, unsigned step) {
-        static char metadata[1500];
+        static char metadata[1500] = "m";
+        size_t size = 200 + step * 5;
         char key[16];
         IndexCommit request = {
                 .operation.done = scratch_done,
@@ -62,13 +63,14 @@ static int commit(Index *index, unsigned step) {
                         .version = step + 1,
                         .content_type = "",
                         .metadata = metadata,
+                        .metadata_size = size,
                         .n_copies = 1,
                         .copies = { 1 },
                 },
         };
 
-        memset(metadata, 'm', 200 + step * 5);
-        metadata[200 + step * 5] = '\0';
+        memset(metadata + 2, 'v', size - 3);
+        metadata[size - 1] = '\0';
         (void) snprintf(key, sizeof(key), "key/%u", key_of_step(step));
         index_commit(index, &request);
         return scratch_wait();
@@ -231,7 +233,7 @@ static void store_check(const char *directory, const uint8_t *acknowledged, size
 
 static void lose_power(const FaultSweep *sweep) {
         const char *states = getenv("DKV_POWER_STATES"), *seed = getenv("DKV_POWER_SEED");
-        unsigned n = states ? (unsigned) atoi(states) : 300;
+        unsigned n = states ? (unsigned) atoi(states) : 250;
 
         print_message("%u states\n", n);
         assert_int_equal(power_loss(sweep, n, seed ? (unsigned) atoi(seed) : 1), 0);

@@ -13,6 +13,8 @@
 #include "health-look.h"
 #include "master-http.h"
 #include "master.h"
+#include "store/index-identity.h"
+#include "volumes-run.h"
 
 /* For relays, when the master is told to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)
@@ -324,6 +326,14 @@ void master_log_damage(const char *key, uint64_t version, uint32_t volume) {
                           "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu32
                           " is damaged or missing.",
                           version, key, volume);
+}
+
+uint64_t master_ticket_store(Master *master, uint32_t volume) {
+        StoreIdentity store;
+
+        if (volumes_store(master->volumes, volume, &store) < 0)
+                return 0;
+        return ticket_store(index_identity(master->index)->cluster, &store);
 }
 
 int master_ticket_url(

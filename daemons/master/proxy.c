@@ -135,7 +135,7 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
         int r;
 
         if (status >= 400) {
-                proxy->error = -error_from_http_status(status);
+                proxy->error = status == 421 ? -EHOSTDOWN : -error_from_http_status(status);
                 return 0;
         }
         if (status == 200) {

@@ -13,6 +13,7 @@
 #include "proxy.h"
 #include "read.h"
 #include "store/index-damage.h"
+#include "way-back.h"
 
 #define VERIFY "&verify=1"
 
@@ -64,11 +65,25 @@ static bool get_flag(HttpRequest *request, const char *name, bool initial) {
         return initial;
 }
 
+/* A client who was sent back is sent to each of the copies in turn; and the master looks who is
+ * where. Returns those to avoid, as bits. */
+static unsigned avoid_again(HttpRequest *request, const Record *record) {
+        Master *master = http_request_userdata(request);
+        unsigned n = way_back_count(request);
+
+        if (n == 0 || record->n_copies == 0)
+                return 0;
+        for (size_t i = 0; i < record->n_copies; i++)
+                prober_hurry(master->prober, record->copies[i]);
+        return ~(1U << (n - 1) % record->n_copies);
+}
+
 /* Where the value is to be had: at a volume that has a copy and is up. Returns its number. */
 static int make_url(
                 HttpRequest *request,
                 const char *key,
                 const Record *record,
+                bool is_proxied,
                 char ret[static MASTER_URL_SIZE]) {
         Master *master = http_request_userdata(request);
         char volume_url[VOLUME_URL_SIZE];
@@ -82,10 +97,14 @@ static int make_url(
 
         volume = volumes_choose(
                         master->volumes, record,
-                        index_damaged(master->index, record) | stale_avoid(master->stale, record),
+                        index_damaged(master->index, record) | stale_avoid(master->stale, record) |
+                                        avoid_again(request, record),
                         volume_url);
         if (volume < 0)
                 return volume;
+        ticket.store = master_ticket_store(master, (uint32_t) volume);
+        if (!is_proxied)
+                way_back_put(request, &ticket);
         r = master_ticket_url(
                         master, volume_url, key, &ticket, ret, MASTER_URL_SIZE - strlen(VERIFY));
         if (r < 0)
@@ -100,6 +119,7 @@ int read_get_finish(HttpRequest *request) {
         _cleanup_(buffer_done) Buffer scratch = {};
         char key[KEY_MAX + 1], url[MASTER_URL_SIZE];
         Record record;
+        bool is_proxied;
         int volume, r;
 
         if (lead_refuses(master->lead, request))
@@ -113,14 +133,17 @@ int read_get_finish(HttpRequest *request) {
         if (r > 0)
                 return http_request_reply_not_modified(request, &record);
 
-        volume = make_url(request, key, &record, url);
+        is_proxied = get_flag(request, "proxy", master->conf.proxy);
+        volume = way_back_count(request) < WAY_BACK_MAX
+                                 ? make_url(request, key, &record, is_proxied, url)
+                                 : -EHOSTDOWN;
         if (volume == -EHOSTDOWN)
                 return http_request_reply_error(
                                 request, volume,
                                 "No volume that has a copy of the value can be reached.");
         if (volume < 0)
                 return volume;
-        if (get_flag(request, "proxy", master->conf.proxy))
+        if (is_proxied)
                 return proxy_start(request, key, &record, (uint32_t) volume, url);
 
         r = http_request_add_header(request, "Location", url);

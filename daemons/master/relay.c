@@ -84,7 +84,7 @@ static void read_problem(Relay *relay, const HttpResult *result) {
         _cleanup_(json_freep) Json *problem = NULL;
         const char *detail = NULL;
 
-        relay->error = -error_from_http_status(result->status);
+        relay->error = result->status == 421 ? -EHOSTDOWN : -error_from_http_status(result->status);
         if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
                 detail = json_get_string(problem, "detail");
         relay->detail = detail ? strdup(detail) : NULL;

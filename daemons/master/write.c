@@ -10,6 +10,7 @@
 #include "relay.h"
 #include "replicate.h"
 #include "volumes-place.h"
+#include "way-back.h"
 #include "write.h"
 
 static const char redirect_text[] =
@@ -103,11 +104,13 @@ static void avoid_cut(Master *master, Write *write) {
         }
 }
 
-/* The address of the first volume, with a ticket that names the others. */
-static int make_url(Master *master, const Write *write, bool create_only, char *ret, size_t size) {
+/* The address of the first volume, with a ticket that names the others; for the client of a request
+ * that is to be redirected, unless that is NULL. */
+static int
+make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret, size_t size) {
         char volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
-                .method = create_only ? TICKET_POST : TICKET_PUT,
+                .method = write->condition.create_only ? TICKET_POST : TICKET_PUT,
                 .version = index_next_version(master->index, VERSION_TICKET),
                 .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
                 .size_max = master->conf.value_size_max,
@@ -123,6 +126,7 @@ static int make_url(Master *master, const Write *write, bool create_only, char *
                 if (r < 0)
                         continue; /* it has gone down just now; the majority decides */
                 other->volume = write->volumes[i];
+                other->store = master_ticket_store(master, other->volume);
                 (void) snprintf(other->authority, sizeof(other->authority), "%s",
                                 volume_url + strlen("http://"));
                 ticket.n_others++;
@@ -131,15 +135,22 @@ static int make_url(Master *master, const Write *write, bool create_only, char *
         r = volumes_url(master->volumes, write->volumes[0], volume_url);
         if (r < 0)
                 return r;
+        ticket.store = master_ticket_store(master, write->volumes[0]);
+        if (redirected)
+                way_back_put(redirected, &ticket);
         return master_ticket_url(master, volume_url, write->key, &ticket, ret, size);
 }
 
 static int redirect(HttpRequest *request, const Write *write) {
+        Master *master = http_request_userdata(request);
         char url[MASTER_URL_SIZE];
         int r;
 
-        r = make_url(http_request_userdata(request), write, write->condition.create_only, url,
-                     sizeof(url));
+        /* Somebody else was there. */
+        for (size_t i = 0; i < write->n_volumes && way_back_count(request) > 0; i++)
+                prober_hurry(master->prober, write->volumes[i]);
+
+        r = make_url(master, write, request, url, sizeof(url));
         if (r < 0)
                 return r;
         r = http_request_add_header(request, "Location", url);
@@ -187,8 +198,7 @@ static int on_not_stored(
         if (r < 0)
                 return r;
         ret->volume = write->volumes[0];
-        return make_url(http_request_userdata(request), write, write->condition.create_only,
-                        ret->url, sizeof(ret->url));
+        return make_url(http_request_userdata(request), write, NULL, ret->url, sizeof(ret->url));
 }
 
 /* Without a relay afterwards, the client was redirected. */
@@ -196,8 +206,7 @@ static int start_relay(HttpRequest *request, Write *write) {
         RelayTarget target = { .volume = write->volumes[0] };
         int r;
 
-        r = make_url(http_request_userdata(request), write, write->condition.create_only,
-                     target.url, sizeof(target.url));
+        r = make_url(http_request_userdata(request), write, NULL, target.url, sizeof(target.url));
         if (r < 0)
                 return r;
         r = relay_new(request, &target, on_not_stored, &write->relay);
@@ -250,7 +259,8 @@ int write_begin(HttpRequest *request) {
         if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
                 return 0;
         avoid_cut(master, write);
-        if (http_request_expects_continue(request) && !master->conf.proxy)
+        if (http_request_expects_continue(request) && !master->conf.proxy &&
+            way_back_count(request) < WAY_BACK_MAX)
                 return redirect(request, write);
         return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);
 }

@@ -8,6 +8,7 @@
 #include "allegiance.h"
 #include "base/buffer.h"
 #include "core/replay.h"
+#include "core/ticket.h"
 
 #define STATE_NAME   "allegiance"
 #define STATE_FORMAT 1
@@ -16,6 +17,8 @@
 struct Allegiance {
         ObjectStore *store; /* not owned */
         StoreIdentity self;
+
+        uint64_t ticket_store; /* atomic */
 
         pthread_mutex_t lock; /* for the rest */
         Leadership lead;      /* the last one that was followed, durably */
@@ -51,6 +54,12 @@ static int decode(const Buffer *state, StoreIdentity *self, Leadership *lead) {
         return 0;
 }
 
+static void know_tickets(Allegiance *allegiance, const Leadership *lead) {
+        __atomic_store_n(
+                        &allegiance->ticket_store, ticket_store(lead->cluster, &allegiance->self),
+                        __ATOMIC_RELAXED);
+}
+
 static int load(Allegiance *allegiance) {
         _cleanup_(buffer_done) Buffer state = {};
         int r;
@@ -58,7 +67,11 @@ static int load(Allegiance *allegiance) {
         r = object_store_get_state(allegiance->store, STATE_NAME, &state);
         if (r == -ENOENT)
                 return 0;
-        return r < 0 ? r : decode(&state, &allegiance->self, &allegiance->lead);
+        if (r >= 0)
+                r = decode(&state, &allegiance->self, &allegiance->lead);
+        if (r >= 0)
+                know_tickets(allegiance, &allegiance->lead);
+        return r;
 }
 
 int allegiance_new(ObjectStore *store, uint32_t number, Allegiance **ret, uint32_t *reterr_number) {
@@ -98,6 +111,10 @@ Allegiance *allegiance_free(Allegiance *allegiance) {
 
 const StoreIdentity *allegiance_store(const Allegiance *allegiance) {
         return &allegiance->self;
+}
+
+uint64_t allegiance_ticket_store(const Allegiance *allegiance) {
+        return __atomic_load_n(&allegiance->ticket_store, __ATOMIC_RELAXED);
 }
 
 bool allegiance_lead(Allegiance *allegiance, Leadership *ret) {
@@ -160,6 +177,7 @@ static int accept_locked(Allegiance *allegiance, const Leadership *lead) {
         r = encode(allegiance, lead);
         if (r < 0)
                 return r;
+        know_tickets(allegiance, lead); /* the master sends clients from now on */
         allegiance->is_storing = true;
         allegiance->next = *lead;
         allegiance->set = (ObjectStoreSet){

@@ -29,6 +29,9 @@ const StoreIdentity *allegiance_store(const Allegiance *allegiance);
  * not belong to a cluster yet. Returns whether it follows it now. */
 bool allegiance_lead(Allegiance *allegiance, Leadership *ret);
 
+/* What tickets for this store say; 0 while it does not belong to a cluster. */
+uint64_t allegiance_ticket_store(const Allegiance *allegiance);
+
 /* The master of this volume leads, and has accepted its report. Returns 0 if it is followed now, or
  * as soon as that is durable; -EREMOTE if it is of another cluster; -EKEYREVOKED if another leader
  * has come after it. */

@@ -20,11 +20,13 @@ typedef struct ForwardEvents {
         void *userdata;
 } ForwardEvents;
 
-/* Starts sending KEY to VOLUME at AUTHORITY ("host:port"), as TICKET says. SIZE may be
+/* Starts sending KEY to VOLUME, whose store is STORE (see ticket_store()), at AUTHORITY
+ * ("host:port"), as TICKET says. SIZE may be
  * HTTP_SIZE_UNKNOWN. Without progress for PATIENCE_USEC, unless that is 0, it is given up. */
 int forward_new(HttpClient *client,
                 Secret *secret,
                 uint32_t volume,
+                uint64_t store,
                 const char *authority,
                 const char *key,
                 const Record *record,

@@ -13,6 +13,7 @@
 #include "store/object-writer.h"
 #include "upload.h"
 #include "volume.h"
+#include "way-back.h"
 
 /* A volume that stops may be asked by one that waits for its answer in order to stop. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)
@@ -246,8 +247,8 @@ static void start_forwards(Upload *upload, const Record *record) {
 
                 part_start(upload);
                 if (forward_new(upload->volume->bulk, upload->volume->secret, other->volume,
-                                other->authority, upload->key, record, &upload->ticket, size,
-                                is_stopping ? STOP_PATIENCE_USEC : 0,
+                                other->store, other->authority, upload->key, record,
+                                &upload->ticket, size, is_stopping ? STOP_PATIENCE_USEC : 0,
                                 &(ForwardEvents){
                                                 .writable = on_writable,
                                                 .done = on_forwarded,
@@ -277,6 +278,10 @@ static int check_ticket(
                 return r;
         if (upload->ticket.method != method)
                 return -EACCES;
+        if (!way_back_is_here(request, &upload->ticket)) {
+                r = way_back(request, upload->key, &upload->ticket);
+                return r < 0 ? r : 1;
+        }
         if (method == TICKET_COPY)
                 http_request_trust(request); /* only daemons make those */
         return size != HTTP_SIZE_UNKNOWN && size > upload->ticket.size_max ? -EFBIG : 0;
@@ -326,8 +331,8 @@ static int begin(HttpRequest *request, const char *path, TicketMethod method) {
         (void) pthread_mutex_init(&upload->lock, NULL);
 
         r = check_ticket(request, path, method, upload);
-        if (r < 0)
-                return r;
+        if (r != 0)
+                return MIN(r, 0);
         r = http_request_get_condition(request, &upload->commit.wire.condition);
         if (r < 0)
                 return r;

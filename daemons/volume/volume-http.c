@@ -25,6 +25,7 @@
 #include "value-stream.h"
 #include "volume-http.h"
 #include "volume.h"
+#include "way-back.h"
 
 /* A GET that waits for somebody: the verifier, or the master. */
 typedef struct Get {
@@ -210,6 +211,8 @@ static int get_finish(HttpRequest *request) {
                         clock_cluster() / USEC_PER_SEC, signer, &ticket);
         if (r < 0)
                 return r;
+        if (!way_back_is_here(request, &ticket))
+                return way_back(request, key, &ticket);
 
         if (http_request_parameter(request, "verify", verify, sizeof(verify)) == 1 &&
             *verify == '1')

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "core/key.h"
@@ -25,6 +27,9 @@ static int sign_ticket(
         buffer_put_u8(message, (uint8_t) ticket->method);
         buffer_put_u64(message, ticket->version);
         buffer_put_u64(message, ticket->expiry_sec);
+        buffer_put_u64(message, ticket->store);
+        buffer_put_u8(message, ticket->again);
+        buffer_put_string(message, ticket->back);
         buffer_put_string(message, key);
 
         if (ticket->method == TICKET_READ) {
@@ -37,6 +42,7 @@ static int sign_ticket(
                 buffer_put_u8(message, ticket->n_others);
                 for (size_t i = 0; i < ticket->n_others; i++) {
                         buffer_put_u32(message, ticket->others[i].volume);
+                        buffer_put_u64(message, ticket->others[i].store);
                         buffer_put_string(message, ticket->others[i].authority);
                 }
         }
@@ -84,22 +90,41 @@ static char *put_field(char *p, char name, uint64_t value) {
         return p;
 }
 
-/* Writes "o=VOLUME:AUTHORITY&" for each of the other volumes. Returns its end, or NULL if it does
- * not fit before END. */
+/* Writes TEXT, encoded, and "&". Returns its end, or NULL if it does not fit before END. */
+static char *put_text(char *p, const char *end, const char *text) {
+        int n = percent_encode(text, p, (size_t) (end - p));
+
+        if (n < 0)
+                return NULL;
+        p += n;
+        *p++ = '&'; /* in place of the 0 */
+        return p;
+}
+
+/* Writes "b=BACK&", if there is one. Returns as above. */
+static char *put_back(char *p, const char *end, const Ticket *ticket) {
+        if (!*ticket->back)
+                return p;
+        if (end - p < FIELD_SIZE)
+                return NULL;
+        *p++ = 'b';
+        *p++ = '=';
+        return put_text(p, end, ticket->back);
+}
+
+/* Writes "o=VOLUME:STORE:AUTHORITY&" for each of the other volumes. Returns as above. */
 static char *put_others(char *p, const char *end, const Ticket *ticket) {
         for (size_t i = 0; i < ticket->n_others; i++) {
-                int n;
-
-                if (end - p < FIELD_SIZE)
+                if (end - p < 2 * FIELD_SIZE)
                         return NULL;
 
                 p = put_field(p, 'o', ticket->others[i].volume);
                 p[-1] = ':';
-                n = percent_encode(ticket->others[i].authority, p, (size_t) (end - p));
-                if (n < 0)
+                p = put_number(p, ticket->others[i].store);
+                *p++ = ':';
+                p = put_text(p, end, ticket->others[i].authority);
+                if (!p)
                         return NULL;
-                p += n;
-                *p++ = '&'; /* in place of the 0 */
         }
 
         return p;
@@ -118,7 +143,7 @@ int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *r
         assert(signer);
         assert(ret);
 
-        if (size < 6 * FIELD_SIZE + 2 + TAG_HEX_SIZE + 1)
+        if (size < 8 * FIELD_SIZE + 2 + TAG_HEX_SIZE + 1)
                 return -ENOBUFS;
 
         r = sign_ticket(signer, ticket, key, tag);
@@ -127,6 +152,12 @@ int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *r
 
         p = put_field(p, 'v', ticket->version);
         p = put_field(p, 'e', ticket->expiry_sec);
+        p = put_field(p, 'w', ticket->store);
+        if (ticket->again > 0)
+                p = put_field(p, 'g', ticket->again);
+        p = put_back(p, end, ticket);
+        if (!p)
+                return -ENOBUFS;
         if (ticket->method == TICKET_READ) {
                 if (ticket->revision > 0)
                         p = put_field(p, 'r', ticket->revision);
@@ -149,22 +180,25 @@ int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *r
 }
 
 static int get_other(const char *value, size_t length, Ticket *ticket) {
-        const char *colon = memchr(value, ':', length);
+        typeof(*ticket->others) *other = ticket->others + ticket->n_others;
+        const char *end = value + length, *colon = memchr(value, ':', length), *second;
         uint64_t volume;
         int r;
 
-        if (!colon || ticket->n_others >= ELEMENTSOF(ticket->others))
+        second = colon ? memchr(colon + 1, ':', (size_t) (end - colon - 1)) : NULL;
+        if (!second || ticket->n_others >= ELEMENTSOF(ticket->others))
                 return -EACCES;
 
         r = get_number(value, (size_t) (colon - value), VOLUME_MAX, &volume);
+        if (r >= 0)
+                r = get_number(colon + 1, (size_t) (second - colon - 1), UINT64_MAX, &other->store);
         if (r < 0)
                 return r;
 
-        ticket->others[ticket->n_others].volume = (uint32_t) volume;
+        other->volume = (uint32_t) volume;
         r = percent_decode(
-                        colon + 1, (size_t) (value + length - colon - 1),
-                        ticket->others[ticket->n_others].authority,
-                        sizeof(ticket->others[ticket->n_others].authority));
+                        second + 1, (size_t) (end - second - 1), other->authority,
+                        sizeof(other->authority));
         if (r < 0)
                 return -EACCES;
 
@@ -199,6 +233,16 @@ get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag
                 if (r >= 0)
                         ticket->method = (TicketMethod) number;
                 return r;
+        case 'w':
+                return get_number(value, length, UINT64_MAX, &ticket->store);
+        case 'g':
+                r = get_number(value, length, UINT8_MAX, &number);
+                if (r >= 0)
+                        ticket->again = (uint8_t) number;
+                return r;
+        case 'b':
+                r = percent_decode(value, length, ticket->back, sizeof(ticket->back));
+                return r < 0 ? -EACCES : 0;
         case 'c':
                 r = get_number(value, length, COPIES_MAX, &number);
                 if (r >= 0)
@@ -211,6 +255,18 @@ get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag
         default:
                 return 0;
         }
+}
+
+uint64_t ticket_store(const uint8_t cluster[static CLUSTER_ID_SIZE], const StoreIdentity *store) {
+        uint8_t name[CLUSTER_ID_SIZE + 4 + STORE_UUID_SIZE];
+        uint32_t number = htole32(store->number);
+        uint64_t hash;
+
+        memcpy(name, cluster, CLUSTER_ID_SIZE);
+        memcpy(name + CLUSTER_ID_SIZE, &number, sizeof(number));
+        memcpy(name + CLUSTER_ID_SIZE + sizeof(number), store->uuid, STORE_UUID_SIZE);
+        hash = XXH3_64bits(name, sizeof(name));
+        return hash != 0 ? hash : 1;
 }
 
 int ticket_parse(

@@ -8,6 +8,7 @@
 
 #include "base/macro.h"
 #include "core/cluster.h"
+#include "core/identity.h"
 #include "core/signer.h"
 
 typedef enum TicketMethod {
@@ -23,6 +24,10 @@ typedef struct Ticket {
         uint64_t version;
         uint64_t expiry_sec; /* since the epoch; when the request must have begun */
         uint64_t revision;   /* of the version, for reads; 0 if it is not known */
+        uint64_t store;      /* ticket_store(): of the one that it is for */
+        uint8_t again;       /* how often the client was sent back before it got this one */
+        char back[256];      /* host:port of the master, as the client knows it, where another store
+                              * sends the client back to; "" for none */
 
         /* The rest is for writes. */
         uint64_t size_max;   /* in bytes */
@@ -31,21 +36,26 @@ typedef struct Ticket {
         uint8_t n_others;    /* volumes to pass the value on to */
         struct {
                 uint32_t volume;
+                uint64_t store;      /* as above */
                 char authority[256]; /* host:port */
         } others[COPIES_MAX - 1];
 } Ticket;
 
 #define TICKET_QUERY_SIZE 4096
 
-/* Writes the query (without "?") that carries TICKET for KEY: v=VERSION&e=EXPIRY&r=REVISION&t=TAG
- * in hex, for writes with other things than the revision in front of the tag. Returns its length,
- * or -ENOBUFS. */
+/* What a ticket says of the store that it is for, whatever its run: less than its name, which would
+ * make addresses long, and enough to tell it from all others. Never 0. */
+uint64_t ticket_store(const uint8_t cluster[static CLUSTER_ID_SIZE], const StoreIdentity *store);
+
+/* Writes the query (without "?") that carries TICKET for KEY: v=VERSION&e=EXPIRY&w=STORE&r=REVISION
+ * &t=TAG in hex, for writes with other things than the revision in front of the tag. Returns its
+ * length, or -ENOBUFS. */
 int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *ret, size_t size);
 
 /* Checks and parses a query (NULL for none); parameters that are not a ticket's are ignored. METHOD
  * only says whether the request reads or writes: which write is permitted is in RET. Returns 0, or
  * -EACCES if there is no ticket, or it is malformed, altered, expired, for another key, or reads
- * where METHOD writes. */
+ * where METHOD writes. Whether it is for this store, the caller has to look. */
 int ticket_parse(
                 const char *query,
                 TicketMethod method,

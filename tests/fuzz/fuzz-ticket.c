@@ -19,6 +19,8 @@ static void make_ticket(Reader *reader, Ticket *ret) {
                 .size_max = reader_get_varint(reader),
                 .mtime_usec = reader_get_varint(reader),
                 .wanted = reader_get_u8(reader) % (COPIES_MAX + 1),
+                .store = reader_get_u64(reader),
+                .again = reader_get_u8(reader) % 4,
         };
 
         if (ticket.method != TICKET_READ)
@@ -28,6 +30,7 @@ static void make_ticket(Reader *reader, Ticket *ret) {
                 const char *authority = reader_get(reader, length);
 
                 ticket.others[i].volume = reader_get_u16(reader);
+                ticket.others[i].store = reader_get_varint(reader);
                 if (authority)
                         memcpy(ticket.others[i].authority, authority, strnlen(authority, length));
         }

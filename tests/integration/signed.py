@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Calls between daemons, made by a test: their signatures and bodies; see core/ticket and core/wire."""
 
+import ctypes
 import errno
 import hashlib
 import hmac
 import itertools
 import struct
 import time
+
+XXHASH = ctypes.CDLL('libxxhash.so.0')
+XXHASH.XXH3_64bits.restype = ctypes.c_uint64
 
 
 def varint(n):
@@ -62,13 +66,22 @@ def call(cluster, who, path, body, headers=None, secret=None, parties=None):
         **signature(cluster, who, path, body, secret, parties), **(headers or {})}, who=who)
 
 
+def ticket_store(cluster, who):
+    """What tickets say of a volume's store."""
+    volume = cluster.health(who)
+    name = (bytes.fromhex(volume['cluster']) + struct.pack('<I', volume['number'])
+            + bytes.fromhex(volume['uuid']))
+    return XXHASH.XXH3_64bits(name, ctypes.c_size_t(len(name)))
+
+
 def read_url(cluster, who, key, version):
     """The URL of a copy, with the ticket to read it."""
     secret = (cluster.directory / 'secret').read_bytes()
     expiry = int(time.time()) + 60
-    message = b'T\0' + struct.pack('<QQ', version, expiry) + string(key)
+    store = ticket_store(cluster, who)
+    message = b'T\0' + struct.pack('<QQQ', version, expiry, store) + b'\0' + string('') + string(key)
     return (f'http://127.0.0.1:{cluster[who].port}/{key}'
-            f'?v={version:x}&e={expiry:x}&t={tag(secret, message)}')
+            f'?v={version:x}&e={expiry:x}&w={store:x}&t={tag(secret, message)}')
 
 
 def versions(numbers):

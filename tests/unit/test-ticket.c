@@ -18,6 +18,7 @@ static const Ticket read_ticket = {
         .method = TICKET_READ,
         .version = 0x1234,
         .revision = 77,
+        .store = 0xfeed,
         .expiry_sec = NOW + 60,
 };
 
@@ -29,7 +30,11 @@ static const Ticket write_ticket = {
         .mtime_usec = NOW * 1000000,
         .wanted = 3,
         .n_others = 2,
-        .others = { { 2, "127.0.0.1:3002" }, { VOLUME_MAX, "[fe80::1%eth0]:3003" } },
+        .store = UINT64_MAX,
+        .again = 2,
+        .back = "[fe80::1%eth0]:3000",
+        .others = { { 2, 0xabc, "127.0.0.1:3002" },
+                    { VOLUME_MAX, UINT64_MAX, "[fe80::1%eth0]:3003" } },
 };
 
 static Signer *signer;
@@ -94,11 +99,15 @@ TEST(write_ticket_comes_back) {
                 assert_int_equal(ticket.method, method);
                 assert_true(ticket.version == given.version);
                 assert_true(ticket.size_max == given.size_max);
+                assert_true(ticket.store == given.store);
+                assert_int_equal(ticket.again, given.again);
+                assert_string_equal(ticket.back, given.back);
                 assert_true(ticket.mtime_usec == given.mtime_usec);
                 assert_int_equal(ticket.wanted, given.wanted);
                 assert_int_equal(ticket.n_others, given.n_others);
                 for (size_t i = 0; i < given.n_others; i++) {
                         assert_int_equal(ticket.others[i].volume, given.others[i].volume);
+                        assert_true(ticket.others[i].store == given.others[i].store);
                         assert_string_equal(ticket.others[i].authority, given.others[i].authority);
                 }
         }
@@ -109,12 +118,14 @@ TEST(form_is_known) {
         char query[TICKET_QUERY_SIZE];
 
         assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
-        assert_string_equal(query, "v=1234&e=691fc64c&r=4d&t=d96fbd6cf4831dc1782be27952661921");
+        assert_string_equal(
+                        query, "v=1234&e=691fc64c&w=feed&r=4d&t=24654d28218b6e892f6a54e15ce1665f");
         assert_ok(ticket_format(&write_ticket, "key", signer, query, sizeof(query)));
         assert_string_equal(
-                        query, "v=ffffffffffffffff&e=691fc64c&k=2&s=140000000&m=6441113f1a400"
-                               "&c=3&o=2:127.0.0.1%3A3002&o=ffff:%5Bfe80%3A%3A1%25eth0%5D%3A3003"
-                               "&t=63c825aed85e0277fb0e8762b9dfb3a8");
+                        query, "v=ffffffffffffffff&e=691fc64c&w=ffffffffffffffff&g=2&b=%5Bfe80"
+                               "%3A%3A1%25eth0%5D%3A3000&k=2&s=140000000&m=6441113f1a400&c=3&o"
+                               "=2:abc:127.0.0.1%3A3002&o=ffff:ffffffffffffffff:%5Bfe80%3A%3A1"
+                               "%25eth0%5D%3A3003&t=a1b42d2a46877bef7246272e6cd6abf7");
 }
 
 TEST(ticket_expires) {
@@ -210,19 +221,19 @@ TEST(other_volumes_keep_their_borders) {
         strcpy(ticket.others[1].authority, "cd");
         assert_ok(ticket_format(&ticket, "key", signer, query, sizeof(query)));
         assert_ok(parse(query, TICKET_PUT, "key", NOW));
-        field = strstr(query, "2:ab");
+        field = strstr(query, "2:abc:ab");
         assert_non_null(field);
-        memcpy(field, "2:cd", 4);
+        memcpy(field, "2:abc:cd", 8);
         assert_int_equal(parse(query, TICKET_PUT, "key", NOW), -EACCES);
-        field = strstr(field + 4, "ffff:cd");
+        field = strstr(field + 4, "ffff:ffffffffffffffff:cd");
         assert_non_null(field);
-        memcpy(field, "ffff:ab", 7);
+        memcpy(field, "ffff:ffffffffffffffff:ab", 24);
         assert_int_equal(parse(query, TICKET_PUT, "key", NOW), -EACCES);
 }
 
 TEST(order_and_other_parameters_do_not_matter) {
         char query[TICKET_QUERY_SIZE], mixed[2 * TICKET_QUERY_SIZE];
-        const char *v, *e, *revision, *t;
+        const char *v, *e, *store, *revision, *t;
 
         assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
         (void) snprintf(mixed, sizeof(mixed), "verify=1&&x=%%&%s&=&z&vv=1&", query);
@@ -230,15 +241,18 @@ TEST(order_and_other_parameters_do_not_matter) {
 
         v = strtok(query, "&");
         e = strtok(NULL, "&");
+        store = strtok(NULL, "&");
         revision = strtok(NULL, "&");
         t = strtok(NULL, "&");
-        (void) snprintf(mixed, sizeof(mixed), "%s&verify=1&%s&%s&%s", t, e, v, revision);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&verify=1&%s&%s&%s", t, store, e, v, revision);
         assert_ok(parse(mixed, TICKET_READ, "key", NOW));
-        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, e, revision);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s&%s", v, e, store, revision);
         assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
-        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, revision, t);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s&%s", v, store, revision, t);
         assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
-        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s", v, e, t);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s&%s", v, e, store, t);
+        assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
+        (void) snprintf(mixed, sizeof(mixed), "%s&%s&%s&%s", v, e, revision, t);
         assert_int_equal(parse(mixed, TICKET_READ, "key", NOW), -EACCES);
 }
 
@@ -263,10 +277,15 @@ TEST(malformed_queries_are_refused) {
                 "o=",
                 "o=1",
                 "o=:",
-                "o=10000:a",
-                "o=1:%",
-                "o=1:%00",
-                "o=1:a&o=2:a&o=3:a&o=4:a&o=5:a&o=6:a&o=7:a&o=8:a",
+                "o=1:a",
+                "o=1:1",
+                "o=10000:1:a",
+                "o=1:1:%",
+                "o=1:1:%00",
+                "o=1:1:a&o=2:1:a&o=3:1:a&o=4:1:a&o=5:1:a&o=6:1:a&o=7:1:a&o=8:1:a",
+                "w=x",
+                "g=100",
+                "b=%",
         };
 
         assert_int_equal(parse(NULL, TICKET_READ, "key", NOW), -EACCES);

@@ -76,6 +76,7 @@ static const Verb verbs[] = {
         { "job cancel",         "JOB",             1, 1,        "",                      verb_job_cancel,           "End it; volumes to be deleted become active again", true },
         { "job set",            "JOB",             1, 1,        "rate parallel",         verb_job_set,              "Change the limits of a job", true },
         { "locate",             "KEY",             1, 1,        "",                      verb_locate,               "Show where the copies of a value are" },
+        { "damage",             "",                0, 0,        "",                      verb_damage,               "List the copies that are damaged" },
         { "master accept-rollback", "",            0, 0,        "yes",                   verb_master_accept_rollback, "Lead with an index that is older than its volumes" },
         { "config",             "[N]",             0, 1,        "",                      verb_config,               "Show the settings of the master or a volume, and their origin" },
         { "secret create",      "",                0, 0,        "force root",            verb_secret_create,        "Make a new secret for the cluster" },

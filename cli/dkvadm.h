@@ -121,7 +121,6 @@ int master_add_volumes(Context *context, const uint32_t numbers[], size_t n);
 /* Prints what the cluster, or this machine, has for an answer, within a second or not at all. */
 void context_answer(Context *context, const CompletionQuestion *question);
 
-/* The verbs. */
 int verb_status(int argc, char *argv[], void *userdata);
 int verb_volume_list(int argc, char *argv[], void *userdata);
 int verb_volume_show(int argc, char *argv[], void *userdata);
@@ -140,6 +139,7 @@ int verb_job_pause(int argc, char *argv[], void *userdata);
 int verb_job_resume(int argc, char *argv[], void *userdata);
 int verb_job_cancel(int argc, char *argv[], void *userdata);
 int verb_job_set(int argc, char *argv[], void *userdata);
+int verb_damage(int argc, char *argv[], void *userdata);
 int verb_locate(int argc, char *argv[], void *userdata);
 int verb_master_accept_rollback(int argc, char *argv[], void *userdata);
 int verb_config(int argc, char *argv[], void *userdata);

@@ -218,3 +218,42 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         http_call_start(TAKE_PTR(call), on_looked, TAKE_PTR(look));
         return 0;
 }
+
+static void tell_lost(Master *master, uint64_t n) {
+        _cleanup_(buffer_done) Buffer key = {};
+
+        if (n == 0 || index_damage_lost_key(master->index, &key) < 0)
+                troubles_clear(master->troubles, TROUBLE_VALUES_LOST, 0);
+        else if (n == 1)
+                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0, "the value of '%.100s'",
+                              (const char *) key.data);
+        else
+                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0,
+                              "%" PRIu64 " values, of '%.100s' among them", n,
+                              (const char *) key.data);
+}
+
+static void tell_volume(Master *master, uint32_t number) {
+        uint64_t n = index_damage_on(master->index, number);
+
+        if (n == 0)
+                troubles_clear(master->troubles, TROUBLE_COPIES_DAMAGED, number);
+        else
+                troubles_note(master->troubles, TROUBLE_COPIES_DAMAGED, number,
+                              "%" PRIu64 " cop%s on volume %" PRIu32 " %s damaged", n,
+                              n == 1 ? "y" : "ies", number, n == 1 ? "is" : "are");
+}
+
+void damage_watch(Master *master) {
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        IndexDamageCounters counters;
+        uint64_t epoch;
+        size_t n;
+
+        index_damage_counters(master->index, &counters);
+        if (counters.made == 0 || volumes_list(master->volumes, &volumes, &n, &epoch) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                tell_volume(master, volumes[i].number);
+        tell_lost(master, counters.lost);
+}

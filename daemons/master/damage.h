@@ -22,6 +22,9 @@ void damage_mark(
 /* Takes a mark away, soon; from any thread. */
 void damage_unmark(Master *master, const char *key, uint64_t version, uint32_t volume);
 
+/* On the main loop, now and then: notes what is damaged among the troubles of the cluster. */
+void damage_watch(Master *master);
+
 /* Has the volume read these copies, and takes the marks of those away that are good. DONE is called
  * once, with how many, or a negative errno; on the client's or the committer's thread. */
 typedef struct DamageCopy {

@@ -388,6 +388,7 @@ void job_repair_watch(Jobs *jobs) {
         if (now < jobs->damage.looked_usec + WATCH_USEC)
                 return;
         jobs->damage.looked_usec = now;
+        damage_watch(jobs->master);
         index_damage_counters(jobs->master->index, &counters);
         if (counters.copies == 0)
                 return;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "damage-bus.h"
 #include "elastic-bus.h"
 #include "job-bus.h"
 #include "lead-bus.h"
@@ -153,6 +154,12 @@ static int method_locate(sd_bus_message *message, void *userdata, sd_bus_error *
         return locate_bus_reply(bus->master, message, error);
 }
 
+static int method_get_damage(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        MasterBus *bus = userdata;
+
+        return damage_bus_reply(bus->master, message);
+}
+
 static int method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
 
@@ -212,6 +219,10 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_ARGS("s", key),
                                 SD_BUS_RESULT("a{sv}", location),
                                 method_locate, FREE),
+        SD_BUS_METHOD_WITH_ARGS("GetDamage",
+                                SD_BUS_NO_ARGS,
+                                SD_BUS_RESULT("t", copies, "t", lost, DAMAGE_BUS_TYPE, list),
+                                method_get_damage, FREE),
         SD_BUS_METHOD_WITH_ARGS("GetConfig",
                                 SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),

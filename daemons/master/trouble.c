@@ -99,6 +99,18 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "The directory of volume {volume} is gone or incomplete{since}: {detail}.", NULL,
                 "On its machine: is its disk mounted? findmnt; then systemctl restart dkv-volume@{volume}",
         },
+        [TROUBLE_VALUES_LOST] = {
+                "values-lost", HEALTH_DEGRADED,
+                "No good copy is left of {detail}{since}.", NULL,
+                "dkvadm damage lists them. Write them again or delete them; if a disk or directory is missing, bring it back.",
+                .quiet = true,
+        },
+        [TROUBLE_COPIES_DAMAGED] = {
+                "copies-damaged", HEALTH_DEGRADED,
+                "{detail}{since}; good ones are made again from the others.", NULL,
+                "dkvadm damage lists them; dkvadm job list shows the repair. On its machine: journalctl -k; smartctl -a of its disk",
+                .quiet = true,
+        },
         [TROUBLE_OVERLOADED] = {
                 "overloaded", HEALTH_DEGRADED,
                 "Volume {volume} lacks resources{since}: {detail}.", NULL, LOOK_AT,

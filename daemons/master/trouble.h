@@ -49,6 +49,8 @@ typedef enum TroubleKind {
         TROUBLE_DISK_READ_ONLY,   /* detail: its directory */
         TROUBLE_DISK_DENIED,      /* likewise */
         TROUBLE_DISK_MISSING,     /* likewise */
+        TROUBLE_VALUES_LOST,      /* of the cluster; detail: "2 values, of 'k' among them" */
+        TROUBLE_COPIES_DAMAGED,   /* detail: "3 copies on volume 2 are damaged" */
         TROUBLE_OVERLOADED,       /* detail: of what there is too little */
         TROUBLE_WENT_BACK,        /* detail: what is done about it */
         TROUBLE_STRANGER,         /* detail: its address */

@@ -9,6 +9,7 @@
 #include "bus-change.h"
 #include "master.h"
 #include "net/bus-daemon.h"
+#include "store/index-damage.h"
 #include "volumes-bus.h"
 
 #define PATH_SIZE (sizeof(VOLUMES_BUS_PATH "/") + 10)
@@ -232,6 +233,21 @@ static int get_state(
                         reply, "s", volume_state_to_string(*(const VolumeState *) userdata));
 }
 
+static int get_damaged(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        const VolumeObject *object = userdata;
+
+        return sd_bus_message_append(
+                        reply, "t",
+                        index_damage_on(object->bus->master->index, object->status.number));
+}
+
 static int get_uuid(
                 sd_bus *bus,
                 const char *path,
@@ -350,6 +366,7 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_PROPERTY("Objects",          "t", NULL,      STATUS(objects),           0),
         SD_BUS_PROPERTY("Bytes",            "t", NULL,      STATUS(bytes),             0),
         SD_BUS_PROPERTY("Pending",          "t", NULL,      STATUS(pending),           0),
+        SD_BUS_PROPERTY("DamagedCopies",    "t", get_damaged, 0,                       0),
 
         SD_BUS_METHOD_WITH_ARGS("Set",
                                 SD_BUS_ARGS("a{sv}", settings),

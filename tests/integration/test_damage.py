@@ -112,3 +112,37 @@ def test_damaged_copy_is_made_again(new_cluster, harm, size):
     assert sorted(copies_of(cluster, 'k')) == sorted([first, second])
     assert read_all(cluster, 'k', value, '?verify=1') == 8
     wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')
+
+
+def test_lost_values_are_named_and_come_back(new_cluster):
+    """With one copy there is nothing to make it from; if the file is put back, it counts again."""
+    cluster = new_cluster(volumes=1, master=FAST, bus=True)
+    value = os.urandom(FILE)
+    cluster.put('only', value).expect(201)
+    cluster.put('good', b'good').expect(201)
+    path = file_of(cluster, 1, value)
+    path.rename(path.with_suffix('.away'))
+
+    for query in '', '?verify=1', '?proxy=1':
+        assert 'missing' in str(cluster.get('only', query).expect(502).json) or query == '?proxy=1'
+    wait_for(lambda: 'damage' in str(cluster.where('only')['copies']), 'the mark')
+    cluster.head('only').expect(200)
+    wait_for(lambda: cluster.health()['status'] == 'degraded', 'bad health')
+    assert "No good copy is left of the value of 'only'" in cluster.dkvadm('status', status=3)
+    listed = cluster.dkvadm_json('damage')
+    assert [(one['key'], one['volume'], one['damage'], one['lost']) for one in listed] == [
+        ('only', 1, 'missing', True)]
+    wait_for(lambda: 'repair' in cluster.dkvadm('job', 'list'), 'the repair')
+    assert cluster.get('good').body == b'good'
+
+    path.with_suffix('.away').rename(path)
+    wait_for(lambda: not damage_of(cluster, 'only'), 'another look')
+    assert cluster.get('only').expect(200).body == value
+    wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')
+    assert 'No copy' in cluster.dkvadm('damage')
+    wait_for(lambda: cluster.dkvadm_json('job', 'list')[-1]['state'] == 'done', 'the end of the repair')
+
+    path.unlink()
+    cluster.get('only').expect(502)
+    cluster.delete('only').expect(204)
+    wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')

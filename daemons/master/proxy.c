@@ -6,14 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "damage.h"
 #include "master.h"
 #include "net/http-date.h"
 #include "net/http-record.h"
 #include "net/http-server.h"
 #include "net/pipe.h"
 #include "proxy.h"
+#include "store/index-damage.h"
 
 #define PIPE_SIZE (1 * MIB)
 
@@ -37,6 +40,7 @@ typedef struct Proxy {
         pthread_mutex_t lock; /* for the rest */
         HttpRequest *request; /* NULL once it is over */
         bool replied;
+        size_t n_tried; /* copies, besides the first */
 } Proxy;
 
 static Proxy *proxy_unref(Proxy *proxy) {
@@ -170,6 +174,8 @@ static int check_piece(Proxy *proxy, const void *data, size_t size) {
                 return 0;
 
         master_log_damage(proxy->key, proxy->record.version, proxy->volume);
+        damage_mark(proxy->master, proxy->key, proxy->record.version, proxy->volume,
+                    DAMAGE_CORRUPT);
         return -EBADMSG;
 }
 
@@ -210,16 +216,85 @@ static void reply_problem(Proxy *proxy) {
                                         : "The volume that holds the value could not deliver it.");
 }
 
+static int pass_header(HttpRequest *request, HttpCall *call, const char *name) {
+        const char *value = http_request_header(request, name);
+
+        return value ? http_call_add_header(call, name, value) : 0;
+}
+
+static int make_call(Proxy *proxy, const char *url) {
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        int r;
+
+        r = http_call_new(proxy->master->bulk, "GET", url, &call);
+        if (r < 0)
+                return r;
+        r = pass_header(proxy->request, call, "Range");
+        if (r >= 0)
+                r = pass_header(proxy->request, call, "If-Range");
+        if (r < 0)
+                return r;
+
+        http_call_set_sink(call, on_head, on_body);
+        (void) http_call_unref(proxy->call);
+        proxy->call = TAKE_PTR(call);
+        return 0;
+}
+
+/* Whether another copy may do better. What a volume says about the request, it would say again. */
+static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
+        return result->error < 0 || proxy->error == -EBADMSG || proxy->error == -EHOSTDOWN ||
+               proxy->error == -EREMOTE || proxy->error == -EACCES;
+}
+
+/* With the lock held. By now the master knows of the damage that the volume has met. */
+static int try_another(Proxy *proxy) {
+        unsigned avoid = index_damaged(proxy->master->index, &proxy->record);
+        char url[MASTER_URL_SIZE], volume_url[VOLUME_URL_SIZE];
+        Ticket ticket = {
+                .method = TICKET_READ,
+                .version = proxy->record.version,
+                .revision = proxy->record.revision,
+                .expiry_sec = (clock_realtime() + proxy->master->conf.ticket_usec) / USEC_PER_SEC,
+        };
+        int volume, r;
+
+        if (++proxy->n_tried >= proxy->record.n_copies)
+                return -EHOSTDOWN;
+        for (size_t i = 0; i < proxy->record.n_copies; i++)
+                if (proxy->record.copies[i] == proxy->volume)
+                        avoid |= 1U << i;
+        volume = volumes_choose(proxy->master->volumes, &proxy->record, avoid, volume_url);
+        if (volume < 0)
+                return volume;
+        ticket.store = master_ticket_store(proxy->master, (uint32_t) volume);
+        r = master_ticket_url(proxy->master, volume_url, proxy->key, &ticket, url, sizeof(url));
+        if (r >= 0)
+                r = make_call(proxy, url);
+        if (r < 0)
+                return r;
+
+        proxy->volume = (uint32_t) volume;
+        proxy->error = 0;
+        return 0;
+}
+
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(proxy_unrefp) Proxy *proxy = userdata;
+        bool is_tried;
 
         volumes_note_call(proxy->master->volumes, proxy->volume, result);
         (void) pthread_mutex_lock(&proxy->lock);
-        if (!proxy->replied && proxy->request)
+        is_tried = !proxy->replied && proxy->request && is_of_the_copy(proxy, result) &&
+                   try_another(proxy) >= 0;
+        if (!is_tried && !proxy->replied && proxy->request)
                 reply_problem(proxy);
         (void) pthread_mutex_unlock(&proxy->lock);
 
-        pipe_close_write(proxy->pipe, result->error);
+        if (is_tried)
+                http_call_start(http_call_ref(proxy->call), on_done, proxy_ref(proxy));
+        else
+                pipe_close_write(proxy->pipe, result->error);
 }
 
 /* Keeps the record and what it points to. */
@@ -235,12 +310,6 @@ static int copy_record(Proxy *proxy, const Record *record) {
         proxy->record.content_type = (const char *) strings->data;
         proxy->record.metadata = (const char *) strings->data + strlen(record->content_type) + 1;
         return 0;
-}
-
-static int pass_header(HttpRequest *request, HttpCall *call, const char *name) {
-        const char *value = http_request_header(request, name);
-
-        return value ? http_call_add_header(call, name, value) : 0;
 }
 
 int proxy_start(HttpRequest *request,
@@ -271,15 +340,9 @@ int proxy_start(HttpRequest *request,
                      &proxy->pipe);
         if (r < 0)
                 return r;
-        r = http_call_new(master->bulk, "GET", url, &proxy->call);
+        r = make_call(proxy, url);
         if (r < 0)
                 return r;
-        r = pass_header(request, proxy->call, "Range");
-        if (r >= 0)
-                r = pass_header(request, proxy->call, "If-Range");
-        if (r < 0)
-                return r;
-        http_call_set_sink(proxy->call, on_head, on_body);
 
         *http_request_state(request) = proxy_ref(proxy);
         http_call_start(http_call_ref(proxy->call), on_done, proxy_ref(proxy));
@@ -294,8 +357,8 @@ void proxy_end(HttpRequest *request) {
 
         (void) pthread_mutex_lock(&proxy->lock);
         proxy->request = NULL;
+        http_call_cancel(proxy->call);
         (void) pthread_mutex_unlock(&proxy->lock);
 
-        http_call_cancel(proxy->call);
         (void) proxy_unref(proxy);
 }

@@ -78,6 +78,15 @@ static unsigned avoid_again(HttpRequest *request, const Record *record) {
         return ~(1U << (n - 1) % record->n_copies);
 }
 
+/* Copies that are not good are worse than those in whose turn the client is not. */
+static unsigned avoid(HttpRequest *request, const Record *record) {
+        Master *master = http_request_userdata(request);
+        unsigned all = (1U << record->n_copies) - 1, again = avoid_again(request, record);
+        unsigned bad = index_damaged(master->index, record) | stale_avoid(master->stale, record);
+
+        return ~(bad | again) & all ? bad | again : bad;
+}
+
 /* Where the value is to be had: at a volume that has a copy and is up. Returns its number. */
 static int make_url(
                 HttpRequest *request,
@@ -95,11 +104,7 @@ static int make_url(
         };
         int volume, r;
 
-        volume = volumes_choose(
-                        master->volumes, record,
-                        index_damaged(master->index, record) | stale_avoid(master->stale, record) |
-                                        avoid_again(request, record),
-                        volume_url);
+        volume = volumes_choose(master->volumes, record, avoid(request, record), volume_url);
         if (volume < 0)
                 return volume;
         ticket.store = master_ticket_store(master, (uint32_t) volume);

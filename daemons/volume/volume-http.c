@@ -57,6 +57,11 @@ static void on_told(DamageWait *wait, int result) {
         Get *get = CONTAINER_OF(wait, Get, wait);
         char sentence[128];
 
+        /* It may have been moved or overwritten, too. */
+        if ((result == 0 || result == -ENOENT) && *get->ticket.back &&
+            way_back(get->request, get->key, &get->ticket) >= 0)
+                return;
+
         (void) snprintf(sentence, sizeof(sentence), "This volume's copy of the value %s.",
                         damage_kind_to_sentence(damage_kind_of_error(get->error)));
         (void) http_request_reply_error(get->request, -EBADMSG, sentence);

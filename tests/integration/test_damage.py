@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from cluster import wait_for
-from test_faults import FAST, FILE, INLINE
+from test_faults import FAST, FILE, INLINE_MAX
 
 MIB = 1 << 20
 LARGE = 3 * MIB + 12345
@@ -146,3 +146,38 @@ def test_lost_values_are_named_and_come_back(new_cluster):
     cluster.get('only').expect(502)
     cluster.delete('only').expect(204)
     wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('size', [INLINE_MAX + 1, FILE, LARGE])
+@pytest.mark.parametrize('harm', ['flipped', 'removed'])
+def test_no_client_sees_the_damage(new_cluster, size, harm):
+    """Whoever comes first is sent back to the master, which knows of another copy."""
+    cluster = new_cluster(volumes=2, copies=2, master=FAST)
+    curl = ['-s', '-L', '--max-redirs', '9', '-w', '%{http_code}']
+    for query in '', '?proxy=1', '?verify=1':
+        for n in range(4):
+            key, value = f'{query[1:]}{n}', os.urandom(size)
+            cluster.put(key, value).expect(201)
+            path = file_of(cluster, 1 + n % 2, value)
+            flip(path, 10) if harm == 'flipped' else path.unlink()
+            for _ in range(2):
+                done = cluster.curl(*curl, f'{cluster.url}/{key}{query}')
+                assert done.stdout == value + b'200'
+            part = cluster.curl(*curl, '-r', '5-14', f'{cluster.url}/{key}{query}')
+            assert part.stdout == value[5:15] + b'206'
+
+
+def test_damage_behind_the_first_block_breaks_the_connection(new_cluster):
+    cluster = new_cluster(volumes=1, master=FAST)
+    value = os.urandom(LARGE)
+    cluster.put('k', value).expect(201)
+    flip(file_of(cluster, 1, value), LARGE - 100)
+
+    done = cluster.curl('-s', '-L', f'{cluster.url}/k')
+    assert done.returncode == 18 and done.stdout == value[:len(done.stdout)]
+    assert len(done.stdout) >= LARGE - 2 * 128 * 1024
+    part = cluster.curl('-s', '-L', '-r', '1000000-2000000', f'{cluster.url}/k')
+    assert part.stdout == value[1000000:2000001]
+    last = cluster.curl('-s', '-L', '-w', '%{http_code}', '-r', '-10', f'{cluster.url}/k')
+    assert last.stdout.endswith(b'502')

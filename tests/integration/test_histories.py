@@ -17,8 +17,8 @@ SEED = int(os.environ.get('DKV_SEED', '1'))
 PROGRAM = pathlib.Path(__file__).with_name('history.py')
 
 
-@pytest.mark.sanitize
-@pytest.mark.parametrize('kind', ['calm', 'kills', 'moves'])
+@pytest.mark.parametrize('kind', [
+    'calm', 'kills', pytest.param('moves', marks=[pytest.mark.sanitize, pytest.mark.threads])])
 def test_linearizable(kind):
     for seed in range(SEED, SEED + RUNS):
         done = subprocess.run([sys.executable, PROGRAM, kind, str(seed), str(SECONDS)],

@@ -76,17 +76,6 @@ static int start_new(
         return 0;
 }
 
-int elastic_bus_refuse(int r, sd_bus_error *error) {
-        switch (r) {
-        case -EDQUOT:
-                return bus_fail(error, r, "There are fewer active volumes than that many copies.");
-        case -ENOSPC:
-                return bus_fail(error, r, "The master's disk is full.");
-        default:
-                return bus_fail(error, r, NULL);
-        }
-}
-
 static bool has_number(const JobStatus *job, uint32_t number) {
         for (size_t i = 0; i < job->n_numbers; i++)
                 if (job->numbers[i] == number)
@@ -124,6 +113,35 @@ static int refuse_drained(
                                         numbers[i], id);
         }
         return 0;
+}
+
+/* Too few are active because some are being drained, perhaps. */
+static int refuse_copies(MasterBus *bus, int r, sd_bus_error *error) {
+        static const char sentence[] = "There are fewer active volumes than that many copies";
+        _cleanup_free_ JobStatus *jobs = NULL;
+        size_t n = 0;
+
+        if (bus->master->jobs)
+                (void) jobs_list(bus->master->jobs, &jobs, &n); /* without memory: just that */
+        for (size_t i = n; i-- > 0;)
+                if (jobs[i].type == JOB_DRAIN &&
+                    find_drain_of(jobs, n, jobs[i].numbers[0]) == jobs[i].id)
+                        return bus_fail(error, r,
+                                        "%s; volume %" PRIu32 " is being drained by job %" PRIu32
+                                        ".",
+                                        sentence, jobs[i].numbers[0], jobs[i].id);
+        return bus_fail(error, r, "%s.", sentence);
+}
+
+int elastic_bus_refuse(MasterBus *bus, int r, sd_bus_error *error) {
+        switch (r) {
+        case -EDQUOT:
+                return refuse_copies(bus, r, error);
+        case -ENOSPC:
+                return bus_fail(error, r, "The master's disk is full.");
+        default:
+                return bus_fail(error, r, NULL);
+        }
 }
 
 int elastic_bus_refuse_add(
@@ -173,7 +191,7 @@ int elastic_bus_refuse_delete(
                 return bus_fail(error, r,
                                 "The other volumes have less free space than what is to be moved.");
         default:
-                return elastic_bus_refuse(r, error);
+                return elastic_bus_refuse(bus, r, error);
         }
 }
 
@@ -199,7 +217,7 @@ static int send_error(const Start *start) {
                                 start->bus, start->numbers, start->n_numbers, start->result,
                                 &error);
         else
-                (void) elastic_bus_refuse(start->result, &error);
+                (void) elastic_bus_refuse(start->bus, start->result, &error);
         return sd_bus_reply_method_error(start->message, &error);
 }
 
@@ -400,7 +418,7 @@ static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *
                 return bus_fail(error, -EREMCHG, NULL);
         r = start_job(start);
         if (r < 0)
-                return elastic_bus_refuse(r, error);
+                return elastic_bus_refuse(bus, r, error);
 
         TAKE_PTR(start);
         return 1;
@@ -426,7 +444,7 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
         r = volumes_set_copies(
                         bus->master->volumes, copies, take_epoch(start), on_map_changed, start);
         if (r < 0)
-                return elastic_bus_refuse(r, error);
+                return elastic_bus_refuse(bus, r, error);
 
         TAKE_PTR(start);
         return 1;

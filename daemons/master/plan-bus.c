@@ -100,7 +100,7 @@ static int refuse(const PlanCall *call, int r, sd_bus_error *error) {
                 return elastic_bus_refuse_add(
                                 call->bus, request->numbers, request->n_numbers, r, error);
         if (request->what != JOB_PLAN_DELETE)
-                return elastic_bus_refuse(r, error);
+                return elastic_bus_refuse(call->bus, r, error);
         return elastic_bus_refuse_delete(call->bus, request->numbers, request->n_numbers, r, error);
 }
 

@@ -187,7 +187,8 @@ def test_who_joins_a_rebalance_gets_what_he_wants(elastic):
 def test_copies_and_a_drain(elastic):
     cluster = elastic(3, 3)
     path = delete(cluster, 3)
-    assert 'fewer active volumes' in refusal(cluster, 'SetCopies', 'ua{sv}', 3, 0)
+    error = refusal(cluster, 'SetCopies', 'ua{sv}', 3, 0)
+    assert 'fewer active volumes' in error and f'job {number_of(path)}' in error, error
     assert cluster.dkvadm_json('status')['master']['copies'] == 1
     call(cluster, 'SetCopies', 'ua{sv}', 2, 0)
     assert 'fewer active volumes' in refusal(cluster, 'DeleteVolumes', 'aua{sv}', 1, 2, 0)

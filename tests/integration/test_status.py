@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import typing
 
 import pytest
@@ -81,8 +82,7 @@ class House:
     def another(self, n, **settings):
         """One more daemon, with the number of a volume that is there or a new one."""
         before = self.cluster.volumes.pop(n, None)
-        path = self.cluster.directory / 'another'
-        path.mkdir(exist_ok=True)
+        path = pathlib.Path(tempfile.mkdtemp(dir=self.cluster.directory))
         daemon = self.cluster.new_volume(n, Directory=path / 'data', **settings)
         daemon.name, daemon.log = 'another', path / 'log'
         daemon.conf = path / 'another.conf'
@@ -157,7 +157,7 @@ class Haunted(House):
                     if not any(path.iterdir()))
         path.rmdir()
 
-        return lambda: self.restart(1)
+        return lambda: [path.mkdir(), self.restart(1)]
 
     def restart_master(self):
         undo = self.stop(1)
@@ -250,7 +250,7 @@ PLAIN_FAULTS = [
     Fault('a removed volume that reports', House.remove_and_leave,
           'degraded', rf'Volume 5, which was removed, still runs at {URL} {AT}, and is refused\.', 'dkvadm volume remove-config 5'),
     Fault('fewer volumes than copies', lambda house: house.set_master(Copies=4),
-          'degraded', r'Active volumes: 3, fewer than Copies=4\.', 'Start more volumes, then add them'),
+          'degraded', r'Active volumes: 3, fewer than Copies=4\.', 'dkvadm volume create NUMBER --add'),
     Fault('an empty directory in the place of a volume', lambda house: house.another(2),
           'degraded', rf'Another store than that of volume 2 reports with its number, from {URL} {AT}, and is refused\.', 'Is the right disk mounted there'),
     Fault('another secret', House.other_secret,

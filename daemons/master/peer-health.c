@@ -21,6 +21,7 @@ int peer_read_health(const Json *json, VolumeReport *ret) {
 
         ret->skew_usec = (int64_t) (clock + delay) - (int64_t) clock_realtime();
         ret->fault = fault ? store_fault_from_string(fault) : STORE_FAULT_NONE;
+        (void) json_get_uint(json, "damaged_pages", &ret->damaged_pages);
         ret->n_peers = 0;
         for (size_t i = 0; i < json_array_size(peers) && ret->n_peers < REPORT_PEERS_MAX; i++) {
                 const char *peer = json_to_string(json_array_get(peers, i));
@@ -51,6 +52,14 @@ static void note_fault(Master *master, const VolumeReport *report, const char *d
                         troubles_clear(master->troubles, kinds[i].kind, report->number);
 }
 
+static void note_pages(Master *master, const VolumeReport *report) {
+        if (report->damaged_pages == 0)
+                troubles_clear(master->troubles, TROUBLE_PAGES_DAMAGED, report->number);
+        else
+                troubles_note(master->troubles, TROUBLE_PAGES_DAMAGED, report->number, "%" PRIu64,
+                              report->damaged_pages);
+}
+
 /* Of those that are gone altogether something else is told. */
 static void note_peers(Master *master, const VolumeReport *report) {
         char list[TROUBLE_DETAIL_SIZE] = "";
@@ -69,6 +78,7 @@ static void note_peers(Master *master, const VolumeReport *report) {
 
 void peer_note_health(Master *master, const VolumeReport *report, const char *fault_detail) {
         note_fault(master, report, fault_detail);
+        note_pages(master, report);
         note_peers(master, report);
         troubles_clear(master->troubles, TROUBLE_OTHER_RELEASE, report->number);
 }

@@ -38,7 +38,8 @@ typedef struct StaleStore {
 typedef struct Seen {
         uint64_t mark;    /* of the index, when it reported last: it has this, or is stale */
         uint64_t objects; /* that it had ever stored */
-        bool is_suspect;  /* a report that comes late looks alike, so two are needed */
+        uint64_t damaged_pages;
+        bool is_suspect; /* a report that comes late looks alike, so two are needed */
         bool is_known;
 } Seen;
 
@@ -221,6 +222,20 @@ static bool follow_rollback(Stale *stale, const VolumeReport *report) {
 }
 
 /* With the lock held. */
+/* The volume does not know what is in pages that are damaged: it is looked through, too. More of
+ * them that turn up meanwhile are a reason to do it once more. */
+static void follow_damage(Stale *stale, const VolumeReport *report, Seen *seen) {
+        const IndexRollback all = { .version_end = report->version_max };
+        const StaleStore *store = find(stale, report->number);
+
+        if (report->damaged_pages > seen->damaged_pages) {
+                if (store && !store->is_checked)
+                        return; /* when that is done */
+                begin(stale, report, &all);
+        }
+        seen->damaged_pages = report->damaged_pages;
+}
+
 static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
         bool is_old = report->version_max < seen->mark || report->objects_ever < seen->objects;
         bool keep = follow_rollback(stale, report);
@@ -242,6 +257,7 @@ static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
         seen->is_suspect = false;
         seen->objects = report->objects_ever;
         seen->mark = index_mark(stale->master->index, report->number);
+        follow_damage(stale, report, seen);
 }
 
 void stale_hear(Stale *stale, const VolumeReport *report) {

@@ -13,7 +13,8 @@
  *
  * The same, but for the choice of readers, is done with each volume when an index that is older
  * than the volumes was accepted (store/index-rollback.h): what it asks about and the index names
- * without this copy is known again from then on. */
+ * without this copy is known again from then on. And with a volume that has damaged pages in its
+ * database: it does not know what was in them. */
 
 #include "core/record.h"
 #include "volumes.h"

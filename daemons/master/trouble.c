@@ -84,6 +84,11 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
                 "The disk of volume {volume} fails{since}: {detail}.", NULL,
                 "On its machine: journalctl -k; smartctl -a of its disk. Replace it: dkvadm volume delete {volume}",
         },
+        [TROUBLE_PAGES_DAMAGED] = {
+                "pages-damaged", HEALTH_DEGRADED,
+                "Damaged pages of the database of volume {volume}{since}: {detail}; what is in them cannot be read.", NULL,
+                "What it lacks is made again from other copies. Look at its disk: smartctl -a. Then make it anew: dkvadm volume delete {volume}",
+        },
         [TROUBLE_DISK_READ_ONLY] = {
                 "disk-read-only", HEALTH_DEGRADED,
                 "The file system of volume {volume} is read-only{since}: {detail}.", NULL,

@@ -46,6 +46,7 @@ typedef enum TroubleKind {
         TROUBLE_MASTER_CLOCK,     /* of the cluster: "600 s ahead of" or "20 s behind" */
         TROUBLE_CLOCK,            /* detail: "600 s ahead of" or "20 s behind" */
         TROUBLE_DISK_FAILED,      /* detail: what could not be done, "write '/srv/dkv/1/values'" */
+        TROUBLE_PAGES_DAMAGED,    /* detail: how many */
         TROUBLE_DISK_READ_ONLY,   /* detail: its directory */
         TROUBLE_DISK_DENIED,      /* likewise */
         TROUBLE_DISK_MISSING,     /* likewise */

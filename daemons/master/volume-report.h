@@ -23,6 +23,8 @@ typedef struct VolumeReport {
         /* How far it has come; see lib/store/reach.h. */
         uint64_t version_max, revision, deletion, objects_ever;
 
+        uint64_t damaged_pages; /* of its database: what is in them it does not know */
+
         StoreFault fault;                    /* what keeps it from storing values */
         int64_t skew_usec;                   /* how far its clock is ahead of ours */
         const char *peers[REPORT_PEERS_MAX]; /* which others it cannot reach: "host:port" */

@@ -85,6 +85,10 @@ static int add_reach(VolumeDaemon *volume, Json *json) {
         r = json_add_uint(json, "version_max", reach.version);
         r = r < 0 ? r : json_add_uint(json, "revision", reach.revision);
         r = r < 0 ? r : json_add_uint(json, "objects_ever", reach.objects);
+        r = r < 0 ? r
+                  : json_add_uint(json, "damaged_pages",
+                                  environment_damaged_pages(
+                                                  object_store_environment(volume->store)));
         return r < 0 ? r : json_add_uint(json, "deletion", deletions_last(volume->deletions));
 }
 

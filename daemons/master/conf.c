@@ -45,6 +45,8 @@ const ConfItem master_conf_items[] = {
           "Of these, how many may be from one address, or IPv6 network of 64 bits; 0 is half of them." },
         { "Master", "RateMin",        CONF_SIZE,   AT(endpoint.rate_min),        "1K",    0, GIB,
           "Clients that send or read slower than so many bytes per second, over TimeoutSec=, are cut off; 0 is never." },
+        { "Master", "CorsOrigins",    CONF_STRING, AT(endpoint.cors_origins),    "",      0, 0,
+          "Origins of web pages that may use the cluster, such as http://example.com; * for all." },
         { "Master", "HeaderSizeMax",    CONF_SIZE,   AT(endpoint.header_size_max), "16K",   KIB, 64 * KIB,
           "Largest header section of a request." },
         { "Master", "TimeoutSec",       CONF_TIME,   AT(endpoint.timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,

@@ -138,7 +138,7 @@ int read_get_finish(HttpRequest *request) {
         if (r > 0)
                 return http_request_reply_not_modified(request, &record);
 
-        is_proxied = get_flag(request, "proxy", master->conf.proxy);
+        is_proxied = get_flag(request, "proxy", master->conf.proxy) || key_has_dots(key);
         volume = way_back_count(request) < WAY_BACK_MAX
                                  ? make_url(request, key, &record, is_proxied, url)
                                  : -EHOSTDOWN;
@@ -169,6 +169,9 @@ int read_head_finish(HttpRequest *request) {
 
         if (lead_refuses(master->lead, request))
                 return 0;
+
+        if (strcmp(http_request_path(request), "/") == 0)
+                return listing_finish(request);
 
         r = lookup(request, http_request_path(request), key, &scratch, &record);
         if (r < 0)

@@ -221,6 +221,13 @@ static int read_headers(HttpRequest *request, Write *write) {
         r = key_from_path(http_request_path(request), write->key);
         if (r < 0)
                 return r;
+        if (key_has_dots(write->key)) {
+                http_request_explain(
+                                request,
+                                "A segment of the key is \".\" or \"..\", which clients take out of "
+                                "addresses: nobody could read the value.");
+                return -EINVAL;
+        }
         if (size != HTTP_SIZE_UNKNOWN && size > master->conf.value_size_max)
                 return -EFBIG;
         r = http_request_get_metadata(

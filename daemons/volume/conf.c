@@ -47,6 +47,8 @@ const ConfItem volume_conf_items[] = {
           "Of these, how many may be from one address, or IPv6 network of 64 bits; 0 is half of them." },
         { "Volume", "RateMin",        CONF_SIZE,   AT(endpoint.rate_min),        "1K",    0, GIB,
           "Clients that send or read slower than so many bytes per second, over TimeoutSec=, are cut off; 0 is never." },
+        { "Volume", "CorsOrigins",    CONF_STRING, AT(endpoint.cors_origins),    "",      0, 0,
+          "Origins of web pages that may use the cluster, such as http://example.com; * for all." },
         { "Volume", "HeaderSizeMax",  CONF_SIZE,   AT(endpoint.header_size_max), "16K",   KIB, 64 * KIB,
           "Largest header section of a request." },
         { "Volume", "TimeoutSec",     CONF_TIME,   AT(endpoint.timeout_usec),    "30s",   USEC_PER_SEC, USEC_PER_HOUR,
@@ -145,6 +147,7 @@ int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments) {
         if (r < 0)
                 return r;
 
+        conf->endpoint.is_redirected_to = true;
         r = set_number(conf, arguments->number);
         if (r < 0)
                 return log_error_errno(r, "Failed to set defaults: %m");

@@ -21,6 +21,7 @@
 #include "order.h"
 #include "pull.h"
 #include "store/object-reader.h"
+#include "to-master.h"
 #include "upload.h"
 #include "value-stream.h"
 #include "volume-http.h"
@@ -211,6 +212,8 @@ static int get_finish(HttpRequest *request) {
         r = key_from_path(http_request_path(request), key);
         if (r < 0)
                 return r;
+        if (to_master_is_wanted(request))
+                return to_master_redirect(request);
         r = ticket_parse(
                         http_request_query(request), TICKET_READ, key,
                         clock_cluster() / USEC_PER_SEC, signer, &ticket);

@@ -15,6 +15,7 @@ static const ErrorInfo table[] = {
         { EKEYREJECTED, 403, BUS_ERROR("NotAuthorized"), "You are not allowed to do this.",                          0 },
         { ENOENT,       404, BUS_ERROR("NotFound"),      "There is no such key.",                                    0 },
         { EPROTO,       405, BUS_ERROR("NotSupported"),  "There is no such operation here.",                         0 },
+        { EOPNOTSUPP,   501, BUS_ERROR("NotImplemented"), "There is no such method.",                               0 },
         { ETIMEDOUT,    408, BUS_ERROR("TimedOut"),      "The request took too long.",                               0 },
         { EEXIST,       409, BUS_ERROR("Exists"),        "The key exists already.",                                  0 },
         { EBUSY,        409, BUS_ERROR("Busy"),          "A conflicting operation is running.",                      0 },
@@ -55,8 +56,6 @@ const ErrorInfo *error_info(int error) {
 }
 
 int error_from_http_status(unsigned status) {
-        assert(status >= 400);
-
         for (size_t i = 0; i < ELEMENTSOF(table); i++)
                 if (table[i].http_status == status)
                         return table[i].error;

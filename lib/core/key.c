@@ -114,6 +114,21 @@ size_t key_to_path(const char *key, char ret_path[static KEY_PATH_SIZE]) {
         return 1 + (size_t) length;
 }
 
+bool key_has_dots(const char *key) {
+        assert(key);
+
+        for (;;) {
+                size_t length = strcspn(key, "/");
+
+                if ((length == 1 && key[0] == '.') ||
+                    (length == 2 && key[0] == '.' && key[1] == '.'))
+                        return true;
+                if (key[length] == '\0')
+                        return false;
+                key += length + 1;
+        }
+}
+
 uint64_t key_hash(const char *key) {
         return XXH3_64bits(key, strlen(key));
 }

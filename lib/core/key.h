@@ -29,6 +29,10 @@ int percent_encode(const char *string, char *ret, size_t size);
 /* Writes "/" and the encoded key. Returns the length of the path. */
 size_t key_to_path(const char *key, char ret_path[static KEY_PATH_SIZE]);
 
+/* Whether a segment of it is "." or "..". Clients take such segments out of an address before they
+ * use it, encoded or not, so that they would ask for something else. */
+bool key_has_dots(const char *key) _pure_;
+
 /* The hash that placement works on: XXH3-64 of the key. */
 uint64_t key_hash(const char *key) _pure_;
 

@@ -142,6 +142,8 @@ int endpoint_serve(
                 .connections_max = choose_connections_max(conf),
                 .connections_per_address_max = (unsigned) conf->connections_per_address_max,
                 .rate_min = conf->rate_min,
+                .cors_origins = conf->cors_origins,
+                .cors_redirected = conf->is_redirected_to,
                 .header_max = conf->header_size_max,
                 .timeout_usec = conf->timeout_usec,
                 .routes = routes,

@@ -17,6 +17,8 @@ typedef struct EndpointConf {
         uint64_t connections_max;
         uint64_t connections_per_address_max; /* 0 for half of all */
         uint64_t rate_min;
+        char *cors_origins;
+        bool is_redirected_to; /* no setting: clients come here by a redirect */
         uint64_t header_size_max;
         uint64_t timeout_usec;
         uint64_t stop_usec;

@@ -43,6 +43,8 @@ struct HttpServer {
         int listen_fd; /* theirs in common */
         const HttpRoute *routes;
         void *userdata;
+        const char *cors_origins; /* "" for none; not owned */
+        bool cors_redirected;
         size_t header_max;
         unsigned timeout_sec;
 
@@ -81,6 +83,7 @@ struct HttpRequest {
         bool begun;              /* begin() was called, or would have been */
         bool later;              /* finish() was called and said so */
         bool is_1_0, expects_continue;
+        bool origin_is_allowed;
         bool is_last;    /* its connection is closed behind the reply */
         bool is_hurried; /* its connection has a time-out of its own */
 
@@ -106,12 +109,6 @@ struct HttpRequest {
 /* What the message's framing says: sets SIZE and EXPECTS_CONTINUE. Returns 0, or -EINVAL if it is
  * ambiguous: then nothing can be known about what follows on the connection. */
 int http_request_check_framing(HttpRequest *request, const char *version);
-
-/* The first entry that matches, or NULL. */
-const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, const char *path);
-
-/* 405 and which methods there are for this path, or 404 if there are none. */
-int http_reply_no_route(HttpRequest *request);
 
 /* What kind of request it counts as: COUNT_READS, COUNT_WRITES, COUNT_DELETES or COUNT_NONE. */
 HttpCount http_count_kind(const char *method, const char *path);

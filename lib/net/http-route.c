@@ -3,11 +3,38 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-#include "net/http-private.h"
+#include "net/http-route.h"
+
+#define OURS "/-/"
 
 static bool has_prefix(const char *string, const char *prefix) {
         return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+/* Steps over a character of a path, which may be encoded. */
+static bool take(const char **path, char c) {
+        char encoded[4];
+
+        (void) snprintf(encoded, sizeof(encoded), "%%%02x", (unsigned) c);
+        if (**path == c)
+                *path += 1;
+        else if (strncasecmp(*path, encoded, 3) == 0)
+                *path += 3;
+        else
+                return false;
+        return true;
+}
+
+/* Whether it is the path of a key that nobody can have; see core/key.h. */
+static bool is_reserved(const char *path) {
+        return take(&path, '/') && take(&path, '-') && take(&path, '/');
+}
+
+static bool matches(const HttpRoute *route, const char *path) {
+        return has_prefix(path, route->prefix) &&
+               (has_prefix(route->prefix, OURS) || !is_reserved(path));
 }
 
 static bool has_head_route(const HttpRoute *routes, const char *prefix) {
@@ -22,7 +49,7 @@ const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, co
         bool head = strcmp(method, "HEAD") == 0;
 
         for (const HttpRoute *route = routes; route->method; route++) {
-                if (!has_prefix(path, route->prefix))
+                if (!matches(route, path))
                         continue;
                 if (strcmp(route->method, method) == 0)
                         return route;
@@ -34,38 +61,42 @@ const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, co
         return NULL;
 }
 
-static bool has_earlier(const HttpRoute *routes, const HttpRoute *route, const char *path) {
-        for (const HttpRoute *earlier = routes; earlier < route; earlier++)
-                if (has_prefix(path, earlier->prefix) &&
-                    strcmp(earlier->method, route->method) == 0)
+/* Those that the servers of the web know (RFC 9110, RFC 5789). */
+static const char *const methods[] = { "GET",     "HEAD",  "PUT",     "POST",  "DELETE",
+                                       "OPTIONS", "PATCH", "CONNECT", "TRACE", NULL };
+
+static bool is_known(const char *method) {
+        for (size_t i = 0; methods[i]; i++)
+                if (strcmp(methods[i], method) == 0)
                         return true;
 
         return false;
 }
 
-int http_reply_no_route(HttpRequest *request) {
-        const HttpRoute *routes = request->server->routes;
-        char allow[128];
+bool http_format_allow(const HttpRequest *request, char ret[static HTTP_ALLOW_SIZE]) {
+        const char *path = request->path;
         size_t size = 0;
+
+        for (size_t i = 0; methods[i]; i++)
+                if (http_find_route(request->server->routes, methods[i], path))
+                        size += (size_t) snprintf(
+                                        ret + size, HTTP_ALLOW_SIZE - size, "%s, ", methods[i]);
+        if (size == 0 && strcmp(path, "*") != 0)
+                return false;
+
+        (void) snprintf(ret + size, HTTP_ALLOW_SIZE - size, "OPTIONS");
+        return true;
+}
+
+int http_reply_no_route(HttpRequest *request) {
+        char allow[HTTP_ALLOW_SIZE];
         int r;
 
-        for (const HttpRoute *route = routes; route->method; route++) {
-                if (!has_prefix(request->path, route->prefix) ||
-                    has_earlier(routes, route, request->path))
-                        continue;
-
-                size += (size_t) snprintf(
-                                allow + size, sizeof(allow) - size, "%s%s", size > 0 ? ", " : "",
-                                route->method);
-                assert(size < sizeof(allow));
-        }
-
-        if (size == 0)
+        if (!is_known(request->method))
+                return http_request_reply_error(request, EOPNOTSUPP, NULL);
+        if (!http_format_allow(request, allow))
                 return http_request_reply_error(request, ENOENT, NULL);
 
         r = http_request_add_header(request, "Allow", allow);
-        if (r < 0)
-                return r;
-
-        return http_request_reply_error(request, EPROTO, NULL);
+        return r < 0 ? r : http_request_reply_error(request, EPROTO, NULL);
 }

@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "core/record.h"
+#include "net/http-origin.h"
 #include "net/http-private.h"
+#include "net/http-route.h"
 
 /* What a connection needs besides the header section of a request: that of the reply, with all
  * metadata that a value may have, and lists of both. libmicrohttpd clears all of a connection's
@@ -161,6 +163,8 @@ static enum MHD_Result send_reply(HttpRequest *request) {
             request->is_last)
                 (void) MHD_add_response_header(response, "Connection", "close");
 
+        http_add_origin(request, response);
+
         result = MHD_queue_response(request->connection, request->status, response);
         MHD_destroy_response(response); /* drops our reference, MHD has its own */
         return result;
@@ -208,7 +212,10 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
                 return send_reply(request);
         }
 
-        r = begin_route(request);
+        r = http_check_origin(request);
+        if (r >= 0)
+                r = strcmp(method, "OPTIONS") == 0 ? http_reply_options(request)
+                                                   : begin_route(request);
         if (r == -ESHUTDOWN && !request->begun)
                 return MHD_NO; /* nothing was done: the client may ask whoever comes next */
         if (r < 0)
@@ -438,6 +445,8 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
                 .listen_fd = -1,
                 .routes = options->routes,
                 .userdata = options->userdata,
+                .cors_origins = options->cors_origins ?: "",
+                .cors_redirected = options->cors_redirected,
                 .header_max = options->header_max,
                 .timeout_sec =
                                 (unsigned) ((options->timeout_usec + USEC_PER_SEC - 1) /

@@ -19,8 +19,9 @@
 typedef struct HttpServer HttpServer;
 
 /* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
- * A path that only matches with another method is answered with 405 and Allow. GET routes answer
- * HEAD too unless there is one for HEAD. */
+ * A path that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
+ * with another method is answered with 405 and Allow; OPTIONS is answered for all. GET routes
+ * answer HEAD too unless there is one for HEAD. */
 typedef struct HttpRoute {
         const char *method;
         const char *prefix;
@@ -59,6 +60,10 @@ typedef struct HttpServerOptions {
         uint64_t timeout_usec;                /* without any progress */
         uint64_t rate_min;                    /* bytes per second, of bodies and replies over
                                                  timeout_usec; 0 for any */
+        const char *cors_origins;             /* of pages that may do everything; "*" for all; NULL
+                                                 for none but our own; to outlive the server */
+        bool cors_redirected; /* requests come here by a redirect, of which browsers hide the origin
+                               */
         const HttpRoute *routes;
         void *userdata;
 } HttpServerOptions;

@@ -189,9 +189,10 @@ def tickets(cluster):
 @pytest.mark.sanitize
 @pytest.mark.parametrize('method', ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'])
 def test_ticket_missing(tickets, method):
+    statuses = [307] if method in ('GET', 'HEAD') else [403, 405]  # readers are sent to the master
     for n in tickets.volumes:
-        tickets.request(method, '/ticket', who=n).expect(403, 405)
-        tickets.request(method, '/ticket?', who=n).expect(403, 405)
+        tickets.request(method, '/ticket', who=n).expect(*statuses)
+        tickets.request(method, '/ticket?', who=n).expect(*statuses)
 
 
 @pytest.mark.sanitize
@@ -202,7 +203,7 @@ def test_ticket_altered_anywhere(tickets):
     for i in range(start, len(url)):
         altered = url[:i] + ('0' if url[i] != '0' else '1') + url[i + 1:]
         tickets.request('GET', altered).expect(403)
-    for i in range(start, len(url)):
+    for i in range(start + 1, len(url)):
         tickets.request('GET', url[:i]).expect(403)
     tickets.request('GET', f'{url}{url[start:]}').expect(403)
 

@@ -4,6 +4,7 @@
 import base64
 import email.utils
 import hashlib
+import socket
 import time
 
 import pytest
@@ -208,3 +209,125 @@ def test_a_wrong_digest_of_chunks_leaves_the_old_value(cluster):
     cluster.put('chunks', b'old').expect(201)
     cluster.put('chunks', iter([b'x' * 50000] * 3), content_md5=digest('md5', b'')).expect(400)
     assert cluster.get('chunks').body == b'old'
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('who', ['master', 1])
+def test_methods(cluster, who):
+    """405 says which ones work, and those do; 501 is for what no server of the web knows."""
+    for method in 'BREW', 'get', 'PROPFIND':
+        cluster.request(method, '/k', who=who).expect(501)
+    for path in '/k', '/-/health':
+        allow = cluster.request('PATCH', path, who=who).expect(405)['Allow'].split(', ')
+        for method in 'GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'TRACE':
+            status = cluster.request(method, path, who=who).status
+            assert (status not in (405, 501)) == (method in allow), (method, status, allow)
+    assert cluster.request('PUT', '/-/health', who=who).expect(405)['Allow'] == 'GET, HEAD, OPTIONS'
+    for path in '/-/nothing', '/%2d/health', '/-%2Fhealth', '/%2D%2fx':
+        for method in 'GET', 'PUT', 'POST', 'DELETE':
+            cluster.request(method, path, who=who).expect(404)
+
+
+def test_head_of_a_listing(cluster):
+    cluster.put('head/x', b'').expect(201)
+    answer = cluster.request('HEAD', '/?prefix=head/').expect(200)
+    assert answer['Content-Type'] == 'application/json'
+    done = cluster.curl('-I', '--fail', cluster.url + '/')
+    assert done.returncode == 0 and done.stdout.startswith(b'HTTP/1.1 200')
+
+
+@pytest.mark.parametrize('path', ['/a/../b', '/./a', '/a/.', '/..', '/%2e%2e/a', '/a/.%2E/b', '/a%2f..%2fb'])
+def test_segments_that_clients_drop_are_refused(cluster, path):
+    for method in 'PUT', 'POST':
+        answer = cluster.request(method, path, b'x').expect(400)
+        assert 'segment' in answer.json['detail']
+    for method in 'GET', 'HEAD', 'DELETE':
+        cluster.request(method, path).expect(404)
+    for path in '/a/...', '/.a/b', '/a/..b', '/a/b.', '/a//b':
+        cluster.request('PUT', path, b'x').expect(201, 204)
+        cluster.get(path[1:]).expect(200)
+
+
+@pytest.mark.parametrize('target, store', [
+    ('/', 'no-store'), ('/none', 'no-store'), ('/cached', 'no-store'), ('/-/where/cached', 'no-store'),
+    ('/-/health', 'no-store'), ('/%', 'no-store'), ('/cached?proxy=1', 'no-cache')])
+def test_what_caches_may_keep(cluster, target, store):
+    cluster.put('cached', b'x').expect(201, 204)
+    assert cluster.request('GET', target)['Cache-Control'] == store
+    assert cluster.get('cached')['Cache-Control'] == 'no-cache'
+
+
+def test_reader_without_a_ticket_is_sent_to_the_master(cluster):
+    """As a relative link of a page leads him, which the volume has sent."""
+    cluster.put('page/index.html', b'x').expect(201)
+    cluster.put('page/next.html', b'next').expect(201)
+    url = cluster.redirect('page/index.html')
+    for method in 'GET', 'HEAD':
+        answer = cluster.request(method, url.partition('?')[0].replace('index', 'next')).expect(307)
+        assert answer['Location'] == cluster.url + '/page/next.html'
+    n = cluster.volume_of(url)
+    answer = cluster.request('GET', '/page/next.html?verify=1', who=n).expect(307)
+    assert answer['Location'].endswith('/page/next.html?verify=1')
+    assert cluster.curl('-L', f'{url.partition("?")[0]}').stdout == b'x'
+    port = cluster.master.port  # seen from another machine, the master is where the volume is
+    answer = cluster.request('GET', '/k', headers={'Host': 'dkv.example.com:3001'}, who=n).expect(307)
+    assert answer['Location'] == f'http://dkv.example.com:{port}/k'
+    cluster.request('GET', '/k?v=1', who=n).expect(403)
+    cluster.request('PUT', '/k', b'x', who=n).expect(403)
+
+
+FOREIGN = ['http://evil.example', 'https://127.0.0.1.evil.example', 'null', 'http://evil.example:3000', '']
+
+
+@pytest.mark.sanitize
+@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('origin', FOREIGN)
+def test_foreign_pages_change_nothing(cluster, way, origin):
+    cluster.put('foreign', b'old').expect(201, 204)
+    for method in 'PUT', 'POST':
+        write(cluster, 'foreign', b'new', {'Origin': origin}, way, method).expect(403)
+    for path in '/foreign', '/-/report':
+        cluster.request('DELETE' if path == '/foreign' else 'POST', path, headers={'Origin': origin}).expect(403)
+    assert cluster.get('foreign').body == b'old'
+    answer = cluster.get('foreign', origin=origin).expect(200)  # which the page cannot read
+    assert answer['Access-Control-Allow-Origin'] is None
+    answer = cluster.request('OPTIONS', '/foreign', headers={
+        'Origin': origin, 'Access-Control-Request-Method': 'PUT'}).expect(204)
+    assert answer['Access-Control-Allow-Origin'] is None
+    assert answer['Access-Control-Allow-Methods'] is None
+
+
+def test_names_that_others_let_point_here(cluster):
+    """DNS rebinding: the page's own name leads here, so it is of the same origin."""
+    for host, status in [('evil.example:3000', 403), ('localhost.evil.example', 403), ('127.0.0.1.evil.example', 403),
+                         (f'127.0.0.1:{cluster.master.port}', 204), ('localhost:3000', 204), ('[::1]:3000', 204),
+                         (socket.gethostname().partition('.')[0], 204)]:
+        cluster.put('name', b'old').expect(201, 204)
+        cluster.put('name', b'new', host=host, origin=f'http://{host}').expect(status)
+    cluster.put('name', b'new', host='any.example').expect(204)  # no page: programs may call us as they like
+
+
+def test_allowed_pages_may_do_everything(new_cluster):
+    page = 'https://app.example'
+    settings = {'CorsOrigins': f'http://other.example {page}'}
+    cluster = new_cluster(volumes=1, master=settings, volume=settings)
+    answer = cluster.request('OPTIONS', '/k', headers={
+        'Origin': page, 'Access-Control-Request-Method': 'PUT',
+        'Access-Control-Request-Headers': 'content-type, dkv-meta-x'}).expect(204)
+    assert answer['Access-Control-Allow-Origin'] == page
+    assert 'PUT' in answer['Access-Control-Allow-Methods'] and 'DELETE' in answer['Access-Control-Allow-Methods']
+    assert answer['Access-Control-Allow-Headers'] == 'content-type, dkv-meta-x'
+
+    answers = [cluster.put('k', b'x', origin=page).expect(201), cluster.head('k', origin=page).expect(200),
+               cluster.request('GET', '/k', headers={'Origin': page}).expect(307),
+               cluster.request('GET', '/none', headers={'Origin': page}).expect(404)]
+    for answer in answers:
+        assert answer['Access-Control-Allow-Origin'] == page and answer['Vary'] == 'Origin'
+    for origin in page, 'null':  # which browsers say behind a redirect
+        answer = cluster.request('GET', cluster.redirect('k'), headers={'Origin': origin}).expect(200)
+        assert answer['Access-Control-Allow-Origin'] == origin
+        url = cluster.write_redirect('k')
+        cluster.request('PUT', url, b'y', {'Origin': origin}).expect(204)
+    cluster.put('k', b'x', origin='null').expect(403)
+    cluster.put('k', b'x', origin='https://evil.example').expect(403)
+    cluster.delete('k', origin=page).expect(204)

@@ -142,7 +142,7 @@ TEST(routes_by_method_and_prefix) {
 
         answer = exchange_simple(&fixture, "PUT", "/hello");
         assert_status(answer, 405);
-        assert_contains(answer, "\r\nAllow: GET, DELETE\r\n");
+        assert_contains(answer, "\r\nAllow: GET, HEAD, DELETE, OPTIONS\r\n");
 }
 
 TEST(get_answers_head_unless_there_is_a_route_for_it) {

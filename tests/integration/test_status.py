@@ -8,9 +8,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import typing
 
 import pytest
@@ -83,7 +85,7 @@ class House:
         """One more daemon, with the number of a volume that is there or a new one."""
         before = self.cluster.volumes.pop(n, None)
         path = pathlib.Path(tempfile.mkdtemp(dir=self.cluster.directory))
-        daemon = self.cluster.new_volume(n, Directory=path / 'data', **settings)
+        daemon = self.cluster.new_volume(n, **{'Directory': path / 'data', **settings})
         daemon.name, daemon.log = 'another', path / 'log'
         daemon.conf = path / 'another.conf'
         del self.cluster.volumes[n]
@@ -123,6 +125,28 @@ class House:
         wait_for(lambda: any(v['number'] == 5 and v['up'] for v in self.cluster.health()['volumes']))
         self.cluster.dkvadm('volume', 'delete', 5, '--yes')
         return kill
+
+    def wrong_address(self):
+        self.cluster.dkvadm('volume', 'set', 2, f'--url=http://127.0.0.1:{self.cluster[1].port}')
+        return lambda: self.cluster.dkvadm('volume', 'set', 2, '--url=')
+
+    def second_run(self):
+        path = pathlib.Path(tempfile.mkdtemp(dir=self.cluster.directory)) / 'data'
+        self.cluster[2].stop()
+        shutil.copytree(self.cluster[2].data, path)
+        self.cluster[2].start()
+        self.await_well()
+        return self.another(2, Directory=path)
+
+    def other_cluster(self):
+        directory = pathlib.Path(tempfile.mkdtemp(dir=self.cluster.directory))
+        other = Cluster(directory, volumes=1)
+        other.put('k', SMALL).expect(201)
+        other[1].stop()
+        path = directory / 'stranger'
+        shutil.copytree(other[1].data, path)
+        other.close()
+        return self.another(1, Directory=path)
 
     def maintain(self):
         self.cluster.dkvadm('volume', 'maintenance', 2, 'on')
@@ -253,6 +277,12 @@ PLAIN_FAULTS = [
           'degraded', r'Active volumes: 3, fewer than Copies=4\.', 'dkvadm volume create NUMBER --add'),
     Fault('an empty directory in the place of a volume', lambda house: house.another(2),
           'degraded', rf'Another store than that of volume 2 reports with its number, from {URL} {AT}, and is refused\.', 'Is the right disk mounted there'),
+    Fault('a volume with a wrong address', House.wrong_address,
+          'degraded', rf'Volume 2 is not at {URL}.*, and is not used\.', 'dkvadm volume set 2 --url='),
+    Fault('a second daemon on a copy of a store', House.second_run,
+          'degraded', rf'Two daemons serve the store of volume 2 {AT}: at {URL}, and at {URL}, which is refused\.', 'must never be served twice'),
+    Fault('a store of another cluster', House.other_cluster,
+          'degraded', rf'(A volume at {URL} belongs to another cluster|Another store than that of volume 1|Volume 1 at {URL} holds values of another index)', 'the right disk mounted there'),
     Fault('another secret', House.other_secret,
           'degraded', rf'A volume at 127\.0\.0\.1 has another secret than the master {AT}\.', 'dkv.secret'),
     Fault('a full disk of the index', House.fill,
@@ -332,3 +362,48 @@ def test_fault(house, fault):
 @pytest.mark.parametrize('fault', FAULTS, ids=[fault.name for fault in FAULTS])
 def test_fault_of_a_machine(haunted, fault):
     check(haunted, fault)
+
+
+def longest_write(cluster, key):
+    """Writes for two seconds. Returns how long the longest took; all of them succeed."""
+    longest, end, n = 0, time.monotonic() + 2, 0
+    while time.monotonic() < end:
+        began, n = time.monotonic(), n + 1
+        cluster.put(f'{key}/{n}', SMALL).expect(201)
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
+@pytest.mark.parametrize('how', [Haunted.cut, lambda house: house.stop(1, sig=signal.SIGSTOP),
+                                 lambda house: house.stop(1)], ids=['cut', 'hangs', 'dies'])
+def test_no_write_waits_for_a_volume_that_is_gone(haunted, how, request):
+    """From the very moment on."""
+    undo = how(haunted)
+    try:
+        assert longest_write(haunted.cluster, request.node.name) < 3
+    finally:
+        undo()
+        haunted.await_well()
+
+
+def test_job_says_until_when_it_waits(new_cluster):
+    """What a rebalance has moved away is deleted after the grace time, and no copy of the same
+    version may come there before."""
+    cluster = new_cluster(volumes=3, bus=True)
+    for n in range(60):
+        cluster.put(f'{n}', SMALL).expect(201)
+    cluster.dkvadm('volume', 'set', 1, '--weight=9')
+    cluster.dkvadm('rebalance', '--yes')
+
+    plan = cluster.dkvadm('set', 'copies=2', '--dry-run')
+    assert re.search(r'that waits until \d\d:\d\d(:\d\d)?, when old copies are deleted\.', plan), plan
+    cluster.dkvadm('set', 'copies=2', '--yes', '--no-block')
+
+    def waiting():
+        job = cluster.dkvadm_json('job', 'list')[-1]
+        return job if job['error'].startswith('Waits until') else None
+
+    job = wait_for(waiting, 'the job to wait')
+    assert re.fullmatch(r'Waits until \d\d:\d\d:\d\d, when old copies are deleted\.', job['error'])
+    assert time.time() < job['waits_until'] / 1e6 < time.time() + 610
+    cluster.dkvadm('job', 'cancel', job['id'])

@@ -119,7 +119,7 @@ def test_deletion_that_was_given_up_comes_late(new_cluster, size):
     value = os.urandom(size)
     cluster.put('k', value).expect(201)
     late, next_one = (struct.pack('<QQ', number, cluster.where('k')['object'])
-                      for number in (1, (1 << 64) - 2))
+                      for number in (1, (1 << 62) - 1))
     cluster.put('gone', value).expect(201)
     cluster.delete('gone').expect(204)
     cluster.wait_clean()

@@ -17,6 +17,9 @@
 #define AGAIN_FOR_USEC USEC_PER_SEC
 #define AGAIN_USEC     (20 * USEC_PER_MSEC)
 
+/* After so long it is another time, though there was no order in between that it carried out. */
+#define AGAIN_ANEW_USEC (5 * USEC_PER_SEC)
+
 typedef struct Queue {
         Outbox *outbox; /* not owned */
         uint32_t volume;
@@ -150,11 +153,13 @@ static bool try_again(Queue *queue, OutboxItem *items) {
         uint64_t now = clock_monotonic();
         OutboxItem *last = items;
 
-        if (queue->again_since_usec == 0)
+        if (queue->again_since_usec == 0 || now > queue->again_since_usec + AGAIN_ANEW_USEC)
                 queue->again_since_usec = now;
-        if (now > queue->again_since_usec + AGAIN_FOR_USEC)
+        if (now > queue->again_since_usec + AGAIN_FOR_USEC ||
+            http_client_post(queue->outbox->master->client, AGAIN_USEC, send_batch, queue) < 0)
                 return false;
 
+        /* On the thread where the post will run. */
         (void) pthread_mutex_lock(&queue->lock);
         if (items) {
                 while (last->next)
@@ -166,7 +171,7 @@ static bool try_again(Queue *queue, OutboxItem *items) {
         } else
                 queue->flush = true;
         (void) pthread_mutex_unlock(&queue->lock);
-        return http_client_post(queue->outbox->master->client, AGAIN_USEC, send_batch, queue) >= 0;
+        return true;
 }
 
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {

@@ -252,6 +252,8 @@ static void log_change(Report *report, int error, const HttpResult *result) {
                 log_notice("The master at '%s' knows this volume.", master);
         else if (error == -EACCES)
                 log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL, "%s", reason);
+        else if (error == -EREMOTE)
+                log_event(LOG_ERR, EVENT_FOREIGN_STORE, NULL, "%s", reason);
         else if (result->status > 0)
                 log_error("%s", reason);
         else

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "core/wire.h"
 #include "master.h"
@@ -233,6 +234,41 @@ TEST(a_call_that_fails_takes_only_its_own_items_along) {
         assert_int_equal(trials[2].error, 0);
 }
 
+/* It, or the master, was just started. What comes meanwhile goes with it, behind it. */
+TEST(a_volume_that_has_to_report_first_is_asked_again) {
+        Trial trials[2];
+
+        submit(trials + 0, LIVE, 0, 'a');
+        for (int i = 0; i < 3; i++) {
+                (void) stand_in_receive(&volume, "/-/store");
+                if (i == 1)
+                        submit(trials + 1, LIVE, ENOSPC, 'b');
+                stand_in_refuse(&volume, -EINPROGRESS);
+        }
+        assert_string_equal(serve(), "ab");
+        wait_for_all(2);
+        assert_int_equal(trials[0].error, 0);
+        assert_int_equal(trials[1].error, -ENOSPC);
+}
+
+/* Not for ever, though. */
+TEST(a_volume_that_never_reports_counts_as_down) {
+        unsigned n = 0;
+        Trial trial;
+
+        submit(&trial, LIVE, 0, 'a');
+        while (sem_trywait(&done) < 0) {
+                if (sem_trywait(&volume.arrived) < 0) {
+                        (void) sched_yield();
+                        continue;
+                }
+                n++;
+                stand_in_refuse(&volume, -EINPROGRESS);
+        }
+        assert_true(n > 3);
+        assert_int_equal(trial.error, -EHOSTDOWN);
+}
+
 TEST(an_answer_that_is_too_short_fails_the_rest) {
         Trial trials[3];
 
@@ -297,6 +333,8 @@ int main(void) {
                 RUN(confirmed_versions_go_with_the_next_call_once),
                 RUN(items_for_a_dead_volume_fail),
                 RUN(a_call_that_fails_takes_only_its_own_items_along),
+                RUN(a_volume_that_has_to_report_first_is_asked_again),
+                RUN(a_volume_that_never_reports_counts_as_down),
                 RUN(an_answer_that_is_too_short_fails_the_rest),
                 RUN(the_end_of_the_client_ends_the_call),
                 RUN(many_threads_may_submit),

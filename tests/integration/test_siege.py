@@ -161,3 +161,18 @@ def test_a_connection_that_gives_way_is_a_strangers(new_cluster):
             time.sleep(0.1)
         raw.answer().expect(201)
     kept.close()
+
+
+def test_slow_readers_of_listings_take_little_memory(new_cluster):
+    cluster = new_cluster(volumes=1)
+    for i in range(1000):
+        cluster.put(f'{i:04}' + 1020 * '\x7f', b'').expect(201)  # each is three characters of the page
+    page = cluster.list(limit=1000)
+    assert [one['key'][:4] for one in page['keys']] == [f'{i:04}' for i in range(1000)]
+    before = cluster.master.resident()
+    readers = [cluster.raw().head('GET', '/?limit=1000') for _ in range(60)]
+    for reader in readers:
+        reader.socket.recv(1)  # it has begun
+    assert cluster.master.resident() - before < 30 << 20  # 200 MB of text
+    for reader in readers:
+        reader.close()

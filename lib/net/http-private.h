@@ -40,7 +40,9 @@ struct HttpServer {
         HttpThread *threads;
         size_t n_threads;
         HttpGuard *guard;
-        int listen_fd; /* theirs in common */
+        int listen_fd; /* that of most of them in common */
+        int *more_fds; /* owned; each that of one of the others */
+        size_t n_more;
         const HttpRoute *routes;
         void *userdata;
         const char *cors_origins; /* "" for none; not owned */

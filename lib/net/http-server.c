@@ -363,12 +363,13 @@ static size_t on_unescape(void *userdata, struct MHD_Connection *connection, cha
 
 /* The guard counts the connections of all threads: none of them may stop accepting before it has
  * had others give way. */
-static struct MHD_Daemon *start_daemon(HttpThread *thread, const HttpServerOptions *options) {
+static struct MHD_Daemon *start_daemon(
+                HttpThread *thread, int listen_fd, const HttpServerOptions *options) {
         /* clang-format off */
         return MHD_start_daemon(
                         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME,
                         0, NULL, NULL, on_request, thread,
-                        MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
+                        MHD_OPTION_LISTEN_SOCKET, listen_fd,
                         MHD_OPTION_CONNECTION_LIMIT,
                                 http_guard_connections_max(options->connections_max) + 1,
                         MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -391,16 +392,21 @@ static int start(HttpServer *server, const HttpServerOptions *options) {
         if (n_threads == 0)
                 n_threads = (size_t) MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
 
-        server->threads = aligned_alloc(_Alignof(HttpThread), n_threads * sizeof(*server->threads));
+        server->threads = aligned_alloc(
+                        _Alignof(HttpThread),
+                        (n_threads + options->n_more) * sizeof(*server->threads));
         if (!server->threads)
                 return -ENOMEM;
 
-        while (server->n_threads < n_threads) {
+        while (server->n_threads < n_threads + options->n_more) {
                 HttpThread *thread = server->threads + server->n_threads;
+                int listen_fd = server->n_threads < n_threads
+                                                ? options->listen_fd
+                                                : options->more_fds[server->n_threads - n_threads];
 
                 *thread = (HttpThread){ .server = server };
                 errno = 0;
-                thread->daemon = start_daemon(thread, options);
+                thread->daemon = start_daemon(thread, listen_fd, options);
                 if (!thread->daemon)
                         return errno > 0 ? -errno : -ENOMEM;
                 server->n_threads++;
@@ -460,12 +466,20 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         (void) pthread_cond_init(&server->idle, &attributes);
         (void) pthread_condattr_destroy(&attributes);
 
+        if (options->n_more > 0) {
+                server->more_fds = calloc(options->n_more, sizeof(int));
+                if (!server->more_fds)
+                        return -ENOMEM;
+        }
+
         r = start_guard(server, options);
         if (r >= 0)
                 r = start(server, options);
         if (r < 0)
                 return r;
         server->listen_fd = options->listen_fd;
+        for (; server->n_more < options->n_more; server->n_more++)
+                server->more_fds[server->n_more] = options->more_fds[server->n_more];
 
         *ret = TAKE_PTR(server);
         return 0;
@@ -544,6 +558,9 @@ HttpServer *http_server_free(HttpServer *server) {
         (void) http_guard_free(server->guard);
 
         closep(&server->listen_fd);
+        for (size_t i = 0; i < server->n_more; i++)
+                closep(server->more_fds + i);
+        free(server->more_fds);
         (void) pthread_cond_destroy(&server->idle);
         (void) pthread_mutex_destroy(&server->lock);
         free(server);

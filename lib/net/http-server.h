@@ -52,8 +52,10 @@ typedef struct HttpRoute {
 #define HTTP_LATER 1
 
 typedef struct HttpServerOptions {
-        int listen_fd;      /* taken over on success */
-        unsigned n_threads; /* 0 for one per core */
+        int listen_fd;       /* taken over on success */
+        const int *more_fds; /* besides: other sockets to accept on, each by a thread of its own */
+        size_t n_more;       /* likewise taken over */
+        unsigned n_threads;  /* 0 for one per core */
         unsigned connections_max;
         unsigned connections_per_address_max; /* 0 for half of all */
         size_t header_max;                    /* bytes of request line and headers */

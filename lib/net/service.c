@@ -78,6 +78,27 @@ static int take_passed_socket(void) {
         return r < 0 ? r : fd;
 }
 
+int service_listen_more(int ret[], size_t max) {
+        _cleanup_(free_names) char **names = NULL;
+        int n = sd_listen_fds_with_names(0, &names), n_more = 0;
+
+        for (int i = 0, taken = take_passed_socket(); i < n && taken >= 0; i++) {
+                int fd = SD_LISTEN_FDS_START + i, r;
+
+                if (fd == taken || strcmp(names[i], "http") != 0 ||
+                    sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) != 0 ||
+                    sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0)
+                        continue;
+                if ((size_t) n_more == max)
+                        return -E2BIG;
+                r = set_nonblocking(fd);
+                if (r < 0)
+                        return r;
+                ret[n_more++] = fd;
+        }
+        return n_more;
+}
+
 bool service_is_activated(void) {
         return take_passed_socket() >= 0;
 }

@@ -17,6 +17,10 @@ int service_listen(const char *listen);
 /* The port that a socket is bound to, or a negative errno. */
 int service_port(int fd);
 
+/* The other sockets of that kind that systemd passed, to be served as well. Returns how many,
+ * -E2BIG if they are more than MAX, or another negative errno. */
+int service_listen_more(int ret[], size_t max);
+
 /* Whether systemd passed a socket that service_listen() takes. */
 bool service_is_activated(void);
 

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from cluster import DEADLINE, free_ports, wait_for
+from cluster import CURL, DEADLINE, free_ports, wait_for
 
 
 class Manager:
@@ -21,6 +21,7 @@ class Manager:
     def __init__(self, directory, daemon, name='notify'):
         self.daemon = daemon
         self.listener = socket.create_server(('127.0.0.1', daemon.port), backlog=512)
+        self.more = []  # other sockets of the same unit
         self.path = directory / name
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(self.path))
@@ -28,13 +29,21 @@ class Manager:
         self.told = collections.deque(maxlen=1000)
 
     def start(self):
-        environment = {'LISTEN_FDS': '1', 'LISTEN_FDNAMES': 'http', 'NOTIFY_SOCKET': str(self.path)}
+        listeners = [self.listener, *self.more]
+        environment = {'LISTEN_FDS': str(len(listeners)), 'LISTEN_FDNAMES': ':'.join(['http'] * len(listeners)),
+                       'NOTIFY_SOCKET': str(self.path)}
+
+        def pass_listeners():
+            copies = [os.dup2(one.fileno(), 100 + i) for i, one in enumerate(listeners)]
+            for i, copy in enumerate(copies):
+                os.dup2(copy, 3 + i)
+
         with open(self.daemon.log, 'ab') as log:
             self.daemon.process = subprocess.Popen(
                 ['setpriv', '--pdeathsig=KILL', 'sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh',
                  self.daemon.program, f'--config={self.daemon.conf}', '--bus-address=none'],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(3,),
-                preexec_fn=lambda: os.dup2(self.listener.fileno(), 3),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=range(3, 3 + len(listeners)),
+                preexec_fn=pass_listeners,
                 env={**os.environ, **environment})
         self.wait_told('READY=1')
 
@@ -46,7 +55,8 @@ class Manager:
                 return message
 
     def close(self):
-        self.listener.close()
+        for one in [self.listener, *self.more]:
+            one.close()
         self.notify.close()
 
 
@@ -252,6 +262,21 @@ def test_socket_that_is_passed_counts(manage):
     manager.start()
     assert cluster.health()['status'] == 'down'  # no volume, but it answers
     assert f'Listen=127.0.0.1:{other} is not used' in manager.daemon.log.read_text()
+
+
+@pytest.mark.parametrize('who', ['master', 1])
+def test_all_sockets_that_are_passed_are_served(manage, who):
+    """As those of a second ListenStream= in a drop-in."""
+    cluster, manager = manage(who, volumes=1)
+    more = [socket.create_server(('127.0.0.2', 0)), socket.create_server(('::1', 0), family=socket.AF_INET6)]
+    manager.more = more
+    cluster[who].process.terminate()
+    cluster[who].process.wait(DEADLINE)
+    manager.start()
+    urls = [f'http://127.0.0.1:{cluster[who].port}', f'http://127.0.0.2:{more[0].getsockname()[1]}',
+            f'http://[::1]:{more[1].getsockname()[1]}']
+    for url in urls * 20:
+        subprocess.run([*CURL, '--max-time', '5', '--output', '/dev/null', f'{url}/-/health'], check=True)
 
 
 def test_reload(manage):

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "core/wire.h"
 #include "fetch.h"
@@ -11,9 +12,13 @@
 #include "store/object-reader.h"
 #include "volume.h"
 
+#define STOP_USEC USEC_PER_SEC /* after which a fetch ends with its daemon */
+
 typedef struct Fetch {
-        VolumeDaemon *volume; /* not owned */
-        Reader versions;      /* which are left; of the request's body */
+        VolumeDaemon *volume;       /* not owned */
+        const HttpRequest *request; /* not owned */
+        uint64_t end_usec;          /* monotonic: of a daemon that stops; 0 while it does not */
+        Reader versions;            /* which are left; of the request's body */
         Buffer scratch, encoded;
         Buffer out; /* the object at hand, with its value if that is small */
         size_t n_sent;
@@ -147,9 +152,22 @@ static ssize_t read_object(Fetch *fetch, void *data, size_t size) {
         return r < 0 ? tell(fetch, fetch->version, (int) r) : r;
 }
 
+/* A copy that moves as slowly as a job is allowed to would hold up a stop. The job asks again. */
+static bool should_end(Fetch *fetch) {
+        if (!http_request_is_draining(fetch->request))
+                return false;
+
+        if (fetch->end_usec == 0)
+                fetch->end_usec = clock_monotonic() + STOP_USEC;
+        return clock_monotonic() >= fetch->end_usec;
+}
+
 static ssize_t on_read(void *userdata, void *data, size_t size) {
         Fetch *fetch = userdata;
         size_t done = 0;
+
+        if (should_end(fetch))
+                return -ESHUTDOWN;
 
         while (done < size) {
                 ssize_t n = read_object(fetch, (uint8_t *) data + done, size - done);
@@ -186,6 +204,7 @@ int fetch_finish(HttpRequest *request) {
                 return -ENOMEM;
         *fetch = (Fetch){
                 .volume = volume,
+                .request = request,
                 .versions = READER(body->data, body->size),
         };
         rpc_set_state(request, fetch, fetch_free);

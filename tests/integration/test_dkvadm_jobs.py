@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -202,3 +203,23 @@ def test_json_without_a_terminal(partly):
     done = subprocess.run([DKVADM, f'--sandbox={partly.directory}', '--json=short', 'volume', 'add',
                            '3', '--yes'], capture_output=True, text=True, timeout=DEADLINE, check=True)
     assert json.loads(done.stdout)['state'] == 'done'
+
+
+def test_job_with_a_rate_does_not_hold_up_the_stop_of_its_source(new_cluster):
+    """The copy that is on its way is given up; the job asks for it again."""
+    cluster = new_cluster(volumes=2, bus=True)
+    cluster.put('k', bytes(40 << 20)).expect(201)
+    source = cluster.where('k')['copies'][0]['volume']
+    cluster.dkvadm('set', 'copies=2', '--rate=1M', '--no-block', '--yes')
+
+    def received():
+        done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', '--json=short', 'job', 'show', '1'],
+                              capture_output=True, text=True, timeout=DEADLINE, check=True)
+        return json.loads(done.stdout)['state'] == 'running' and (time.monotonic() > begun + 2)
+
+    begun = time.monotonic()
+    wait_for(received, 'the copy to be under way')
+    begun = time.monotonic()
+    cluster[source].stop()
+    assert time.monotonic() < begun + 10
+    cluster.kill(3 - source)

@@ -19,9 +19,13 @@ static const Column columns[] = {
 };
 /* clang-format on */
 
-static int read_settings(sd_bus_message *reply, Table *table) {
+/* COPIES is what the cluster map says, which counts before the setting; 0 if it says nothing. */
+static int read_settings(sd_bus_message *reply, uint32_t copies, Table *table) {
         const char *name, *value, *initial, *origin;
+        char in_force[sizeof("4294967295")];
         int live, r;
+
+        (void) snprintf(in_force, sizeof(in_force), "%" PRIu32, copies);
 
         r = sd_bus_message_enter_container(reply, 'a', "(sssbs)");
         if (r < 0)
@@ -29,6 +33,10 @@ static int read_settings(sd_bus_message *reply, Table *table) {
 
         while ((r = sd_bus_message_read(
                                 reply, "(sssbs)", &name, &value, &initial, &live, &origin)) > 0) {
+                if (copies > 0 && strcmp(name, "Copies") == 0 && strcmp(value, in_force) != 0) {
+                        value = in_force;
+                        origin = "dkvadm set copies=";
+                }
                 table_add_coloured(table, *origin ? COLOUR_BOLD : COLOUR_NONE, name);
                 table_add_string(table, value);
                 table_add_string(table, initial);
@@ -83,7 +91,7 @@ int verb_config(int argc, char *argv[], void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_(table_freep) Table *table = NULL;
-        uint32_t number;
+        uint32_t number, copies = 0;
         int r;
 
         r = argc > 0 ? parse_volume(argv[0], &number) : 0;
@@ -99,9 +107,13 @@ int verb_config(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to ask the master");
 
+        if (argc == 0)
+                (void) sd_bus_get_property_trivial(
+                                context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Copies",
+                                NULL, 'u', &copies);
         r = table_new(columns, &table);
         if (r >= 0)
-                r = read_settings(reply, table);
+                r = read_settings(reply, copies, table);
         if (r < 0)
                 return complain(r, "Failed to understand what the daemon says: %m");
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "base/event-ids.h"
 #include "base/log.h"
@@ -21,6 +22,8 @@
  */
 #define CUT_USEC USEC_PER_SEC
 
+#define SOCKETS_MAX 64 /* that systemd may pass */
+
 static const char *what_is_wrong(int error) {
         switch (error) {
         case -ENOENT:
@@ -32,6 +35,17 @@ static const char *what_is_wrong(int error) {
         default:
                 return "cannot be read";
         }
+}
+
+/* Of the file from which systemd makes the credential, the daemon sees something only if anybody
+ * can. */
+static void warn_about_secret(const EndpointConf *conf) {
+        struct stat st;
+
+        if (stat(conf->secret_file, &st) >= 0 && (st.st_mode & 077) != 0)
+                log_warning("The secret of the cluster in '%s' has the mode %04o, so that others than its owner may "
+                            "read it, and who has it can read and change all values: chmod 600 '%s'",
+                            conf->secret_file, (unsigned) st.st_mode & 07777, conf->secret_file);
 }
 
 static int log_secret(const EndpointConf *conf, int error) {
@@ -74,6 +88,7 @@ int endpoint_connect(
         r = service_read_secret(conf->secret_file, &data, &size);
         if (r < 0)
                 return log_secret(conf, r);
+        warn_about_secret(conf);
 
         /* Each of the server's connections may need one: who waits for one that a stalled client
          * has would be stalled as well. */
@@ -149,14 +164,23 @@ int endpoint_serve(
                 .routes = routes,
                 .userdata = userdata,
         };
+        int more[SOCKETS_MAX];
         _cleanup_close_ int fd = -1;
-        int r;
+        int r, n_more;
 
         fd = service_listen(conf->listen);
         if (fd < 0)
                 return log_error_errno(fd, "Failed to listen on '%s': %m", conf->listen);
         log_address(conf, fd);
 
+        /* A drop-in may have given the socket unit addresses besides that of the settings. */
+        n_more = service_listen_more(more, ELEMENTSOF(more));
+        if (n_more < 0)
+                return log_error_errno(
+                                n_more, "Failed to serve on all sockets that systemd passed: %m");
+
+        options.more_fds = more;
+        options.n_more = (size_t) n_more;
         options.listen_fd = fd;
         r = http_server_new(&options, ret);
         if (r < 0)

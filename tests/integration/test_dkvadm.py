@@ -250,6 +250,14 @@ def test_plan_is_refused_as_the_change_would_be(adm):
         assert 'fewer active volumes' in adm.dkvadm('set', 'copies=5', option, status=1)
 
 
+def test_config_tells_the_copies_that_are_in_force(fresh):
+    cluster = fresh(volumes=2)
+    cluster.dkvadm('volume', 'add', 1, 2)
+    cluster.dkvadm('set', 'copies=2', '--yes')
+    copies = next(one for one in cluster.dkvadm_json('config') if one['name'] == 'Copies')
+    assert (copies['value'], copies['origin']) == ('2', 'dkvadm set copies=')
+
+
 def test_removed_volumes_are_shown_to_who_asks(fresh):
     cluster = fresh(volumes=2)
     cluster.dkvadm('volume', 'delete', 2, '--yes', '--no-block')

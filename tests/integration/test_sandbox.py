@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -191,6 +192,14 @@ def test_volume_that_was_removed_is_left_out(sandbox):
     assert [volume['number'] for volume in sandbox.status()['volumes']] == [1, 2]
     assert sandbox.curl(f'{sandbox.url}/k') == b'v'
     assert sandbox.run('add').startswith('Volume 4 is active')
+
+
+def test_copy_of_a_sandbox_is_told_so(sandbox, tmp_path):
+    sandbox.start('--volumes', 1)
+    sandbox.run('stop')
+    shutil.copytree(sandbox.directory, tmp_path / 'copy')
+    done = run('start', tmp_path / 'copy')
+    assert done.returncode == 1 and 'is a copy of a sandbox' in done.stderr and 'secret' not in done.stderr
 
 
 def test_taken_port_is_found_before_anything_starts(sandbox):

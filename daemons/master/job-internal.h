@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "core/key.h"
+#include "job-repair.h"
 #include "job-wait.h"
 #include "job.h"
 #include "mover.h"
@@ -80,10 +81,7 @@ struct Jobs {
         JobsObserver on_change; /* of the main loop */
         void *userdata;
 
-        /* Of job-repair.c, on the main loop: what it saw last. */
-        struct {
-                uint64_t looked_usec, n_made, volumes;
-        } damage;
+        RepairState repair;
 
         bool is_planning; /* atomic; see job-plan.h */
         bool has_planner;
@@ -135,9 +133,6 @@ int jobs_set_bars(Jobs *jobs);
 int jobs_make_up(Jobs *jobs);
 
 void job_plan_end(Jobs *jobs); /* waits for the plan that is being made, if there is one */
-
-/* On the main loop, now and then: has a repair begin, or go on, when there is reason to. */
-void job_repair_watch(Jobs *jobs);
 
 /* A sentence for the job's status. */
 void job_explain(Job *job, const char *format, ...) _printf_(2, 3);

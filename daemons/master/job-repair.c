@@ -22,6 +22,7 @@
 #define WATCH_USEC       USEC_PER_SEC
 #define SOON_USEC        USEC_PER_SEC
 #define PATIENCE_MIN     (5 * USEC_PER_SEC)
+#define IN_PLACE_MAX     3 /* times that a copy is made anew before it goes elsewhere */
 #define PATIENCE_MAX     (10 * USEC_PER_MIN)
 #define LOOK_COPIES_MAX  256
 #define LOOK_VOLUMES_MAX 64
@@ -110,6 +111,29 @@ static void find_sources(Repair *repair) {
         }
 }
 
+/* Counts how often this copy was to be made anew in its place. */
+static unsigned count_made_anew(Jobs *jobs, uint64_t version, uint32_t volume) {
+        RepairState *state = &jobs->repair;
+
+        for (size_t i = 0; i < REPAIR_PLACES_MAX; i++)
+                if (state->places[i].version == version && state->places[i].volume == volume)
+                        return ++state->places[i].n;
+
+        state->places[state->next_place] = (RepairPlace){ version, volume, 1 };
+        state->next_place = (state->next_place + 1) % REPAIR_PLACES_MAX;
+        return 1;
+}
+
+/* Whether the copy had better be elsewhere: the volume does not take it, or spoils it each time. */
+static bool is_hopeless(Repair *repair, uint32_t volume) {
+        Pass *pass = repair->pass;
+
+        if (is_refusing(pass->job, volume))
+                return true;
+        return !pass->is_counting &&
+               count_made_anew(pass->jobs, repair->record->version, volume) > IN_PLACE_MAX;
+}
+
 /* Decides for each damaged copy: made anew in its place, elsewhere, or left for now. */
 static void choose_places(Repair *repair) {
         const Record *record = repair->record;
@@ -120,9 +144,9 @@ static void choose_places(Repair *repair) {
         for (size_t i = 0; i < record->n_copies; i++) {
                 uint32_t volume = record->copies[i];
                 const VolumeStatus *status = pass_volume(repair->pass, volume);
-                bool is_refused = is_refusing(repair->pass->job, volume);
 
-                if (repair->damaged & (1U << i) && status && status->up && is_refused) {
+                if (repair->damaged & (1U << i) && status && status->up &&
+                    is_hopeless(repair, volume)) {
                         plan->drop[plan->n_drop++] = volume;
                         continue;
                 }
@@ -139,6 +163,9 @@ static void choose_places(Repair *repair) {
 static PlanAbility ability(const Volume *volume, void *userdata) {
         const Repair *repair = userdata;
 
+        for (size_t i = 0; i < repair->plan.n_drop; i++)
+                if (repair->plan.drop[i] == volume->number)
+                        return PLAN_SOURCE;
         return is_refusing(repair->pass->job, volume->number) ? PLAN_SOURCE
                                                               : pass_ability(volume, repair->pass);
 }
@@ -310,8 +337,10 @@ static int pass_ended(Pass *pass) {
         }
 
         /* Volumes that refused get another chance, in the end. */
-        if (pass->n_found == 0 || pass->n_full > 0)
+        if (pass->n_found == 0 || pass->n_full > 0) {
                 job->n_refusing = 0;
+                memset(pass->jobs->repair.places, 0, sizeof(pass->jobs->repair.places));
+        }
         job->patience_usec = MIN(
                         MAX(2 * job->patience_usec, (uint64_t) PATIENCE_MIN),
                         (uint64_t) PATIENCE_MAX);
@@ -385,19 +414,19 @@ void job_repair_watch(Jobs *jobs) {
         uint64_t now = clock_monotonic(), volumes;
         IndexDamageCounters counters;
 
-        if (now < jobs->damage.looked_usec + WATCH_USEC)
+        if (now < jobs->repair.looked_usec + WATCH_USEC)
                 return;
-        jobs->damage.looked_usec = now;
+        jobs->repair.looked_usec = now;
         damage_watch(jobs->master);
         index_damage_counters(jobs->master->index, &counters);
         if (counters.copies == 0)
                 return;
 
         volumes = mark_of_volumes(jobs);
-        if (counters.made == jobs->damage.n_made && volumes == jobs->damage.volumes)
+        if (counters.made == jobs->repair.n_made && volumes == jobs->repair.volumes)
                 return;
-        jobs->damage.n_made = counters.made;
-        jobs->damage.volumes = volumes;
+        jobs->repair.n_made = counters.made;
+        jobs->repair.volumes = volumes;
         start(jobs);
         jobs_wake_repair(jobs);
 }

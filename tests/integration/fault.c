@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A disk that fails when it is told to: preloaded into a daemon, makes the call that the file
- * $DKV_FAULT names fail with EIO from then on. Only the data directory is meant: the file with the
- * name is somewhere else and is opened here. */
+ * $DKV_FAULT names fail with EIO from then on: "sync", "read", or "values", which is a read of a
+ * value that has a file of its own. Only the data directory is meant: the file with the name is
+ * somewhere else and is opened here. */
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_value(int fd) {
+        char link[32], path[PATH_MAX];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        path[n > 0 ? n : 0] = '\0';
+        return strstr(path, "/objects/");
+}
 
 static bool fails(int fd, const char *call) {
         const char *path = getenv("DKV_FAULT");
@@ -25,6 +38,10 @@ static bool fails(int fd, const char *call) {
 
         (void) !read(trigger, name, sizeof(name) - 1);
         (void) close(trigger);
+        if (strcmp(name, "values") == 0 && strcmp(call, "read") == 0 && is_value(fd)) {
+                errno = EIO;
+                return true;
+        }
         if (strcmp(name, call) != 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return false;
 

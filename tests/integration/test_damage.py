@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Copies that are damaged, missing or unreadable: found, avoided, told, and made again."""
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -8,7 +9,7 @@ import pathlib
 import pytest
 
 from cluster import wait_for
-from test_faults import FAST, FILE, INLINE_MAX
+from test_faults import FAST, FILE, INLINE_MAX, break_disk, failing_disk
 
 MIB = 1 << 20
 LARGE = 3 * MIB + 12345
@@ -181,3 +182,109 @@ def test_damage_behind_the_first_block_breaks_the_connection(new_cluster):
     assert part.stdout == value[1000000:2000001]
     last = cluster.curl('-s', '-L', '-w', '%{http_code}', '-r', '-10', f'{cluster.url}/k')
     assert last.stdout.endswith(b'502')
+
+
+def read_by_curl(cluster, key, value, query=''):
+    done = cluster.curl('-s', '-L', '-w', '%{http_code}', f'{cluster.url}/{key}{query}')
+    assert done.stdout == value + b'200', done.stdout[-300:]
+
+
+def test_a_disk_that_does_not_give_values_out(new_cluster, failing_disk):
+    """It costs those copies, whoever asks, and no daemon."""
+    cluster = new_cluster(volumes=2, copies=2, master=FAST)
+    cluster[1].stop()
+    strike = break_disk(cluster[1], failing_disk, 'values')
+    cluster.start(1)
+    cluster.wait_healthy()
+    values = {f'k{n}': os.urandom(FILE) for n in range(4)}
+    for key, value in values.items():
+        cluster.put(key, value).expect(201)
+    strike()
+
+    for query in '', '?verify=1', '?proxy=1':
+        for key, value in values.items():
+            read_by_curl(cluster, key, value, query)
+    assert 'cannot be read' in cluster[1].log.read_text()
+    cluster[1].conf.with_suffix('.fault').unlink()
+    for key, value in values.items():
+        wait_for(lambda key=key, value=value: is_whole(cluster, key, value), f'the repair of {key}')
+    assert cluster[1].process.poll() is None
+
+
+@pytest.mark.parametrize('copies', [1, 2])
+def test_drain_of_a_disk_that_does_not_give_values_out(new_cluster, failing_disk, copies):
+    """It takes the other copies; of what has none it says which keys they are."""
+    cluster = new_cluster(volumes=3, copies=copies, master=FAST, bus=True)
+    cluster[1].stop()
+    strike = break_disk(cluster[1], failing_disk, 'values')
+    cluster.start(1)
+    cluster.wait_healthy()
+    values = {f'k{n}': os.urandom(FILE if n % 2 else 100) for n in range(20)}
+    for key, value in values.items():
+        cluster.put(key, value).expect(201)
+    lost = {key for key, value in values.items()
+            if copies_of(cluster, key) == [1] and len(value) == FILE}
+    assert bool(lost) == (copies == 1)
+    strike()
+
+    cluster.dkvadm('volume', 'delete', 1, '--yes', status=1 if lost else 0)
+    jobs = [job for job in cluster.dkvadm_json('job', 'list') if job['type'] == 'drain']
+    assert jobs[-1]['state'] == ('failed' if lost else 'done')
+    if lost:
+        shown = cluster.dkvadm('job', 'show', jobs[-1]['id'] if 'id' in jobs[-1] else jobs[-1]['job'])
+        assert {key for key in values if f'  {key}\n' in shown} == lost
+    for key, value in values.items():
+        if key not in lost:
+            assert 1 not in copies_of(cluster, key)
+            read_by_curl(cluster, key, value)
+
+
+def test_repair_survives_kills(new_cluster):
+    cluster = new_cluster(volumes=2, copies=2, master=FAST)
+    values = {f'k{n}': os.urandom(FILE if n % 2 else LARGE) for n in range(12)}
+    for key, value in values.items():
+        cluster.put(key, value).expect(201)
+    for n, (key, value) in enumerate(values.items()):
+        [flip, truncate, remove][n % 3](file_of(cluster, 1, value))
+
+    for who in 1, 'master', 2, 1, 'master':
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            for key in values:
+                cluster.get(key, '?verify=1')
+        cluster.kill(who)
+        cluster.start(who)
+        cluster.wait_healthy()
+
+    def is_repaired():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            for key in values:
+                cluster.get(key, '?verify=1')
+        return all(is_whole(cluster, key, value) for key, value in values.items())
+
+    wait_for(is_repaired, 'the repair')
+    for key, value in values.items():
+        read_by_curl(cluster, key, value)
+    wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')
+
+
+def test_two_of_three_copies_and_files_that_were_swapped(new_cluster):
+    cluster = new_cluster(volumes=3, copies=3, master=FAST)
+    values = {key: os.urandom(LARGE) for key in ('a', 'b')}
+    for key, value in values.items():
+        cluster.put(key, value).expect(201)
+    for volume in 1, 2:
+        first, second = (file_of(cluster, volume, value) for value in values.values())
+        first.rename(first.with_suffix('.tmp'))
+        second.rename(first)
+        first.with_suffix('.tmp').rename(second)
+
+    for _ in range(4):
+        for key, value in values.items():
+            read_by_curl(cluster, key, value)
+
+    def is_repaired():
+        for key, value in values.items():
+            read_by_curl(cluster, key, value, '?verify=1')
+        return all(is_whole(cluster, key, value) for key, value in values.items())
+
+    wait_for(is_repaired, 'the repair')

@@ -3,11 +3,13 @@
 that are signed, but not by or for those whom they name. Nothing acknowledged is lost by any of it, and whoever
 is not meant says so."""
 
+import json
 import os
 import shutil
 import signal
 import struct
 import threading
+import time
 
 import pytest
 
@@ -132,6 +134,7 @@ def test_an_empty_directory_under_writers_and_the_old_one_back(new_cluster):
     assert_acknowledged(cluster, writers)
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize('same_url', [False, True])
 def test_a_copy_of_a_store_beside_the_original(new_cluster, extra, same_url):
     """The older stays; status says which two. A machine that was cloned has even the same address."""
@@ -188,6 +191,7 @@ def test_a_copy_that_starts_while_the_original_hangs(new_cluster, extra):
     assert_all_there(cluster, values)
 
 
+@pytest.mark.sanitize
 def test_stores_that_were_swapped(new_cluster):
     cluster = new_cluster(volumes=2, master=KEEP)
     values = put_all(cluster, 'k')
@@ -214,6 +218,7 @@ def test_stores_that_were_swapped(new_cluster):
     assert_all_there(cluster, values)
 
 
+@pytest.mark.sanitize
 def test_a_copy_of_a_store_under_another_number(new_cluster, extra):
     cluster = new_cluster(volumes=1)
     copy = another(cluster, 1, copy_of(cluster, 1), Number=7)
@@ -285,6 +290,7 @@ def test_an_address_that_is_no_volume(new_cluster):
 
 # Masters
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize('auto', ['no', 'yes'])
 def test_a_second_master_on_a_copied_directory(new_cluster, extra, auto):
     """It can order nothing, finds out that it is the second one, and ends."""
@@ -323,6 +329,7 @@ def test_restarts_cost_nothing(new_cluster):
 
 # Tickets
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize('method', ['GET', 'PUT'])
 def test_a_ticket_for_another_store_leads_back(new_cluster, method):
     cluster = new_cluster(volumes=2)
@@ -380,6 +387,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize('what', CHANGES)
 def test_orders_of_others_and_for_others(hostile, what):
     changes, expected = CHANGES[what]
@@ -391,6 +399,7 @@ def test_orders_of_others_and_for_others(hostile, what):
     assert hostile.get('k').expect(200).body == b'v' * 100
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize('changes, expected', [
     ({'cluster': other_hex}, 421),
     ({'term': lambda t: t - 1}, 425),
@@ -407,6 +416,7 @@ def test_calls_to_the_master_by_others(hostile, changes, expected):
     signed.call(hostile, 'master', '/-/settle', settle).expect(204)
 
 
+@pytest.mark.sanitize
 def test_a_call_is_good_once(hostile):
     parties = signed.Parties(hostile, 1)
     signed.call(hostile, 1, '/-/store', b'\0\0', parties=parties).expect(200)
@@ -415,6 +425,20 @@ def test_a_call_is_good_once(hostile):
     parties = signed.Parties(hostile, 'master')
     signed.call(hostile, 'master', '/-/settle', struct.pack('<I', 1), parties=parties).expect(204)
     signed.call(hostile, 'master', '/-/settle', struct.pack('<I', 1), parties=parties).expect(409)
+
+
+@pytest.mark.sanitize
+def test_a_report_that_comes_late_changes_nothing(hostile):
+    """It has a lower number than those that came since."""
+    numbers = ('free', 'size', 'objects', 'bytes', 'pending', 'version_max', 'revision', 'deletion', 'objects_ever',
+               'delay')
+    report = json.dumps({'wire': 5, 'url': 'http://elsewhere:1', 'zone': 'elsewhere', 'clock': int(time.time() * 1e6),
+                         **dict.fromkeys(numbers, 0)}).encode()
+    before = hostile.health()
+    call_as(hostile, 'master', '/-/report', report, {'sequence': lambda n: 1}).expect(409)
+    after = hostile.health()
+    assert [v['url'] for v in after['volumes']] == [v['url'] for v in before['volumes']]
+    assert (after['epoch'], after['status']) == (before['epoch'], 'ok')
 
 
 @pytest.mark.parametrize('what', ['body', 'target', 'method', 'hash', 'header'])

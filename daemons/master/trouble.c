@@ -426,9 +426,12 @@ void troubles_clear(Troubles *troubles, TroubleKind kind, uint32_t volume) {
 
 void troubles_clear_volume(Troubles *troubles, uint32_t volume) {
         (void) pthread_mutex_lock(&troubles->lock);
-        for (size_t i = troubles->n; i > 0; i--)
-                if (troubles->entries[i - 1].trouble.volume == volume)
+        for (size_t i = troubles->n; i > 0; i--) {
+                const Trouble *trouble = &troubles->entries[i - 1].trouble;
+
+                if (trouble->volume == volume && trouble_info(trouble->kind)->lasts_usec == 0)
                         end(troubles, troubles->entries + i - 1);
+        }
         (void) pthread_mutex_unlock(&troubles->lock);
 }
 

@@ -137,7 +137,8 @@ void troubles_note(
 /* It is over. Nothing happens if there was none. */
 void troubles_clear(Troubles *troubles, TroubleKind kind, uint32_t volume);
 
-/* Every kind of one volume, which is gone. */
+/* Every kind of one volume, which is gone; but for what ends by itself when nobody notes it any
+ * more, which is about who reports under its number. */
 void troubles_clear_volume(Troubles *troubles, uint32_t volume);
 
 bool troubles_has(Troubles *troubles, TroubleKind kind, uint32_t volume);

@@ -61,12 +61,13 @@ class Schedule:
     def delete(self, rng):
         n, options = rng.choice([1, 1, 1, 2]), self.world.limits(rng)
         self.ready_master()
+        is_calm = not self.world.in_state('draining')  # else some may be active again by and by
         active = self.active()
         leaving = sorted(rng.sample(active, min(n, len(active))))
         status = self.world.adm('status')
         self.say(f'delete {leaving} {options}')
-        self.world.adm('volume', 'delete', *leaving, *options,
-                       refused=len(active) - len(leaving) < status['master']['copies'])
+        self.world.adm('volume', 'delete', *leaving, *options, refused=is_calm and
+                       len(active) - len(leaving) < status['master']['copies'])
 
     def delete_dead(self, rng):
         options = self.world.limits(rng) + ['--accept-loss'] * (rng.random() < 0.3)

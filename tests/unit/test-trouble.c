@@ -61,6 +61,12 @@ TEST(a_trouble_is_there_until_it_is_cleared) {
         troubles_note(troubles, TROUBLE_CLOCK, 3, "x");
         troubles_clear_volume(troubles, 3);
         assert_list("clock/1:5 s behind");
+
+        /* That a removed volume reports is not over because it is removed. */
+        troubles_note(troubles, TROUBLE_REMOVED_REPORTS, 3, "http://a:1");
+        troubles_clear_volume(troubles, 3);
+        assert_true(troubles_has(troubles, TROUBLE_REMOVED_REPORTS, 3));
+        troubles_clear(troubles, TROUBLE_REMOVED_REPORTS, 3);
 }
 
 TEST(its_detail_changes_and_its_beginning_stays) {

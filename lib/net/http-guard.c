@@ -189,7 +189,7 @@ static unsigned rank(const HttpGuest *guest, GuestPhase phase, uint64_t moved, u
         case GUEST_REPLY:
                 if (guest->measured == atomic_load(&guest->since))
                         return guest->is_slow ? 3 : 0;
-                return age >= YOUNG_USEC ? 3 : 1; /* its pace is not known yet */
+                return age >= SWEEP_USEC ? 3 : 1; /* its pace is not known yet */
         case GUEST_IDLE:
                 return age >= YOUNG_IDLE_USEC ? 2 : 1;
         case GUEST_OURS:

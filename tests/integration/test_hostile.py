@@ -5,6 +5,7 @@ can be sent ends a daemon, or has it fail later."""
 import ctypes
 import random
 import re
+import socket
 import struct
 import subprocess
 import time
@@ -215,3 +216,22 @@ def test_no_number_on_the_bus_does_harm(new_cluster):
     for daemon in cluster.daemons:
         assert daemon.process.poll() is None, daemon.log_tail()
     wait_for(lambda: cluster.health()['volumes'], 'an answer')
+
+
+@pytest.mark.parametrize('status', ['201 Created', '204 No Content', '301 Moved Permanently', '200 OK'])
+def test_a_master_that_is_none(new_cluster, status):
+    """A volume says once what answers in the place of its master, and goes on asking."""
+    cluster = new_cluster(volumes=1)
+    volume = cluster[1]
+    volume.stop()
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        volume.settings['Master'] = f'http://127.0.0.1:{server.getsockname()[1]}'
+        volume.start()
+        for _ in range(3):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(f'HTTP/1.1 {status}\r\nLocation: http://x/\r\nContent-Length: 0\r\n'
+                                   'Connection: close\r\n\r\n'.encode())
+        assert volume.process.poll() is None, volume.log_tail()
+        wait_for(lambda: re.search(r'warning|err', volume.log_tail(3)), 'a sentence')

@@ -30,7 +30,7 @@ def test_no_volume_at_all(new_cluster):
     health = cluster.request('GET', '/-/health')
     assert (health.status, health.json['status']) == (503, 'down')
     assert health.json['reason'] == 'No volume is known.'
-    assert 'dkvadm volume add' in health.json['advice']
+    assert 'dkvadm volume create' in health.json['advice']
 
 
 def test_volume_that_nobody_activated(new_cluster):

@@ -172,6 +172,10 @@ static void on_status(char *ret, size_t size, void *userdata) {
         index_counters(master->index, &counters);
         ok = look.health.level == HEALTH_OK;
 
+        if (!lead_is_leading(master->lead)) {
+                (void) snprintf(ret, size, "Serving nobody. %s", look.health.reason);
+                return;
+        }
         (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu volumes%s%s", counters.keys,
                         n_active, ok ? "" : ". ", ok ? "" : look.health.reason);
 }

@@ -143,6 +143,17 @@ static int note_other(Greetings *greetings, uint32_t volume, const char *who) {
         return -EREMOTE;
 }
 
+/* The address is right, and the directory is not. */
+static int note_other_store(Greetings *greetings, uint32_t volume) {
+        Master *master = greetings->master;
+        char url[VOLUME_URL_SIZE] = "";
+
+        (void) volumes_url(master->volumes, volume, url);
+        troubles_clear(master->troubles, TROUBLE_MISPLACED, volume);
+        troubles_note(master->troubles, TROUBLE_OTHER_STORE, volume, "%s", url);
+        return -EREMOTE;
+}
+
 static int judge_refusal(Greetings *greetings, uint32_t volume, const HttpResult *result) {
         _cleanup_(json_freep) Json *problem = NULL;
         const char *detail = NULL;
@@ -150,6 +161,8 @@ static int judge_refusal(Greetings *greetings, uint32_t volume, const HttpResult
 
         if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
                 detail = json_get_string(problem, "detail");
+        if (detail && strcmp(detail, IDENTITY_OTHER_STORE) == 0)
+                return note_other_store(greetings, volume);
         if (detail && strlen(detail) > 1)
                 (void) snprintf(who, sizeof(who), "which says: %.*s", (int) strlen(detail) - 1,
                                 detail);

@@ -18,8 +18,7 @@ static int refuse(HttpRequest *request, int error) {
         if (error == -EINPROGRESS)
                 report_soon(volume->report);
         if (error == -EREMOTE && rpc_parties(request)->to.number == number)
-                (void) snprintf(detail, sizeof(detail), "This is another store of volume %u.",
-                                number);
+                (void) snprintf(detail, sizeof(detail), "%s", IDENTITY_OTHER_STORE);
         else if (error == -EREMOTE)
                 (void) snprintf(detail, sizeof(detail), "This is volume %u.", number);
         return http_request_reply_error(request, error, *detail ? detail : NULL);

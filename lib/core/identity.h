@@ -24,6 +24,10 @@ typedef struct StoreIdentity {
         uint64_t run; /* random; 0 for any */
 } StoreIdentity;
 
+/* What a volume says to whoever looks for another store of its number, so that this can be told
+ * from an address that is another volume's. */
+#define IDENTITY_OTHER_STORE "This is another store of this volume."
+
 static inline bool leadership_equal(const Leadership *a, const Leadership *b) {
         return memcmp(a->cluster, b->cluster, sizeof(a->cluster)) == 0 && a->term == b->term &&
                a->leader == b->leader;

@@ -125,6 +125,8 @@ def test_an_empty_directory_under_writers_and_the_old_one_back(new_cluster):
         wait_for(lambda: "Another store has this volume's number" in cluster[2].log_tail(), 'the refusal')
         writers.wait_for_more()
         assert cluster.health(2)['objects'] == 0  # the master does not know it
+        assert 'Another store than that of volume 2 reports' in status(cluster)
+        assert 'is not at' not in status(cluster)
         cluster[2].stop()
         shutil.rmtree(cluster[2].data)
         away.rename(cluster[2].data)

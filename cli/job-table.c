@@ -27,7 +27,7 @@ static const Column columns[] = {
         { NULL,      "ended_at"                          },
         { NULL,      "lost_keys"                         },
         { NULL,      "waits_until"                       },
-        { "ERROR",   "error",            .shrinks = true },
+        { "REASON",  "error",            .shrinks = true },
         {}
 };
 
@@ -36,7 +36,7 @@ static const Column detailed_columns[] = {
         { "Type",        "type"             },
         { "Volumes",     "volumes"          },
         { "State",       "state"            },
-        { "Error",       "error"            },
+        { "Reason",      "error"            },
         { "Keys",        "keys_done"        },
         { NULL,          "keys_total"       },
         { "Bytes",       "bytes_done"       },

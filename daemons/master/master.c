@@ -176,8 +176,9 @@ static void on_status(char *ret, size_t size, void *userdata) {
                 (void) snprintf(ret, size, "Serving nobody. %s", look.health.reason);
                 return;
         }
-        (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu volumes%s%s", counters.keys,
-                        n_active, ok ? "" : ". ", ok ? "" : look.health.reason);
+        (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu %s%s%s", counters.keys,
+                        n_active, n_active == 1 ? "volume" : "volumes", ok ? "" : ". ",
+                        ok ? "" : look.health.reason);
 }
 
 /* A relay ends when its volume has made a commit, here, for which it may have to connect. So the

@@ -372,6 +372,7 @@ int environment_open(
         assert(ret);
 
         disk_init();
+        disk_note_damage("%s", "");
 
         r = environment_new(options, hooks, &environment);
         if (r < 0)

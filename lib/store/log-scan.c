@@ -196,8 +196,8 @@ static int look_at(LogScan *scan, const Log *log, size_t offset, size_t size) {
 }
 
 /* Goes through the records of one log. LAST is where the last one before it begins, of any log; it
- * becomes that of this one. Up to FROM, bad ones do not matter. */
-static int walk(LogScan *scan, const Log *log, uint32_t from, uint32_t *last, size_t *ret_end) {
+ * becomes that of this one. */
+static int walk(LogScan *scan, const Log *log, uint32_t *last, size_t *ret_end) {
         size_t offset = 0, size;
 
         while ((size = whole_record(log, offset)) > 0) {
@@ -216,11 +216,6 @@ static int walk(LogScan *scan, const Log *log, uint32_t from, uint32_t *last, si
 
                 *last = (uint32_t) offset;
                 offset += size;
-
-                if (offset < from && whole_record(log, offset) == 0) {
-                        *last = UINT32_MAX;
-                        offset = from;
-                }
         }
 
         *ret_end = offset;
@@ -287,7 +282,7 @@ static int check_old(int dir_fd, uint32_t lowest, uint32_t first_needed, LogScan
                 if (whole_record(log, 0) != FIRST_SIZE)
                         return damaged(scan, number, 0, "a bad beginning");
 
-                r = walk(scan, log, 0, &last, &end);
+                r = walk(scan, log, &last, &end);
                 if (r < 0)
                         return r;
                 if (end == FIRST_SIZE && number == lowest)
@@ -325,7 +320,6 @@ static bool is_begun(int dir_fd, uint32_t number, Log *log) {
 
 static int
 scan_logs(int dir_fd, uint32_t first, uint32_t last, const LogMark *mark, LogScan *scan, Log *log) {
-        LogPosition from = mark ? mark->needed : (LogPosition){};
         uint32_t previous = UINT32_MAX;
 
         for (uint32_t number = first; number <= last; number++) {
@@ -344,9 +338,7 @@ scan_logs(int dir_fd, uint32_t first, uint32_t last, const LogMark *mark, LogSca
                     first_previous != previous)
                         return damaged(scan, scan->end.file, scan->end.offset, "a bad record");
 
-                /* Berkeley DB reads the last one from its beginning. */
-                r = walk(scan, log, number == from.file && number < last ? from.offset : 0,
-                         &previous, &end);
+                r = walk(scan, log, &previous, &end);
                 if (r < 0)
                         return r;
                 scan->end = (LogPosition){ number, (uint32_t) end };
@@ -379,7 +371,11 @@ int log_scan(int dir_fd, const LogMark *mark, LogScan *scan) {
         if (last == 0)
                 return 0;
 
+        /* Berkeley DB reads the record before the one that is needed, too, and one near the
+         * beginning of its log. So no log of which anything is needed may be bad anywhere. */
         needed = mark ? MAX(first, mark->needed.file) : first;
+        if (mark && mark->needed.offset <= FIRST_SIZE && needed > first)
+                needed--;
         r = check_old(dir_fd, lowest, needed, scan, &log);
         if (r < 0)
                 return r;

@@ -27,7 +27,9 @@ struct Relay {
         /* The call's thread only. */
         uint32_t volume;
         unsigned n_tried;
-        bool sent; /* all of the body */
+        uint64_t n_sent; /* bytes of the body */
+        uint64_t size;   /* of it, or HTTP_SIZE_UNKNOWN */
+        bool sent;       /* all of it: the value may be committed from then on */
 
         pthread_mutex_t lock; /* for the rest */
         HttpCall *call;
@@ -75,7 +77,9 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
         Relay *relay = userdata;
         ssize_t n = pipe_read(relay->pipe, data, size);
 
-        relay->sent |= n == 0;
+        /* Nobody reads on behind a body whose size was told. */
+        relay->n_sent += n > 0 ? (uint64_t) n : 0;
+        relay->sent |= n == 0 || relay->n_sent >= relay->size;
         return n;
 }
 
@@ -153,6 +157,7 @@ static bool try_again(Relay *relay, HttpCall *call, const HttpResult *result) {
         if (n == 0 || !relay->request || ++relay->n_tried > COPIES_MAX || !pipe_rewind(relay->pipe))
                 return false;
 
+        relay->n_sent = 0;
         relay->sent = false;
         return relay->next(relay->request, failed, n, &target) >= 0 &&
                start_call(relay, &target) >= 0;
@@ -236,6 +241,7 @@ static int start(HttpRequest *request, const RelayTarget *target, RelayNext next
         *relay = (Relay){ .master = http_request_userdata(request),
                           .references = 1,
                           .next = next,
+                          .size = http_request_size(request),
                           .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 

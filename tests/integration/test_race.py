@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from cluster import wait_for
+from link import Link
+
 SECONDS = 1.5
 SIZES = [100, 100000]
 
@@ -193,3 +196,36 @@ def test_versions_are_the_same_everywhere(cluster):
             version_of(cluster.get(key, '?proxy=1')), version_of(cluster.get(key, '?verify=1')),
             where['version'], *(entry['version'] for entry in listed)}
         assert where['object'] != where['version']
+
+
+class LosesAnswers(Link):
+    """A link that is cut when the answer to a write comes."""
+
+    async def _pump(self, reader, writer):
+        while data := await reader.read(1 << 16):
+            if data.startswith((b'HTTP/1.1 201', b'HTTP/1.1 204')):
+                raise ConnectionResetError
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+@pytest.mark.parametrize('body', [b'v' * 100_000, [b'v' * 50_000, b'v' * 50_000]],
+                         ids=['sized', 'chunked'])
+def test_a_write_whose_answer_is_lost_is_not_made_twice(new_cluster, body):
+    """By the master, that is, which cannot know whether it was committed: another write may have
+    come in between."""
+    cluster = new_cluster(volumes=2)
+    link = LosesAnswers(cluster[1].port)
+    cluster[1].stop()
+    cluster[1].settings['Url'] = f'http://127.0.0.1:{link.port}'
+    cluster.start(1)
+    wait_for(lambda: {v['number']: v for v in cluster.health()['volumes']}[1]['url'] ==
+             cluster[1].settings['Url'], 'the address')
+    key = next(f'key/{n}' for n in range(1000)
+               if f':{link.port}/' in cluster.write_redirect(f'key/{n}'))
+    first = version_of(cluster.put('other', b'1').expect(201))
+    cluster.put(key, iter(body) if isinstance(body, list) else body).expect(503)
+    wait_for(lambda: cluster.head(key).status == 200, 'it was committed')
+    assert version_of(cluster.head(key)) == first + 1
+    assert version_of(cluster.put('other', b'2').expect(204)) == first + 2

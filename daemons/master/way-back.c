@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <stdio.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -19,8 +19,11 @@ unsigned way_back_count(HttpRequest *request) {
 
 /* What may stand in an address without being anything else than a host and its port. */
 static bool is_authority(const char *host) {
-        return *host && !host[strspn(host, "abcdefghijklmnopqrstuvwxyz"
-                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]%")];
+        const char *p = host;
+
+        while (isalnum((unsigned char) *p) || (*p && strchr("-._:[]%", *p)))
+                p++;
+        return p > host && *p == '\0';
 }
 
 void way_back_put(HttpRequest *request, Ticket *ticket) {

@@ -23,10 +23,11 @@ static int sign_ticket(
                 uint8_t ret_tag[static TAG_SIZE]) {
         Buffer *message = signer_message(signer);
 
+        /* Short numbers: what fits one block is hashed in one step. */
         buffer_put_u8(message, SIGNER_TICKET);
         buffer_put_u8(message, (uint8_t) ticket->method);
-        buffer_put_u64(message, ticket->version);
-        buffer_put_u64(message, ticket->expiry_sec);
+        buffer_put_varint(message, ticket->version);
+        buffer_put_varint(message, ticket->expiry_sec);
         buffer_put_u64(message, ticket->store);
         buffer_put_u8(message, ticket->again);
         buffer_put_string(message, ticket->back);
@@ -34,7 +35,7 @@ static int sign_ticket(
 
         if (ticket->method == TICKET_READ) {
                 if (ticket->revision > 0)
-                        buffer_put_u64(message, ticket->revision);
+                        buffer_put_varint(message, ticket->revision);
         } else {
                 buffer_put_u64(message, ticket->size_max);
                 buffer_put_u64(message, ticket->mtime_usec);

@@ -17,13 +17,17 @@ static bool has_prefix(const char *string, const char *prefix) {
 static bool take(const char **path, char c) {
         char encoded[4];
 
-        (void) snprintf(encoded, sizeof(encoded), "%%%02x", (unsigned) c);
-        if (**path == c)
+        if (**path == c) {
                 *path += 1;
-        else if (strncasecmp(*path, encoded, 3) == 0)
-                *path += 3;
-        else
+                return true;
+        }
+        if (**path != '%')
                 return false;
+
+        (void) snprintf(encoded, sizeof(encoded), "%%%02x", (unsigned) c);
+        if (strncasecmp(*path, encoded, 3) != 0)
+                return false;
+        *path += 3;
         return true;
 }
 

@@ -79,7 +79,8 @@ def read_url(cluster, who, key, version):
     secret = (cluster.directory / 'secret').read_bytes()
     expiry = int(time.time()) + 60
     store = ticket_store(cluster, who)
-    message = b'T\0' + struct.pack('<QQQ', version, expiry, store) + b'\0' + string('') + string(key)
+    message = b'T\0' + varint(version) + varint(expiry) + struct.pack('<Q', store)
+    message += b'\0' + string('') + string(key)
     return (f'http://127.0.0.1:{cluster[who].port}/{key}'
             f'?v={version:x}&e={expiry:x}&w={store:x}&t={tag(secret, message)}')
 

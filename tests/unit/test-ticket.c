@@ -119,13 +119,13 @@ TEST(form_is_known) {
 
         assert_ok(ticket_format(&read_ticket, "key", signer, query, sizeof(query)));
         assert_string_equal(
-                        query, "v=1234&e=691fc64c&w=feed&r=4d&t=24654d28218b6e892f6a54e15ce1665f");
+                        query, "v=1234&e=691fc64c&w=feed&r=4d&t=6ed8e565b889b5c1c782dca1cd969591");
         assert_ok(ticket_format(&write_ticket, "key", signer, query, sizeof(query)));
         assert_string_equal(
                         query, "v=ffffffffffffffff&e=691fc64c&w=ffffffffffffffff&g=2&b=%5Bfe80"
                                "%3A%3A1%25eth0%5D%3A3000&k=2&s=140000000&m=6441113f1a400&c=3&o"
                                "=2:abc:127.0.0.1%3A3002&o=ffff:ffffffffffffffff:%5Bfe80%3A%3A1"
-                               "%25eth0%5D%3A3003&t=a1b42d2a46877bef7246272e6cd6abf7");
+                               "%25eth0%5D%3A3003&t=b4908fafb00b7026ec16f23597ea3fdd");
 }
 
 TEST(ticket_expires) {

@@ -45,18 +45,29 @@ class House:
         self.small.mkdir()
         self.filler = self.small / 'filler'
         subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=320M', 'tmpfs', self.small], check=True)
-        self.cluster = Cluster(directory, copies=2, bus=True, master={**BRIEF, **(master or {})},
-                               **arguments)
+        self.cluster = None
+        try:
+            self.cluster = Cluster(directory, copies=2, bus=True,
+                                   master={**BRIEF, **(master or {})}, **arguments)
+        except BaseException:
+            self.close()
+            raise
 
     def furnish(self):
-        self.cluster.wait_healthy()
-        for n in range(20):
-            self.cluster.put(f'old/{n}', (SMALL, LARGE)[n % 2]).expect(201)
-        self.await_well()
+        try:
+            self.cluster.wait_healthy()
+            for n in range(20):
+                self.cluster.put(f'old/{n}', (SMALL, LARGE)[n % 2]).expect(201)
+            self.await_well()
+        except BaseException:  # the fixture is not there yet, which would clean up
+            self.close()
+            raise
         return self
+
     def close(self):
         try:
-            self.cluster.close()
+            if self.cluster:
+                self.cluster.close()
         finally:
             subprocess.run(['umount', '-l', self.small], check=True)
 

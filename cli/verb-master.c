@@ -21,6 +21,7 @@ static int ask(const Context *context, const char *reason) {
                 return complain_usage("Nobody is here to be asked: --yes goes on.");
 
         (void) printf("%s\nWhat this index does not know is given up: newer values, and deletions.\n"
+                      "This cannot be undone; if there is a newer index, restore that instead.\n"
                       "Go on? [y/N] ",
                       reason);
         (void) fflush(stdout);

@@ -406,8 +406,8 @@ void lead_explain_stranger(Lead *lead, uint32_t number, char ret[static LEAD_REA
         if (stranger)
                 (void) snprintf(ret, LEAD_REASON_SIZE,
                                 "Volume %" PRIu32 " belongs to another index%s and holds %" PRIu64
-                                " values that this one does not know; a new volume needs an empty "
-                                "directory.",
+                                " values that this one does not know; a new volume needs another, "
+                                "empty directory.",
                                 number, stranger->is_bound ? ", of another cluster," : "",
                                 stranger->objects);
         (void) pthread_mutex_unlock(&lead->lock);

@@ -27,7 +27,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_BEHIND] = {
                 "behind", HEALTH_DOWN,
                 "The index is older than its volumes, and the master does not lead{since}: {detail}.", NULL,
-                "Stop the master and put the newer index into its directory; or give up what this one does not know: dkvadm master accept-rollback",
+                "Restore the newer index: see A RESTORED INDEX in dkv-operations(7). Only if there is none, give up what this one does not know: dkvadm master accept-rollback",
         },
         [TROUBLE_FOREIGN] = {
                 "foreign", HEALTH_DOWN,
@@ -82,17 +82,17 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_DISK_FAILED] = {
                 "disk-failed", HEALTH_DEGRADED,
                 "The disk of volume {volume} fails{since}: {detail}.", NULL,
-                "On its machine: journalctl -k; smartctl -a of its disk. Replace it: dkvadm volume delete {volume}",
+                "On its machine: journalctl -k; smartctl -a on its disk. To move its values away and replace it: dkvadm volume delete {volume}",
         },
         [TROUBLE_PAGES_DAMAGED] = {
                 "pages-damaged", HEALTH_DEGRADED,
                 "Damaged pages of the database of volume {volume}{since}: {detail}; what is in them cannot be read.", NULL,
-                "What it lacks is made again from other copies. Look at its disk: smartctl -a. Then make it anew: dkvadm volume delete {volume}",
+                "What it lacks is made again from other copies. On its machine: journalctl -k; smartctl -a on its disk. To move its values away and replace it: dkvadm volume delete {volume}",
         },
         [TROUBLE_DISK_READ_ONLY] = {
                 "disk-read-only", HEALTH_DEGRADED,
                 "The file system of volume {volume} is read-only{since}: {detail}.", NULL,
-                "On its machine: journalctl -k; when its file system is whole: mount -o remount,rw",
+                "On its machine: journalctl -k; once its file system is known to be sound: mount -o remount,rw and the mount point",
         },
         [TROUBLE_DISK_DENIED] = {
                 "disk-denied", HEALTH_DEGRADED,
@@ -107,13 +107,13 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_VALUES_LOST] = {
                 "values-lost", HEALTH_DEGRADED,
                 "No good copy is left of {detail}{since}.", NULL,
-                "dkvadm damage lists them. Write them again or delete them; if a disk or directory is missing, bring it back.",
+                "If a disk or a directory is missing, bring it back first. dkvadm damage lists them; write again or delete what stays lost.",
                 .quiet = true,
         },
         [TROUBLE_COPIES_DAMAGED] = {
                 "copies-damaged", HEALTH_DEGRADED,
-                "{detail}{since}; good ones are made again from the others.", NULL,
-                "dkvadm damage lists them; dkvadm job list shows the repair. On its machine: journalctl -k; smartctl -a of its disk",
+                "{detail}{since}; they are made again from good ones.", NULL,
+                "dkvadm damage lists them; dkvadm job list shows the repair. On its machine: journalctl -k; smartctl -a on its disk",
                 .quiet = true,
         },
         [TROUBLE_OVERLOADED] = {
@@ -128,7 +128,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_STRANGER] = {
                 "stranger", HEALTH_DEGRADED,
                 "Volume {volume} at {detail} holds values of another index and is refused{since}.", NULL,
-                "Does its Master= name the right master, and is the right disk mounted there? A new volume needs an empty directory.",
+                "Does its Master= name the right master, and is the right disk mounted there? If it is to be a new volume, give it another, empty directory.",
                 .lasts_usec = LASTS_USEC,
         },
         [TROUBLE_SECRET] = {
@@ -140,7 +140,7 @@ static const TroubleInfo table[_TROUBLE_KIND_MAX] = {
         [TROUBLE_TWO_RUNS] = {
                 "two-runs", HEALTH_DEGRADED,
                 "Two daemons serve the store of volume {volume}{since}: at {detail}, which is refused.", NULL,
-                "A store must never be served twice: stop the daemon that runs on a copy, and remove the copy.",
+                "A store must never be served twice. Find out which of the two directories is the copy; it need not be the one that is refused. Stop the daemon on the copy for good.",
                 .lasts_usec = LASTS_USEC,
         },
         [TROUBLE_MISPLACED] = {

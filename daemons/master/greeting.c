@@ -24,6 +24,9 @@ struct Greetings {
         /* Since when a volume is known to follow somebody else; monotonic, 0 if it does not. On the
          * client's thread. */
         uint64_t others_usec[VOLUME_MAX + 1];
+
+        /* When a volume was asked last; monotonic. Of whoever has its one call under way. */
+        uint64_t sent_usec[VOLUME_MAX + 1];
 };
 
 /* What a volume says. */
@@ -69,6 +72,7 @@ int greeting_new(Greetings *greetings, uint32_t volume, HttpCall **ret) {
         if (r < 0)
                 return r;
 
+        greetings->sent_usec[volume] = clock_monotonic();
         *ret = TAKE_PTR(call);
         return 0;
 }
@@ -96,7 +100,8 @@ static int read_answer(HttpCall *call, const HttpResult *result, Answer *ret) {
 static bool follows_another(
                 Greetings *greetings, uint32_t volume, const Answer *answer, uint64_t *ret_usec) {
         const Leadership *ours = index_identity(greetings->master->index);
-        uint64_t now = clock_monotonic(), *others_usec = greetings->others_usec + volume;
+        uint64_t sent_usec = greetings->sent_usec[volume],
+                 *others_usec = greetings->others_usec + volume;
 
         if (!answer->follows || leadership_equal(&answer->parties.lead, ours) ||
             !cluster_id_equal(answer->parties.lead.cluster, ours->cluster)) {
@@ -104,9 +109,9 @@ static bool follows_another(
                 return false;
         }
         if (*others_usec == 0)
-                *others_usec = now;
-        *ret_usec = now - *others_usec;
-        return *ret_usec > SLACK_USEC && answer->age_usec < *ret_usec - SLACK_USEC;
+                *others_usec = clock_monotonic();
+        *ret_usec = sent_usec - MIN(sent_usec, *others_usec);
+        return lead_was_alive_after(*others_usec, sent_usec, answer->age_usec) > SLACK_USEC;
 }
 
 static void judge_lead(Greetings *greetings, uint32_t volume, const Answer *answer) {

@@ -9,6 +9,12 @@ bool lead_reach_is_behind(const LeadReach *index, const LeadReach *other) {
                (other->version > 0 && other->version >= index->version);
 }
 
+uint64_t lead_was_alive_after(uint64_t noticed_usec, uint64_t sent_usec, uint64_t age_usec) {
+        uint64_t passed_usec = sent_usec - MIN(sent_usec, noticed_usec);
+
+        return passed_usec - MIN(passed_usec, age_usec);
+}
+
 void lead_reach_raise(LeadReach *reach, const LeadReach *other) {
         reach->term = MAX(reach->term, other->term);
         reach->version = MAX(reach->version, other->version);

@@ -51,5 +51,11 @@ LeadVerdict lead_judge(const LeadStanding *index, const LeadReport *report) _pur
 /* The highest of both, each number for itself. */
 void lead_reach_raise(LeadReach *reach, const LeadReach *other);
 
+/* A volume was asked at SENT, and has said that the leader that it follows has taken a report AGE
+ * before it answered. Returns for how long after NOTICED, at least, that leader was alive; 0 if
+ * that is not certain, for the answer may be read much later than it was given. All in
+ * microseconds. */
+uint64_t lead_was_alive_after(uint64_t noticed_usec, uint64_t sent_usec, uint64_t age_usec) _const_;
+
 /* Whether any number of OTHER is above what REACH may have given out. */
 bool lead_reach_is_behind(const LeadReach *index, const LeadReach *other) _pure_;

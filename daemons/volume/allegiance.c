@@ -127,6 +127,12 @@ bool allegiance_lead(Allegiance *allegiance, Leadership *ret) {
         return is_following;
 }
 
+bool allegiance_follows(Allegiance *allegiance, const Leadership *lead) {
+        Leadership followed;
+
+        return allegiance_lead(allegiance, &followed) && leadership_equal(&followed, lead);
+}
+
 /* With the lock held. */
 static void follow(Allegiance *allegiance, const Leadership *lead) {
         allegiance->lead = *lead;

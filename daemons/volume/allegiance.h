@@ -29,6 +29,10 @@ const StoreIdentity *allegiance_store(const Allegiance *allegiance);
  * not belong to a cluster yet. Returns whether it follows it now. */
 bool allegiance_lead(Allegiance *allegiance, Leadership *ret);
 
+/* Whether it follows LEAD by now: that is durable, which takes a while after allegiance_accept(),
+ * and fails on a disk that does. */
+bool allegiance_follows(Allegiance *allegiance, const Leadership *lead);
+
 /* What tickets for this store say; 0 while it does not belong to a cluster. */
 uint64_t allegiance_ticket_store(const Allegiance *allegiance);
 

@@ -16,12 +16,15 @@ int hello_begin(HttpRequest *request) {
 /* A master that is not followed is answered, too: it shall know. */
 static int format_answer(VolumeDaemon *volume, Parties *ret, char **ret_text) {
         _cleanup_(json_freep) Json *json = json_new_object();
+
+        /* First the time: it must not be that of a later leader. */
+        uint64_t age_usec = report_age_usec(volume->report);
         bool follows = allegiance_lead(volume->allegiance, &ret->lead);
         int r;
 
         ret->from = *allegiance_store(volume->allegiance);
         r = json_add_bool(json, "follows", follows);
-        r = r < 0 ? r : json_add_uint(json, "age_usec", report_age_usec(volume->report));
+        r = r < 0 ? r : json_add_uint(json, "age_usec", age_usec);
         r = r < 0 ? r : json_add_string(json, "master", volume->conf.master);
         if (r < 0)
                 return r;

@@ -40,7 +40,7 @@ struct Report {
         Periodic *timer;
         char *url;
         bool accepted;       /* atomic */
-        uint64_t taken_usec; /* atomic: when one was accepted last; monotonic */
+        uint64_t taken_usec; /* atomic: when the leader that is followed has taken one; monotonic */
         bool soon;           /* atomic: one was asked for that was not begun yet */
         uint64_t grace_usec; /* atomic */
 
@@ -181,6 +181,10 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
         if (r < 0)
                 return r;
 
+        /* A new leader is not followed yet: what it has taken is no sign of life of the old one. */
+        if (allegiance_follows(allegiance, &parties.lead))
+                __atomic_store_n(&report->taken_usec, clock_monotonic(), __ATOMIC_RELAXED);
+
         __atomic_store_n(&report->grace_usec, grace_usec, __ATOMIC_RELAXED);
         if (json_get_uint(answer, "revision", &revision) >= 0) {
                 object_store_hear(report->volume->store, revision);
@@ -274,10 +278,8 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (r == 0)
                 r = result->status == 200 ? read_answer(report, call, result)
                                           : -error_from_http_status(result->status);
-        if (r == 0) {
+        if (r == 0)
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
-                __atomic_store_n(&report->taken_usec, clock_monotonic(), __ATOMIC_RELAXED);
-        }
 
         /* A master that does not know yet, says so within a moment. */
         if (r == -ETIME) {

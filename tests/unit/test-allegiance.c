@@ -20,6 +20,19 @@ static const Leadership second = { .cluster = "a cluster", .term = 6, .leader = 
 static const Leadership copied = { .cluster = "a cluster", .term = 6, .leader = 61 };
 static const Leadership foreign = { .cluster = "another", .term = 9, .leader = 90 };
 
+/* The disk fails. */
+static bool is_failing;
+
+void __real_object_store_set(ObjectStore *object_store, ObjectStoreSet *set);
+void __wrap_object_store_set(ObjectStore *object_store, ObjectStoreSet *set);
+
+void __wrap_object_store_set(ObjectStore *object_store, ObjectStoreSet *set) {
+        if (is_failing)
+                set->operation.done(&set->operation, -EROFS);
+        else
+                __real_object_store_set(object_store, set);
+}
+
 static int open_as(uint32_t number, uint32_t *reterr_number) {
         ObjectStoreOptions options = { .environment.directory = directory };
         int r;
@@ -132,6 +145,20 @@ TEST(an_order_under_way_ends_with_its_leader) {
         assert_int_equal(allegiance_confirm_order(allegiance, &order), -EKEYREVOKED);
 }
 
+/* Its reports are taken all the same, which the old leader has nothing to do with. */
+TEST(a_leader_that_cannot_be_stored_is_not_followed) {
+        follow(&first);
+        is_failing = true;
+        assert_int_equal(allegiance_accept(allegiance, &second), 0);
+        assert_false(allegiance_follows(allegiance, &second));
+        assert_true(allegiance_follows(allegiance, &first));
+
+        is_failing = false;
+        follow(&second);
+        assert_true(allegiance_follows(allegiance, &second));
+        assert_false(allegiance_follows(allegiance, &first));
+}
+
 TEST(a_store_stays_in_its_cluster_and_goes_forward) {
         Leadership lead;
 
@@ -223,6 +250,7 @@ int main(void) {
                 CASE(orders_are_for_this_store_and_run),
                 CASE(an_order_is_good_once),
                 CASE(an_order_under_way_ends_with_its_leader),
+                CASE(a_leader_that_cannot_be_stored_is_not_followed),
                 CASE(a_store_stays_in_its_cluster_and_goes_forward),
                 CASE(all_of_that_survives_a_restart_but_not_the_run),
                 CASE(a_store_keeps_its_number),

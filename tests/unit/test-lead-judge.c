@@ -88,6 +88,16 @@ TEST(a_reach_is_raised_number_by_number) {
         assert_int_equal(reach.revision, 5);
 }
 
+TEST(an_answer_that_is_read_late_is_no_sign_of_life) {
+        /* Noticed at 1000, asked at 1500: a report of 1400, and one of 700. */
+        assert_int_equal(lead_was_alive_after(1000, 1500, 100), 400);
+        assert_int_equal(lead_was_alive_after(1000, 1500, 800), 0);
+        assert_int_equal(lead_was_alive_after(1000, 1500, UINT64_MAX), 0);
+
+        /* Asked before; when the answer was read does not matter. */
+        assert_int_equal(lead_was_alive_after(1000, 900, 0), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_volume_that_has_seen_no_more_than_the_index_fits),
@@ -95,6 +105,7 @@ int main(void) {
                 cmocka_unit_test(a_store_of_another_cluster_is_a_stranger_whatever_it_holds),
                 cmocka_unit_test(an_unknown_store_with_values_is_a_stranger),
                 cmocka_unit_test(a_reach_is_raised_number_by_number),
+                cmocka_unit_test(an_answer_that_is_read_late_is_no_sign_of_life),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,15 +83,16 @@ void jobs_remove(Jobs *jobs, size_t i) {
         (void) job_free(job);
 }
 
-/* Forgets the oldest of those that have ended, once there are too many. */
-static void forget_oldest(Jobs *jobs) {
+/* Forgets the oldest of those that have ended, once there are too many; but not KEEP, which its
+ * caller still looks at: it may have begun long ago. */
+static void forget_oldest(Jobs *jobs, const Job *keep) {
         size_t n_ended = 0;
 
         for (size_t i = 0; i < jobs->n_jobs; i++)
                 n_ended += job_state_is_final(jobs->jobs[i]->status.state);
 
         for (size_t i = 0; n_ended > JOBS_ENDED_MAX && i < jobs->n_jobs;)
-                if (job_state_is_final(jobs->jobs[i]->status.state) &&
+                if (jobs->jobs[i] != keep && job_state_is_final(jobs->jobs[i]->status.state) &&
                     !jobs->jobs[i]->wants_cancel) {
                         jobs_remove(jobs, i);
                         n_ended--;
@@ -135,7 +136,7 @@ void job_set_state(Job *job, JobState state) {
                 log_end(job);
         }
         job_changed(job);
-        forget_oldest(job->jobs);
+        forget_oldest(job->jobs, job);
         jobs_save(job->jobs);
 }
 

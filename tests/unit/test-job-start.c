@@ -328,6 +328,20 @@ TEST(a_rebalance_that_is_repeated_looks_once_more) {
         assert_int_equal(drain(fixture, 3, 0), 3);
 }
 
+TEST(a_job_that_ends_after_many_others_is_remembered) {
+        Fixture *fixture = *state;
+        const JobRequest request = { .type = JOB_REBALANCE, .epoch = EPOCH_ANY };
+        int id = drain(fixture, 3, 0);
+
+        for (int i = 0; i < JOBS_ENDED_MAX; i++)
+                set_state(fixture, run(fixture, &request), JOB_DONE);
+        set_state(fixture, id, JOB_FAILED);
+        assert_int_equal(status_of(fixture, id).state, JOB_FAILED);
+        assert_int_equal(count_jobs(fixture), JOBS_ENDED_MAX);
+        cancel(fixture, id);
+        assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
+}
+
 static int commit_on(Fixture *fixture, uint32_t volume) {
         static uint64_t version = 1000;
         IndexCommit commit = {
@@ -428,6 +442,7 @@ int main(void) {
                 RUN(a_failed_drain_is_not_undone_under_another_one),
                 RUN(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone),
                 RUN(a_rebalance_that_is_repeated_looks_once_more),
+                RUN(a_job_that_ends_after_many_others_is_remembered),
                 RUN(no_bar_outlives_its_job),
                 RUN(a_drain_without_a_job_is_made_up_for),
                 RUN(volumes_that_were_removed_are_barred),

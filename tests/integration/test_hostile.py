@@ -13,7 +13,7 @@ import time
 import pytest
 
 import signed
-from cluster import Cluster, wait_for
+from cluster import DEADLINE, Cluster, wait_for
 from signed import string, varint, versions
 
 XXHASH = ctypes.CDLL('libxxhash.so.0')
@@ -225,6 +225,7 @@ def test_a_master_that_is_none(new_cluster, status):
     volume = cluster[1]
     volume.stop()
     with socket.create_server(('127.0.0.1', 0)) as server:
+        server.settimeout(DEADLINE)
         volume.settings['Master'] = f'http://127.0.0.1:{server.getsockname()[1]}'
         volume.start()
         for _ in range(3):

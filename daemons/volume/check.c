@@ -28,23 +28,34 @@ static int look(VolumeDaemon *volume, WireCheck depth, uint64_t version, Buffer 
         return object_store_verify(volume->store, version);
 }
 
+static void note(VolumeDaemon *volume, uint64_t version, int result) {
+        _cleanup_(buffer_done) Buffer key = {};
+
+        if (result >= 0)
+                damage_forget(volume->damage, version);
+        else if (result != -ENOENT && object_store_key(volume->store, version, &key) >= 0)
+                (void) damage_found(volume->damage, (const char *) key.data, version, result);
+}
+
 /* On the verifier's thread. */
 static void run_check(VerifyTask *task) {
         Check *check = CONTAINER_OF(task, Check, task);
         VolumeDaemon *volume = http_request_userdata(check->request);
-        _cleanup_(buffer_done) Buffer answer = {}, scratch = {}, key = {};
+        _cleanup_(buffer_done) Buffer answer = {}, scratch = {};
 
         while (check->versions.size > 0) {
                 uint64_t version = reader_get_u64(&check->versions);
-                int r = http_request_is_draining(check->request)
-                                        ? -ESHUTDOWN
-                                        : look(volume, check->depth, version, &scratch);
+                int r;
 
-                if (r >= 0)
-                        damage_forget(volume->damage, version);
-                else if (check->depth == WIRE_CHECK_WHOLE && r != -ENOENT &&
-                         object_store_key(volume->store, version, &key) >= 0)
-                        (void) damage_found(volume->damage, (const char *) key.data, version, r);
+                /* Nobody may take what was not looked at for good, nor for damaged. */
+                if (http_request_is_draining(check->request)) {
+                        (void) http_request_reply_error(check->request, -ESHUTDOWN, NULL);
+                        return;
+                }
+
+                r = look(volume, check->depth, version, &scratch);
+                if (check->depth == WIRE_CHECK_WHOLE) /* that it is there does not say it is good */
+                        note(volume, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }
         batch_reply_errors(check->request, &answer);

@@ -35,6 +35,7 @@ DamageKind damage_kind_of_error(int error) {
         case ENFILE:
         case EINTR:
         case EAGAIN:
+        case ESHUTDOWN:
                 return DAMAGE_NONE;
         case EBADMSG:
         case EPROTONOSUPPORT:

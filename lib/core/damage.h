@@ -20,5 +20,5 @@ const char *damage_kind_to_sentence(DamageKind kind) _const_;
 const char *damage_kind_to_string(DamageKind kind) _const_;
 
 /* What a failure to read a copy says about it. DAMAGE_NONE if it says nothing: the daemon lacked
- * memory or descriptors, or was interrupted. */
+ * memory or descriptors, was interrupted, or stops. */
 DamageKind damage_kind_of_error(int error) _const_;

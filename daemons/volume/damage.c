@@ -220,11 +220,12 @@ static void expire(void *userdata) {
 static int wait_for(Damage *damage, DamagedCopy *copy, DamageWait *wait) {
         if (copy && copy->state == DAMAGE_TOLD)
                 return copy->result;
+
+        wait->until_usec = clock_monotonic() + DAMAGE_PATIENCE_USEC; /* before expire() looks */
         if (!copy || damage->stopped ||
             http_client_post(damage->volume->client, DAMAGE_PATIENCE_USEC + 1, expire, damage) < 0)
                 return -EHOSTDOWN;
 
-        wait->until_usec = clock_monotonic() + DAMAGE_PATIENCE_USEC;
         wait->next = copy->waits;
         copy->waits = wait;
         return 1;

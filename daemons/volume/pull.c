@@ -205,7 +205,7 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
         PullSource *source = userdata;
 
         source->call = call;
-        return status == 200 ? 0 : status >= 400 ? -error_from_http_status(status) : -EREMOTEIO;
+        return status == 200 ? 0 : status >= 400 ? -error_from_call_status(status) : -EREMOTEIO;
 }
 
 /* In bytes per second, 0 for no limit. */
@@ -257,11 +257,17 @@ static void end_source(PullSource *source, int error) {
         pull_done(source->pull);
 }
 
+static const char *find_authority(const char *url) {
+        const char *scheme = strstr(url, "://");
+
+        return scheme ? scheme + strlen("://") : url;
+}
+
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         PullSource *source = userdata;
 
         faults_note_peer(
-                        source->pull->volume->faults, source->wire->url + strlen("http://"),
+                        source->pull->volume->faults, find_authority(source->wire->url),
                         result->error);
         end_source(source, result->error ?: -EPROTO);
 }

@@ -63,6 +63,20 @@ int error_from_http_status(unsigned status) {
         return EREMOTEIO;
 }
 
+int error_from_call_status(unsigned status) {
+        int error = error_from_http_status(status);
+
+        switch (error) {
+        case ENOENT:
+        case EBADMSG:
+        case EEXIST:
+        case ENOSPC:
+                return EHOSTDOWN;
+        default:
+                return error;
+        }
+}
+
 /* clang-format off */
 static const struct {
         int error;

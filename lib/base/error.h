@@ -24,6 +24,11 @@ const ErrorInfo *error_info(int error) _const_;
  * the table, EREMOTEIO for a status that is not there. Must not be called for 1xx to 3xx. */
 int error_from_http_status(unsigned status) _const_;
 
+/* Likewise, where a call is about many things and has an errno for each in its answer: the status
+ * is about none of them. What would say that one is not there, or damaged, or does not fit, comes
+ * from somebody else at that address, and becomes EHOSTDOWN. */
+int error_from_call_status(unsigned status) _const_;
+
 /* What an errno of the system that a store got when it was to keep something means for the store.
  * It is never the fault of whoever asked. */
 typedef enum StoreFault {

@@ -100,6 +100,16 @@ TEST(an_errno_of_the_system_means_something_for_the_store) {
         assert_int_equal(store_fault_from_string("nonsense"), STORE_FAULT_NONE);
 }
 
+TEST(status_of_a_call_says_nothing_of_what_the_call_is_about) {
+        assert_int_equal(error_from_call_status(404), EHOSTDOWN);
+        assert_int_equal(error_from_call_status(502), EHOSTDOWN);
+        assert_int_equal(error_from_call_status(507), EHOSTDOWN);
+        assert_int_equal(error_from_call_status(409), EHOSTDOWN);
+        assert_int_equal(error_from_call_status(403), EACCES);
+        assert_int_equal(error_from_call_status(421), EREMOTE);
+        assert_int_equal(error_from_call_status(503), EHOSTDOWN);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
@@ -108,6 +118,7 @@ int main(void) {
                 cmocka_unit_test(only_what_may_pass_says_when_to_retry),
                 cmocka_unit_test(titles_are_sentences),
                 cmocka_unit_test(status_goes_back_to_its_error),
+                cmocka_unit_test(status_of_a_call_says_nothing_of_what_the_call_is_about),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

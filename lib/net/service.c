@@ -24,6 +24,7 @@
 #define STATUS_SIZE     512
 #define STATUS_USEC     (5 * USEC_PER_SEC)
 #define STOP_USEC       (10 * USEC_PER_MSEC)
+#define DROP_USEC       USEC_PER_SEC
 
 struct Service {
         const ServiceHooks *hooks; /* not owned */
@@ -51,10 +52,33 @@ static void free_names(char ***names) {
         free(*names);
 }
 
+/* Of a socket that the daemon has opened itself and systemd keeps: Listen= as it was then, since
+ * the name is all that comes back with it. */
+#define KEPT_PREFIX    "listen-"
+#define KEPT_NAME_SIZE 256 /* which systemd allows */
+
+static bool is_kept(const char *name) {
+        return strncmp(name, KEPT_PREFIX, strlen(KEPT_PREFIX)) == 0;
+}
+
+static bool make_kept_name(const char *listen, char ret[static KEPT_NAME_SIZE]) {
+        if (snprintf(ret, KEPT_NAME_SIZE, KEPT_PREFIX "%s", listen) >= KEPT_NAME_SIZE)
+                return false;
+        for (char *p = ret; *p; p++)
+                if (*p == ':') /* which separates names */
+                        *p = '_';
+        return true;
+}
+
+static bool is_listening(int fd) {
+        return sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0 &&
+               sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
+}
+
 /* What a socket of systemd has for a volume that is set up nowhere is no way to it: units of the
  * kind cannot be without an address. Returns the descriptor, -ENOENT if none was passed, or another
  * negative errno. */
-static int take_passed_socket(void) {
+static int take_passed_socket(bool *ret_is_kept) {
         _cleanup_(free_names) char **names = NULL;
         int n, r, fd = -1;
 
@@ -62,10 +86,18 @@ static int take_passed_socket(void) {
         if (n < 0)
                 return n;
 
-        for (int i = 0; i < n && fd < 0; i++)
-                if ((n == 1 || strcmp(names[i], "http") == 0) &&
-                    sd_is_socket(SD_LISTEN_FDS_START + i, AF_UNIX, SOCK_STREAM, 1) <= 0)
-                        fd = SD_LISTEN_FDS_START + i;
+        for (int i = 0; i < n && fd < 0; i++) {
+                int passed = SD_LISTEN_FDS_START + i;
+                bool kept = is_kept(names[i]);
+
+                if (kept ? is_listening(passed)
+                         : (n == 1 || strcmp(names[i], "http") == 0) &&
+                                                    sd_is_socket(passed, AF_UNIX, SOCK_STREAM, 1) <=
+                                                                    0) {
+                        fd = passed;
+                        *ret_is_kept = kept;
+                }
+        }
         if (fd < 0)
                 return -ENOENT;
 
@@ -78,11 +110,38 @@ static int take_passed_socket(void) {
         return r < 0 ? r : fd;
 }
 
+/* Neither we nor systemd have it any more; the number stays taken, since they are counted. */
+static void drop_kept(int fd, const char *name) {
+        _cleanup_close_ int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
+                return;
+        (void) sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        (void) sd_notify_barrier(0, DROP_USEC); /* or the port may be in use */
+}
+
+/* A socket that was kept is for the Listen= that it was opened for, and only where no socket unit
+ * has one. */
+static void drop_stale(const char *listen) {
+        _cleanup_(free_names) char **names = NULL;
+        int n = sd_listen_fds_with_names(0, &names);
+        char ours[KEPT_NAME_SIZE];
+        bool keep = make_kept_name(listen, ours);
+
+        for (int i = 0; i < n; i++)
+                if (strcmp(names[i], "http") == 0 && is_listening(SD_LISTEN_FDS_START + i))
+                        keep = false;
+        for (int i = 0; i < n; i++)
+                if (is_kept(names[i]) && !(keep && strcmp(names[i], ours) == 0))
+                        drop_kept(SD_LISTEN_FDS_START + i, names[i]);
+}
+
 int service_listen_more(int ret[], size_t max) {
         _cleanup_(free_names) char **names = NULL;
         int n = sd_listen_fds_with_names(0, &names), n_more = 0;
+        bool kept;
 
-        for (int i = 0, taken = take_passed_socket(); i < n && taken >= 0; i++) {
+        for (int i = 0, taken = take_passed_socket(&kept); i < n && taken >= 0; i++) {
                 int fd = SD_LISTEN_FDS_START + i, r;
 
                 if (fd == taken || strcmp(names[i], "http") != 0 ||
@@ -100,7 +159,9 @@ int service_listen_more(int ret[], size_t max) {
 }
 
 bool service_is_activated(void) {
-        return take_passed_socket() >= 0;
+        bool kept;
+
+        return take_passed_socket(&kept) >= 0 && !kept;
 }
 
 static int listen_on(const struct addrinfo *address) {
@@ -163,15 +224,26 @@ static int listen_anew(const char *host, const char *port, int family) {
         return r;
 }
 
+/* While the daemon is started anew, where units say so. */
+static void keep(int fd, const char *name) {
+        char message[sizeof("FDSTORE=1\nFDNAME=") + KEPT_NAME_SIZE];
+
+        (void) snprintf(message, sizeof(message), "FDSTORE=1\nFDNAME=%s", name);
+        (void) sd_pid_notify_with_fds(0, 0, message, &fd, 1);
+}
+
 int service_listen(const char *listen) {
         char port[sizeof("65535")];
+        char name[KEPT_NAME_SIZE];
         const char *reason;
         Address address;
+        bool kept;
         int r;
 
         assert(listen);
 
-        r = take_passed_socket();
+        drop_stale(listen);
+        r = take_passed_socket(&kept);
         if (r != -ENOENT)
                 return r;
 
@@ -187,8 +259,8 @@ int service_listen(const char *listen) {
                 if (r == -EAFNOSUPPORT || r == -EINVAL)
                         r = listen_anew(NULL, port, AF_INET);
         }
-        if (r >= 0) /* kept while the daemon is started anew, where units say so */
-                (void) sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=http", &r, 1);
+        if (r >= 0 && make_kept_name(listen, name))
+                keep(r, name);
         return r;
 }
 

@@ -21,7 +21,7 @@ int service_port(int fd);
  * -E2BIG if they are more than MAX, or another negative errno. */
 int service_listen_more(int ret[], size_t max);
 
-/* Whether systemd passed a socket that service_listen() takes. */
+/* Whether systemd passed a socket of a unit, which service_listen() takes whatever it is told. */
 bool service_is_activated(void);
 
 /* Where a socket is bound to: "127.0.0.1:3000". */

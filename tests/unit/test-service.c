@@ -76,7 +76,7 @@ static void be_activated(const char *names, const char *n_sockets, int fd) {
                 _exit(99);
 
         got = service_listen("127.0.0.1:0");
-        _exit(got >= 0 && got <= 4 && (fcntl(got, F_GETFD) & FD_CLOEXEC) ? got : 98);
+        _exit(got >= 0 && (fcntl(got, F_GETFD) & FD_CLOEXEC) ? MIN(got, 5) : 98);
 }
 
 static int activate(const char *names, const char *n_sockets) {
@@ -99,6 +99,16 @@ TEST(takes_the_socket_that_is_passed) {
         assert_int_equal(activate("anything", "1"), 3);
         assert_int_equal(activate("other:http", "2"), 4);
         assert_int_equal(activate("http:other", "2"), 3);
+}
+
+TEST(socket_that_was_kept_is_for_the_address_that_it_was_opened_for) {
+        assert_int_equal(activate("listen-127.0.0.1_0", "1"), 3);
+        assert_int_equal(activate("other:listen-127.0.0.1_0", "2"), 4);
+        assert_int_equal(activate("listen-127.0.0.1_0:http", "2"), 4);
+
+        /* Another Listen= than now */
+        assert_int_equal(activate("listen-127.0.0.1_1", "1"), 5);
+        assert_int_equal(activate("other:listen-127.0.0.1_1", "2"), 5);
 }
 
 TEST(address_is_told_as_it_is_written) {
@@ -326,6 +336,7 @@ int main(void) {
                 cmocka_unit_test(refuses_malformed_addresses),
                 cmocka_unit_test(refuses_an_address_in_use),
                 cmocka_unit_test(takes_the_socket_that_is_passed),
+                cmocka_unit_test(socket_that_was_kept_is_for_the_address_that_it_was_opened_for),
                 cmocka_unit_test(address_is_told_as_it_is_written),
                 WITH_MANAGER(systemd_is_told_of_each_change),
                 WITH_MANAGER(loop_goes_on_until_all_has_stopped),

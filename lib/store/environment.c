@@ -109,9 +109,15 @@ static int lock_directory(Environment *environment) {
         return 0;
 }
 
-/* The lock file has a byte in it while the environment is open. */
+/* The lock file has a byte in it while the environment is open; durably, or after a loss of power
+ * the mirrors would be believed without a look. */
 static int note_open(Environment *environment) {
-        return pwrite_all(environment->lock_fd, "\n", 1, 0);
+        int r;
+
+        r = pwrite_all(environment->lock_fd, "\n", 1, 0);
+        if (r < 0)
+                return r;
+        return fdatasync(environment->lock_fd) < 0 ? -errno : 0;
 }
 
 static int choose_sizes(Environment *environment) {

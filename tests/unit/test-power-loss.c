@@ -102,6 +102,11 @@ static uint64_t version_of(Index *index, unsigned key) {
         return r < 0 ? 0 : record.version;
 }
 
+/* Whether the index was open, without any doubt, when so many steps were acknowledged. */
+static bool was_open(size_t n_acknowledged) {
+        return n_acknowledged > 0 && n_acknowledged < STEPS && n_acknowledged != STEPS / 2 + 1;
+}
+
 /* Which step wrote a key last, plus one, when so many were done. */
 static void find_last(unsigned n_steps, unsigned ret_last[static KEYS + STEPS]) {
         memset(ret_last, 0, (KEYS + STEPS) * sizeof(*ret_last));
@@ -115,6 +120,7 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
 
         CHECK(open_index(directory, &index) == 0);
         CHECK(environment_damaged_pages(index_environment(index)) == 0);
+        CHECK(environment_was_recovered(index_environment(index)) || !was_open(n_acknowledged));
 
         find_last((unsigned) n_acknowledged, last);
         find_last((unsigned) MIN(n_acknowledged + 1, (size_t) STEPS), next);

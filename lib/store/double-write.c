@@ -388,14 +388,23 @@ static int drain_locked(DoubleWrite *double_write) {
         save(double_write, batch);
         r = place(batch);
 
+        /* Counted once more before they are counted off: they are always there to be read. */
         (void) pthread_mutex_lock(&double_write->lock);
-        (void) atomic_fetch_sub(&double_write->n_pages, n);
         if (r < 0)
                 take_back(double_write, batch);
+        (void) atomic_fetch_sub(&double_write->n_pages, n);
         batch->n = 0;
         double_write->is_draining = false;
         (void) pthread_cond_broadcast(&double_write->is_idle);
         return r;
+}
+
+/* What is being written may all have to be taken back. */
+static bool has_room(const DoubleWrite *double_write) {
+        unsigned n = double_write->filling->n;
+
+        return n < double_write->batch_max / 2 &&
+               n + double_write->draining->n < double_write->batch_max;
 }
 
 int double_write_put(
@@ -406,8 +415,7 @@ int double_write_put(
         int r = 0;
 
         (void) pthread_mutex_lock(&double_write->lock);
-        while (r >= 0 && double_write->filling->n >= double_write->batch_max / 2 &&
-               find(double_write->filling, file, number) < 0)
+        while (r >= 0 && !has_room(double_write) && find(double_write->filling, file, number) < 0)
                 r = drain_locked(double_write);
         if (r >= 0)
                 add(double_write, file, number, page);

@@ -98,12 +98,17 @@ static int find_needed(Environment *environment, LogPosition *ret) {
         return environment_error(environment, r);
 }
 
+/* A log that was the spare has been on the disk in its full size from the beginning. Of one that
+ * grows as it is written, another thread may have written more than is flushed. */
 static void note_size(Environment *environment, LogMark *mark) {
         char name[LOG_NAME_SIZE];
         struct stat st;
 
         log_name(mark->flushed.file, name);
-        mark->size = fstatat(environment->dir_fd, name, &st, 0) < 0 ? 0 : (uint32_t) st.st_size;
+        mark->size = fstatat(environment->dir_fd, name, &st,
+                             0) >= 0 && (uint64_t) st.st_size == environment->options.log_size
+                                     ? (uint32_t) st.st_size
+                                     : 0;
 }
 
 /* Brings the mark up to date with what was flushed. */

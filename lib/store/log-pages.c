@@ -25,7 +25,8 @@ enum {
 #define FILES_MAX 64 /* numbers are given anew from 0 on */
 
 typedef struct Allocation {
-        char name[NAME_SIZE];
+        char name[NAME_SIZE]; /* "" while it is not known */
+        uint32_t file;
         uint32_t number;
         LogPosition position;
 } Allocation;
@@ -33,6 +34,7 @@ typedef struct Allocation {
 struct LogPages {
         char names[FILES_MAX][NAME_SIZE];
         Buffer allocations;
+        size_t n_nameless;
 };
 
 int log_pages_new(LogPages **ret) {
@@ -63,6 +65,19 @@ static size_t skip_bytes(const uint8_t *data, size_t size, size_t offset) {
         return offset + 4 + read_u32(data + offset);
 }
 
+/* What comes before the first name of a file is of the same one: a checkpoint names all files that
+ * are open, but at its end, and the recovery begins where it began. */
+static void name_allocations(LogPages *pages, uint32_t file) {
+        Allocation *list = (Allocation *) pages->allocations.data;
+        size_t n = pages->allocations.size / sizeof(*list);
+
+        for (size_t i = 0; i < n && pages->n_nameless > 0; i++)
+                if (list[i].name[0] == '\0' && list[i].file == file) {
+                        memcpy(list[i].name, pages->names[file], NAME_SIZE);
+                        pages->n_nameless--;
+                }
+}
+
 static void note_name(LogPages *pages, const uint8_t *data, size_t size) {
         size_t uid, file;
         uint32_t name_size, number;
@@ -80,6 +95,8 @@ static void note_name(LogPages *pages, const uint8_t *data, size_t size) {
         memset(pages->names[number], 0, NAME_SIZE);
         memcpy(pages->names[number], data + REGISTER_NAME_OFFSET + 4,
                MIN(name_size, (uint32_t) NAME_SIZE - 1));
+        if (pages->names[number][0] != '\0')
+                name_allocations(pages, number);
 }
 
 void log_pages_note(LogPosition position, const void *data, size_t size, void *userdata) {
@@ -95,9 +112,11 @@ void log_pages_note(LogPosition position, const void *data, size_t size, void *u
             read_u32(bytes + PREFIX_SIZE) >= FILES_MAX)
                 return;
 
-        memcpy(allocation.name, pages->names[read_u32(bytes + PREFIX_SIZE)], NAME_SIZE);
+        allocation.file = read_u32(bytes + PREFIX_SIZE);
+        memcpy(allocation.name, pages->names[allocation.file], NAME_SIZE);
         allocation.number = read_u32(bytes + ALLOCATE_PAGE_OFFSET);
         buffer_put(&pages->allocations, &allocation, sizeof(allocation));
+        pages->n_nameless += allocation.name[0] == '\0';
 }
 
 static int compare(const void *a, const void *b) {

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "scratch.h"
 #include "store/index.h"
+#include "store/log-pages.h"
 #include "store/log-scan.h"
 
 #define KEYS  600
@@ -348,6 +349,70 @@ TEST(a_torn_tail_is_accepted) {
         assert_false(is_refused(directory, ""));
 }
 
+/* What has been written to a log that grows need not be flushed. */
+TEST(the_size_of_a_log_that_grows_is_not_relied_upon) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+        _cleanup_close_ int fd = -1;
+        LogMark mark;
+
+        fill(directory, 1, false);
+        fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(log_mark_read(fd, &mark), 0);
+        assert_int_equal(mark.flushed.file, 1);
+        assert_int_equal(mark.size, 0);
+}
+
+static void put_prefix(Buffer *record, uint32_t type) {
+        buffer_clear(record);
+        buffer_put_u32(record, type);
+        buffer_put_u32(record, 0); /* no transaction */
+        buffer_put_u64(record, 0); /* nothing before it */
+}
+
+static void note_allocation(LogPages *pages, uint32_t offset, uint32_t file, uint32_t page) {
+        _cleanup_(buffer_done) Buffer record = {};
+
+        put_prefix(&record, 49);
+        buffer_put_u32(&record, file);
+        buffer_put_u64(&record, 0);
+        buffer_put_u32(&record, 0);
+        buffer_put_u64(&record, 0);
+        buffer_put_u32(&record, page);
+        log_pages_note((LogPosition){ 1, offset }, record.data, record.size, pages);
+}
+
+static void note_name(LogPages *pages, uint32_t offset, uint32_t file, const char *name) {
+        _cleanup_(buffer_done) Buffer record = {};
+
+        put_prefix(&record, 2);
+        buffer_put_u32(&record, 1);
+        buffer_put_u32(&record, (uint32_t) strlen(name) + 1);
+        buffer_put(&record, name, strlen(name) + 1);
+        buffer_put_u32(&record, 4);
+        buffer_put(&record, "uid", 4);
+        buffer_put_u32(&record, file);
+        log_pages_note((LogPosition){ 1, offset }, record.data, record.size, pages);
+}
+
+/* Pages are allocated while a checkpoint is made, and only at its end it names the files. */
+TEST(pages_that_are_allocated_before_their_file_is_named_are_known) {
+        _cleanup_(log_pages_freep) LogPages *pages = NULL;
+
+        assert_int_equal(log_pages_new(&pages), 0);
+        note_allocation(pages, 100, 1, 7);
+        note_allocation(pages, 200, 2, 8);
+        note_name(pages, 300, 1, "index.db");
+        note_name(pages, 400, 2, "state.db");
+        note_allocation(pages, 500, 2, 9);
+        assert_int_equal(log_pages_complete(pages, (LogPosition){ 1, 100 }), 0);
+
+        assert_true(log_pages_has("index.db", 7, pages));
+        assert_true(log_pages_has("state.db", 8, pages));
+        assert_true(log_pages_has("state.db", 9, pages));
+        assert_false(log_pages_has("index.db", 8, pages));
+        assert_false(log_pages_has("state.db", 7, pages));
+}
+
 TEST(an_index_of_before_has_no_mark_and_gets_one) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
 
@@ -369,6 +434,8 @@ int main(void) {
                 cmocka_unit_test(logs_that_changed_places_are_noticed),
                 cmocka_unit_test(a_log_of_another_index_is_noticed),
                 cmocka_unit_test(a_torn_tail_is_accepted),
+                cmocka_unit_test(the_size_of_a_log_that_grows_is_not_relied_upon),
+                cmocka_unit_test(pages_that_are_allocated_before_their_file_is_named_are_known),
                 cmocka_unit_test(an_index_of_before_has_no_mark_and_gets_one),
         };
 

@@ -70,6 +70,7 @@ static int write_mirror(PageFile *file, uint32_t number, const uint8_t *page) {
         r = pwrite_all(file->mirror_fd, inverted, PAGE_SIZE, (uint64_t) number * PAGE_SIZE);
         if (r < 0)
                 return r;
+        (void) atomic_fetch_add(&file->n_mirror_written, 1);
 
         return set_mirrored(file, number, page != NULL);
 }
@@ -118,8 +119,26 @@ bool page_file_is_dirty(const PageFile *file) {
         return atomic_load(&file->n_written) != atomic_load(&file->n_flushed);
 }
 
+/* Another thread may have done the same meanwhile. */
+static void note_flushed(_Atomic(uint64_t) *n_flushed, uint64_t n_written) {
+        uint64_t before = atomic_load(n_flushed);
+
+        while (before < n_written && !atomic_compare_exchange_weak(n_flushed, &before, n_written))
+                ;
+}
+
+void page_file_flush_mirror(PageFile *file) {
+        uint64_t n_written = atomic_load(&file->n_mirror_written);
+
+        if (n_written == atomic_load(&file->n_mirror_flushed))
+                return;
+
+        disk_flush(file->mirror_fd);
+        note_flushed(&file->n_mirror_flushed, n_written);
+}
+
 void page_file_flush(PageFile *file) {
-        uint64_t n_written = atomic_load(&file->n_written), n_flushed;
+        uint64_t n_written = atomic_load(&file->n_written);
         uint32_t extent;
         struct stat st;
 
@@ -128,12 +147,7 @@ void page_file_flush(PageFile *file) {
         extent = (uint32_t) (st.st_size / PAGE_SIZE);
 
         disk_flush(file->fd);
-
-        /* Another thread may have done the same meanwhile. */
-        n_flushed = atomic_load(&file->n_flushed);
-        while (n_flushed < n_written &&
-               !atomic_compare_exchange_weak(&file->n_flushed, &n_flushed, n_written))
-                ;
+        note_flushed(&file->n_flushed, n_written);
 
         if (extent > atomic_load(&file->extent))
                 atomic_store(&file->extent, extent);
@@ -220,6 +234,7 @@ static int open_mirror(PageFile *file, bool was_closed) {
         r = load_mirror(file, was_closed);
         if (r >= 0)
                 r = fill_mirror(file);
+        page_file_flush_mirror(file);
         return r == -ENOSPC || r == -EDQUOT ? 0 : r;
 }
 

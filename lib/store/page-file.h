@@ -29,6 +29,7 @@ typedef struct PageFile {
         _Atomic(uint32_t) extent; /* so many pages were on the disk when it was flushed last */
         _Atomic(uint64_t) n_written,
                         n_flushed; /* pages; of so many it is known to be on the disk */
+        _Atomic(uint64_t) n_mirror_written, n_mirror_flushed; /* the same of the mirror */
 
         pthread_mutex_t lock; /* for what follows */
         uint8_t *mirrored;    /* a bit for each page that the mirror has */
@@ -55,6 +56,10 @@ bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[sta
 /* Flushes the database. Not the mirror: if its end comes without page_file_free(), the two are
  * compared. */
 void page_file_flush(PageFile *file);
+
+/* Flushes the mirror, too, with each checkpoint: when the page itself is damaged there is nothing
+ * to compare with, and the log goes on from what there was at the last checkpoint. */
+void page_file_flush_mirror(PageFile *file);
 
 /* Whether a page was written that may not be on the disk. */
 bool page_file_is_dirty(const PageFile *file);

@@ -395,5 +395,6 @@ int page_files_flush(PageFile *file) {
                 return r;
 
         page_file_flush(file);
+        page_file_flush_mirror(file);
         return 0;
 }

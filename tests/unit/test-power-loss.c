@@ -7,8 +7,10 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fault.h"
 #include "power.h"
@@ -131,6 +133,32 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
         }
 
         CHECK(commit(index, STEPS) == 0);
+}
+
+static uint64_t mirror_inode;
+static atomic_uint n_mirror_flushes;
+
+static void on_call(const FaultCall *call) {
+        if (call->kind == FAULT_FLUSH && call->inode == mirror_inode)
+                (void) atomic_fetch_add(&n_mirror_flushes, 1);
+}
+
+/* Not only at a clean end: there may be none, and the page that it would be compared with may be
+ * damaged. */
+TEST(the_mirrors_are_flushed_with_checkpoints) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+        struct stat st;
+        Index *index;
+
+        assert_int_equal(open_index(directory, &index), 0);
+        assert_ok(stat(scratch_path(directory, "index.mirror"), &st));
+        mirror_inode = st.st_ino;
+        fault_observe(on_call);
+        for (unsigned step = 0; step < STEPS; step++)
+                assert_int_equal(commit(index, step), 0);
+        assert_true(atomic_load(&n_mirror_flushes) > 0);
+        index = index_free(index);
+        fault_observe(NULL);
 }
 
 /* The object store */
@@ -259,6 +287,7 @@ TEST(the_object_store_survives_losses_of_power) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_mirrors_are_flushed_with_checkpoints),
                 cmocka_unit_test(the_index_survives_losses_of_power),
                 cmocka_unit_test(the_object_store_survives_losses_of_power),
         };

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -157,6 +158,11 @@ static int find_batches(DoubleWrite *double_write, uint64_t **ret_offsets, size_
                 offsets[n_batches++] = offset;
                 offset += batch_size(header->n_pages);
         }
+
+        /* What was the first one is torn: nothing behind it may look like the next. */
+        if (n_batches == 0 && getrandom(&double_write->sequence, sizeof(double_write->sequence),
+                                        0) != sizeof(double_write->sequence))
+                return -EIO;
 
         *ret_offsets = TAKE_PTR(offsets);
         *ret_n = n_batches;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Pages that find no room in their places stay where they can be read, whatever other threads
- * write meanwhile. */
+ * write meanwhile; what puts a torn page right is its newest image. */
 
 #include "test.h"
 
@@ -14,11 +14,12 @@
 #include "scratch.h"
 #include "store/double-write.h"
 
-#define THREADS     4
-#define ROUNDS      400
-#define FIRST       10 /* leads to no others */
-#define N_PAGES     (THREADS * ROUNDS)
-#define TYPE_OFFSET 25
+#define THREADS      4
+#define ROUNDS       400
+#define FIRST        10 /* leads to no others */
+#define N_PAGES      (THREADS * ROUNDS)
+#define TYPE_OFFSET  25
+#define VALUE_OFFSET 100
 
 typedef struct Writer {
         pthread_t thread;
@@ -128,9 +129,72 @@ TEST(pages_without_room_are_kept) {
         (void) pthread_mutex_destroy(&file.lock);
 }
 
+static PageFile make_file(int dir_fd) {
+        PageFile file = { .name = "x.db" };
+
+        file.fd = openat(dir_fd, file.name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        assert_ok(file.fd);
+        (void) pthread_mutex_init(&file.lock, NULL);
+        return file;
+}
+
+/* A page that is sound, with VALUE in it. */
+static void make_page(uint8_t value, uint8_t ret_page[static PAGE_SIZE]) {
+        const uint32_t number = FIRST;
+        uint32_t hash;
+
+        memset(ret_page, 0, PAGE_SIZE);
+        memcpy(ret_page + 8, &number, sizeof(number));
+        ret_page[TYPE_OFFSET] = 5;
+        ret_page[VALUE_OFFSET] = value;
+        hash = page_hash(ret_page, PAGE_SIZE);
+        memcpy(ret_page + 28, &hash, sizeof(hash));
+        assert_true(page_is_sound(ret_page, number));
+}
+
+/* One run, with a batch of one page for each value. Returns how many pages were put right. */
+static unsigned write_values(int dir_fd, const char *values) {
+        PageFile file = make_file(dir_fd);
+        DoubleWrite *double_write;
+        uint8_t page[PAGE_SIZE];
+        unsigned n_repaired;
+
+        assert_int_equal(double_write_new(dir_fd, 1 * MIB, &n_repaired, &double_write), 0);
+        double_write_add(double_write, &file);
+        for (; *values; values++) {
+                make_page((uint8_t) *values, page);
+                assert_int_equal(double_write_put(double_write, &file, FIRST, page), 0);
+                assert_int_equal(double_write_drain(double_write), 0);
+        }
+        assert_null(double_write_free(double_write));
+        (void) close(file.fd);
+        (void) pthread_mutex_destroy(&file.lock);
+        return n_repaired;
+}
+
+TEST(what_is_left_of_an_older_ring_is_not_taken) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+        _cleanup_close_ int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = -1;
+        uint8_t page[PAGE_SIZE];
+
+        assert_int_equal(write_values(dir_fd, "ab"), 0);
+
+        /* The first batch of the next run is torn in the ring, and power is lost once more. */
+        scratch_flip_bit(scratch_path(directory, DOUBLE_WRITE_FILE), 20);
+        assert_int_equal(write_values(dir_fd, "c"), 0);
+
+        scratch_flip_bit(scratch_path(directory, "x.db"), FIRST * PAGE_SIZE + 2000);
+        assert_int_equal(write_values(dir_fd, ""), 1);
+        fd = openat(dir_fd, "x.db", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(pread_all(fd, page, sizeof(page), FIRST * PAGE_SIZE), PAGE_SIZE);
+        assert_int_equal(page[VALUE_OFFSET], 'c');
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(pages_without_room_are_kept),
+                cmocka_unit_test(what_is_left_of_an_older_ring_is_not_taken),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@
 #define STORES_MAX 1024
 #define PAGE_MAX   256 /* keys that are looked at before the volume is asked */
 #define RETRY_USEC USEC_PER_SEC
+#define TRIES_MAX  3 /* of a page; then another store has its turn */
 
 /* A store that went back. */
 typedef struct StaleStore {
@@ -182,8 +183,17 @@ static Seen *seen_of(Stale *stale, uint32_t volume) {
         return seen;
 }
 
+/* What begins now is later than what it follows, also if the clock was put back. */
+static uint64_t later_usec(const StaleStore *last, const IndexRollback *rollback) {
+        uint64_t now = clock_realtime();
+
+        now = MAX(now, rollback ? rollback->accepted_usec : 0);
+        return last ? MAX(now, last->since_usec + 1) : now;
+}
+
 static void begin(Stale *stale, const VolumeReport *report, const IndexRollback *rollback) {
         StaleStore *store = find(stale, report->number);
+        uint64_t since_usec = later_usec(store, rollback);
 
         if (!store && stale->n_stores < STORES_MAX)
                 store = stale->stores + stale->n_stores++;
@@ -192,7 +202,7 @@ static void begin(Stale *stale, const VolumeReport *report, const IndexRollback 
 
         *store = (StaleStore){
                 .volume = report->number,
-                .since_usec = clock_realtime(),
+                .since_usec = since_usec,
                 .version = rollback ? rollback->version_end : report->version_max,
                 .is_rollback = rollback,
         };
@@ -221,9 +231,8 @@ static bool follow_rollback(Stale *stale, const VolumeReport *report) {
         return true;
 }
 
-/* With the lock held. */
-/* The volume does not know what is in pages that are damaged: it is looked through, too. More of
- * them that turn up meanwhile are a reason to do it once more. */
+/* With the lock held. The volume does not know what is in pages that are damaged: it is looked
+ * through, too. More of them that turn up meanwhile are a reason to do it once more. */
 static void follow_damage(Stale *stale, const VolumeReport *report, Seen *seen) {
         const IndexRollback all = { .version_end = report->version_max };
         const StaleStore *store = find(stale, report->number);
@@ -241,8 +250,7 @@ static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
         bool keep = follow_rollback(stale, report);
         StaleStore *store = find(stale, report->number);
 
-        if (store && !store->is_rollback) { /* which is known; unless it is another one that is
-                                               older still */
+        if (store && !store->is_rollback) { /* it is known; one may be older still */
                 is_old = report->version_max < store->version;
                 if (!is_old && !keep && store->is_checked && report->version_max >= seen->mark)
                         end(stale, store);
@@ -425,6 +433,20 @@ static bool rest(Stale *stale) {
         return !stopping;
 }
 
+/* With the lock held: the one that is to be checked after that of volume AFTER, round and round. */
+static const StaleStore *find_unchecked(Stale *stale, uint32_t after) {
+        const StaleStore *next = NULL;
+
+        for (size_t i = 0; i < stale->n_stores; i++) {
+                const StaleStore *store = stale->stores + i;
+
+                if (!store->is_checked &&
+                    (!next || store->volume - after - 1 < next->volume - after - 1))
+                        next = store;
+        }
+        return next;
+}
+
 /* Goes over the whole index. Returns 0 when that is done. */
 static int check_store(Stale *stale, Page *page) {
         int r;
@@ -435,12 +457,34 @@ static int check_store(Stale *stale, Page *page) {
                 r = index_scan(stale->master->index, "", page->cursor, PAGE_MAX, on_entry, page);
                 if (r < 0)
                         return r;
-                while ((r = check_page(stale, page)) < 0)
-                        if (!rest(stale))
+                for (unsigned n = 1; (r = check_page(stale, page)) < 0; n++)
+                        if (n == TRIES_MAX || !rest(stale))
                                 return r;
         } while (page->n_seen == PAGE_MAX);
 
         return 0;
+}
+
+/* A volume that was removed does not come back. */
+static void forget_removed(Stale *stale, uint32_t volume) {
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        StaleStore *store;
+        uint64_t epoch;
+        size_t n, i = 0;
+
+        if (volumes_list(stale->master->volumes, &volumes, &n, &epoch) < 0)
+                return;
+        while (i < n && (volumes[i].number != volume || volumes[i].state != VOLUME_REMOVED))
+                i++;
+        if (i == n)
+                return;
+
+        (void) pthread_mutex_lock(&stale->lock);
+        store = find(stale, volume);
+        if (store)
+                end(stale, store);
+        (void) pthread_mutex_unlock(&stale->lock);
+        troubles_clear(stale->master->troubles, TROUBLE_WENT_BACK, volume);
 }
 
 /* With the lock held. */
@@ -456,20 +500,16 @@ static void note_checked(Stale *stale, const StaleStore *checked) {
         note(stale);
 }
 
-/* Waits for a store that is to be checked. Returns whether there is one; if not, it is the end. */
-static bool take(Stale *stale, StaleStore *ret) {
-        bool found = false;
+/* Waits for a store that is to be checked, behind the one in *STORE. Returns whether there is one;
+ * if not, it is the end. */
+static bool take(Stale *stale, StaleStore *store) {
+        const StaleStore *found = NULL;
 
         (void) pthread_mutex_lock(&stale->lock);
-        while (!stale->stopping && !found) {
-                for (size_t i = 0; i < stale->n_stores && !found; i++)
-                        if (!stale->stores[i].is_checked) {
-                                *ret = stale->stores[i];
-                                found = true;
-                        }
-                if (!found)
-                        (void) pthread_cond_wait(&stale->changed, &stale->lock);
-        }
+        while (!stale->stopping && !(found = find_unchecked(stale, store->volume)))
+                (void) pthread_cond_wait(&stale->changed, &stale->lock);
+        if (found)
+                *store = *found;
         (void) pthread_mutex_unlock(&stale->lock);
         return found;
 }
@@ -477,7 +517,7 @@ static bool take(Stale *stale, StaleStore *ret) {
 static void *run(void *userdata) {
         Stale *stale = userdata;
         Page *page = calloc(1, sizeof(*page));
-        StaleStore store;
+        StaleStore store = {};
         int r;
 
         (void) pthread_setname_np(pthread_self(), "stale");
@@ -489,6 +529,7 @@ static void *run(void *userdata) {
                 page->volume = store.volume;
                 r = lead_is_leading(stale->master->lead) ? check_store(stale, page) : -EAGAIN;
                 if (r < 0) {
+                        forget_removed(stale, store.volume);
                         if (!rest(stale))
                                 break;
                         continue;

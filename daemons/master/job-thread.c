@@ -56,8 +56,11 @@ static void cancel_job(Job *job) {
 }
 
 static void fail_job(Job *job, int error) {
+        char path[KEY_PATH_SIZE];
+
+        (void) key_to_path(job->cursor, path); /* for D-Bus, which takes UTF-8 only */
         if (*job->status.error == '\0')
-                job_explain(job, "Stopped behind key '%.100s': %s.", job->cursor, strerror(-error));
+                job_explain(job, "Stopped behind key '%.100s': %s.", path + 1, strerror(-error));
         end_job(job, JOB_FAILED);
 }
 

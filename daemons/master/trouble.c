@@ -376,6 +376,37 @@ static Entry *insert(Troubles *troubles, TroubleKind kind, uint32_t volume) {
         return entries + place;
 }
 
+/* How long the character is; 0 if it is none. */
+static size_t utf8_size(const char *text) {
+        const uint8_t *p = (const uint8_t *) text;
+        size_t n = p[0] < 0x80                    ? 1
+                   : p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+                   : p[0] >= 0xe0 && p[0] <= 0xef ? 3
+                   : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                                  : 0;
+
+        for (size_t i = 1; i < n; i++)
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+
+        /* Longer than it need be, a surrogate, or too large. */
+        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
+            (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
+                return 0;
+        return n;
+}
+
+/* D-Bus and JSON take nothing else, and a key or a path may be anything, or be cut off. */
+static void make_utf8(char *text) {
+        while (*text) {
+                size_t n = utf8_size(text);
+
+                if (n == 0)
+                        *text = '?';
+                text += MAX(n, (size_t) 1);
+        }
+}
+
 void troubles_note(
                 Troubles *troubles,
                 TroubleKind kind,
@@ -390,6 +421,7 @@ void troubles_note(
         va_start(arguments, detail_format);
         (void) vsnprintf(detail, sizeof(detail), detail_format, arguments);
         va_end(arguments);
+        make_utf8(detail);
 
         (void) pthread_mutex_lock(&troubles->lock);
         entry = find(troubles, kind, volume);

@@ -122,6 +122,27 @@ TEST(words_are_filled_in) {
         assert_int_equal(strlen(text), TROUBLE_SENTENCE_SIZE - 1);
 }
 
+/* Neither D-Bus nor JSON takes anything else. */
+TEST(a_detail_is_utf8) {
+        char path[TROUBLE_DETAIL_SIZE + 10];
+        _cleanup_free_ Trouble *list = NULL;
+        size_t n;
+
+        troubles_note(troubles, TROUBLE_VALUES_LOST, 0, "%s",
+                      "k\xff\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc0\xaf\xed\xa0\x80.");
+        assert_list("values-lost/0:k?\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80?????.");
+        troubles_clear(troubles, TROUBLE_VALUES_LOST, 0);
+
+        /* Cut off in the middle of a character. */
+        memset(path, 'x', sizeof(path));
+        memcpy(path + TROUBLE_DETAIL_SIZE - 3, "\xe2\x82\xac", sizeof("\xe2\x82\xac"));
+        troubles_note(troubles, TROUBLE_DISK_FAILED, 1, "%s", path);
+        memcpy(path + TROUBLE_DETAIL_SIZE - 3, "??", sizeof("??"));
+        assert_int_equal(troubles_list(troubles, &list, &n), 0);
+        assert_int_equal(n, 1);
+        assert_string_equal(list[0].detail, path);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(the_table_is_complete, set_up, tear_down),
@@ -130,6 +151,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 its_detail_changes_and_its_beginning_stays, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_nobody_notes_again_is_over, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_detail_is_utf8, set_up, tear_down),
                 cmocka_unit_test(words_are_filled_in),
         };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/wire.h"
 #include "net/periodic.h"
@@ -12,6 +13,9 @@
 
 #define BATCH_MAX     1024
 #define INTERVAL_USEC USEC_PER_SEC
+
+/* A sweep reads what nobody has read for long, and the main loop is not to be away for longer. */
+#define SWEEP_USEC (200 * USEC_PER_MSEC)
 
 struct Settle {
         VolumeDaemon *volume; /* not owned */
@@ -77,7 +81,7 @@ static int ask(Settle *settle) {
         VolumeDaemon *volume = settle->volume;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {}, scratch = {};
-        uint64_t versions[BATCH_MAX], grace = report_grace_usec(volume->report);
+        uint64_t versions[BATCH_MAX], grace = report_grace_usec(volume->report), until_usec;
         size_t n, n_swept;
         int r;
 
@@ -86,10 +90,15 @@ static int ask(Settle *settle) {
 
         n = pending_old(volume->pending, grace, versions, BATCH_MAX);
         n_swept = sweep_next(volume->sweep, versions + n, BATCH_MAX - n);
-        settle->swept = n_swept > 0 ? versions[n + n_swept - 1] : 0;
+        settle->swept = 0;
         buffer_put_u32(&body, (uint32_t) volume->conf.number);
         settle->n_versions = 0;
+        until_usec = clock_monotonic() + SWEEP_USEC;
         for (size_t i = 0; i < n + n_swept; i++) {
+                if (i > n && clock_monotonic() >= until_usec)
+                        break; /* the rest of the sweep goes on from there */
+                if (i >= n)
+                        settle->swept = versions[i];
                 /* What a sweep finds and is pending has its own time. */
                 if (i >= n && pending_contains(volume->pending, versions[i]))
                         continue;

@@ -114,7 +114,7 @@ static void note_size(Environment *environment, LogMark *mark) {
 /* Brings the mark up to date with what was flushed. */
 static int renew(Environment *environment) {
         LogMark *mark = &environment->log_keeper.mark;
-        LogPosition flushed;
+        LogPosition flushed = {};
         int r;
 
         r = find_flushed(environment, &flushed);
@@ -173,7 +173,7 @@ int log_keeper_start(Environment *environment) {
 
 int log_keeper_claim(Environment *environment) {
         DB_ENV *db_env = environment->db_env;
-        LogPosition flushed;
+        LogPosition flushed = {};
         int r;
 
         r = find_flushed(environment, &flushed);

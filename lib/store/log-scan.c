@@ -139,8 +139,13 @@ static bool is_claim(const Log *log, size_t offset, size_t size, Claim *ret) {
 /* The highest claim behind OFFSET, where the chain of the records is broken. */
 static LogPosition find_claims(const Log *log, size_t offset) {
         LogPosition highest = {};
-        const uint8_t *p = log->data + offset, *end = log->data + log->size;
+        const uint8_t *p, *end;
 
+        if (log->size <= offset)
+                return highest; /* there may be no memory, either */
+
+        p = log->data + offset;
+        end = log->data + log->size;
         while ((p = memmem(p, (size_t) (end - p), CLAIM_PREFIX, sizeof(CLAIM_PREFIX) - 1))) {
                 size_t at = (size_t) (p - log->data), size;
                 Claim claim;

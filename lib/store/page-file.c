@@ -104,6 +104,20 @@ int page_file_write(PageFile *file, uint32_t number, const uint8_t page[static P
         return 0;
 }
 
+int page_file_write_new(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]) {
+        int r = 0;
+
+        if (number < atomic_load(&file->extent))
+                return 0;
+
+        (void) pthread_mutex_lock(&file->growth);
+        if (number >= atomic_load(&file->extent))
+                r = page_file_write(file, number, page) < 0 ? -ENOSPC : 1;
+        (void) pthread_mutex_unlock(&file->growth);
+
+        return r;
+}
+
 bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
         bool wanted;
 
@@ -137,20 +151,27 @@ void page_file_flush_mirror(PageFile *file) {
         note_flushed(&file->n_mirror_flushed, n_written);
 }
 
-void page_file_flush(PageFile *file) {
-        uint64_t n_written = atomic_load(&file->n_written);
-        uint32_t extent;
+/* What is written from now on is written over pages that this flush may bring to the disk, and
+ * which a checkpoint may count on. */
+static void raise_extent(PageFile *file) {
         struct stat st;
+        uint32_t extent;
 
+        (void) pthread_mutex_lock(&file->growth);
         if (fstat(file->fd, &st) < 0)
                 disk_fatal("look at", file->fd, errno);
         extent = (uint32_t) (st.st_size / PAGE_SIZE);
-
-        disk_flush(file->fd);
-        note_flushed(&file->n_flushed, n_written);
-
         if (extent > atomic_load(&file->extent))
                 atomic_store(&file->extent, extent);
+        (void) pthread_mutex_unlock(&file->growth);
+}
+
+void page_file_flush(PageFile *file) {
+        uint64_t n_written = atomic_load(&file->n_written);
+
+        raise_extent(file);
+        disk_flush(file->fd);
+        note_flushed(&file->n_flushed, n_written);
 }
 
 /* The mirror has a page of this number. */
@@ -260,6 +281,7 @@ int page_file_new(int dir_fd, const char *name, bool was_closed, PageFile **ret)
         file->dir_fd = dir_fd;
         file->fd = file->mirror_fd = -1;
         (void) snprintf(file->name, sizeof(file->name), "%s", name);
+        (void) pthread_mutex_init(&file->growth, NULL);
         (void) pthread_mutex_init(&file->lock, NULL);
 
         r = open_file(file);
@@ -299,6 +321,7 @@ PageFile *page_file_free(PageFile *file) {
         closep(&file->mirror_fd);
         closep(&file->fd);
         (void) pthread_mutex_destroy(&file->lock);
+        (void) pthread_mutex_destroy(&file->growth);
         free(file->mirrored);
         free(file);
         return NULL;

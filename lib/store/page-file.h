@@ -26,10 +26,12 @@ typedef struct PageFile {
         int dir_fd;              /* not owned */
         int fd;
         int mirror_fd;
-        _Atomic(uint32_t) extent; /* so many pages were on the disk when it was flushed last */
+        _Atomic(uint32_t) extent; /* so many pages were there when its last flush began */
         _Atomic(uint64_t) n_written,
                         n_flushed; /* pages; of so many it is known to be on the disk */
         _Atomic(uint64_t) n_mirror_written, n_mirror_flushed; /* the same of the mirror */
+
+        pthread_mutex_t growth; /* held while a page behind the extent is written */
 
         pthread_mutex_t lock; /* for what follows */
         uint8_t *mirrored;    /* a bit for each page that the mirror has */
@@ -49,6 +51,10 @@ int page_file_follow(PageFile *file, int fd);
 /* Writes a page in place, and to the mirror if it belongs there or was there. Returns 0, or -ENOSPC
  * if there is no room for it; another error of the disk is fatal. */
 int page_file_write(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]);
+
+/* The same, if no flush has brought the page to the disk or begun to. Returns 1 if it was written,
+ * 0 if it was not, for it could be torn, or -ENOSPC. */
+int page_file_write_new(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]);
 
 /* Reads a page from the mirror. Returns whether it is there and sound. */
 bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]);

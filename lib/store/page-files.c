@@ -379,12 +379,12 @@ int page_files_write(PageFile *file, uint32_t number, const uint8_t page[static 
         if (is_substituted(files, file, number))
                 return 0;
 
-        r = number < atomic_load(&file->extent)
-                            ? double_write_put(files->double_write, file, number, page)
-                            : page_file_write(file, number, page);
+        r = page_file_write_new(file, number, page);
+        if (r == 0)
+                r = double_write_put(files->double_write, file, number, page);
         if (r >= 0)
                 forget_damage(files, file, number);
-        return r;
+        return MIN(r, 0);
 }
 
 int page_files_flush(PageFile *file) {

@@ -37,6 +37,14 @@ static void note(VolumeDaemon *volume, uint64_t version, int result) {
                 (void) damage_found(volume->damage, (const char *) key.data, version, result);
 }
 
+/* Nobody may take what was not looked at for good, nor for damaged. A master that has lost patience
+ * asks again, and the verifier has others to serve. */
+static int is_wanted(const HttpRequest *request) {
+        if (http_request_is_draining(request))
+                return -ESHUTDOWN;
+        return http_request_sender_is_gone(request) ? -ECANCELED : 0;
+}
+
 /* On the verifier's thread. */
 static void run_check(VerifyTask *task) {
         Check *check = CONTAINER_OF(task, Check, task);
@@ -47,9 +55,9 @@ static void run_check(VerifyTask *task) {
                 uint64_t version = reader_get_u64(&check->versions);
                 int r;
 
-                /* Nobody may take what was not looked at for good, nor for damaged. */
-                if (http_request_is_draining(check->request)) {
-                        (void) http_request_reply_error(check->request, -ESHUTDOWN, NULL);
+                r = is_wanted(check->request);
+                if (r < 0) {
+                        (void) http_request_reply_error(check->request, r, NULL);
                         return;
                 }
 

@@ -381,8 +381,10 @@ static void start(Jobs *jobs) {
         Job *job;
 
         (void) pthread_mutex_lock(&jobs->lock);
-        job = find_repair(jobs) ? NULL : jobs_add(jobs);
-        if (job) {
+        job = find_repair(jobs);
+        if (job) /* it may be about to end */
+                job->is_joined = true;
+        else if ((job = jobs_add(jobs))) {
                 job->status = (JobStatus){
                         .id = ++jobs->last_id,
                         .type = JOB_REPAIR,

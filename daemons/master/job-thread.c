@@ -13,34 +13,34 @@
 
 #define TICK_USEC USEC_PER_SEC
 
-/* What was asked for while it ended comes too late, but for a drain that has failed. */
+/* With the lock held. It goes on if somebody has asked for it meanwhile: then it has to look once
+ * more. What is asked for from here on is another job, or comes too late, but for a drain that has
+ * failed. Returns whether it had barred its volumes. */
+static bool set_end(Job *job, JobState state) {
+        bool was_barred = job->is_barred;
+
+        if (state == JOB_DONE && job->is_joined && !job->wants_cancel)
+                return false;
+
+        if (state == JOB_DONE)
+                job->wants_cancel = false;
+        job_set_state(job, state);
+        job->is_barred = false;
+        return was_barred;
+}
+
 static void end_job(Job *job, JobState state) {
         bool was_barred;
         int r;
 
         (void) pthread_mutex_lock(&job->jobs->lock);
-        if (state == JOB_DONE)
-                job->wants_cancel = false;
-        job_set_state(job, state);
-        was_barred = job->is_barred;
-        job->is_barred = false;
+        was_barred = set_end(job, state);
         (void) pthread_mutex_unlock(&job->jobs->lock);
 
         r = was_barred ? jobs_set_bars(job->jobs) : 0;
         if (r < 0)
                 (void) log_warning_errno(
                                 r, "Job %" PRIu32 " leaves its volumes barred: %m", job->status.id);
-}
-
-/* Unless somebody has asked for it meanwhile: then it has to look once more. */
-static void complete_job(Job *job) {
-        bool is_joined;
-
-        (void) pthread_mutex_lock(&job->jobs->lock);
-        is_joined = job->is_joined && !job->wants_cancel;
-        (void) pthread_mutex_unlock(&job->jobs->lock);
-        if (!is_joined)
-                end_job(job, JOB_DONE);
 }
 
 static void cancel_job(Job *job) {
@@ -73,7 +73,7 @@ static void go_on(Job *job) {
         if (r < 0)
                 fail_job(job, r);
         else if (r == JOB_STEP_DONE)
-                complete_job(job);
+                end_job(job, JOB_DONE);
 }
 
 /* With the lock held. What waits lets others go first; *RET_UNTIL is when the first is to go on. */

@@ -12,6 +12,7 @@
 #include "job-internal.h"
 #include "master.h"
 #include "scratch.h"
+#include "store/index-damage.h"
 #include "volumes-change.h"
 
 int __wrap_jobs_start_thread(Jobs *jobs);
@@ -360,6 +361,41 @@ static int commit_on(Fixture *fixture, uint32_t volume) {
         return scratch_wait();
 }
 
+static void mark_copy(Fixture *fixture, uint64_t version, uint32_t volume) {
+        IndexDamageItem item = {
+                .key = "k", .version = version, .volume = volume, .kind = DAMAGE_CORRUPT
+        };
+        IndexDamage damage = { .operation.done = scratch_done, .items = &item, .n_items = 1 };
+
+        index_damage(fixture->master.index, &damage);
+        assert_ok(scratch_wait());
+        assert_true(item.is_new);
+        fixture->master.jobs->repair.looked_usec = 0;
+        job_repair_watch(fixture->master.jobs);
+}
+
+/* Else what is found while the repair ends would wait for the next mark. */
+TEST(a_repair_looks_once_more_after_another_mark) {
+        Fixture *fixture = *state;
+        Jobs *jobs = fixture->master.jobs;
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record;
+
+        assert_ok(troubles_new(&fixture->master.troubles));
+        assert_ok(commit_on(fixture, 3));
+        assert_ok(index_get(fixture->master.index, "k", &scratch, &record));
+        mark_copy(fixture, record.version, 3);
+        assert_int_equal(count_jobs(fixture), 1);
+        assert_false(jobs->jobs[0]->is_joined);
+
+        assert_ok(commit_on(fixture, 4));
+        assert_ok(index_get(fixture->master.index, "k", &scratch, &record));
+        mark_copy(fixture, record.version, 4);
+        assert_int_equal(count_jobs(fixture), 1);
+        assert_true(jobs->jobs[0]->is_joined);
+        fixture->master.troubles = troubles_free(fixture->master.troubles);
+}
+
 static void bar(Fixture *fixture, int id) {
         jobs_find(fixture->master.jobs, (uint32_t) id)->is_barred = true;
         assert_ok(jobs_set_bars(fixture->master.jobs));
@@ -443,6 +479,7 @@ int main(void) {
                 RUN(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone),
                 RUN(a_rebalance_that_is_repeated_looks_once_more),
                 RUN(a_job_that_ends_after_many_others_is_remembered),
+                RUN(a_repair_looks_once_more_after_another_mark),
                 RUN(no_bar_outlives_its_job),
                 RUN(a_drain_without_a_job_is_made_up_for),
                 RUN(volumes_that_were_removed_are_barred),

@@ -92,6 +92,10 @@ static void commit(Replication *replication) {
                 return;
         }
 
+        /* It may have turned out while the copies were on their way. */
+        if (lead_refuses(replication->master->lead, replication->request))
+                return;
+
         replication->commit.garbage_due_usec = master_garbage_due(replication->master);
         index_commit(replication->master->index, &replication->commit);
 }

@@ -162,7 +162,8 @@ static int redirect(HttpRequest *request, const Write *write) {
                         request, 307, "text/plain", redirect_text, strlen(redirect_text));
 }
 
-/* Puts another volume in the place of each that has failed. Returns -EHOSTDOWN if there is none. */
+/* Puts another volume in the place of each that has failed; if there is none, goes on without, as
+ * long as the others are a majority. Returns 0, or why that is not so. */
 static int replace_failed(
                 Master *master, Write *write, uint64_t size, const uint32_t failed[], size_t n) {
         for (size_t i = 0; i < n; i++) {
@@ -177,11 +178,16 @@ static int replace_failed(
                 r = volumes_place_another(
                                 master->volumes, key_hash(write->key), size, write->tried,
                                 write->n_tried);
-                if (r < 0)
+                if (r >= 0 && write->n_tried == TRIED_MAX)
+                        r = -EHOSTDOWN;
+                if (r >= 0) {
+                        write->volumes[k] = write->tried[write->n_tried++] = (uint32_t) r;
+                        continue;
+                }
+                if (write->n_volumes - 1 <= write->wanted / 2)
                         return r;
-                if (write->n_tried == TRIED_MAX)
-                        return -EHOSTDOWN;
-                write->volumes[k] = write->tried[write->n_tried++] = (uint32_t) r;
+                memmove(write->volumes + k, write->volumes + k + 1,
+                        (--write->n_volumes - k) * sizeof(*write->volumes));
         }
         return 0;
 }

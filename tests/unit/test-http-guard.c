@@ -67,7 +67,7 @@ static Visit *come_from(const char *address) {
 }
 
 static Visit *come(GuestPhase phase) {
-        char address[INET_ADDRSTRLEN];
+        char address[sizeof("10.0.0.") + 20];
         Visit *visit;
 
         (void) snprintf(address, sizeof(address), "10.0.0.%zu", n_visits + 1);

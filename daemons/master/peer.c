@@ -94,6 +94,8 @@ int peer_report_finish(HttpRequest *request) {
         if (r < 0)
                 return -EINVAL;
         r = parse_report(json, rpc_parties(request), &report);
+        if (r >= 0 && volumes_has_other_run(master->volumes, &report))
+                r = -ENOTUNIQ;
         if (r >= 0)
                 r = lead_hear(master->lead, master->volumes, &report,
                               cluster_id_is_null(report.lead.cluster) ? NULL : report.lead.cluster,

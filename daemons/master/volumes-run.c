@@ -119,6 +119,29 @@ int volumes_check_run(const Volumes *volumes, Live *live, const VolumeReport *re
         return live->answered_usec > live->doubted_usec ? -ENOTUNIQ : -EINPROGRESS;
 }
 
+/* With the lock held. */
+static bool has_other_run(const Volumes *volumes, const VolumeReport *report) {
+        const Volume *volume = cluster_find(volumes->map.cluster, report->number);
+        const Live *live;
+
+        if (!volume || memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0)
+                return false;
+
+        live = volumes->live + report->number;
+        return live->run != 0 && live->run != report->run &&
+               volumes_is_up(volumes, report->number, clock_monotonic()) &&
+               !is_at_home(volumes, live, report);
+}
+
+bool volumes_has_other_run(Volumes *volumes, const VolumeReport *report) {
+        bool has;
+
+        (void) pthread_rwlock_rdlock(&volumes->map.lock);
+        has = has_other_run(volumes, report);
+        (void) pthread_rwlock_unlock(&volumes->map.lock);
+        return has;
+}
+
 static int take_url(Live *live, const char *reported) {
         char *url;
 

@@ -33,6 +33,10 @@ void volumes_note_answer(Volumes *volumes, const StoreIdentity *store);
  * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */
 int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence);
 
+/* Whether another run than the one that reports is the volume, and is up elsewhere: what reports is
+ * a copy then, and what it has seen says nothing about the index. */
+bool volumes_has_other_run(Volumes *volumes, const VolumeReport *report);
+
 /* What the map says of the store that has UUID and reports as NUMBER. */
 LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
 

@@ -208,6 +208,7 @@ static int send_report_of(Fixture *fixture, uint64_t run, const char *url) {
 TEST(of_two_runs_the_older_stays) {
         Fixture *fixture = *state;
         StoreIdentity store;
+        VolumeReport copy;
         char url[VOLUME_URL_SIZE];
         uint64_t sequence;
 
@@ -222,7 +223,18 @@ TEST(of_two_runs_the_older_stays) {
         assert_string_equal(url, "http://a:1");
 
         /* Until it is down. */
+        copy = make_report_of(2, "http://b:1");
+        assert_true(volumes_has_other_run(fixture->volumes, &copy));
+        copy.run = 1;
+        assert_false(volumes_has_other_run(fixture->volumes, &copy));
+        copy = make_report_of(2, "http://a:1"); /* it was restarted, perhaps */
+        assert_false(volumes_has_other_run(fixture->volumes, &copy));
+        copy = make_report_of(2, "http://b:1");
+        copy.uuid[0] ^= 1; /* another store */
+        assert_false(volumes_has_other_run(fixture->volumes, &copy));
         shift_clock(TIMEOUT_SEC);
+        copy = make_report_of(2, "http://b:1");
+        assert_false(volumes_has_other_run(fixture->volumes, &copy));
         assert_int_equal(send_report_of(fixture, 2, "http://b:1"), 0);
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), -ENOTUNIQ);
         assert_int_equal(volumes_receiver(fixture->volumes, 4, &store, &sequence, url), 0);

@@ -118,14 +118,18 @@ int page_file_write_new(PageFile *file, uint32_t number, const uint8_t page[stat
         return r;
 }
 
-bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
-        bool wanted;
+bool page_file_has_mirror(PageFile *file, uint32_t number) {
+        bool result;
 
         (void) pthread_mutex_lock(&file->lock);
-        wanted = is_mirrored(file, number);
+        result = is_mirrored(file, number);
         (void) pthread_mutex_unlock(&file->lock);
+        return result;
+}
 
-        return wanted && read_mirror(file, number, ret_page) == PAGE_SIZE &&
+bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
+        return page_file_has_mirror(file, number) &&
+               read_mirror(file, number, ret_page) == PAGE_SIZE &&
                page_is_sound(ret_page, number) && is_leading(file, number, ret_page);
 }
 
@@ -180,7 +184,7 @@ static int compare(PageFile *file, uint32_t number, const uint8_t mirror[static 
         ssize_t n;
 
         n = pread_all(file->fd, page, sizeof(page), (uint64_t) number * PAGE_SIZE);
-        if (n == -EIO)
+        if (n == -EIO || (n == PAGE_SIZE && page_is_hole(page)))
                 return set_mirrored(file, number, true);
         if (n < 0)
                 return (int) n;

@@ -56,6 +56,8 @@ int page_file_write(PageFile *file, uint32_t number, const uint8_t page[static P
  * 0 if it was not, for it could be torn, or -ENOSPC. */
 int page_file_write_new(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]);
 
+bool page_file_has_mirror(PageFile *file, uint32_t number);
+
 /* Reads a page from the mirror. Returns whether it is there and sound. */
 bool page_file_read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]);
 

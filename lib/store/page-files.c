@@ -300,6 +300,13 @@ static ssize_t read_damaged(PageFile *file, uint32_t number, uint8_t ret_page[st
         return PAGE_SIZE;
 }
 
+/* Whether nothing is in the place of a page that is something. Where a database begins, nothing may
+ * have come to the disk yet. */
+static bool is_wiped(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]) {
+        return page_is_hole(page) &&
+               (number >= PAGES_ALWAYS_LEADING || page_file_has_mirror(file, number));
+}
+
 ssize_t page_files_read(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
         ssize_t n;
 
@@ -308,7 +315,8 @@ ssize_t page_files_read(PageFile *file, uint32_t number, uint8_t ret_page[static
 
         n = pread_all(file->fd, ret_page, PAGE_SIZE, (uint64_t) number * PAGE_SIZE);
         if (n == -EINTR || (n >= 0 && n < (ssize_t) PAGE_SIZE) ||
-            (n == PAGE_SIZE && page_is_sound(ret_page, number)))
+            (n == PAGE_SIZE && page_is_sound(ret_page, number) &&
+             !is_wiped(file, number, ret_page)))
                 return n;
 
         return read_damaged(file, number, ret_page);

@@ -124,7 +124,9 @@ static uint64_t place_of(unsigned i, uint32_t number) {
         return number * PAGE_SIZE + (i * 37) % (number == 0 ? 480 : PAGE_SIZE);
 }
 
-static void damage_all_over(const char *directory, bool zero) {
+typedef enum Damage { FLIP, NOISE, ZEROES } Damage;
+
+static void damage_all_over(const char *directory, Damage damage) {
         static const char *const names[] = { "index.db", "index.db", "index.db",   "index.db",
                                              "index.db", "state.db", "garbage.db", "strays.db" };
         const char *flips = getenv("DKV_PAGE_FLIPS");
@@ -136,8 +138,8 @@ static void damage_all_over(const char *directory, bool zero) {
                 const char *path = scratch_path(copy, names[i % ELEMENTSOF(names)]);
                 uint32_t pages = n_pages(path), number = (i / 8 * 7 + i % 8) % MAX(pages, 1U);
 
-                if (zero) {
-                        static const uint8_t noise[PAGE_SIZE] = { 1, 2, 3 };
+                if (damage != FLIP) {
+                        const uint8_t noise[PAGE_SIZE] = { damage == NOISE };
                         _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 
                         assert_ok(pwrite_all(fd, noise, sizeof(noise), number * PAGE_SIZE));
@@ -160,21 +162,31 @@ TEST(a_flip_after_the_death_of_the_process_costs_one_page) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
 
         fill(directory, false);
-        damage_all_over(directory, false);
+        damage_all_over(directory, FLIP);
 }
 
 TEST(a_flip_after_a_clean_end_costs_one_page) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
 
         fill(directory, true);
-        damage_all_over(directory, false);
+        damage_all_over(directory, FLIP);
 }
 
 TEST(a_page_that_is_overwritten_costs_one_page) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
 
         fill(directory, false);
-        damage_all_over(directory, true);
+        damage_all_over(directory, NOISE);
+}
+
+/* By a trim, say, or a write that was lost. */
+TEST(a_page_that_reads_as_zeroes_costs_one_page) {
+        for (int clean = 0; clean < 2; clean++) {
+                _cleanup_(scratch_freep) char *directory = scratch_new();
+
+                fill(directory, clean);
+                damage_all_over(directory, ZEROES);
+        }
 }
 
 int main(void) {
@@ -182,6 +194,7 @@ int main(void) {
                 cmocka_unit_test(a_flip_after_the_death_of_the_process_costs_one_page),
                 cmocka_unit_test(a_flip_after_a_clean_end_costs_one_page),
                 cmocka_unit_test(a_page_that_is_overwritten_costs_one_page),
+                cmocka_unit_test(a_page_that_reads_as_zeroes_costs_one_page),
         };
 
         if (access("/dev/shm", W_OK) >= 0)

@@ -87,8 +87,13 @@ def steps(page, title):
         yield one
 
 
+# How a plan goes on: it depends on when old copies are deleted.
+WAITING = re.compile(r'; that waits until [\d:]+, when old copies are deleted\.$')
+
+
 def same_kind(text):
     """What varies, by the kind that it is."""
+    text = WAITING.sub(', in about 1s.', text)
     shape = VARYING.sub(lambda m: f'<{m.lastgroup}>', text)
     return re.sub(r'<v[89]>', '<time>', ' '.join(shape.split()))
 

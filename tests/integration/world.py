@@ -18,6 +18,7 @@ import urllib.parse
 from cluster import DKVADM, SANITIZED, Cluster
 from link import Link
 from model import ABSENT, GONE_WRONG, Client, Violation
+from signed import read_url
 
 SETTINGS = {'GraceSec': '2s', 'TicketSec': '1s', 'VolumeTimeoutSec': '1s', 'TimeoutSec': '5s',
             'ReserveSize': '16M', 'CheckpointSize': '2M', 'StopSec': '5s'}
@@ -404,16 +405,14 @@ class World:
         if len(copies) != wanted or not active >= set(copies):
             raise Violation(f'{wanted} copies should be on {sorted(active)}, and {len(copies)} '
                             f'are on {sorted(copies)}; {key}')
-        for n, url in copies.items():
-            answer = self.wait_until(lambda url=url: self.read_from(url, key), f'a copy of {key}')
+        for n in copies:
+            answer = self.read_from(n, key)
             if answer.status != 200 or key.settled not in key.candidates(answer.body):
                 raise Violation(f'{answer} from volume {n}; {key}')
         return copies
 
-    def read_from(self, url, key):
-        """Reads the key from this volume, with the ticket that the master gives for another."""
-        answer = self.cluster.request('GET', f'/{key.name}')
-        if answer.status == 503:  # it seems down, since this machine is busy
-            return None
-        ticket = urllib.parse.urlsplit(answer.expect(307)['Location'])
-        return self.cluster.request('GET', f'{url}{ticket.path}?{ticket.query}')
+    def read_from(self, n, key):
+        """Reads the key from this volume, with a ticket of our own: the master's are for the volume
+        that it has chosen."""
+        version = self.cluster.where(key.name)['object']
+        return self.cluster.request('GET', read_url(self.cluster, n, key.name, version))

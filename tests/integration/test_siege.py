@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cluster import wait_for
+from cluster import SANITIZED, wait_for
 from siege import Attack
 
 # There are few places, so that few attackers do.
@@ -38,13 +38,25 @@ def ask(cluster, i):
     assert cluster.delete(key).expect(204)
 
 
+def ask_again(cluster, i):
+    """With sanitizers the server is too slow to let strangers go in time: there, a client may have to
+    do what the answer says."""
+    for _ in range(3 if SANITIZED else 0):
+        try:
+            return ask(cluster, i)
+        except AssertionError as error:
+            if not str(error).startswith('503 '):
+                raise
+    return ask(cluster, i)
+
+
 def live_through(cluster, who, **counts):
     states = []
     with Attack(cluster[who].port, **counts):
         end = time.monotonic() + SECONDS
         i = 0
         while time.monotonic() < end:
-            ask(cluster, i)
+            ask_again(cluster, i)
             states.append([one['up'] for one in cluster.health()['volumes']])
             i += 1
     assert i > 5 and all(all(ups) for ups in states), states

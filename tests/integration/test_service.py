@@ -250,7 +250,7 @@ def test_status_of_a_volume(manage):
     cluster.put('k', b'v').expect(201)
     manager.wait_told(rf'STATUS=Volume 1: 1 objects, .* reporting to {cluster.url}$')
     cluster.kill('master')
-    manager.wait_told('STATUS=Volume 1: .* not known by the master')
+    manager.wait_told('STATUS=Volume 1: .* no daemon listens there')
 
 
 def test_socket_that_is_passed_counts(manage):

@@ -344,7 +344,7 @@ def told(cluster, fault):
 
 def await_told(cluster, fault):
     with contextlib.suppress(AssertionError):
-        wait_for(lambda: told(cluster, fault), deadline=10)
+        wait_for(lambda: told(cluster, fault))
     level, reason, advice = status(cluster)
     assert level == fault.level, (level, reason, advice)
     assert re.match(fault.sentence, reason), (level, reason, advice)

@@ -55,7 +55,7 @@ static int check_options(const Creation *creation) {
                                 "With --root nothing is started: --add and --weight have to wait.");
         if (context->master && (context->add || context->weight > 0))
                 return complain_usage(
-                                "With --master, --add and --weight are to be said where the master is.");
+                                "Give --add and --weight where the master runs; they do not go with --master.");
 
         if (faccessat(AT_FDCWD, creation->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
                 (void) complain(-EEXIST, "Volume %" PRIu32 " is configured already, by '%s'.",

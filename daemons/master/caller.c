@@ -131,7 +131,7 @@ static int refuse_store(HttpRequest *request, const VolumeReport *report) {
 
         return http_request_reply_error(
                         request, -EEXIST,
-                        is_copy ? "This is the store of another volume; a new volume begins with an empty directory."
+                        is_copy ? "This is the store of another volume; give a new volume another, empty directory."
                                 : "Another store has this volume's number; numbers are unique and never used again.");
 }
 

@@ -525,7 +525,7 @@ def test_volume_create_writes_the_configuration(image):
 
 def test_volume_of_another_master_is_added_there(image):
     complaint = run('volume', 'create', 4, '--master=http://10.0.0.1:3000', '--add', status=2)
-    assert 'where the master is' in complaint
+    assert 'where the master runs' in complaint
 
 
 def test_volume_create_without_options_has_defaults(image):

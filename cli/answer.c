@@ -10,7 +10,7 @@
 #include <string.h>
 #include <systemd/sd-login.h>
 
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "dkvadm.h"
 #include "job-view.h"
 #include "view.h"

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "core/cluster.h"
+#include "bus/bus.h"
+#include "core/placement/cluster.h"
 #include "dkvadm.h"
 #include "explanation.h"
-#include "net/bus.h"
 #include "polkit-agent.h"
 #include "terminal.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "bus/bus.h"
 #include "dkvadm.h"
 #include "job-view.h"
-#include "net/bus.h"
 
 /* A master that answers nothing for so long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bus/bus.h"
 #include "format.h"
-#include "net/bus.h"
 #include "plan-view.h"
 #include "progress.h"
 

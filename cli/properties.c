@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "net/bus.h"
+#include "bus/bus.h"
 #include "properties.h"
 #include "troubles.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "dkvadm.h"
 #include "job-limits.h"
 #include "job-view.h"

@@ -10,9 +10,9 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
+#include "base/periodic.h"
 #include "explanation.h"
 #include "monitor-page.h"
-#include "net/periodic.h"
 #include "screen.h"
 #include "terminal.h"
 

@@ -14,7 +14,7 @@
 #include "explanation.h"
 #include "format.h"
 #include "health-line.h"
-#include "net/route.h"
+#include "rpc/own-address.h"
 #include "units.h"
 #include "view.h"
 

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "dkvadm.h"
 #include "properties.h"
 #include "unit-log.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "dkvadm.h"
 #include "format.h"
 #include "moment.h"

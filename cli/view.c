@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "bus/bus.h"
 #include "dkvadm.h"
-#include "net/bus.h"
 #include "properties.h"
 #include "view.h"
 

@@ -8,9 +8,9 @@
 
 #include "base/file.h"
 #include "core/address.h"
-#include "core/cluster.h"
-#include "net/route.h"
+#include "core/placement/cluster.h"
 #include "properties.h"
+#include "rpc/own-address.h"
 #include "volume-file.h"
 #include "volume-place.h"
 

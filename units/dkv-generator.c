@@ -18,7 +18,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "master/conf.h"
 #include "volume/conf.h"
 

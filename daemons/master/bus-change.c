@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "bus-change.h"
+#include "master/bus-change.h"
 
 struct BusChange {
         BusDeferred deferred;

@@ -3,7 +3,7 @@
 
 /* A change of the cluster map that was asked for over D-Bus: from the call to the reply. */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 typedef struct BusChange BusChange;
 

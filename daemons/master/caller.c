@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "caller.h"
-#include "master.h"
-#include "net/rpc.h"
-#include "store/index-identity.h"
-#include "volumes-run.h"
+#include "master/caller.h"
+#include "master/master.h"
+#include "master/volumes-run.h"
+#include "rpc/rpc.h"
+#include "store/index/identity.h"
 
 #define DETAIL_SIZE (2 * VOLUME_URL_SIZE + 256)
 

@@ -5,8 +5,8 @@
  * from a store that is not the volume, is refused before any of its body is kept. */
 
 #include "base/buffer.h"
-#include "net/http-request.h"
-#include "volumes.h"
+#include "http/request.h"
+#include "master/volumes.h"
 
 typedef struct Master Master;
 

@@ -3,7 +3,7 @@
 
 /* Clocks: notes as trouble whose clock is wrong, by what the volumes report. */
 
-#include "trouble.h"
-#include "volumes.h"
+#include "master/trouble.h"
+#include "master/volumes.h"
 
 void clocks_look(Troubles *troubles, const VolumeStatus volumes[], size_t n);

@@ -3,9 +3,9 @@
 #include <errno.h>
 
 #include "base/log.h"
-#include "conf.h"
 #include "core/address.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
+#include "master/conf.h"
 
 #define AT(field) offsetof(MasterConf, field)
 

@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 
 #include "base/conf.h"
-#include "net/endpoint.h"
-#include "net/program.h"
+#include "daemon/endpoint.h"
+#include "daemon/program.h"
 
 typedef struct MasterConf {
         ConfOrigins origins;

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "contact.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
+#include "master/contact.h"
 
 /* Each member by itself: what is read while it changes is from just before or just after. */
 typedef struct Entry {

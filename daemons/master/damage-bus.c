@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-#include "damage-bus.h"
-#include "master.h"
-#include "store/index-damage.h"
+#include "master/damage-bus.h"
+#include "master/master.h"
+#include "store/index/damage.h"
 
 static int append(const IndexDamageMark *mark, void *userdata) {
         char path[KEY_PATH_SIZE];

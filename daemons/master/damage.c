@@ -8,13 +8,13 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "caller.h"
-#include "core/wire.h"
-#include "damage.h"
-#include "master.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "store/index-damage.h"
+#include "core/call/wire.h"
+#include "master/caller.h"
+#include "master/damage.h"
+#include "master/master.h"
+#include "master/order.h"
+#include "rpc/rpc.h"
+#include "store/index/damage.h"
 
 /* To read many large values takes long. */
 #define LOOK_PATIENCE_USEC (10 * USEC_PER_MIN)

@@ -2,10 +2,10 @@
 #pragma once
 
 /* Damage: what volumes, and the jobs that move copies, find damaged becomes a mark in the index
- * (see store/index-damage.h); and looks whether what was marked is good after all. */
+ * (see store/index/damage.h); and looks whether what was marked is good after all. */
 
 #include "core/damage.h"
-#include "net/http-request.h"
+#include "http/request.h"
 
 typedef struct Master Master;
 

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "bus-change.h"
-#include "elastic-bus.h"
-#include "job-bus.h"
-#include "job.h"
-#include "lead-bus.h"
-#include "master.h"
+#include "master/bus-change.h"
+#include "master/elastic-bus.h"
+#include "master/job-bus.h"
+#include "master/job.h"
+#include "master/lead-bus.h"
+#include "master/master.h"
 
 /* What a method returns. */
 typedef enum Returns {

@@ -7,7 +7,7 @@
  *
  * All are handlers of methods, with the MasterBus as userdata. */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 int elastic_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int elastic_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);

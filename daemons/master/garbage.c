@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "core/wire.h"
-#include "garbage.h"
-#include "master.h"
-#include "net/periodic.h"
-#include "order.h"
+#include "base/periodic.h"
+#include "core/call/wire.h"
+#include "master/garbage.h"
+#include "master/master.h"
+#include "master/order.h"
 
 #define BATCH_MAX     4096
 #define INTERVAL_USEC (USEC_PER_SEC / 2)

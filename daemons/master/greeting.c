@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "greeting.h"
-#include "master.h"
-#include "store/index-identity.h"
-#include "volumes-run.h"
+#include "master/greeting.h"
+#include "master/master.h"
+#include "master/volumes-run.h"
+#include "store/index/identity.h"
 
 /* What a report may take, so that an old one is not taken for a sign of life. */
 #define SLACK_USEC (50 * USEC_PER_MSEC)

@@ -6,7 +6,7 @@
  * Who is there instead is told as trouble. A volume that follows another leader, which is alive,
  * ends this master: the later of two always, the earlier one if that stays so. */
 
-#include "net/http-client.h"
+#include "rpc/client.h"
 
 typedef struct Master Master;
 typedef struct Greetings Greetings;

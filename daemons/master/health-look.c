@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "health-look.h"
+#include "master/health-look.h"
 #include "base/clock.h"
-#include "master.h"
+#include "master/master.h"
 
 int health_look(Master *master, HealthLook *ret) {
         HealthLook look = { .copies = volumes_copies(master->volumes) };

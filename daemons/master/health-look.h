@@ -4,7 +4,7 @@
 /* A look at the health of the cluster as it is now: what every place that tells it shows. */
 
 #include "core/checksum.h"
-#include "health.h"
+#include "master/health.h"
 
 typedef struct Master Master;
 

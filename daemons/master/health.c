@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "health.h"
+#include "master/health.h"
 
 #define GROUP_MAX    8 /* volumes that are named; of others there is the number */
 #define ONE_BY_ONE   3 /* troubles of a kind that have a sentence each; of others there is a list */

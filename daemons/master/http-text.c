@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http-text.h"
+#include "master/http-text.h"
 
 int http_text_add_record(Json *object, const Record *record) {
         char etag[ETAG_SIZE], mtime[sizeof("2026-01-02T03:04:05Z") + 8];

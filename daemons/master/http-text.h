@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "core/record.h"
-#include "net/http-request.h"
+#include "http/request.h"
 
 /* Adds size, etag and mtime (RFC 3339, UTC). */
 int http_text_add_record(Json *object, const Record *record);

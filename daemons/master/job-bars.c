@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "job-internal.h"
-#include "master.h"
+#include "master/job-internal.h"
+#include "master/master.h"
 
 static bool is_about(const Job *job, uint32_t number) {
         for (size_t i = 0; job->status.type == JOB_DRAIN && i < job->status.n_numbers; i++)

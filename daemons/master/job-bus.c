@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "job-bus.h"
-#include "job.h"
-#include "master.h"
-#include "net/bus.h"
+#include "bus/bus.h"
+#include "master/job-bus.h"
+#include "master/job.h"
+#include "master/master.h"
 
 /* Between two signals about the same job. */
 #define TELL_USEC (USEC_PER_SEC / 2)

@@ -7,7 +7,7 @@
  * Figures change all the time: what has changed of a job is told twice a second at most. What a
  * program reads is as it is then. */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 #define JOB_BUS_PATH      "/org/dkv/Master1/job"
 #define JOB_BUS_INTERFACE "org.dkv.Master1.Job"

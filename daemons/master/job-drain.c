@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "job-pass.h"
-#include "master.h"
-#include "volumes-change.h"
+#include "master/job-pass.h"
+#include "master/master.h"
+#include "master/volumes-change.h"
 
 #define WAIT_USEC USEC_PER_SEC
 

@@ -7,13 +7,13 @@
 
 #include <pthread.h>
 
+#include "base/periodic.h"
 #include "core/key.h"
-#include "job-repair.h"
-#include "job-wait.h"
-#include "job.h"
-#include "mover.h"
-#include "net/periodic.h"
-#include "store/index-move.h"
+#include "master/job-repair.h"
+#include "master/job-wait.h"
+#include "master/job.h"
+#include "master/mover.h"
+#include "store/index/move.h"
 
 #define JOB_REFUSING_MAX 16
 

@@ -7,10 +7,10 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "job-internal.h"
-#include "job-plan.h"
-#include "master.h"
-#include "volumes-change.h"
+#include "master/job-internal.h"
+#include "master/job-plan.h"
+#include "master/master.h"
+#include "master/volumes-change.h"
 
 #define SCAN_MAX 1000
 #define SAMPLES  64

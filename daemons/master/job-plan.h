@@ -4,7 +4,7 @@
 /* Job plan: what a change would move, without any moving: counted in a pass over the index, on a
  * thread of its own. */
 
-#include "job.h"
+#include "master/job.h"
 
 typedef enum JobPlanWhat {
         JOB_PLAN_REBALANCE,

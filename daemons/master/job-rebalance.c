@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "job-pass.h"
+#include "master/job-pass.h"
 
 #define PASSES_MAX 10 /* clients who write all along cannot keep it from ending */
 #define WAIT_USEC  USEC_PER_SEC

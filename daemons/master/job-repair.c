@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Repair: makes the copies again that have a mark (store/index-damage.h), from good ones: where
+/* Repair: makes the copies again that have a mark (store/index/damage.h), from good ones: where
  * they are, or, if that volume cannot take them, elsewhere. It begins by itself when there is a
  * mark, and ends when there is none. What it can do nothing about, it comes back to after a while
  * that grows, and when there is news: another mark, a volume that came up, a copy that is good
@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "damage.h"
-#include "job-pass.h"
-#include "master.h"
-#include "store/index-damage.h"
+#include "master/damage.h"
+#include "master/job-pass.h"
+#include "master/master.h"
+#include "store/index/damage.h"
 
 #define SCAN_MAX         256
 #define WATCH_USEC       USEC_PER_SEC

@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "job-pass.h"
-#include "master.h"
-#include "store/index-damage.h"
+#include "master/job-pass.h"
+#include "master/master.h"
+#include "store/index/damage.h"
 
 #define SCAN_MAX  1000
 #define LOOK_USEC (USEC_PER_SEC / 2) /* how often the map and the volumes are looked at */

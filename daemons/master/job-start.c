@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "job-internal.h"
-#include "master.h"
-#include "volumes-change.h"
+#include "master/job-internal.h"
+#include "master/master.h"
+#include "master/volumes-change.h"
 
 /* A drain, from when it is asked for until the map says so; a job that has its volumes already. */
 struct JobStart {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "job-internal.h"
-#include "master.h"
+#include "master/job-internal.h"
+#include "master/master.h"
 
 #define STATE_NAME     "jobs"
 #define LOST_NAME      "job-lost/%" PRIu32

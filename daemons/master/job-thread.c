@@ -8,8 +8,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "job-internal.h"
-#include "master.h"
+#include "master/job-internal.h"
+#include "master/master.h"
 
 #define TICK_USEC USEC_PER_SEC
 

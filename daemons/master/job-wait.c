@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "job-pass.h"
-#include "job-wait.h"
-#include "master.h"
+#include "master/job-pass.h"
+#include "master/job-wait.h"
+#include "master/master.h"
 
 #define ITEMS_MAX 4096
 

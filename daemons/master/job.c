@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "job-internal.h"
-#include "master.h"
-#include "volumes-change.h"
+#include "master/job-internal.h"
+#include "master/master.h"
+#include "master/volumes-change.h"
 
 #define WATCH_USEC (USEC_PER_SEC / 4)
 

@@ -9,7 +9,7 @@
  * index: they go on by themselves after a restart, however the master ended. Of those that have
  * ended the last JOBS_ENDED_MAX are remembered. */
 
-#include "volumes.h"
+#include "master/volumes.h"
 
 typedef struct Master Master;
 typedef struct Jobs Jobs;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "bus-change.h"
-#include "lead-bus.h"
-#include "master.h"
+#include "master/bus-change.h"
+#include "master/lead-bus.h"
+#include "master/master.h"
 
 int lead_bus_get(
                 sd_bus *bus,

@@ -3,7 +3,7 @@
 
 /* On D-Bus: whether the master leads, and the way out for one whose index is older. */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 /* The method AcceptRollback. */
 int lead_bus_accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error);

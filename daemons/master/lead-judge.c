@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "lead-judge.h"
+#include "master/lead-judge.h"
 
 bool lead_reach_is_behind(const LeadReach *index, const LeadReach *other) {
         return other->term > index->term || other->revision > index->revision ||

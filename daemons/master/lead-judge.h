@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/macro.h"
-#include "store/index-identity.h"
+#include "store/index/identity.h"
 
 /* What the cluster map says of a store. */
 typedef enum LeadMember {

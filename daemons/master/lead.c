@@ -14,10 +14,10 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "lead.h"
-#include "net/periodic.h"
-#include "store/index-rollback.h"
-#include "volumes-run.h"
+#include "base/periodic.h"
+#include "master/lead.h"
+#include "master/volumes-run.h"
+#include "store/index/rollback.h"
 
 #define STATE_FORMAT 1
 

@@ -12,10 +12,10 @@
  * An index that was found to be older stays so, also after a restart, until the administrator
  * accepts that, or puts the newer one in its place. */
 
-#include "lead-judge.h"
-#include "net/http-request.h"
-#include "trouble.h"
-#include "volumes.h"
+#include "http/request.h"
+#include "master/lead-judge.h"
+#include "master/trouble.h"
+#include "master/volumes.h"
 
 typedef enum LeadState {
         LEAD_LEADS,

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "http-text.h"
-#include "listing.h"
-#include "master.h"
+#include "master/http-text.h"
+#include "master/listing.h"
+#include "master/master.h"
 
 /* Of the text, so much is made at a time: whoever reads a page slowly takes no more memory than
  * this, however long the page is. */

@@ -3,7 +3,7 @@
 
 /* Listing: GET /?prefix=&after=&limit=, the keys in byte order, page by page. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 #define LISTING_LIMIT     1000
 #define LISTING_LIMIT_MAX 10000

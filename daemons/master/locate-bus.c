@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "locate-bus.h"
-#include "master.h"
-#include "net/bus.h"
+#include "bus/bus.h"
+#include "master/locate-bus.h"
+#include "master/master.h"
 
 static int append_copies(Master *master, const Record *record, sd_bus_message *reply) {
         int r;

@@ -2,9 +2,9 @@
 
 /* dkv-master: knows where every key is and who the volumes are. */
 
-#include "master-bus.h"
-#include "master.h"
-#include "net/backoff.h"
+#include "daemon/backoff.h"
+#include "master/master-bus.h"
+#include "master/master.h"
 
 int main(int argc, char *argv[]) {
         static const Program program = {

@@ -5,8 +5,8 @@
 
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "core/cluster-codec.h"
-#include "map.h"
+#include "core/placement/cluster-codec.h"
+#include "master/map.h"
 
 #define STATE_NAME "cluster"
 

@@ -9,9 +9,9 @@
 
 #include <pthread.h>
 
-#include "core/cluster.h"
-#include "lead.h"
-#include "store/index.h"
+#include "core/placement/cluster.h"
+#include "master/lead.h"
+#include "store/index/index.h"
 
 typedef struct Map Map;
 typedef struct MapChange MapChange;

@@ -6,10 +6,10 @@
  * elastic-bus.h.
  */
 
-#include "health-look.h"
-#include "net/bus-authorize.h"
-#include "net/bus-server.h"
-#include "net/periodic.h"
+#include "base/periodic.h"
+#include "bus/authorize.h"
+#include "bus/server.h"
+#include "master/health-look.h"
 
 typedef struct Master Master;
 typedef struct JobBus JobBus;

@@ -3,17 +3,17 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "caller.h"
-#include "damage.h"
-#include "health-look.h"
-#include "http-text.h"
-#include "master-http.h"
-#include "master.h"
-#include "net/rpc.h"
-#include "peer.h"
-#include "read.h"
-#include "remove.h"
-#include "write.h"
+#include "master/caller.h"
+#include "master/damage.h"
+#include "master/health-look.h"
+#include "master/http-text.h"
+#include "master/master-http.h"
+#include "master/master.h"
+#include "master/peer.h"
+#include "master/read.h"
+#include "master/remove.h"
+#include "master/write.h"
+#include "rpc/rpc.h"
 
 /* What a volume has not reported since the master's start, nobody knows. */
 static int add_figures(Json *volume, const VolumeStatus *status) {

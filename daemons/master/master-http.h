@@ -3,6 +3,6 @@
 
 /* What the master answers over HTTP. */
 
-#include "net/http-server.h"
+#include "http/server.h"
 
 extern const HttpRoute master_routes[];

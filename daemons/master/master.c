@@ -10,11 +10,11 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "health-look.h"
-#include "master-http.h"
-#include "master.h"
-#include "store/index-identity.h"
-#include "volumes-run.h"
+#include "master/health-look.h"
+#include "master/master-http.h"
+#include "master/master.h"
+#include "master/volumes-run.h"
+#include "store/index/identity.h"
 
 /* For relays, when the master is told to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)

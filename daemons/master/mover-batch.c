@@ -3,11 +3,11 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "master.h"
-#include "mover-internal.h"
-#include "order.h"
-#include "store/index-damage.h"
-#include "volumes-run.h"
+#include "master/master.h"
+#include "master/mover-internal.h"
+#include "master/order.h"
+#include "master/volumes-run.h"
+#include "store/index/damage.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
 

@@ -6,10 +6,10 @@
 
 #include <pthread.h>
 
-#include "core/wire.h"
-#include "mover.h"
-#include "net/http-client.h"
-#include "store/index-move.h"
+#include "core/call/wire.h"
+#include "master/mover.h"
+#include "rpc/client.h"
+#include "store/index/move.h"
 
 typedef struct Batch Batch;
 typedef struct Move Move;

@@ -10,9 +10,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "damage.h"
-#include "master.h"
-#include "mover-internal.h"
+#include "master/damage.h"
+#include "master/master.h"
+#include "master/mover-internal.h"
 
 #define SMALL_MAX       (1 * MIB) /* larger values go alone */
 #define BATCH_BYTES_MAX (4 * MIB)

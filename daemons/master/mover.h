@@ -13,8 +13,8 @@
  * One thread, that of the jobs, calls all of this; only mover_set_limits() and mover_wake() may be
  * called by any. */
 
-#include "core/plan.h"
-#include "job.h"
+#include "core/placement/plan.h"
+#include "master/job.h"
 
 typedef struct Mover Mover;
 

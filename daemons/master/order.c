@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "master.h"
-#include "order.h"
-#include "store/index-identity.h"
-#include "volumes-run.h"
+#include "master/master.h"
+#include "master/order.h"
+#include "master/volumes-run.h"
+#include "store/index/identity.h"
 
 int order_new(Master *master,
               HttpClient *client,

@@ -5,7 +5,7 @@
  * of in this term, so nobody else carries it out. */
 
 #include "base/buffer.h"
-#include "net/http-client.h"
+#include "rpc/client.h"
 
 typedef struct Master Master;
 

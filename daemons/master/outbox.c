@@ -4,10 +4,10 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "core/wire.h"
-#include "master.h"
-#include "order.h"
-#include "outbox.h"
+#include "core/call/wire.h"
+#include "master/master.h"
+#include "master/order.h"
+#include "master/outbox.h"
 
 #define BATCH_ITEMS_MAX 1024
 #define BATCH_BYTES_MAX (1 * MIB)

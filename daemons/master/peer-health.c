@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master.h"
-#include "peer-health.h"
-#include "volumes-place.h"
+#include "master/master.h"
+#include "master/peer-health.h"
+#include "master/volumes-place.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");

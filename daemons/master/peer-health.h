@@ -4,7 +4,7 @@
 /* What the reports of volumes tell of their health, and what is wrong with reports themselves. */
 
 #include "base/json.h"
-#include "volumes.h"
+#include "master/volumes.h"
 
 typedef struct Master Master;
 

@@ -5,15 +5,15 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "caller.h"
-#include "core/wire.h"
-#include "master.h"
-#include "net/http-server.h"
-#include "net/rpc.h"
-#include "peer-health.h"
-#include "peer.h"
-#include "store/index-identity.h"
-#include "volumes-run.h"
+#include "core/call/wire.h"
+#include "http/server.h"
+#include "master/caller.h"
+#include "master/master.h"
+#include "master/peer-health.h"
+#include "master/peer.h"
+#include "master/volumes-run.h"
+#include "rpc/rpc.h"
+#include "store/index/identity.h"
 
 #define COMMITS_MAX 4096
 #define SETTLE_MAX  4096

@@ -4,7 +4,7 @@
 /* Peer: what volumes ask of the master: to take note of them, to commit what they have stored, to
  * tell what has become of what they have not heard of again. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 int peer_report_finish(HttpRequest *request);
 int peer_commit_finish(HttpRequest *request);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "elastic-bus.h"
-#include "job-plan.h"
-#include "master.h"
-#include "plan-bus.h"
+#include "master/elastic-bus.h"
+#include "master/job-plan.h"
+#include "master/master.h"
+#include "master/plan-bus.h"
 
 /* One call, until it is answered. */
 typedef struct PlanCall {

@@ -3,7 +3,7 @@
 
 /* What a change would move, over D-Bus: the method Plan(). */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 /* A handler of the method, with the MasterBus as userdata. */
 int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error);

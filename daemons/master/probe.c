@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "clocks.h"
-#include "greeting.h"
-#include "master.h"
-#include "net/periodic.h"
-#include "probe.h"
+#include "base/periodic.h"
+#include "master/clocks.h"
+#include "master/greeting.h"
+#include "master/master.h"
+#include "master/probe.h"
 
 #define TICK_USEC     (USEC_PER_SEC / 4)
 #define PATIENCE_USEC USEC_PER_SEC /* also for calls to a volume that does not answer probes */

@@ -9,14 +9,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "damage.h"
-#include "master.h"
-#include "net/http-date.h"
-#include "net/http-record.h"
-#include "net/http-server.h"
-#include "net/pipe.h"
-#include "proxy.h"
-#include "store/index-damage.h"
+#include "http/date.h"
+#include "http/pipe.h"
+#include "http/record.h"
+#include "http/server.h"
+#include "master/damage.h"
+#include "master/master.h"
+#include "master/proxy.h"
+#include "store/index/damage.h"
 
 #define PIPE_SIZE (1 * MIB)
 

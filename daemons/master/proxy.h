@@ -6,7 +6,7 @@
  * connection is cut before the last byte. */
 
 #include "core/record.h"
-#include "net/http-request.h"
+#include "http/request.h"
 
 /* URL is that of KEY's value at VOLUME, with its ticket. Returns HTTP_LATER or a negative errno. */
 int proxy_start(HttpRequest *request,

@@ -4,7 +4,7 @@
 /* Read: where a value is (GET: a redirect to a volume, or the value itself through the master),
  * what is known of it (HEAD, /-/where). */
 
-#include "net/http-server.h"
+#include "http/server.h"
 
 int read_get_finish(HttpRequest *request);
 int read_head_finish(HttpRequest *request);

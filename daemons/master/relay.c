@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "net/http-record.h"
-#include "net/pipe.h"
-#include "relay.h"
-#include "write.h"
+#include "http/pipe.h"
+#include "http/record.h"
+#include "master/relay.h"
+#include "master/write.h"
 
 #define PIPE_SIZE (1 * MIB)
 

@@ -8,8 +8,8 @@
  * long as all of it is at hand: before its first byte was sent, or while it fits into the buffer.
  */
 
-#include "master.h"
-#include "net/http-request.h"
+#include "http/request.h"
+#include "master/master.h"
 
 typedef struct Relay Relay;
 

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-#include "master.h"
-#include "net/http-record.h"
-#include "remove.h"
+#include "http/record.h"
+#include "master/master.h"
+#include "master/remove.h"
 
 typedef struct Remove {
         HttpRequest *request;

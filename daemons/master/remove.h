@@ -3,7 +3,7 @@
 
 /* Remove: DELETE; the record goes at once, the copies become garbage. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 int remove_finish(HttpRequest *request);
 void remove_end(HttpRequest *request);

@@ -4,10 +4,10 @@
 
 #include "base/clock.h"
 #include "core/key.h"
-#include "master.h"
-#include "net/http-record.h"
-#include "net/http-server.h"
-#include "replicate.h"
+#include "http/record.h"
+#include "http/server.h"
+#include "master/master.h"
+#include "master/replicate.h"
 
 /* A copy that failed is placed again for so long: a volume that is started anew is back by then. */
 #define AGAIN_USEC (3 * USEC_PER_SEC)

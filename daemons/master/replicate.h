@@ -6,7 +6,7 @@
 
 #include "core/condition.h"
 #include "core/record.h"
-#include "net/http-request.h"
+#include "http/request.h"
 
 typedef struct Replication Replication;
 

@@ -10,12 +10,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/wire.h"
-#include "damage.h"
-#include "master.h"
-#include "order.h"
-#include "stale.h"
-#include "store/index-rollback.h"
+#include "core/call/wire.h"
+#include "master/damage.h"
+#include "master/master.h"
+#include "master/order.h"
+#include "master/stale.h"
+#include "store/index/rollback.h"
 
 #define STATE_FORMAT 2
 #define STATE_NAME   "stale-%" PRIu32

@@ -7,17 +7,17 @@
  * A report shows it: the store has never had a version that was committed with a copy there, or has
  * stored fewer objects than it had before. From then on its copies are the last choice for readers,
  * until every key that names one was looked up there, by a thread of this module; what is missing
- * gets a mark (store/index-damage.h), and is made again by a repair. The volume, for its part, asks
+ * gets a mark (store/index/damage.h), and is made again by a repair. The volume, for its part, asks
  * about everything that it has, so that what was deleted in the meantime is deleted once more. It
  * is remembered in the index, and begun anew after a restart.
  *
  * The same, but for the choice of readers, is done with each volume when an index that is older
- * than the volumes was accepted (store/index-rollback.h): what it asks about and the index names
+ * than the volumes was accepted (store/index/rollback.h): what it asks about and the index names
  * without this copy is known again from then on. And with a volume that has damaged pages in its
  * database: it does not know what was in them. */
 
 #include "core/record.h"
-#include "volumes.h"
+#include "master/volumes.h"
 
 typedef struct Master Master;
 typedef struct Stale Stale;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "core/identity.h"
+#include "core/call/identity.h"
 
 #define REPORT_PEERS_MAX 16
 
@@ -20,7 +20,7 @@ typedef struct VolumeReport {
         uint64_t disk_id;              /* the same for volumes on one file system; 0 if unknown */
         uint64_t objects, bytes, pending;
 
-        /* How far it has come; see lib/store/reach.h. */
+        /* How far it has come; see lib/store/object/reach.h. */
         uint64_t version_max, revision, deletion, objects_ever;
 
         uint64_t damaged_pages; /* of its database: what is in them it does not know */

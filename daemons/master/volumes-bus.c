@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "bus-change.h"
-#include "master.h"
-#include "net/bus-daemon.h"
-#include "store/index-damage.h"
-#include "volumes-bus.h"
+#include "daemon/bus-common.h"
+#include "master/bus-change.h"
+#include "master/master.h"
+#include "master/volumes-bus.h"
+#include "store/index/damage.h"
 
 #define PATH_SIZE (sizeof(VOLUMES_BUS_PATH "/") + 10)
 

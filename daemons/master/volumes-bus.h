@@ -4,7 +4,7 @@
 /* The volumes on the master's D-Bus: /org/dkv/Master1/volume/N, interface org.dkv.Master1.Volume;
  * see org.dkv.Master1(5). */
 
-#include "master-bus.h"
+#include "master/master-bus.h"
 
 #define VOLUMES_BUS_PATH      "/org/dkv/Master1/volume"
 #define VOLUMES_BUS_INTERFACE "org.dkv.Master1.Volume"

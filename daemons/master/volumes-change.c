@@ -9,8 +9,8 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "core/address.h"
-#include "volumes-change.h"
-#include "volumes-internal.h"
+#include "master/volumes-change.h"
+#include "master/volumes-internal.h"
 
 /* What a change does to a volume; each is an event. */
 typedef enum Effect {

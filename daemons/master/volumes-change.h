@@ -15,7 +15,7 @@
  * done() runs on the committer's thread and must not block; what still waits in volumes_free() gets
  * -ESHUTDOWN from there. */
 
-#include "volumes.h"
+#include "master/volumes.h"
 
 typedef void (*VolumesDone)(int result, uint64_t epoch, void *userdata);
 

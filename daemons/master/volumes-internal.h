@@ -4,10 +4,10 @@
 /* What volumes.c (who is there and who is up), volumes-change.c (how that changes) and
  * volumes-state.c (who takes part) share. */
 
-#include "core/replay.h"
-#include "map.h"
-#include "net/periodic.h"
-#include "volumes-change.h"
+#include "base/periodic.h"
+#include "core/call/replay.h"
+#include "master/map.h"
+#include "master/volumes-change.h"
 
 #define SKEWS 3
 

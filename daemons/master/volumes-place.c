@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "volumes-internal.h"
-#include "volumes-place.h"
+#include "master/volumes-internal.h"
+#include "master/volumes-place.h"
 
 bool volumes_is_skewed(const Volumes *volumes, uint32_t number) {
         int64_t skew = number < volumes->n_live ? volumes->live[number].skew_usec : 0;

@@ -3,7 +3,7 @@
 
 /* Who reaches whom, as far as it is known; what placement goes by is in volumes.h. */
 
-#include "volumes.h"
+#include "master/volumes.h"
 
 /* Whether there is a volume at AUTHORITY ("host:port") that is up and answers the master. */
 bool volumes_answers_at(Volumes *volumes, const char *authority);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "volumes-internal.h"
-#include "volumes-run.h"
+#include "master/volumes-internal.h"
+#include "master/volumes-run.h"
 
 static void get_store(const Volume *volume, StoreIdentity *ret) {
         *ret = (StoreIdentity){ .number = volume->number };

@@ -7,9 +7,9 @@
  * one stays as long as it is up, unless it is the newer one that answers at their address: then it
  * was restarted. */
 
-#include "core/identity.h"
-#include "lead-judge.h"
-#include "volumes.h"
+#include "core/call/identity.h"
+#include "master/lead-judge.h"
+#include "master/volumes.h"
 
 /* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
 int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret);

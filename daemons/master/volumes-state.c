@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "volumes-change.h"
-#include "volumes-internal.h"
+#include "master/volumes-change.h"
+#include "master/volumes-internal.h"
 
 static int submit_for_all(
                 Volumes *volumes,

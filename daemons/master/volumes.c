@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "core/ticket.h"
-#include "volumes-internal.h"
+#include "core/call/ticket.h"
+#include "master/volumes-internal.h"
 
 #define WATCH_USEC  (USEC_PER_SEC / 4)
 #define UNFIT_USEC  (2 * USEC_PER_SEC) /* reports come every second */

@@ -8,12 +8,12 @@
 
 #include <systemd/sd-event.h>
 
-#include "contact.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 #include "core/record.h"
-#include "net/http-client.h"
-#include "store/index.h"
-#include "volume-report.h"
+#include "master/contact.h"
+#include "master/volume-report.h"
+#include "rpc/client.h"
+#include "store/index/index.h"
 
 typedef struct Volumes Volumes;
 typedef struct Lead Lead;
@@ -95,7 +95,8 @@ typedef struct VolumeStatus {
         uint8_t uuid[16];
         char url[VOLUME_URL_SIZE], zone[VOLUME_ZONE_SIZE];
         bool url_is_set, zone_is_set; /* by the administrator */
-        uint64_t maintenance_until;   /* as in core/cluster.h, but 0 as soon as it is over */
+        uint64_t maintenance_until;   /* as in core/placement/cluster.h, but 0 as soon as it is over
+                                       */
         uint64_t seen_usec;           /* of the last report, since the epoch; 0 if there was none
                                        * since the master's start */
         uint64_t disk_free;           /* UINT64_MAX if there was no report yet */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "way-back.h"
+#include "master/way-back.h"
 
 unsigned way_back_count(HttpRequest *request) {
         char value[4];

@@ -4,8 +4,8 @@
 /* Way back: a client that was redirected to a volume, and finds another store there, is sent back
  * to the master with ?again=N, and is redirected anew, up to WAY_BACK_MAX times. */
 
-#include "core/ticket.h"
-#include "net/http-request.h"
+#include "core/call/ticket.h"
+#include "http/request.h"
 
 #define WAY_BACK_MAX 3
 

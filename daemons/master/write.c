@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master.h"
-#include "net/http-record.h"
-#include "relay.h"
-#include "replicate.h"
-#include "volumes-place.h"
-#include "way-back.h"
-#include "write.h"
+#include "http/record.h"
+#include "master/master.h"
+#include "master/relay.h"
+#include "master/replicate.h"
+#include "master/volumes-place.h"
+#include "master/way-back.h"
+#include "master/write.h"
 
 static const char redirect_text[] =
                 "Send the value to the address in the Location header. With curl, use -L to follow it.\n";

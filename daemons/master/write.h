@@ -7,7 +7,7 @@
  * a request. For a larger one a client that waits for 100 Continue is redirected to the first
  * volume; for one that does not wait the master relays. */
 
-#include "net/http-server.h"
+#include "http/server.h"
 
 #define WRITE_BUFFER_MAX (32 * KIB)
 

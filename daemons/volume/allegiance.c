@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "allegiance.h"
 #include "base/buffer.h"
-#include "core/replay.h"
-#include "core/ticket.h"
+#include "core/call/replay.h"
+#include "core/call/ticket.h"
+#include "volume/allegiance.h"
 
 #define STATE_NAME   "allegiance"
 #define STATE_FORMAT 1

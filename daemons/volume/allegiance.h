@@ -9,8 +9,8 @@
  * one may be followed any more. From any thread. */
 
 #include "base/macro.h"
-#include "core/signature.h"
-#include "store/objects.h"
+#include "core/call/signature.h"
+#include "store/object/objects.h"
 
 typedef struct Allegiance Allegiance;
 

@@ -3,12 +3,12 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "batch.h"
-#include "core/wire.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "store/object-writer.h"
-#include "volume.h"
+#include "core/call/wire.h"
+#include "rpc/rpc.h"
+#include "store/object/writer.h"
+#include "volume/batch.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 #define OBJECTS_MAX 4096
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Batch: many small objects to store, in one request of the master; see core/wire.h. */
+/* Batch: many small objects to store, in one request of the master; see core/call/wire.h. */
 
 #include "base/buffer.h"
-#include "net/http-request.h"
+#include "http/request.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
 

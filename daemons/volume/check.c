@@ -3,12 +3,12 @@
 #include <errno.h>
 
 #include "base/file.h"
-#include "batch.h"
-#include "check.h"
-#include "core/wire.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "volume.h"
+#include "core/call/wire.h"
+#include "rpc/rpc.h"
+#include "volume/batch.h"
+#include "volume/check.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 typedef struct Check {
         VerifyTask task;

@@ -4,9 +4,9 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "commit-queue.h"
-#include "order.h"
-#include "volume.h"
+#include "volume/commit-queue.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 #define BATCH_MAX  512
 #define RETRY_USEC (100 * USEC_PER_MSEC)

@@ -8,8 +8,8 @@
  * the master would give the version up. */
 
 #include "base/macro.h"
-#include "core/wire.h"
-#include "net/http-client.h"
+#include "core/call/wire.h"
+#include "rpc/client.h"
 
 #define COMMIT_PATIENCE_USEC (10 * USEC_PER_SEC)
 

@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "conf.h"
 #include "core/address.h"
-#include "core/cluster.h"
-#include "net/route.h"
-#include "store/objects.h"
+#include "core/placement/cluster.h"
+#include "rpc/own-address.h"
+#include "store/object/objects.h"
+#include "volume/conf.h"
 
 #define AT(field) offsetof(VolumeConf, field)
 

@@ -4,8 +4,8 @@
 /* The settings of dkv-volume; volume.conf describes them, the table in conf.c decides. */
 
 #include "base/conf.h"
-#include "net/endpoint.h"
-#include "net/program.h"
+#include "daemon/endpoint.h"
+#include "daemon/program.h"
 
 typedef struct VolumeConf {
         ConfOrigins origins;

@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "core/call/wire.h"
 #include "core/key.h"
-#include "core/wire.h"
-#include "damage.h"
-#include "order.h"
-#include "volume.h"
+#include "volume/damage.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 #define RETRY_USEC (500 * USEC_PER_MSEC)
 

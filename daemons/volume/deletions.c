@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "batch.h"
-#include "deletions.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "volume.h"
+#include "rpc/rpc.h"
+#include "volume/batch.h"
+#include "volume/deletions.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 #define OBJECTS_MAX 4096
 #define STATE_NAME  "last-deletion"

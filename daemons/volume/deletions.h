@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Deletions: what the master's collector has this volume delete; see core/wire.h.
+/* Deletions: what the master's collector has this volume delete; see core/call/wire.h.
  *
  * A call that was held up on its way may arrive when the master has long given it up, repeated it,
  * and had a copy of one of its versions made here anew. So the master numbers its calls, and one
  * that comes behind its successor is refused, also after a restart. */
 
-#include "net/http-request.h"
-#include "store/objects.h"
+#include "http/request.h"
+#include "store/object/objects.h"
 
 typedef struct Deletions Deletions;
 

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "faults.h"
-#include "store/object-test.h"
-#include "volume.h"
+#include "store/object/probe.h"
+#include "volume/faults.h"
+#include "volume/volume.h"
 
 #define TEST_USEC  (2 * USEC_PER_SEC) /* between tests of a store that is well */
 #define AGAIN_USEC USEC_PER_SEC       /* of one that is not */

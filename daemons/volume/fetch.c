@@ -5,12 +5,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "core/wire.h"
-#include "fetch.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "store/object-reader.h"
-#include "volume.h"
+#include "core/call/wire.h"
+#include "rpc/rpc.h"
+#include "store/object/reader.h"
+#include "volume/fetch.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 #define STOP_USEC USEC_PER_SEC /* after which a fetch ends with its daemon */
 

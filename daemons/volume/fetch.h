@@ -2,11 +2,11 @@
 #pragma once
 
 /* Fetch: sends copies to another volume, as many as it asks for, one after another as they come
- * from the disk; see core/wire.h.
+ * from the disk; see core/call/wire.h.
  *
  * Up to INLINE_MAX a value is verified before its head says that it is good. Of a larger one the
  * first block is; when another one turns out to be damaged, the answer ends there. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 int fetch_finish(HttpRequest *request);

@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "core/key.h"
-#include "forward.h"
-#include "net/http-record.h"
-#include "net/pipe.h"
+#include "http/pipe.h"
+#include "http/record.h"
+#include "volume/forward.h"
 
 #define PIPE_SIZE (1 * MIB)
 

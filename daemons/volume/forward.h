@@ -3,10 +3,10 @@
 
 /* Forward: passes a value on to another volume while it arrives. */
 
+#include "core/call/ticket.h"
 #include "core/record.h"
-#include "core/ticket.h"
-#include "net/http-client.h"
-#include "net/secret.h"
+#include "rpc/client.h"
+#include "rpc/secret.h"
 
 typedef struct Forward Forward;
 

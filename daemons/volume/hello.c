@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "hello.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "volume.h"
+#include "rpc/rpc.h"
+#include "volume/hello.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 int hello_begin(HttpRequest *request) {
         return call_begin(request, allegiance_check_greeting);

@@ -4,7 +4,7 @@
 /* Hello: a master asks who is at this address, and whom the volume follows; if that is another one,
  * the volume reports before the second is over, so that the next answer says who is alive. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 int hello_begin(HttpRequest *request);
 int hello_finish(HttpRequest *request);

@@ -2,10 +2,10 @@
 
 /* dkv-volume: stores values. */
 
-#include "core/cluster.h"
-#include "net/backoff.h"
-#include "volume-bus.h"
-#include "volume.h"
+#include "core/placement/cluster.h"
+#include "daemon/backoff.h"
+#include "volume/volume-bus.h"
+#include "volume/volume.h"
 
 int main(int argc, char *argv[]) {
         static const Program program = {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "store/object-reach.h"
-#include "volume.h"
+#include "rpc/rpc.h"
+#include "store/object/object-reach.h"
+#include "volume/order.h"
+#include "volume/volume.h"
 
 /* Says who is here, to whoever looked for somebody else. */
 static int refuse(HttpRequest *request, int error) {

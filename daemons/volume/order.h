@@ -4,10 +4,10 @@
 /* Order: a call of the master that this volume follows; and what calls of others have in common
  * with it. They are refused before any of their body is kept. */
 
-#include "allegiance.h"
 #include "base/buffer.h"
-#include "net/http-client.h"
-#include "net/http-request.h"
+#include "http/request.h"
+#include "rpc/client.h"
+#include "volume/allegiance.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
 

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "pending.h"
+#include "volume/pending.h"
 
 #define MARK           "settled-version"
 #define LIST_NAME      "pending-%u"

@@ -9,7 +9,7 @@
  * old versions that come by the hundred, and below which lies all that this volume has. */
 
 #include "base/macro.h"
-#include "store/objects.h"
+#include "store/object/objects.h"
 
 typedef struct Pending Pending;
 typedef struct PendingList PendingList;

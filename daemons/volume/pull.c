@@ -6,13 +6,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "batch.h"
-#include "core/fetch-parser.h"
-#include "net/rpc.h"
-#include "order.h"
-#include "pull.h"
-#include "store/object-writer.h"
-#include "volume.h"
+#include "core/call/fetch-parser.h"
+#include "rpc/rpc.h"
+#include "store/object/writer.h"
+#include "volume/batch.h"
+#include "volume/order.h"
+#include "volume/pull.h"
+#include "volume/volume.h"
 
 /* While clients are at work here, a pull takes so many bytes per second at most. */
 #define POLITE_RATE (32 * MIB)

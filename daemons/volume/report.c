@@ -8,18 +8,18 @@
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
-#include "allegiance.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/event-ids.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/periodic.h"
+#include "core/call/wire.h"
 #include "core/key.h"
-#include "core/wire.h"
-#include "net/periodic.h"
-#include "report.h"
-#include "store/object-reach.h"
-#include "volume.h"
+#include "store/object/object-reach.h"
+#include "volume/allegiance.h"
+#include "volume/report.h"
+#include "volume/volume.h"
 
 /* After so long the master takes the volume for down, as VolumeTimeoutSec= is. An answer may be
  * lost with a cable; another connection finds out. */

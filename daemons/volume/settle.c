@@ -4,12 +4,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/wire.h"
-#include "net/periodic.h"
-#include "order.h"
-#include "report.h"
-#include "settle.h"
-#include "volume.h"
+#include "base/periodic.h"
+#include "core/call/wire.h"
+#include "volume/order.h"
+#include "volume/report.h"
+#include "volume/settle.h"
+#include "volume/volume.h"
 
 #define BATCH_MAX     1024
 #define INTERVAL_USEC USEC_PER_SEC

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "sweep.h"
+#include "volume/sweep.h"
 
 #define STATE_NAME "sweep"
 

@@ -7,7 +7,7 @@
  * It is settle.h that asks, as for what is pending; how far it has come is kept in the store. All
  * of it is for the loop's thread, but for sweep_hear(). */
 
-#include "store/objects.h"
+#include "store/object/objects.h"
 
 typedef struct Sweep Sweep;
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "to-master.h"
-#include "volume.h"
+#include "volume/to-master.h"
+#include "volume/volume.h"
 
 #define PREFIX "http://"
 

@@ -4,7 +4,7 @@
 /* The way to the master: for readers that come to a volume without a ticket, as the relative links
  * of a page or of a playlist lead them, which was read from there. */
 
-#include "net/http-request.h"
+#include "http/request.h"
 
 /* Whether the request brings nothing that could be a ticket or a part of one. */
 bool to_master_is_wanted(const HttpRequest *request);

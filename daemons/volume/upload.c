@@ -8,12 +8,12 @@
 
 #include "base/clock.h"
 #include "core/key.h"
-#include "forward.h"
-#include "net/http-record.h"
-#include "store/object-writer.h"
-#include "upload.h"
-#include "volume.h"
-#include "way-back.h"
+#include "http/record.h"
+#include "store/object/writer.h"
+#include "volume/forward.h"
+#include "volume/upload.h"
+#include "volume/volume.h"
+#include "volume/way-back.h"
 
 /* A volume that stops may be asked by one that waits for its answer in order to stop. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)

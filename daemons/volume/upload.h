@@ -4,7 +4,7 @@
 /* Upload: a value that arrives, is stored here, is passed on to the other volumes of its ticket
  * while it arrives, and is then committed at the master; what PUT and POST on a volume do. */
 
-#include "net/http-server.h"
+#include "http/server.h"
 
 /* For the route table: PUT and POST of clients, and PUT of other volumes, which is not committed.
  */

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "store/object-reader.h"
-#include "value-stream.h"
-#include "volume.h"
+#include "store/object/reader.h"
+#include "volume/value-stream.h"
+#include "volume/volume.h"
 
 typedef struct Sending {
         VolumeDaemon *volume; /* not owned */

@@ -5,8 +5,8 @@
  * block. What turns out to be damaged is told to the master, and ends the connection before
  * anything of it is sent. */
 
-#include "net/http-request.h"
-#include "store/objects.h"
+#include "http/request.h"
+#include "store/object/objects.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
 

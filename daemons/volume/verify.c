@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "verify.h"
+#include "volume/verify.h"
 
 struct Verify {
         pthread_t thread;

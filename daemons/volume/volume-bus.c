@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/bus-daemon.h"
-#include "net/bus-server.h"
-#include "net/periodic.h"
-#include "volume-bus.h"
-#include "volume.h"
+#include "base/periodic.h"
+#include "bus/server.h"
+#include "daemon/bus-common.h"
+#include "volume/volume-bus.h"
+#include "volume/volume.h"
 
 #define STORE_PATH      "/org/dkv/Volume1"
 #define STORE_INTERFACE "org.dkv.Volume1.Store"

@@ -4,7 +4,7 @@
 /* The volume on D-Bus: /org/dkv/Volume1, interface org.dkv.Volume1.Store; see org.dkv.Volume1(5).
  */
 
-#include "net/bus.h"
+#include "bus/bus.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
 typedef struct VolumeBus VolumeBus;

@@ -4,6 +4,6 @@
 /* What a volume answers over HTTP: values to clients with a ticket, batches to the master, its
  * health to everybody. */
 
-#include "net/http-server.h"
+#include "http/server.h"
 
 extern const HttpRoute volume_routes[];

@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "core/key.h"
-#include "volume-http.h"
-#include "volume.h"
+#include "volume/volume-http.h"
+#include "volume/volume.h"
 
 /* Finds out whose the store is. */
 static int belong(VolumeDaemon *volume) {

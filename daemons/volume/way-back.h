@@ -4,8 +4,8 @@
 /* Way back: a client with a ticket for another store is sent back to the master that gave it, which
  * finds out meanwhile who is where. */
 
-#include "core/ticket.h"
-#include "net/http-request.h"
+#include "core/call/ticket.h"
+#include "http/request.h"
 
 /* Whether the ticket is for the store of this volume. */
 bool way_back_is_here(HttpRequest *request, const Ticket *ticket);

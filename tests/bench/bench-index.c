@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "store/index.h"
+#include "store/index/index.h"
 
 #define KEYS_DEFAULT UINT64_C(10000000)
 #define KEYS_SMALL   UINT64_C(10000)

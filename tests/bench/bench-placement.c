@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
 
 #define COPIES       2     /* 1 to this */
 #define PER_VOLUME   10000 /* keys, unless that takes too long */

@@ -20,7 +20,7 @@ ROUTES = {
 NOT_OVER_HTTP = {'408'}
 
 # Where HTTP is spoken, and where the answers in JSON are made.
-HTTP = ['lib/net/*.c', 'daemons/*/*.c']
+HTTP = ['lib/http/*.c', 'lib/rpc/*.c', 'daemons/**/*.c']
 ANSWERS = ['daemons/master/master-http.c', 'daemons/master/http-text.c', 'daemons/master/read.c',
            'daemons/master/listing.c', 'daemons/volume/volume-http.c']
 

@@ -11,10 +11,13 @@ ALLOWED = {
     'lib/base': set(),
     'lib/core': {'base'},
     'lib/store': {'base', 'core'},
-    'lib/net': {'base', 'core'},
-    'daemons/master': {'base', 'core', 'store', 'net'},
-    'daemons/volume': {'base', 'core', 'store', 'net'},
-    'cli': {'base', 'core', 'net'},
+    'lib/http': {'base', 'core'},
+    'lib/rpc': {'base', 'core', 'http'},
+    'lib/bus': {'base', 'core'},
+    'lib/daemon': {'base', 'core', 'http', 'rpc', 'bus'},
+    'daemons/master': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
+    'daemons/volume': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
+    'cli': {'base', 'core', 'bus', 'rpc'},
     'units': {'base', 'core', 'master', 'volume'},  # of the daemons, only the settings
 }
 
@@ -23,17 +26,17 @@ DAEMONS = {'daemons/master', 'daemons/volume'}
 # External libraries have few homes each, so that a change of heart stays local. A name that ends
 # in / stands for all headers below it.
 HOMES = {
-    'microhttpd.h': {'lib/net'},
-    'curl/': {'lib/net'},
+    'microhttpd.h': {'lib/http'},
+    'curl/': {'lib/rpc'},
     'db.h': {'lib/store'},
     'json-c/': {'lib/base'},
     'ini.h': {'lib/base'},
     'xxhash.h': {'lib/core'},
     'gnutls/': {'lib/core'},
     'systemd/sd-journal.h': {'lib/base', 'cli'},
-    'systemd/sd-event.h': {'lib/net', 'cli'} | DAEMONS,
-    'systemd/sd-daemon.h': {'lib/net'} | DAEMONS,
-    'systemd/sd-bus.h': {'lib/net', 'cli'} | DAEMONS,
+    'systemd/sd-event.h': {'lib/base', 'lib/rpc', 'lib/bus', 'lib/daemon', 'cli'} | DAEMONS,
+    'systemd/sd-daemon.h': {'lib/daemon'} | DAEMONS,
+    'systemd/sd-bus.h': {'lib/bus', 'lib/daemon', 'cli'} | DAEMONS,
 }
 
 

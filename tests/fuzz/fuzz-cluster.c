@@ -3,7 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "core/cluster-codec.h"
+#include "core/placement/cluster-codec.h"
 #include "fuzz.h"
 
 /* What can be decoded can be used, and encoded, and then is the same again. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "core/fetch-parser.h"
+#include "core/call/fetch-parser.h"
 #include "fuzz.h"
 
 /* What was heard, whatever the pieces were: a sum over it */

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "core/call/wire.h"
 #include "core/key.h"
-#include "core/wire.h"
 #include "fuzz.h"
 
 /* What can be read can be written, and then is the same again: no field is lost. */

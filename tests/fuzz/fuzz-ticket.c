@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/call/signature.h"
+#include "core/call/ticket.h"
 #include "core/key.h"
-#include "core/signature.h"
-#include "core/ticket.h"
 #include "fuzz.h"
 
 #define NOW UINT64_C(1763690000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Calls between daemons, made by a test: their signatures and bodies; see core/ticket and core/wire."""
+"""Calls between daemons, made by a test: their signatures and bodies; see core/call/ticket and core/call/wire."""
 
 import ctypes
 import errno

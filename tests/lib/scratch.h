@@ -3,7 +3,7 @@
 
 /* Scratch: a directory for one test, and waiting for one operation. */
 
-#include "store/environment.h"
+#include "store/environment/environment.h"
 
 /* Makes an empty directory. Dies if it cannot. */
 char *scratch_new(void);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
-#include "net/bus.h"
+#include "bus/bus.h"
 
 typedef struct BusEnds {
         sd_event *event;

@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-#include "core/cluster.h"
 #include "core/key.h"
+#include "core/placement/cluster.h"
 #include "test.h"
 
 #define N_KEYS 100000

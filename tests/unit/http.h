@@ -13,8 +13,8 @@
 #include <time.h>
 
 #include "base/macro.h"
-#include "net/http-server.h"
-#include "net/service.h"
+#include "daemon/service.h"
+#include "http/server.h"
 #include "test.h"
 
 #define PATIENCE_SEC 20

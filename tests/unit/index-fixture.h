@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "scratch.h"
-#include "store/index-internal.h"
+#include "store/index/index-internal.h"
 #include "test.h"
 
 #define DUE       UINT64_C(1000000)

@@ -5,8 +5,8 @@
  * answers. Include after "test.h". */
 
 #include "http.h"
-#include "net/http-client.h"
-#include "net/rpc.h"
+#include "rpc/client.h"
+#include "rpc/rpc.h"
 
 #define SECRET "0123456789abcdef"
 

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "allegiance.h"
 #include "scratch.h"
+#include "volume/allegiance.h"
 
 #define NUMBER 3
 

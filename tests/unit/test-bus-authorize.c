@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "bus-ends.h"
-#include "net/bus-authorize.h"
+#include "bus/authorize.h"
 
 #define PATH      "/org/dkv/Test"
 #define INTERFACE "org.dkv.Test.Thing"

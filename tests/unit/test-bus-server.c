@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "net/bus-server.h"
+#include "bus/server.h"
 
 /* A bus is found again, a name is taken: tests/integration/test_bus.py, with a real one. */
 

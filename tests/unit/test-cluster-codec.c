@@ -7,7 +7,7 @@
 #include <xxhash.h>
 
 #include "cluster-fixture.h"
-#include "core/cluster-codec.h"
+#include "core/placement/cluster-codec.h"
 
 TEST(map_comes_back) {
         _cleanup_(cluster_freep) Cluster *worn = make_worn_cluster(), *empty = NULL;

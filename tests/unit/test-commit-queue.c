@@ -5,11 +5,11 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "commit-queue.h"
 #include "scratch.h"
 #include "shift.h"
 #include "stand-in.h"
-#include "volume.h"
+#include "volume/commit-queue.h"
+#include "volume/volume.h"
 
 #define BATCH_MAX 512
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "scratch.h"
-#include "store/database.h"
+#include "store/environment/database.h"
 
 typedef struct Fixture {
         char *directory;

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "contact.h"
-#include "core/cluster.h"
+#include "core/placement/cluster.h"
+#include "master/contact.h"
 
 static Contacts *contacts;
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "store/dead.h"
+#include "store/index/dead.h"
 
 #define VERSIONS 5000
 

@@ -11,7 +11,7 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "net/endpoint.h"
+#include "daemon/endpoint.h"
 
 /* The last event */
 static char event_id[64], event_text[1024];

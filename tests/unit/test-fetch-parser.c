@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/fetch-parser.h"
+#include "core/call/fetch-parser.h"
 
 /* What was heard, as text */
 typedef struct Story {

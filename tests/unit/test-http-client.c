@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "http.h"
-#include "net/http-client.h"
+#include "rpc/client.h"
 
 #define SECRET "0123456789abcdef"
 

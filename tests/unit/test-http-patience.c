@@ -3,7 +3,7 @@
 #include "http.h"
 
 #include "base/clock.h"
-#include "net/http-client.h"
+#include "rpc/client.h"
 
 #define STALL_USEC (50 * USEC_PER_MSEC)
 

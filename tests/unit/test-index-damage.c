@@ -5,8 +5,8 @@
 #include <semaphore.h>
 
 #include "index-fixture.h"
-#include "store/index-damage.h"
-#include "store/index-move.h"
+#include "store/index/damage.h"
+#include "store/index/move.h"
 
 #define NOW UINT64_C(77)
 

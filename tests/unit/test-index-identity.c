@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "index-fixture.h"
-#include "store/index-identity.h"
+#include "store/index/identity.h"
 
 TEST(each_opening_has_a_term_and_a_leader_of_its_own) {
         Fixture *fixture = *state;

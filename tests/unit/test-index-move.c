@@ -5,7 +5,7 @@
 #include <semaphore.h>
 
 #include "index-fixture.h"
-#include "store/index-move.h"
+#include "store/index/move.h"
 
 static int move(Index *index, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
         IndexMove request = {

@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "index-fixture.h"
-#include "store/index-rollback.h"
+#include "store/index/rollback.h"
 
 static void on_accepted(IndexAccept *accept, int result) {
         scratch_done(&accept->operation, result);

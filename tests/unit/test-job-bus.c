@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "bus-ends.h"
-#include "job-bus.h"
-#include "job-plan.h"
-#include "master.h"
+#include "master/job-bus.h"
+#include "master/job-plan.h"
+#include "master/master.h"
 #include "scratch.h"
 
 #define MANAGER_PATH      "/org/dkv/Master1"

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "job-internal.h"
-#include "master.h"
+#include "master/job-internal.h"
+#include "master/master.h"
+#include "master/volumes-change.h"
 #include "scratch.h"
-#include "store/index-damage.h"
-#include "volumes-change.h"
+#include "store/index/damage.h"
 
 int __wrap_jobs_start_thread(Jobs *jobs);
 void __wrap_mover_wake(Mover *mover);

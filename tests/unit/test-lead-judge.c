@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "lead-judge.h"
+#include "master/lead-judge.h"
 
 static const LeadStanding standing = {
         .cluster = { 1 },

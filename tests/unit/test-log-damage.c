@@ -16,9 +16,9 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/index.h"
-#include "store/log-pages.h"
-#include "store/log-scan.h"
+#include "store/format/log-pages.h"
+#include "store/format/log-scan.h"
+#include "store/index/index.h"
 
 #define KEYS  600
 #define FLIPS 300

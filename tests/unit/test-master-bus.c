@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "bus-ends.h"
-#include "master.h"
+#include "master/master.h"
 #include "scratch.h"
 
 #define MANAGER_PATH      "/org/dkv/Master1"

@@ -12,10 +12,10 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/environment.h"
-#include "store/index.h"
-#include "store/members.h"
-#include "store/objects.h"
+#include "store/environment/environment.h"
+#include "store/environment/members.h"
+#include "store/index/index.h"
+#include "store/object/objects.h"
 
 static int try_store(const char *directory) {
         ObjectStoreOptions options = {
@@ -107,7 +107,7 @@ TEST(an_index_is_not_opened_without_any_of_its_files) {
 
         assert_int_equal(try_index(directory), 0);
         check_all(directory, try_index, names, -ENOMEDIUM);
-        check_all(directory, try_index, logs, -EBADMSG); /* see store/log-keeper.h */
+        check_all(directory, try_index, logs, -EBADMSG); /* see store/environment/log-keeper.h */
 }
 
 TEST(a_store_without_a_list_gets_one_if_it_looks_whole) {

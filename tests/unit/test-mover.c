@@ -5,12 +5,12 @@
 #include <sched.h>
 
 #include "base/clock.h"
-#include "core/wire.h"
-#include "master.h"
-#include "mover.h"
+#include "core/call/wire.h"
+#include "master/master.h"
+#include "master/mover.h"
 #include "scratch.h"
 #include "stand-in.h"
-#include "store/index-move.h"
+#include "store/index/move.h"
 
 #define TARGET 1 /* the volume that the test stands in for */
 #define FIRST  2 /* sources, which nobody asks */

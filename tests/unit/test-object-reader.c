@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "core/blocks.h"
-#include "store/object-reader.h"
+#include "store/object/reader.h"
 
 #define VERSION 77
 

@@ -13,10 +13,10 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/index.h"
-#include "store/object-reader.h"
-#include "store/object-writer.h"
-#include "store/objects.h"
+#include "store/index/index.h"
+#include "store/object/objects.h"
+#include "store/object/reader.h"
+#include "store/object/writer.h"
 
 #define INLINE_SIZE_MAX (4 * KIB)
 

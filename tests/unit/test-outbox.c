@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "core/wire.h"
-#include "master.h"
-#include "outbox.h"
+#include "core/call/wire.h"
+#include "master/master.h"
+#include "master/outbox.h"
 #include "scratch.h"
 #include "stand-in.h"
 

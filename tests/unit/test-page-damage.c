@@ -14,8 +14,8 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/index.h"
-#include "store/page.h"
+#include "store/format/page.h"
+#include "store/index/index.h"
 
 #define KEYS 1500
 

@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/index.h"
-#include "store/page.h"
+#include "store/format/page.h"
+#include "store/index/index.h"
 
 /* Makes an index whose files have pages of all kinds: meta, branches, leaves, overflow, free. */
 static void make_databases(const char *directory) {

@@ -7,9 +7,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "pending.h"
 #include "scratch.h"
 #include "shift.h"
+#include "volume/pending.h"
 
 #define VALUE_MAX 4000
 

@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "base/clock.h"
-#include "net/periodic.h"
+#include "base/periodic.h"
 
 typedef struct Work {
         sd_event *event;

@@ -7,7 +7,7 @@
 #include <semaphore.h>
 #include <string.h>
 
-#include "net/pipe.h"
+#include "http/pipe.h"
 
 typedef struct Ends {
         Pipe *pipe;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/key.h"
-#include "core/placement.h"
+#include "core/placement/placement.h"
 
 #define N_KEYS 100000
 

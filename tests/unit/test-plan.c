@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cluster-fixture.h"
-#include "core/plan.h"
+#include "core/placement/plan.h"
 
 #define N_MAPS     3000
 #define N_PER_MAP  20

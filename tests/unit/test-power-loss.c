@@ -15,9 +15,9 @@
 #include "fault.h"
 #include "power.h"
 #include "scratch.h"
-#include "store/index.h"
-#include "store/object-writer.h"
-#include "store/objects.h"
+#include "store/index/index.h"
+#include "store/object/objects.h"
+#include "store/object/writer.h"
 
 #define STEPS 240
 #define KEYS  40

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "net/program.h"
+#include "daemon/program.h"
 
 typedef struct Settings {
         ConfOrigins origins;

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "scratch.h"
-#include "store/object-reach.h"
+#include "store/object/object-reach.h"
 
 static ObjectStore *open_store(const char *directory) {
         ObjectStoreOptions options = {

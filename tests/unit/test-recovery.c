@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "scratch.h"
-#include "store/index.h"
+#include "store/index/index.h"
 
 #define KEYS 200
 

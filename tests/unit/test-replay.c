@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "core/replay.h"
+#include "core/call/replay.h"
 
 TEST(numbers_pass_once_in_any_order) {
         Replay replay = {};

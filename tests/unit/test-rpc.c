@@ -5,10 +5,10 @@
 #include <stdatomic.h>
 
 #include "base/clock.h"
-#include "core/ticket.h"
+#include "core/call/ticket.h"
 #include "http.h"
-#include "net/http-client.h"
-#include "net/rpc.h"
+#include "rpc/client.h"
+#include "rpc/rpc.h"
 
 #define SECRET   "0123456789abcdef"
 #define BODY_MAX (16 * MIB)

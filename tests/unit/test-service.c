@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 
 #include "base/file.h"
-#include "net/periodic.h"
-#include "net/service.h"
+#include "base/periodic.h"
+#include "daemon/service.h"
 
 TEST(listens_where_it_is_told) {
         static const char *const addresses[] = { "127.0.0.1:0", "localhost:0", "0" };

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/cluster.h"
-#include "core/signature.h"
+#include "core/call/signature.h"
+#include "core/placement/cluster.h"
 
 #define NOW UINT64_C(1763690000)
 

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "master.h"
+#include "master/master.h"
+#include "master/stale.h"
+#include "master/volumes-change.h"
+#include "master/volumes-run.h"
 #include "scratch.h"
 #include "shift.h"
-#include "stale.h"
-#include "store/index-rollback.h"
-#include "volumes-change.h"
-#include "volumes-run.h"
+#include "store/index/rollback.h"
 
 typedef struct Fixture {
         char *directory;

@@ -13,9 +13,9 @@
 
 #include "fault.h"
 #include "scratch.h"
-#include "store/index-move.h"
-#include "store/object-writer.h"
-#include "store/objects.h"
+#include "store/index/move.h"
+#include "store/object/objects.h"
+#include "store/object/writer.h"
 
 /* In what is acknowledged: this step was reported as failed, and the scene ended. */
 #define FAILED 0xff

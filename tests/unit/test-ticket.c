@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/call/ticket.h"
 #include "core/key.h"
-#include "core/ticket.h"
 
 #define NOW UINT64_C(1763690000)
 

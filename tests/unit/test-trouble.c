@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "master/trouble.h"
 #include "shift.h"
-#include "trouble.h"
 
 static Troubles *troubles;
 

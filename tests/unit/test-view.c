@@ -8,8 +8,8 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
+#include "bus/bus.h"
 #include "dkvadm.h"
-#include "net/bus.h"
 #include "view.h"
 
 /* A master of the other end of a socket, some of whose properties are of a later release. */

@@ -5,9 +5,9 @@
 #include <errno.h>
 
 #include "bus-ends.h"
-#include "net/bus-server.h"
+#include "bus/server.h"
 #include "scratch.h"
-#include "volume.h"
+#include "volume/volume.h"
 
 #define PATH      "/org/dkv/Volume1"
 #define INTERFACE "org.dkv.Volume1.Store"

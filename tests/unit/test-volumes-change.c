@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <semaphore.h>
 
-#include "core/cluster-codec.h"
+#include "core/placement/cluster-codec.h"
 #include "volumes-fixture.h"
 
 /* What done() was told, in the order of its calls. */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/volumes-run.h"
 #include "volumes-fixture.h"
-#include "volumes-run.h"
 
 /* What is known of the only volume there is. */
 static VolumeStatus only_status(Fixture *fixture, uint64_t epoch) {

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/call/wire.h"
 #include "core/key.h"
-#include "core/wire.h"
 
 /* A commit that has some of everything */
 static WireCommit make_commit(void) {

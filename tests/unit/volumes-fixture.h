@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/volumes-change.h"
 #include "scratch.h"
 #include "shift.h"
 #include "test.h"
-#include "volumes-change.h"
 
 #define TIMEOUT_SEC 60
 #define FREE        (100 * GIB)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Program: what main() of both daemons shares: options, settings, the end after a failure of the
+ * disk. Unlike the rest of lib/, it speaks for the daemon: failures are logged here. */
+
+#include "base/conf.h"
+#include "bus/bus.h"
+
+#define PROGRAM_SET_MAX 64
+
+typedef struct Program {
+        const char *name;      /* "dkv-master" */
+        const char *summary;   /* one sentence for --help */
+        const char *config;    /* the default of --config=, for --help */
+        const ConfItem *items; /* the settings */
+        const BusObject *objects;
+        uint64_t number_max; /* of --number=N; 0 for no such option */
+        bool is_master;      /* --accept-rollback is an option */
+} Program;
+
+typedef struct ProgramArguments {
+        const char *config;                   /* NULL for the default */
+        const char *set[PROGRAM_SET_MAX + 1]; /* "NAME=VALUE", NULL-terminated */
+        const char *bus_address;              /* "system", "none", or a D-Bus address; never NULL */
+        uint64_t number;                      /* 0 if it was not given */
+        bool accept_rollback;
+} ProgramArguments;
+
+/* Reads the command line; prints what --help and the like ask for. The strings
+ * are borrowed from ARGV and the environment. Returns 1 to go on, 0 if all is done, -EINVAL for
+ * wrong usage (exit status 2). */
+int program_start(const Program *program, int argc, char *argv[], ProgramArguments *ret);
+
+/* Fills CONF, zeroed: from the table, the file PATH and its drop-ins, and --set=. */
+int program_load(
+                const ProgramArguments *arguments,
+                const char *path,
+                const ConfItem items[],
+                void *conf);
+
+/* Takes over what FRESH has changed and can change while the daemon runs; logs that, and what needs
+ * a restart of UNIT ("dkv-master"). */
+void program_apply(const ConfItem items[], void *conf, void *fresh, const char *unit);
+
+/* The exit status of a program that has printed what was asked for: STATUS, or EXIT_FAILURE, having
+ * said so, if not all of it got out. */
+int program_exit(int status);
+
+/* For environment_set_fatal(): says so and aborts. What is on stable storage is all there is, and
+ * the next start finds out what that is. */
+_noreturn_ void program_fatal(const char *what, int error);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What http-server.c, http-request.c and http-reply.c share, and nobody else includes.
+ *
+ * A request belongs to the thread of its connection. Another thread that answers or resumes it
+ * touches only the reply (which nobody else does meanwhile) and then calls http_request_wake(),
+ * after which it must not touch it any more. */
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "http/guard.h"
+#include "http/server.h"
+
+typedef enum HttpCount {
+        COUNT_REQUESTS,
+        COUNT_READS,
+        COUNT_WRITES,
+        COUNT_DELETES,
+        COUNT_ERRORS,
+        COUNT_BYTES_IN,
+        COUNT_BYTES_OUT,
+        _COUNT_MAX,
+        COUNT_NONE = _COUNT_MAX, /* in the place of a kind */
+} HttpCount;
+
+/* A thread of the server. It alone writes its counters, and they share no cache line with those of
+ * another. */
+typedef struct __attribute__((aligned(64))) HttpThread {
+        HttpServer *server; /* not owned */
+        struct MHD_Daemon *daemon;
+        atomic_uint_least64_t counts[_COUNT_MAX];
+        atomic_uint_least64_t client_usec; /* the last of a client's requests; monotonic */
+} HttpThread;
+
+struct HttpServer {
+        HttpThread *threads;
+        size_t n_threads;
+        HttpGuard *guard;
+        int listen_fd; /* that of most of them in common */
+        int *more_fds; /* owned; each that of one of the others */
+        size_t n_more;
+        const HttpRoute *routes;
+        void *userdata;
+        const char *cors_origins; /* "" for none; not owned */
+        bool cors_redirected;
+        size_t header_max;
+        unsigned timeout_sec;
+
+        atomic_uint n_active;
+        atomic_bool draining, closed; /* no more connections; no more requests */
+
+        pthread_mutex_t lock; /* for what follows; requests that are answered at once never take it
+                               */
+        pthread_cond_t idle;
+        HttpRequest *parked;
+        bool stopping;
+        uint64_t linger_until; /* monotonic: connections without a request are left open so long */
+};
+
+/* How the thread of a connection and the one that answers it meet. A flag that is set is the last
+ * thing that the other thread touches, unless it finds HTTP_PARKED and nothing else: then the
+ * connection is suspended, and it has to resume it. */
+typedef enum HttpWait {
+        HTTP_PARKED = 1 << 0,
+        HTTP_WOKEN = 1 << 1,
+        HTTP_ANSWERED = 1 << 2,
+} HttpWait;
+
+struct HttpRequest {
+        HttpServer *server;                /* not owned */
+        HttpThread *thread;                /* not owned */
+        struct MHD_Connection *connection; /* not owned */
+        HttpGuest *guest; /* not owned; the same for all of its connection's requests */
+        const HttpRoute *route;
+        const char *method;
+        void *state;
+        char *kept;
+        HttpCount kind;
+        uint64_t size, received; /* of the body */
+        bool started;            /* the headers were looked at */
+        bool begun;              /* begin() was called, or would have been */
+        bool later;              /* finish() was called and said so */
+        bool is_1_0, expects_continue;
+        bool origin_is_allowed;
+        bool is_last;    /* its connection is closed behind the reply */
+        bool is_hurried; /* its connection has a time-out of its own */
+
+        atomic_uint wait; /* HttpWait */
+        bool listed;      /* in server->parked */
+        HttpRequest *prev, *next;
+        HttpRequest *held_next; /* see http_replies_hold() */
+
+        /* The reply: a response, or an error to make one of; valid once HTTP_ANSWERED is set. */
+        struct MHD_Response *response;
+        unsigned status;
+        int error;
+        const char *detail; /* of the error */
+        Buffer headers;     /* name, 0, value, 0, … */
+        HttpStream stream;
+        bool stream_is_chunked;
+        uint64_t reply_size; /* of the body; of a stream, what was read so far */
+
+        const char *query;
+        char path[]; /* and, behind its 0, the query */
+};
+
+/* What the message's framing says: sets SIZE and EXPECTS_CONTINUE. Returns 0, or -EINVAL if it is
+ * ambiguous: then nothing can be known about what follows on the connection. */
+int http_request_check_framing(HttpRequest *request, const char *version);
+
+/* What kind of request it counts as: COUNT_READS, COUNT_WRITES, COUNT_DELETES or COUNT_NONE. */
+HttpCount http_count_kind(const char *method, const char *path);
+
+/* Counts a request that is over; COMPLETE if its reply was sent as a whole. */
+void http_count(const HttpRequest *request, bool complete);
+
+unsigned http_server_connections(const HttpServer *server);
+
+/* The answer is ERROR, unless there is one already. */
+void http_request_fail(HttpRequest *request, int error);
+
+/* Pauses the connection until it is woken. Returns 0 if so: the caller returns to MHD, which calls
+ * again. Returns 1 if it was woken already, or -ESHUTDOWN if the server is being freed. */
+int http_request_park(HttpRequest *request);
+
+/* Comes first whenever MHD calls. */
+void http_request_unpark(HttpRequest *request);
+
+/* Ends the pause, or keeps the next one from happening. WHY is HTTP_WOKEN or HTTP_ANSWERED. */
+void http_request_wake(HttpRequest *request, HttpWait why);
+
+static inline bool http_request_is_answered(HttpRequest *request) {
+        return atomic_load(&request->wait) & HTTP_ANSWERED;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* HTTP server: libmicrohttpd behind a table of routes.
+ *
+ * One thread per core runs handlers; a handler never blocks. What has to wait returns HTTP_LATER
+ * and is answered by any other thread. Every error reply is application/problem+json, made from
+ * base/error.h. Messages that HTTP leaves ambiguous (two Host or Content-Length headers,
+ * Content-Length with Transfer-Encoding) are refused before a handler sees them, header sections
+ * over the limit as well. What libmicrohttpd cannot make sense of (a malformed request line or
+ * chunk, more headers than fit its memory) it answers itself, in HTML, and closes the connection.
+ * Of a client that closes its side in the middle of a body the handler hears within a second.
+ *
+ * Which connections may stay, and which give way when there are too many, says http/guard.h. */
+
+#include "base/macro.h"
+#include "http/request.h"
+
+typedef struct HttpServer HttpServer;
+
+/* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
+ * A path that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
+ * with another method is answered with 405 and Allow; OPTIONS is answered for all. GET routes
+ * answer HEAD too unless there is one for HEAD. */
+typedef struct HttpRoute {
+        const char *method;
+        const char *prefix;
+
+        /* The headers are in. Optional. May reply at once: the body is then read and thrown away,
+         * or, if the client waits for 100 Continue, never sent. Must not return HTTP_LATER. */
+        int (*begin)(HttpRequest *request);
+
+        /* A piece of the body is in. Optional; without it, a body is refused with 413. Returns how
+         * many bytes it took, which may be fewer: then the rest comes again after
+         * http_request_resume(). */
+        ssize_t (*body)(HttpRequest *request, const void *data, size_t size);
+
+        /* All is in. Replies, or returns HTTP_LATER and sees to it that somebody does. */
+        int (*finish)(HttpRequest *request);
+
+        /* The request is over, in success or failure (the client may be gone at any time but
+         * between HTTP_LATER and the reply): release http_request_state(). Called exactly once if
+         * begin() was. Optional. */
+        void (*end)(HttpRequest *request);
+
+        /* Larger bodies are refused with 413, before begin() where the size is announced. 0 leaves
+         * the limit to body(). */
+        uint64_t body_max;
+} HttpRoute;
+
+/* A handler that returns a negative errno has that error replied. */
+#define HTTP_LATER 1
+
+typedef struct HttpServerOptions {
+        int listen_fd;       /* taken over on success */
+        const int *more_fds; /* besides: other sockets to accept on, each by a thread of its own */
+        size_t n_more;       /* likewise taken over */
+        unsigned n_threads;  /* 0 for one per core */
+        unsigned connections_max;
+        unsigned connections_per_address_max; /* 0 for half of all */
+        size_t header_max;                    /* bytes of request line and headers */
+        uint64_t timeout_usec;                /* without any progress */
+        uint64_t rate_min;                    /* bytes per second, of bodies and replies over
+                                                 timeout_usec; 0 for any */
+        const char *cors_origins;             /* of pages that may do everything; "*" for all; NULL
+                                                 for none but our own; to outlive the server */
+        bool cors_redirected; /* requests come here by a redirect, of which browsers hide the origin
+                               */
+        const HttpRoute *routes;
+        void *userdata;
+} HttpServerOptions;
+
+int http_server_new(const HttpServerOptions *options, HttpServer **ret);
+
+/* How many descriptors a server with so many connections may take. */
+unsigned http_server_descriptors(unsigned connections_max);
+
+/* Stops accepting; answers what comes on the open connections, and has them closed. Returns 0 when
+ * no request is left, or -ETIMEDOUT when TIMEOUT_USEC have passed: then it goes on, and may be
+ * called again. After 0, no request is begun any more. */
+int http_server_drain(HttpServer *server, uint64_t timeout_usec);
+
+/* Ends what is left: requests that wait are answered 503. Whoever might still answer or resume one
+ * (committers, an HttpClient) has to be stopped before. */
+HttpServer *http_server_free(HttpServer *server);
+DEFINE_CLEANUP(HttpServer *, http_server_free);
+
+/* Requests begun and not ended. */
+unsigned http_server_active(const HttpServer *server);
+
+/* What the server has done since it was started; requests under way are not in it, but for what
+ * they have sent of their bodies. Keys that start with "-/" are ours: such requests count as
+ * requests, not as reads, writes or deletes. */
+typedef struct HttpCounters {
+        uint64_t requests;
+        uint64_t reads;               /* GET, HEAD */
+        uint64_t writes;              /* PUT, POST */
+        uint64_t deletes;             /* DELETE */
+        uint64_t errors;              /* of these three, answered with 5xx */
+        uint64_t bytes_in, bytes_out; /* of bodies */
+        unsigned active, connections; /* now */
+} HttpCounters;
+
+void http_server_counters(const HttpServer *server, HttpCounters *ret);
+
+/* Whether a read, write or delete has ended lately. */
+#define HTTP_LATELY_USEC USEC_PER_SEC
+bool http_server_has_clients(const HttpServer *server);

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "base/clock.h"
+#include "rpc/client-internal.h"
+
+/* Connections that are kept alive while nothing is called */
+#define IDLE_CONNECTIONS 256U
+
+struct HttpPost {
+        void (*function)(void *userdata);
+        void *userdata;
+        uint64_t due_usec;
+        HttpPost *next;
+};
+
+static void wake_thread(HttpClient *client) {
+        uint64_t one = 1;
+
+        (void) !write(client->wake_fd, &one, sizeof(one)); /* fails only if it is set already */
+}
+
+void http_client_wish(HttpClient *client, HttpCall *call, HttpCallWish wish) {
+        bool wake, closed;
+
+        (void) pthread_mutex_lock(&client->lock);
+        closed = client->closed;
+        wake = !closed && !client->queue; /* else somebody has done so */
+        if (!closed) {
+                if (!call->wishes) {
+                        (void) http_call_ref(call);
+                        DL_APPEND2(client->queue, call, queue_prev, queue_next);
+                }
+                call->wishes |= wish;
+        }
+        (void) pthread_mutex_unlock(&client->lock);
+
+        if (wake)
+                wake_thread(client);
+        if (closed && (wish & HTTP_CALL_START))
+                http_call_done(call, -ESHUTDOWN);
+}
+
+int http_client_post(
+                HttpClient *client,
+                uint64_t delay_usec,
+                void (*function)(void *userdata),
+                void *userdata) {
+        HttpPost *post;
+        bool wake;
+
+        assert(client);
+        assert(function);
+
+        post = malloc(sizeof(*post));
+        if (!post)
+                return -ENOMEM;
+
+        *post = (HttpPost){
+                .function = function,
+                .userdata = userdata,
+                .due_usec = delay_usec > 0 ? clock_monotonic() + delay_usec : 0,
+        };
+
+        (void) pthread_mutex_lock(&client->lock);
+        wake = !client->new_posts;
+        LL_PREPEND(client->new_posts, post);
+        (void) pthread_mutex_unlock(&client->lock);
+
+        if (wake)
+                wake_thread(client);
+        return 0;
+}
+
+static CURL *take_easy(HttpClient *client) {
+        return client->n_idle > 0 ? client->idle[--client->n_idle] : curl_easy_init();
+}
+
+static void give_easy(HttpClient *client, CURL *easy) {
+        if (client->n_idle == IDLE_MAX) {
+                curl_easy_cleanup(easy);
+                return;
+        }
+
+        curl_easy_reset(easy);
+        client->idle[client->n_idle++] = easy;
+}
+
+void http_client_end_call(HttpClient *client, HttpCall *call, int error) {
+        (void) curl_multi_remove_handle(client->multi, call->easy);
+        DL_DELETE(client->active, call);
+        call->resume_timer = sd_event_source_disable_unref(call->resume_timer);
+
+        http_call_done(call, error);
+
+        give_easy(client, TAKE_PTR(call->easy));
+        (void) http_call_unref(call);
+}
+
+static void start_call(HttpClient *client, HttpCall *call) {
+        bool is_first = !client->active;
+        int r = -ENOMEM;
+
+        call->easy = take_easy(client);
+        if (call->easy)
+                r = http_call_prepare(call, call->easy);
+        if (r >= 0 && curl_multi_add_handle(client->multi, call->easy) != CURLM_OK)
+                r = -ENOMEM;
+        if (r < 0) {
+                if (call->easy)
+                        curl_easy_cleanup(TAKE_PTR(call->easy));
+                http_call_done(call, r);
+                return;
+        }
+
+        call->progress_usec = clock_monotonic();
+        (void) http_call_ref(call);
+        DL_APPEND(client->active, call);
+        if (is_first || call->stall_timeout_usec < client->patience_usec) {
+                client->patience_usec = call->stall_timeout_usec;
+                http_stall_arm(client, call->progress_usec);
+        }
+}
+
+static HttpCall *take_wish(HttpClient *client, HttpCallWish *ret) {
+        HttpCall *call;
+
+        (void) pthread_mutex_lock(&client->lock);
+        call = client->queue;
+        if (call) {
+                DL_DELETE2(client->queue, call, queue_prev, queue_next);
+                *ret = call->wishes;
+                call->wishes = 0;
+        }
+        (void) pthread_mutex_unlock(&client->lock);
+
+        return call;
+}
+
+static void resume_call(HttpCall *call) {
+        call->paused = false;
+        call->progress_usec = clock_monotonic();
+        (void) curl_easy_pause(call->easy, CURLPAUSE_CONT); /* a failure ends the transfer */
+}
+
+static void grant_wishes(HttpClient *client) {
+        HttpCallWish wishes;
+        HttpCall *call;
+
+        while ((call = take_wish(client, &wishes))) {
+                if (wishes & HTTP_CALL_CANCEL)
+                        call->canceled = true;
+                if (wishes & HTTP_CALL_START)
+                        start_call(client, call);
+
+                /* Without a handle it has not begun yet, or ended already. */
+                if (call->easy && call->canceled)
+                        http_client_end_call(client, call, -ECANCELED);
+                else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
+                        resume_call(call);
+
+                (void) http_call_unref(call);
+        }
+}
+
+/* Runs what is due, and sets the timer to what is next. */
+static void run_posts(HttpClient *client) {
+        uint64_t now = clock_monotonic(), next = UINT64_MAX;
+        HttpPost *new_posts, *due = NULL, *post, *following;
+
+        (void) pthread_mutex_lock(&client->lock);
+        new_posts = TAKE_PTR(client->new_posts);
+        (void) pthread_mutex_unlock(&client->lock);
+        LL_CONCAT(client->posts, new_posts);
+
+        LL_FOREACH_SAFE(client->posts, post, following) {
+                if (post->due_usec > now) {
+                        next = MIN(next, post->due_usec);
+                        continue;
+                }
+                LL_DELETE(client->posts, post);
+                LL_PREPEND(due, post);
+        }
+
+        (void) sd_event_source_set_time(client->post_timer, next);
+        (void) sd_event_source_set_enabled(
+                        client->post_timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+
+        LL_FOREACH_SAFE(due, post, following) {
+                post->function(post->userdata);
+                free(post);
+        }
+}
+
+/* A timeout of libcurl that ended the call can only be that of the connection: we have set no
+ * other. */
+static int error_from_code(CURLcode code) {
+        switch (code) {
+        case CURLE_OK:
+                return 0;
+        case CURLE_COULDNT_CONNECT:
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_OPERATION_TIMEDOUT:
+                return -EHOSTDOWN;
+        case CURLE_GOT_NOTHING:
+        case CURLE_PARTIAL_FILE:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_SEND_FAIL_REWIND:
+                return -ECONNRESET;
+        case CURLE_OUT_OF_MEMORY:
+                return -ENOMEM;
+        case CURLE_URL_MALFORMAT:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+                return -EINVAL;
+        default:
+                return -EREMOTEIO;
+        }
+}
+
+static void end_finished(HttpClient *client) {
+        CURLMsg *message;
+        int n;
+
+        while ((message = curl_multi_info_read(client->multi, &n))) {
+                CURLcode code = message->data.result;
+                long os_error = 0;
+                HttpCall *call;
+
+                (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &call);
+                (void) curl_easy_getinfo(message->easy_handle, CURLINFO_OS_ERRNO, &os_error);
+                call->os_error = (int) os_error;
+                http_client_end_call(client, call, call->error ?: error_from_code(code));
+        }
+}
+
+void http_client_settle(HttpClient *client) {
+        int n_running;
+
+        do {
+                grant_wishes(client);
+                while (client->kick) {
+                        client->kick = false;
+                        (void) curl_multi_socket_action(
+                                        client->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
+                }
+                end_finished(client);
+        } while (client->kick);
+}
+
+static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        HttpClient *client = userdata;
+        uint64_t count;
+
+        /* Whoever is about to ask for something shall have the time to: posts that gather work find
+         * the more of it. */
+        (void) sched_yield();
+
+        (void) !read(fd, &count, sizeof(count));
+        run_posts(client);
+        http_client_settle(client);
+        return 0;
+}
+
+static int on_post_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        HttpClient *client = userdata;
+
+        run_posts(client);
+        http_client_settle(client);
+        return 0;
+}
+
+static int on_curl_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        HttpClient *client = userdata;
+
+        client->kick = true;
+        http_client_settle(client);
+        return 0;
+}
+
+static int on_socket_event(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        HttpClient *client = userdata;
+        int action = 0, n_running;
+
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                action |= CURL_CSELECT_IN;
+        if (events & (EPOLLOUT | EPOLLERR))
+                action |= CURL_CSELECT_OUT;
+
+        (void) curl_multi_socket_action(client->multi, fd, action, &n_running);
+        http_client_settle(client);
+        return 0;
+}
+
+static int on_resume_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        HttpCall *call = userdata;
+        HttpClient *client = call->client;
+
+        if (call->paused)
+                resume_call(call);
+        http_client_settle(client);
+        return 0;
+}
+
+int http_call_resume_after(HttpCall *call, uint64_t usec) {
+        HttpClient *client = call->client;
+        int r;
+
+        if (!call->resume_timer)
+                return sd_event_add_time_relative(
+                                client->event, &call->resume_timer, CLOCK_MONOTONIC, usec,
+                                USEC_PER_MSEC, on_resume_timer, call);
+
+        r = sd_event_source_set_time_relative(call->resume_timer, usec);
+        return r < 0 ? r : sd_event_source_set_enabled(call->resume_timer, SD_EVENT_ONESHOT);
+}
+
+/* libcurl: watch this socket. */
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket) {
+        HttpClient *client = userdata;
+        sd_event_source *source = socket;
+        uint32_t events = 0;
+
+        if (what == CURL_POLL_REMOVE) {
+                (void) sd_event_source_disable_unref(source);
+                return 0;
+        }
+
+        if (what & CURL_POLL_IN)
+                events |= EPOLLIN;
+        if (what & CURL_POLL_OUT)
+                events |= EPOLLOUT;
+
+        if (source)
+                return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+        if (sd_event_add_io(client->event, &source, fd, events, on_socket_event, client) < 0)
+                return -1;
+
+        (void) curl_multi_assign(client->multi, fd, source);
+        return 0;
+}
+
+/* libcurl: call again in so many ms. */
+static int on_curl_timeout(CURLM *multi, long timeout_ms, void *userdata) {
+        HttpClient *client = userdata;
+        int r;
+
+        if (timeout_ms == 0)
+                client->kick = true; /* but not from in here */
+        if (timeout_ms <= 0)
+                return sd_event_source_set_enabled(client->curl_timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+
+        r = sd_event_source_set_time_relative(
+                        client->curl_timer, (uint64_t) timeout_ms * USEC_PER_MSEC);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(client->curl_timer, SD_EVENT_ONESHOT);
+        return r < 0 ? -1 : 0;
+}
+
+/* Calls may be started by what hears of the end of others, so this goes on until none is left. */
+static void end_all(HttpClient *client) {
+        bool is_empty;
+
+        do {
+                grant_wishes(client);
+                while (client->active)
+                        http_client_end_call(client, client->active, -ESHUTDOWN);
+
+                (void) pthread_mutex_lock(&client->lock);
+                is_empty = !client->queue;
+                client->closed = is_empty;
+                (void) pthread_mutex_unlock(&client->lock);
+        } while (!is_empty);
+}
+
+static bool is_stopping(HttpClient *client) {
+        bool stopping;
+
+        (void) pthread_mutex_lock(&client->lock);
+        stopping = client->stopping;
+        (void) pthread_mutex_unlock(&client->lock);
+
+        return stopping;
+}
+
+static void *run(void *userdata) {
+        HttpClient *client = userdata;
+
+        while (!is_stopping(client))
+                if (sd_event_run(client->event, UINT64_MAX) < 0)
+                        abort(); /* epoll or our own descriptors are broken: nobody's call would
+                                    ever end */
+
+        end_all(client);
+        return NULL;
+}
+
+static int add_timer(HttpClient *client, sd_event_time_handler_t handler, sd_event_source **ret) {
+        int r;
+
+        r = sd_event_add_time(
+                        client->event, ret, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_MSEC, handler,
+                        client);
+        if (r < 0)
+                return r;
+
+        return sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int make_loop(HttpClient *client) {
+        int r;
+
+        client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (client->wake_fd < 0)
+                return -errno;
+
+        r = sd_event_new(&client->event);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(
+                        client->event, &client->wake, client->wake_fd, EPOLLIN, on_wake, client);
+        if (r < 0)
+                return r;
+        r = add_timer(client, on_curl_timer, &client->curl_timer);
+        if (r < 0)
+                return r;
+        r = add_timer(client, http_stall_on_timer, &client->stall_timer);
+        if (r < 0)
+                return r;
+
+        return add_timer(client, on_post_timer, &client->post_timer);
+}
+
+static int make_multi(HttpClient *client, unsigned connections_max) {
+        client->multi = curl_multi_init();
+        if (!client->multi)
+                return -ENOMEM;
+
+        curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+        curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+        curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timeout);
+        curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+        curl_multi_setopt(client->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long) connections_max);
+        curl_multi_setopt(
+                        client->multi, CURLMOPT_MAXCONNECTS,
+                        (long) MAX(IDLE_CONNECTIONS, connections_max));
+        return 0;
+}
+
+static void init_curl(void) {
+        if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
+                abort(); /* out of memory before anything has begun */
+}
+
+int http_client_new(const HttpClientOptions *options, HttpClient **ret) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        _cleanup_(http_client_freep) HttpClient *client = NULL;
+        int r;
+
+        assert(options);
+        assert(options->connections_max > 0);
+        assert(ret);
+
+        (void) pthread_once(&once, init_curl);
+
+        client = malloc(sizeof(*client));
+        if (!client)
+                return -ENOMEM;
+
+        *client = (HttpClient){
+                .references = 1,
+                .connect_timeout_usec = options->connect_timeout_usec,
+                .stall_timeout_usec = options->stall_timeout_usec,
+                .wake_fd = -1,
+        };
+        (void) pthread_mutex_init(&client->signer_lock, NULL); /* cannot fail with glibc */
+        (void) pthread_mutex_init(&client->lock, NULL);
+
+        if (options->secret) {
+                r = signer_new(options->secret, options->secret_size, &client->signer);
+                if (r < 0)
+                        return r;
+        }
+
+        r = make_loop(client);
+        if (r < 0)
+                return r;
+        r = make_multi(client, options->connections_max);
+        if (r < 0)
+                return r;
+        r = pthread_create(&client->thread, NULL, run, client);
+        if (r != 0)
+                return -r;
+        client->has_thread = true;
+
+        *ret = TAKE_PTR(client);
+        return 0;
+}
+
+static void stop(HttpClient *client) {
+        (void) pthread_mutex_lock(&client->lock);
+        client->stopping = true;
+        (void) pthread_mutex_unlock(&client->lock);
+
+        wake_thread(client);
+        (void) pthread_join(client->thread, NULL);
+}
+
+HttpClient *http_client_free(HttpClient *client) {
+        HttpPost *post, *next;
+
+        if (!client)
+                return NULL;
+
+        if (client->has_thread)
+                stop(client);
+
+        while (client->n_idle > 0)
+                curl_easy_cleanup(client->idle[--client->n_idle]);
+        (void) curl_multi_cleanup(client->multi);
+
+        LL_CONCAT(client->posts, client->new_posts);
+        LL_FOREACH_SAFE(client->posts, post, next)
+        free(post);
+
+        http_silences_free(client->silences);
+        (void) sd_event_source_unref(client->wake);
+        (void) sd_event_source_unref(client->curl_timer);
+        (void) sd_event_source_unref(client->stall_timer);
+        (void) sd_event_source_unref(client->post_timer);
+        (void) sd_event_unref(client->event);
+        closep(&client->wake_fd);
+        client->signer = signer_free(client->signer);
+        return http_client_unref(client);
+}
+
+HttpClient *http_client_ref(HttpClient *client) {
+        atomic_fetch_add(&client->references, 1);
+        return client;
+}
+
+/* Calls that have ended may outlive the client; all they still use is its lock. */
+HttpClient *http_client_unref(HttpClient *client) {
+        if (atomic_fetch_sub(&client->references, 1) > 1)
+                return NULL;
+
+        (void) pthread_mutex_destroy(&client->signer_lock);
+        (void) pthread_mutex_destroy(&client->lock);
+        free(client);
+        return NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Secret: the cluster's shared secret, and a Signer for each thread that asks. */
+
+#include "base/macro.h"
+#include "core/call/signer.h"
+
+typedef struct Secret Secret;
+
+/* Copies DATA. Returns 0, -EINVAL if it is shorter than SECRET_MIN, or another negative errno. */
+int secret_new(const void *data, size_t size, Secret **ret);
+
+/* All threads that used it must have ended, but for the caller. */
+Secret *secret_free(Secret *secret);
+DEFINE_CLEANUP(Secret *, secret_free);
+
+/* The calling thread's own; NULL if there is no memory for it. */
+Signer *secret_signer(Secret *secret);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <sched.h>
+
+#include "base/clock.h"
+#include "store/environment/database.h"
+#include "store/environment/db-hooks.h"
+#include "store/environment/log-keeper.h"
+
+/* A batch ends at either, for readers wait while it is applied. */
+#define BATCH_OPERATIONS 256
+#define BATCH_SIZE       (4 * MIB)
+
+/* The list of what was submitted is a stack that any thread pushes to and the committer takes as a
+ * whole. While the committer sleeps its only element is &asleep; whoever replaces that has to wake
+ * it, nobody else. */
+void environment_submit(Environment *environment, Operation *operation) {
+        Committer *committer = &environment->committer;
+        Operation *head = atomic_load(&committer->submitted);
+
+        do
+                operation->next = head == &committer->asleep ? NULL : head;
+        while (!atomic_compare_exchange_weak(&committer->submitted, &head, operation));
+
+        if (head == &committer->asleep)
+                (void) sem_post(&committer->wakeup);
+}
+
+typedef struct Waiting {
+        Operation operation;
+        Operation *inner;
+        sem_t done;
+        int result;
+} Waiting;
+
+static int apply_inner(Operation *operation, Transaction *transaction) {
+        Waiting *waiting = CONTAINER_OF(operation, Waiting, operation);
+
+        return waiting->inner->apply(waiting->inner, transaction);
+}
+
+static void on_waiting_done(Operation *operation, int result) {
+        Waiting *waiting = CONTAINER_OF(operation, Waiting, operation);
+
+        waiting->result = result;
+        (void) sem_post(&waiting->done);
+}
+
+int environment_run(Environment *environment, Operation *operation) {
+        Waiting waiting = {
+                .operation = { .apply = apply_inner, .done = on_waiting_done },
+                .inner = operation,
+        };
+
+        (void) sem_init(&waiting.done, 0, 0);
+        environment_submit(environment, &waiting.operation);
+        while (sem_wait(&waiting.done) < 0)
+                ; /* interrupted by a signal */
+        (void) sem_destroy(&waiting.done);
+
+        return waiting.result;
+}
+
+uint64_t environment_batches(const Environment *environment) {
+        return atomic_load(&environment->committer.batches);
+}
+
+bool environment_is_stuck(const Environment *environment, uint64_t timeout_usec) {
+        uint64_t busy_since = atomic_load(&environment->committer.busy_since);
+
+        return busy_since > 0 && clock_monotonic() > busy_since + timeout_usec;
+}
+
+/* Takes all that was submitted, oldest first; NULL if there is nothing. */
+static Operation *take_submitted(Committer *committer) {
+        Operation *operation = atomic_exchange(&committer->submitted, NULL), *reversed = NULL;
+
+        while (operation) {
+                Operation *next = operation->next;
+
+                operation->next = reversed;
+                reversed = operation;
+                operation = next;
+        }
+
+        return reversed;
+}
+
+/* Sleeps until there is something. */
+static void wait_for_work(Committer *committer) {
+        Operation *empty = NULL;
+
+        atomic_store(&committer->busy_since, 0);
+
+        if (atomic_compare_exchange_strong(&committer->submitted, &empty, &committer->asleep))
+                while (sem_wait(&committer->wakeup) < 0)
+                        ; /* interrupted by a signal */
+
+        atomic_store(&committer->busy_since, clock_monotonic());
+}
+
+bool transaction_has_room(Transaction *transaction) {
+        return transaction->environment->has_room;
+}
+
+static int begin(Transaction *transaction) {
+        Environment *environment = transaction->environment;
+        DB_ENV *db_env = environment->db_env;
+        int r;
+
+        r = db_env->txn_begin(db_env, NULL, &transaction->txn, DB_TXN_NOSYNC);
+        return environment_error(environment, r);
+}
+
+static void call_ended(const Environment *environment, bool committed) {
+        if (environment->hooks.ended)
+                environment->hooks.ended(committed, environment->hooks.userdata);
+}
+
+/* Commits, or undoes if anything failed. */
+static int finish(Transaction *transaction) {
+        Environment *environment = transaction->environment;
+        DB_TXN *txn = transaction->txn;
+        int r;
+
+        if (transaction->error >= 0 && environment->hooks.ending)
+                (void) environment->hooks.ending(transaction, environment->hooks.userdata);
+        if (transaction->error >= 0)
+                (void) transaction_save_counters(transaction);
+        if (transaction->error >= 0 && transaction->size > 0)
+                transaction->error = log_keeper_claim(environment);
+
+        if (transaction->error < 0) {
+                r = environment_error(environment, txn->abort(txn));
+                if (r < 0) /* memory and log have parted */
+                        disk_fatal("roll back a transaction of", environment->dir_fd, -r);
+                call_ended(environment, false);
+                return transaction->error;
+        }
+
+        /* Written before readers see it, though not flushed: what they have seen stays when the
+         * process dies. */
+        r = environment_error(environment, txn->commit(txn, DB_TXN_WRITE_NOSYNC));
+        if (r < 0)
+                disk_fatal("commit a transaction of", environment->dir_fd, -r);
+
+        for (size_t i = 0; i < COUNTERS_MAX; i++)
+                atomic_fetch_add(&environment->counters[i], (uint64_t) transaction->counters[i]);
+
+        call_ended(environment, true);
+        return 0;
+}
+
+/* Applies up to MAX operations of the list in one transaction. Returns what is left of the list, or
+ * a negative errno in RET_ERROR if the database failed and nothing has changed. */
+static Operation *apply_batch(
+                Environment *environment,
+                Operation *first,
+                size_t max,
+                Buffer *scratch,
+                int *ret_error) {
+        Transaction transaction = { .environment = environment, .scratch = *scratch };
+        Operation *operation = first;
+        int r;
+
+        r = begin(&transaction);
+        if (r < 0) {
+                *ret_error = r;
+                return first;
+        }
+
+        (void) pthread_rwlock_wrlock(&environment->lock);
+
+        for (size_t n = 0; operation && n < max && transaction.size < BATCH_SIZE; n++) {
+                operation->result = operation->apply(operation, &transaction);
+                if (transaction.error < 0)
+                        break;
+                operation = operation->next;
+        }
+        *ret_error = finish(&transaction);
+
+        (void) pthread_rwlock_unlock(&environment->lock);
+
+        checkpointer_note(environment);
+        *scratch = transaction.scratch;
+        return operation;
+}
+
+/* Something in the batch up to and including LAST met a failing database: all but the culprits
+ * shall pass. */
+static Operation *apply_alone(
+                Environment *environment, Operation *first, Operation *last, Buffer *scratch) {
+        for (Operation *operation = first;; operation = operation->next) {
+                int r;
+
+                (void) apply_batch(environment, operation, 1, scratch, &r);
+                if (r < 0)
+                        operation->result = r;
+                if (operation == last || !operation->next)
+                        return operation->next;
+        }
+}
+
+static void flush(Environment *environment) {
+        DB_ENV *db_env = environment->db_env;
+        int r;
+
+        r = environment_error(environment, db_env->log_flush(db_env, NULL));
+        if (r < 0)
+                disk_fatal("flush the log of", environment->dir_fd, -r);
+        log_keeper_note_flush(environment);
+
+        if (environment->hooks.flushed)
+                environment->hooks.flushed(environment->hooks.userdata);
+}
+
+static void tell(Environment *environment, Operation *operation, const Operation *end) {
+        const EnvironmentOptions *options = &environment->options;
+
+        if (options->before_done)
+                options->before_done();
+
+        while (operation != end) {
+                Operation *next = operation->next; /* done() gives the operation away */
+
+                operation->done(operation, operation->result);
+                operation = next;
+        }
+
+        if (options->after_done)
+                options->after_done();
+}
+
+/* Returns what is left of the list. */
+static Operation *run_batch(Environment *environment, Operation *first, Buffer *scratch) {
+        Operation *rest;
+        int r;
+
+        environment->has_room = database_has_room(environment, environment->growing);
+
+        rest = apply_batch(environment, first, BATCH_OPERATIONS, scratch, &r);
+        if (r < 0)
+                rest = apply_alone(environment, first, rest, scratch);
+
+        flush(environment);
+        atomic_fetch_add(&environment->committer.batches, 1);
+        tell(environment, first, rest);
+
+        atomic_store(&environment->committer.busy_since, clock_monotonic());
+        return rest;
+}
+
+static void *committer_main(void *userdata) {
+        Environment *environment = userdata;
+        Committer *committer = &environment->committer;
+        Buffer scratch = {};
+
+        (void) pthread_setname_np(pthread_self(), "committer");
+
+        while (!committer->stop) {
+                Operation *operations;
+
+                /* Whoever is about to submit shall have the time to: the batch is the larger. */
+                (void) sched_yield();
+
+                operations = take_submitted(committer);
+                if (!operations)
+                        wait_for_work(committer);
+                while (operations)
+                        operations = run_batch(environment, operations, &scratch);
+        }
+
+        buffer_done(&scratch);
+        return NULL;
+}
+
+int committer_start(Environment *environment) {
+        Committer *committer = &environment->committer;
+        int r;
+
+        r = pthread_create(&committer->thread, NULL, committer_main, environment);
+        if (r > 0)
+                return -r;
+
+        committer->is_running = true;
+        return 0;
+}
+
+typedef struct Stop {
+        Operation operation;
+        Committer *committer;
+} Stop;
+
+static int apply_stop(Operation *operation, Transaction *transaction) {
+        Stop *stop = CONTAINER_OF(operation, Stop, operation);
+
+        stop->committer->stop = true;
+        return 0;
+}
+
+void committer_stop(Environment *environment) {
+        Committer *committer = &environment->committer;
+        Stop stop = { .operation.apply = apply_stop, .committer = committer };
+
+        if (!committer->is_running)
+                return;
+
+        (void) environment_run(environment, &stop.operation);
+        (void) pthread_join(committer->thread, NULL);
+        committer->is_running = false;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <db.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "store/environment/db-hooks.h"
+#include "store/environment/environment.h"
+#include "store/environment/page-files.h"
+
+/* Which descriptors are databases. Those are opened once, at the start: their numbers are small. */
+static _Atomic(PageFile *) databases[4096];
+
+/* How many files were created, and of how many the names are flushed. */
+static atomic_uint_least64_t n_created, n_named;
+
+static atomic_bool was_full;
+
+static void (*_Atomic fatal_handler)(const char *what, int error);
+
+static _Thread_local char last_damage[PATH_MAX + 64];
+
+/* pread() refused a page of this file: see on_seek(). */
+static _Thread_local int refused_fd = -1;
+
+static _Thread_local bool is_tolerant;
+
+void disk_tolerate_begin(void) {
+        is_tolerant = true;
+}
+
+void disk_tolerate_end(void) {
+        is_tolerant = false;
+}
+
+void environment_set_fatal(void (*handler)(const char *what, int error)) {
+        atomic_store(&fatal_handler, handler);
+}
+
+const char *environment_last_damage(void) {
+        return last_damage;
+}
+
+static void path_of(int fd, char ret_path[static PATH_MAX]) {
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
+        n = readlink(link, ret_path, PATH_MAX - 1);
+        ret_path[MAX(n, (ssize_t) 0)] = '\0';
+}
+
+void disk_fatal(const char *what, int fd, int error) {
+        void (*handler)(const char *, int) = atomic_load(&fatal_handler);
+        char path[PATH_MAX], sentence[PATH_MAX + 64];
+
+        path_of(fd, path);
+        (void) snprintf(sentence, sizeof(sentence), "Failed to %s '%s'", what, path);
+        if (handler)
+                handler(sentence, error);
+        abort();
+}
+
+void disk_flush(int fd) {
+        while (fdatasync(fd) < 0)
+                if (errno != EINTR)
+                        disk_fatal("flush", fd, errno);
+}
+
+bool disk_is_database(const char *name) {
+        const char *suffix = strrchr(name, '.');
+
+        return suffix && strcmp(suffix, DATABASE_SUFFIX) == 0;
+}
+
+/* Puts the spare log in the place of a log that is about to be created. */
+static void use_spare_log(const char *path) {
+        const char *slash = strrchr(path, '/');
+        char spare[PATH_MAX];
+
+        if (!slash || strncmp(slash, "/log.", strlen("/log.")) != 0)
+                return;
+
+        if (snprintf(spare, sizeof(spare), "%.*s/" SPARE_LOG, (int) (slash - path), path) <
+            (int) sizeof(spare))
+                (void) renameat2(
+                                AT_FDCWD, spare, AT_FDCWD, path,
+                                RENAME_NOREPLACE); /* else it is made anew */
+}
+
+static int on_open(const char *path, int flags, ...) {
+        va_list arguments;
+        mode_t mode;
+        int fd;
+
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+
+        if (flags & O_CREAT)
+                use_spare_log(path);
+
+        fd = open(path, flags | O_CLOEXEC, mode);
+        if (fd < 0)
+                return -1;
+
+        if (flags & O_CREAT)
+                (void) atomic_fetch_add(&n_created, 1);
+
+        if (disk_is_database(path)) {
+                PageFile *file;
+                int r;
+
+                r = (size_t) fd < ELEMENTSOF(databases) ? page_files_find(path, fd, &file)
+                                                        : -EMFILE;
+                if (r < 0) {
+                        (void) close(fd);
+                        errno = -r;
+                        return -1;
+                }
+                atomic_store(&databases[fd], file);
+        }
+
+        return fd;
+}
+
+static PageFile *database_of(int fd) {
+        return (size_t) fd < ELEMENTSOF(databases) ? atomic_load(&databases[fd]) : NULL;
+}
+
+static int on_close(int fd) {
+        if (database_of(fd))
+                atomic_store(&databases[fd], NULL);
+        return close(fd);
+}
+
+void disk_note_damage(const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(last_damage, sizeof(last_damage), format, arguments);
+        va_end(arguments);
+}
+
+static bool is_page(size_t size, off_t offset) {
+        return size == PAGE_SIZE && offset % PAGE_SIZE == 0;
+}
+
+static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
+        PageFile *database = database_of(fd);
+        ssize_t n;
+
+        if (database && is_page(size, offset)) {
+                n = page_files_read(database, (uint32_t) (offset / PAGE_SIZE), data);
+                if (n == -EBADMSG)
+                        refused_fd = fd;
+                if (n < 0)
+                        errno = (int) -n;
+                return n < 0 ? -1 : n;
+        }
+
+        n = pread(fd, data, size, offset);
+        if (n < 0 && errno != EINTR && !is_tolerant)
+                disk_fatal("read", fd, errno);
+        return n;
+}
+
+/* When pread() fails, Berkeley DB tries once more by seek and read. That is where we get it to
+ * fail. */
+static int on_seek(int fd, off_t offset, int whence) {
+        if (refused_fd == fd) {
+                refused_fd = -1;
+                return EBADMSG;
+        }
+
+        return lseek(fd, offset, whence) < 0 ? errno : 0;
+}
+
+static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
+        PageFile *database = database_of(fd);
+        ssize_t n;
+
+        if (database && is_page(size, offset)) {
+                int r;
+
+                r = page_files_write(database, (uint32_t) (offset / PAGE_SIZE), data);
+                if (r < 0)
+                        errno = -r;
+                return r < 0 ? -1 : (ssize_t) size;
+        }
+
+        n = pwrite(fd, data, size, offset);
+
+        /* A page that finds no room stays in the cache until there is some; the log cannot wait. */
+        if (n < 0 && errno == ENOSPC && database)
+                disk_note_full();
+        else if (n < 0 && errno != EINTR)
+                disk_fatal("write", fd, errno);
+
+        return n;
+}
+
+void disk_note_full(void) {
+        atomic_store(&was_full, true);
+}
+
+bool disk_was_full(void) {
+        return atomic_load(&was_full);
+}
+
+static void flush_directory_of(int fd) {
+        _cleanup_close_ int dir_fd = -1;
+        char path[PATH_MAX], *slash;
+
+        path_of(fd, path);
+        slash = strrchr(path, '/');
+        if (slash)
+                *slash = '\0';
+
+        dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0 || fsync(dir_fd) < 0)
+                disk_fatal("flush the directory of", fd, errno);
+}
+
+/* Before a file is flushed, its name is; nobody overtakes who does it. */
+static void flush_names(int fd) {
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        uint64_t created = atomic_load(&n_created);
+
+        if (atomic_load(&n_named) >= created)
+                return;
+
+        (void) pthread_mutex_lock(&lock);
+        if (atomic_load(&n_named) < created) {
+                flush_directory_of(fd);
+                atomic_store(&n_named, created);
+        }
+        (void) pthread_mutex_unlock(&lock);
+}
+
+static int on_fsync(int fd) {
+        PageFile *database = database_of(fd);
+
+        flush_names(fd);
+        if (database && page_files_flush(database) < 0) {
+                errno = ENOSPC;
+                return -1;
+        }
+        if (!database)
+                disk_flush(fd);
+        return 0;
+}
+
+/* A checkpoint that finds a page in use would sleep for a second; such a page is free again at
+ * once. */
+static int on_yield(unsigned long sec, unsigned long usec) {
+        if (sec == 0 && usec == 0)
+                return sched_yield();
+
+        return usleep(sec > 0 ? USEC_PER_MSEC : MIN(usec, USEC_PER_MSEC));
+}
+
+static void install(void) {
+        (void) db_env_set_func_open(on_open);
+        (void) db_env_set_func_close(on_close);
+        (void) db_env_set_func_pread(on_pread);
+        (void) db_env_set_func_seek(on_seek);
+        (void) db_env_set_func_pwrite(on_pwrite);
+        (void) db_env_set_func_fsync(on_fsync);
+        (void) db_env_set_func_yield(on_yield);
+}
+
+void disk_init(void) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        (void) pthread_once(&once, install);
+}

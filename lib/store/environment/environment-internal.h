@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Environment, the inside: what index and objects build upon. Here db.h is known, above it is not.
+ *
+ * There is no lock subsystem: the committer is the only writer, and the environment's lock keeps
+ * readers out while it applies a batch. Pages have latches of their own, so checkpoints need no
+ * lock. */
+
+#include <db.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "base/buffer.h"
+#include "store/environment/environment.h"
+#include "store/environment/page-files.h"
+#include "store/format/log-mark.h"
+
+/* Sums that live in the environment and change with its transactions. What they mean is the owner's
+ * affair. */
+#define COUNTERS_MAX 4
+
+typedef struct EnvironmentHooks {
+        const char *format; /* what is in this environment, and which version of it */
+
+        /* What an environment from before there was a list of its files must have, and what else
+         * than databases belongs to it, as in store/environment/members.h; both end with NULL. */
+        const char *const *required, *const *others;
+
+        /* The version before, and what makes this one of it: on the committer's thread, in the
+         * transaction that writes the new format down. Optional. */
+        const char *older;
+        int (*upgrade)(Transaction *transaction, void *userdata);
+
+        /* On the committer's thread, before a transaction is committed that had no error: for what
+         * is stored once for all of its operations. Errors stick in the transaction. Optional. */
+        int (*ending)(Transaction *transaction, void *userdata);
+
+        /* On the committer's thread, when a transaction was committed (not flushed yet) or rolled
+         * back. Optional. */
+        void (*ended)(bool committed, void *userdata);
+
+        /* On the committer's thread, when a batch is on the disk, before done(). Optional. */
+        void (*flushed)(void *userdata);
+        void *userdata;
+} EnvironmentHooks;
+
+typedef struct Committer {
+        pthread_t thread;
+        bool is_running;
+        _Atomic(Operation *) submitted; /* newest first; or &asleep */
+        Operation asleep;               /* stands for "nothing, and the thread sleeps" */
+        sem_t wakeup;
+        bool stop; /* the thread's own */
+        atomic_uint_least64_t batches;
+        atomic_uint_least64_t busy_since; /* monotonic; 0 while nothing waits */
+} Committer;
+
+typedef struct Checkpointer {
+        pthread_t thread;
+        bool is_running;
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+        bool is_wanted, stop;
+        uint64_t attempts;
+
+        uint64_t log_end; /* when it was last woken; the committer's */
+} Checkpointer;
+
+typedef struct LogKeeper {
+        pthread_mutex_t mutex; /* for the mark, once the threads run */
+        LogMark mark;
+        bool has_mark; /* there was one */
+        int fd;        /* of its file */
+} LogKeeper;
+
+struct Environment {
+        EnvironmentOptions options;
+        EnvironmentHooks hooks;
+        int dir_fd;
+        int lock_fd;
+        bool was_recovered;
+        bool is_new; /* this is the first time that it is opened, or the others did not complete */
+        uint64_t progress_due; /* when on_progress() is called next; while it is opened */
+
+        DB_ENV *db_env;
+        PageFiles *page_files;
+        bool is_clean;       /* everything was closed without an error */
+        atomic_bool is_open; /* before that, trouble is an error; then it is fatal */
+        DB *state;           /* counters and named blobs */
+        DB *growing;         /* the one that values or records go to */
+        DB *databases[8];
+        size_t n_databases;
+
+        pthread_rwlock_t lock;
+        Committer committer;
+        Checkpointer checkpointer;
+        LogKeeper log_keeper;
+        atomic_uint_least64_t counters[COUNTERS_MAX];
+
+        bool has_room; /* for what grows; the committer's */
+};
+
+/* Opens, recovers, starts the threads. Returns 0, -EBUSY if another process has it open,
+ * -EPROTONOSUPPORT if it is of another format, -EBADMSG if it is damaged (environment_last_damage()
+ * says where), or another negative errno. */
+int environment_open(
+                const EnvironmentOptions *options,
+                const EnvironmentHooks *hooks,
+                Environment **ret);
+
+/* When all of it is open: writes down what belongs to it. */
+int environment_seal(Environment *environment);
+
+/* Completes what was submitted, makes a checkpoint, closes. */
+Environment *environment_free(Environment *environment);
+DEFINE_CLEANUP(Environment *, environment_free);
+
+/* Opens or creates a B-tree; it is closed with the environment. NAME ends in DATABASE_SUFFIX. */
+int environment_open_database(Environment *environment, const char *name, DB **ret);
+
+/* Any number of readers, but not while a batch is applied. Keep it short. */
+void environment_read_lock(Environment *environment);
+void environment_read_unlock(Environment *environment);
+
+/* What a call of Berkeley DB returned, as an errno. */
+int environment_error(Environment *environment, int db_error);
+
+int committer_start(Environment *environment);
+void committer_stop(Environment *environment);
+
+int checkpointer_start(Environment *environment);
+void checkpointer_stop(Environment *environment);
+
+/* Once so many times the log between two checkpoints has gathered, the committer waits for one. So
+ * the time for a recovery has a limit, and so has the room for the log. */
+#define CHECKPOINT_LATE 2
+
+/* Wakes it if the log has grown, and waits if it has grown too much. */
+void checkpointer_note(Environment *environment);

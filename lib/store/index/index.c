@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/key.h"
+#include "store/environment/db-hooks.h"
+#include "store/index/index-internal.h"
+
+/* So many entries are read under one lock. */
+#define SLICE 256
+
+Environment *index_environment(Index *index) {
+        return index->environment;
+}
+
+void index_counters(Index *index, IndexCounters *ret) {
+        atomic_uint_least64_t *counters = index->environment->counters;
+
+        *ret = (IndexCounters){
+                .keys = atomic_load(&counters[COUNTER_KEYS]),
+                .bytes = atomic_load(&counters[COUNTER_BYTES]),
+                .garbage = atomic_load(&counters[COUNTER_GARBAGE]),
+        };
+}
+
+int index_get(Index *index, const char *key, Buffer *scratch, Record *ret) {
+        int r;
+
+        environment_read_lock(index->environment);
+        r = database_get(index->environment, index->records, key, strlen(key), scratch);
+        environment_read_unlock(index->environment);
+        if (r < 0)
+                return r;
+
+        return record_decode(scratch->data, scratch->size, key, ret);
+}
+
+typedef struct Scan {
+        Index *index;
+        const char *prefix;
+        char position[KEY_MAX + 1];
+        bool is_exclusive; /* the entry at POSITION itself is not meant */
+        size_t left;
+
+        int (*on_entry)(const char *key, const Record *record, void *userdata);
+        void *userdata;
+} Scan;
+
+/* Returns what on_entry() returned, or -ENOENT behind the last key with the prefix. */
+static int scan_entry(Scan *scan, const Cursor *cursor) {
+        char key[KEY_MAX + 1];
+        Record record;
+        int r;
+
+        if (cursor->key.size > KEY_MAX)
+                return -EBADMSG;
+
+        memcpy(key, cursor->key.data, cursor->key.size);
+        key[cursor->key.size] = '\0';
+
+        if (strncmp(key, scan->prefix, strlen(scan->prefix)) != 0)
+                return -ENOENT;
+        if (scan->is_exclusive && strcmp(key, scan->position) == 0)
+                return 0;
+
+        r = record_decode(cursor->value.data, cursor->value.size, key, &record);
+        if (r < 0)
+                return r;
+
+        memcpy(scan->position, key, cursor->key.size + 1);
+        scan->is_exclusive = true;
+        scan->left--;
+        return scan->on_entry(key, &record, scan->userdata);
+}
+
+/* Reads one slice. Returns 0 if there may be more, else like scan_entry(). */
+static int scan_slice(Scan *scan) {
+        Environment *environment = scan->index->environment;
+        size_t stop = scan->left - MIN(scan->left, (size_t) SLICE);
+        Cursor cursor;
+        int r;
+
+        environment_read_lock(environment);
+
+        r = cursor_open(environment, scan->index->records, &cursor);
+        if (r < 0)
+                goto unlock;
+
+        r = cursor_seek(&cursor, scan->position, strlen(scan->position));
+        while (r >= 0) {
+                r = scan_entry(scan, &cursor);
+                if (r != 0 || scan->left == stop)
+                        break;
+                r = cursor_next(&cursor);
+        }
+        cursor_close(&cursor);
+
+unlock:
+        environment_read_unlock(environment);
+        return r;
+}
+
+int index_scan(Index *index,
+               const char *prefix,
+               const char *after,
+               size_t limit,
+               int (*on_entry)(const char *key, const Record *record, void *userdata),
+               void *userdata) {
+        Scan scan = {
+                .index = index,
+                .prefix = prefix,
+                .is_exclusive = strcmp(after, prefix) >= 0,
+                .left = limit,
+                .on_entry = on_entry,
+                .userdata = userdata,
+        };
+        const char *start = scan.is_exclusive ? after : prefix;
+        int r = 0;
+
+        if (strlen(start) > KEY_MAX)
+                return 0; /* there are no such keys, and no key follows that has the prefix */
+
+        memcpy(scan.position, start, strlen(start) + 1);
+        while (r == 0 && scan.left > 0)
+                r = scan_slice(&scan);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version) {
+        return (GarbageKey){ htobe32(volume), htobe64(due_usec), htobe64(version) };
+}
+
+StrayKey stray_key(uint64_t version, uint32_t volume) {
+        return (StrayKey){ htobe64(version), htobe32(volume) };
+}
+
+bool index_is_stray(Index *index, uint64_t version, uint32_t volume) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        StrayKey key = stray_key(version, volume);
+        int r;
+
+        environment_read_lock(index->environment);
+        r = database_get(index->environment, index->strays, &key, sizeof(key), &scratch);
+        environment_read_unlock(index->environment);
+        return r != -ENOENT;
+}
+
+/* Returns how many, or a negative errno if not even the first can be read. */
+static int read_garbage(
+                Index *index,
+                Cursor *cursor,
+                uint32_t volume,
+                uint64_t due_usec,
+                Garbage *ret,
+                size_t max) {
+        GarbageKey start = garbage_key(volume, 0, 0);
+        size_t n = 0;
+        int r;
+
+        for (r = cursor_seek(cursor, &start, sizeof(start)); r >= 0 && n < max;
+             r = cursor_next(cursor)) {
+                GarbageKey key;
+
+                if (cursor->key.size != sizeof(key))
+                        return -EBADMSG;
+                memcpy(&key, cursor->key.data, sizeof(key));
+                if (be32toh(key.volume) != volume || be64toh(key.due_usec) > due_usec)
+                        break;
+
+                ret[n++] = (Garbage){ be64toh(key.due_usec), be64toh(key.version) };
+        }
+
+        return r < 0 && r != -ENOENT && n == 0 ? r : (int) n;
+}
+
+int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max) {
+        Cursor cursor;
+        int r;
+
+        assert(max <= INT32_MAX);
+
+        environment_read_lock(index->environment);
+        r = cursor_open(index->environment, index->garbage, &cursor);
+        if (r >= 0) {
+                r = read_garbage(index, &cursor, volume, due_usec, ret, max);
+                cursor_close(&cursor);
+        }
+        environment_read_unlock(index->environment);
+
+        return r;
+}
+
+int index_get_state(Index *index, const char *name, Buffer *ret) {
+        assert(name[0] != '.');
+
+        return environment_get_state(index->environment, name, ret);
+}
+
+bool garbage_is_deadly(uint32_t volume, uint64_t version) {
+        return volume == INDEX_FENCES || (version & VERSION_TICKET);
+}
+
+/* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
+static int load_dead_from(Index *index, Cursor *cursor, GarbageKey *start) {
+        int r;
+
+        for (r = cursor_seek(cursor, start, sizeof(*start)); r >= 0; r = cursor_next(cursor)) {
+                uint32_t volume;
+                uint64_t version;
+
+                if (cursor->key.size != sizeof(*start))
+                        return -EBADMSG;
+                memcpy(start, cursor->key.data, sizeof(*start));
+                volume = be32toh(start->volume);
+                version = be64toh(start->version);
+                if (!garbage_is_deadly(volume, version))
+                        continue;
+
+                r = dead_add(&index->dead, version);
+                if (r < 0)
+                        return r;
+                dead_keep(&index->dead);
+        }
+
+        *start = garbage_key(be32toh(start->volume) + 1, 0, 0);
+        return r;
+}
+
+/* What lies behind a damaged page is no danger to whoever becomes current: index_garbage() does not
+ * find it either. */
+static int load_dead(Index *index) {
+        GarbageKey start = garbage_key(0, 0, 0);
+        int r;
+
+        do {
+                Cursor cursor;
+
+                r = cursor_open(index->environment, index->garbage, &cursor);
+                if (r < 0)
+                        return r;
+                cursor_skip_values(&cursor);
+                r = load_dead_from(index, &cursor, &start);
+                cursor_close(&cursor);
+        } while (r == -EBADMSG && be32toh(start.volume) <= VOLUME_MAX);
+
+        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
+static void on_ended(bool committed, void *userdata) {
+        Index *index = userdata;
+
+        if (committed) {
+                dead_keep(&index->dead);
+                marks_keep(&index->marks);
+                damage_set_keep(&index->damage);
+        } else {
+                dead_undo(&index->dead);
+                marks_undo(&index->marks);
+                damage_set_undo(&index->damage);
+        }
+        index_rollback_ended(index, committed);
+}
+
+static void on_flushed(void *userdata) {
+        Index *index = userdata;
+
+        if (!index->environment)
+                return; /* it is being opened */
+
+        atomic_store(&index->durable_revision,
+                     atomic_load(&index->environment->counters[COUNTER_REVISION]));
+}
+
+static int open_databases(Index *index) {
+        const struct {
+                const char *name;
+                DB **ret;
+        } databases[] = {
+                { "index" DATABASE_SUFFIX, &index->records },
+                { "garbage" DATABASE_SUFFIX, &index->garbage },
+                { "strays" DATABASE_SUFFIX, &index->strays },
+                { "damage" DATABASE_SUFFIX, &index->damages },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(databases) && r >= 0; i++)
+                r = environment_open_database(
+                                index->environment, databases[i].name, databases[i].ret);
+        return r;
+}
+
+int index_open(const EnvironmentOptions *options, Index **ret) {
+        _cleanup_(index_freep) Index *index = NULL;
+        static const char *const required[] = { "state" DATABASE_SUFFIX, "index" DATABASE_SUFFIX,
+                                                "garbage" DATABASE_SUFFIX, NULL };
+        EnvironmentHooks hooks = {
+                .required = required,
+                .format = "index 2",
+                .older = "index 1",
+                .upgrade = index_upgrade,
+                .ending = index_save_marks,
+                .ended = on_ended,
+                .flushed = on_flushed,
+        };
+        int r;
+
+        assert(options);
+        assert(ret);
+
+        index = calloc(1, sizeof(*index));
+        if (!index)
+                return -ENOMEM;
+        damage_set_init(&index->damage);
+
+        hooks.userdata = index;
+        r = environment_open(options, &hooks, &index->environment);
+        if (r < 0)
+                return r;
+
+        r = open_databases(index);
+        if (r < 0)
+                return r;
+
+        r = damage_load(index);
+        if (r < 0)
+                return r;
+
+        r = index_adopt_strays(index);
+        if (r < 0)
+                return r;
+
+        r = load_dead(index);
+        if (r < 0)
+                return r;
+
+        r = index_open_identity(index);
+        if (r < 0)
+                return r;
+
+        r = environment_seal(index->environment);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(index);
+        return 0;
+}
+
+Index *index_free(Index *index) {
+        if (!index)
+                return NULL;
+
+        index_close_identity(index);
+        environment_free(index->environment);
+        dead_done(&index->dead);
+        damage_set_done(&index->damage);
+        buffer_done(&index->current);
+        free(index);
+        return NULL;
+}

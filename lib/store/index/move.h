@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Moves of the index: copies of values from volume to volume.
+ *
+ * What a move drops becomes garbage though its version stays current: a stray. No copy of that
+ * version may become known on that volume before the stray was deleted and forgotten, or else the
+ * collector would delete the wrong one. */
+
+#include "store/index/index.h"
+
+/* Brings copies of a version from some volumes to another, which has stored it. */
+typedef struct IndexMove {
+        Operation operation;
+        const char *key;
+        uint64_t version;
+        uint32_t add;         /* the volume with a new copy; 0 for none */
+        const uint32_t *drop; /* volumes whose copies become garbage */
+        size_t n_drop;
+        uint64_t garbage_due_usec;
+} IndexMove;
+
+/* Result: 0, also if ADD has a copy already, which is good now, whatever it was; -ESTALE if the
+ * version is not current any more, then the new copy became garbage; -EBUSY if the new copy is a
+ * stray; -EINVAL if no copy or too many would remain, or one to drop is none or is ADD; -ENOSPC;
+ * -EBADMSG for a damaged record or page. With all but -ESTALE nothing has changed. */
+void index_move(Index *index, IndexMove *move);
+
+/* Whether a copy on VOLUME, of a version that may be current, is about to be deleted: it must be
+ * gone before there may be another one. */
+bool index_is_stray(Index *index, uint64_t version, uint32_t volume);
+
+/* From now on no commit may name one of these volumes (-ESTALE), and only of these; a pass over the
+ * index after this finds all that will ever be on them. Lasts until the index is closed. Waits for
+ * the committer: never on a server thread. */
+int index_set_bars(Index *index, const uint32_t volumes[], size_t n);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Object store, the inside: what objects.c, object-files.c and object-writer.c share.
+ *
+ * A file is named by its version, in one of 256 directories. A name without a record that says "in
+ * a file" means nothing, and is removed in the background or at the next start. */
+
+#include "base/workers.h"
+#include "store/environment/database.h"
+#include "store/object/objects.h"
+#include "store/object/reach.h"
+
+enum {
+        COUNTER_OBJECTS,
+        COUNTER_BYTES,
+        COUNTER_DATABASE_BYTES, /* about what the objects take in the database */
+};
+
+#define DIRECTORIES       256
+#define OBJECTS_DIRECTORY "objects"
+
+/* A version whose name exists and whose record is on its way. There may be several of a version, if
+ * the same object is stored more than once at a time. */
+typedef struct Claim {
+        uint64_t version;
+        const Buffer *object; /* the record; not owned */
+        bool is_replacing;    /* whatever has the name now */
+        struct Claim *next;
+} Claim;
+
+typedef struct Versions {
+        uint64_t *items; /* owned */
+        size_t n, allocated;
+} Versions;
+
+struct ObjectStore {
+        Environment *environment;
+        DB *objects; /* version, big-endian -> object */
+        int files_fd;
+        int directory_fds[DIRECTORIES];
+        uint64_t inline_max;
+        uint8_t uuid[16];
+        Workers workers;
+
+        pthread_mutex_t claims_mutex; /* held while a name is given or taken away */
+        Claim *claims;
+
+        ReachState reach;
+        Operation note; /* stores what was heard when nothing else is stored */
+        atomic_bool is_noting;
+
+        Versions deleted; /* files whose records the current batch deletes; the committer's */
+};
+
+uint64_t object_key(uint64_t version); /* big-endian, so that the order of the bytes is that of the
+                                          numbers */
+
+/* object-files.c */
+
+int object_files_open(ObjectStore *store, int dir_fd);
+void object_files_close(ObjectStore *store);
+
+/* Returns a new descriptor for reading, or -ENOENT. */
+int object_file_open(ObjectStore *store, uint64_t version);
+
+/* Gives the unnamed file its name, durably; if the very same object has it already, that one keeps
+ * it, unless that is to be replaced. The claim keeps the name until object_file_unclaim(). Returns
+ * 0, -EEXIST if another object has the version or is about to, or another negative errno. */
+int object_file_link(ObjectStore *store, int fd, Claim *claim);
+void object_file_unclaim(ObjectStore *store, Claim *claim);
+
+/* Removes the files of these versions in the background, but for those that have records. Takes the
+ * items. */
+void object_files_remove(ObjectStore *store, Versions *versions);
+int versions_add(Versions *versions, uint64_t version);
+
+/* object-reach.c: loads it; stores it with a transaction; that one has ended. */
+
+int object_open_reach(ObjectStore *store);
+int object_save_reach(Transaction *transaction, void *userdata);
+void object_reach_ended(bool committed, void *userdata);
+
+/* objects.c */
+
+/* Returns 0 and the object, whose pointers point into SCRATCH. The caller holds the read lock or is
+ * the committer. */
+int object_read(ObjectStore *store, uint64_t version, Buffer *scratch, Object *ret);
+
+/* As object_store_put(), for an object that is known to be whole. */
+void object_put_submit(ObjectStore *store, ObjectPut *put, const Record *record);

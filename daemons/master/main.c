@@ -3,7 +3,7 @@
 /* dkv-master: knows where every key is and who the volumes are. */
 
 #include "daemon/backoff.h"
-#include "master/master-bus.h"
+#include "master/bus/manager.h"
 #include "master/master.h"
 
 int main(int argc, char *argv[]) {

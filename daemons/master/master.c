@@ -10,10 +10,10 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "master/health-look.h"
-#include "master/master-http.h"
+#include "master/cluster/run.h"
+#include "master/health/look.h"
 #include "master/master.h"
-#include "master/volumes-run.h"
+#include "master/request/routes.h"
 #include "store/index/identity.h"
 
 /* For relays, when the master is told to stop. */

@@ -82,7 +82,7 @@ def complaints(page, program, paths):
 
 def details(root):
     """Options, which are in no introspection data, and errors."""
-    source = '\n'.join(path.read_text() for path in root.glob('daemons/master/*bus*.c'))
+    source = '\n'.join(path.read_text() for path in root.glob('daemons/master/bus/*.c'))
     page = pages.Page(root / 'man/org.dkv.Master1.5')
     text = ' '.join(pages.plain(line) for line in page.lines)
     for name, type_ in sorted(set(re.findall(r'{ "([a-z-]+)", \'(\w)\',', source))):

@@ -12,7 +12,7 @@ import pages
 PAGE = 'man/dkv-http.7'
 
 ROUTES = {
-    'the master': 'daemons/master/master-http.c',
+    'the master': 'daemons/master/request/routes.c',
     'a volume': 'daemons/volume/volume-http.c',
 }
 
@@ -21,8 +21,8 @@ NOT_OVER_HTTP = {'408'}
 
 # Where HTTP is spoken, and where the answers in JSON are made.
 HTTP = ['lib/http/*.c', 'lib/rpc/*.c', 'daemons/**/*.c']
-ANSWERS = ['daemons/master/master-http.c', 'daemons/master/http-text.c', 'daemons/master/read.c',
-           'daemons/master/listing.c', 'daemons/volume/volume-http.c']
+ANSWERS = ['daemons/master/request/routes.c', 'daemons/master/request/json-reply.c', 'daemons/master/request/read.c',
+           'daemons/master/request/listing.c', 'daemons/volume/volume-http.c']
 
 # How a limit stands in the code, and how in the page.
 LIMITS = [
@@ -30,10 +30,10 @@ LIMITS = [
     ('lib/core/record.h', r'METADATA_MAX +\((\d+) \* KIB\)', r'{} KiB for all names'),
     ('lib/core/record.h', r'CONTENT_TYPE_MAX (\d+)', r'{} bytes\.'),
     ('lib/core/condition.h', r'CONDITION_ETAGS_MAX (\d+)', r"{} of dkv's own"),
-    ('daemons/master/listing.h', r'LISTING_LIMIT_MAX (\d+)', r'from 1 to {}; '),
-    ('daemons/master/listing.h', r'LISTING_LIMIT_MAX (\d+)', r'^{}\.$'),
-    ('daemons/master/listing.h', r'LISTING_LIMIT +(\d+)', r'; {} without it'),
-    ('daemons/master/write.h', r'WRITE_BUFFER_MAX \((\d+) \* KIB\)', r'up to {} KiB'),
+    ('daemons/master/request/listing.h', r'LISTING_LIMIT_MAX (\d+)', r'from 1 to {}; '),
+    ('daemons/master/request/listing.h', r'LISTING_LIMIT_MAX (\d+)', r'^{}\.$'),
+    ('daemons/master/request/listing.h', r'LISTING_LIMIT +(\d+)', r'; {} without it'),
+    ('daemons/master/request/write.h', r'WRITE_BUFFER_MAX \((\d+) \* KIB\)', r'up to {} KiB'),
 ]
 
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "core/placement/cluster.h"
-#include "master/contact.h"
+#include "master/cluster/contact.h"
 
 static Contacts *contacts;
 

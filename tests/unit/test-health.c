@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "master/health.h"
+#include "master/health/health.h"
 
 #define NOW  (1700000000 * USEC_PER_SEC) /* 2023-11-14 22:13:20 UTC */
 #define FREE (50 * GIB)

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "bus-ends.h"
-#include "master/job-bus.h"
-#include "master/job-plan.h"
+#include "master/bus/jobs.h"
+#include "master/job/plan.h"
 #include "master/master.h"
 #include "scratch.h"
 

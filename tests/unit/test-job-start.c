@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/job-internal.h"
+#include "master/cluster/settings.h"
+#include "master/job/job-internal.h"
 #include "master/master.h"
-#include "master/volumes-change.h"
 #include "scratch.h"
 #include "store/index/damage.h"
 

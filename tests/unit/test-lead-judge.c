@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "master/lead-judge.h"
+#include "master/cluster/judge.h"
 
 static const LeadStanding standing = {
         .cluster = { 1 },

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "core/call/wire.h"
+#include "master/job/mover.h"
 #include "master/master.h"
-#include "master/mover.h"
 #include "scratch.h"
 #include "stand-in.h"
 #include "store/index/move.h"

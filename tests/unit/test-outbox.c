@@ -6,8 +6,8 @@
 #include <sched.h>
 
 #include "core/call/wire.h"
+#include "master/link/outbox.h"
 #include "master/master.h"
-#include "master/outbox.h"
 #include "scratch.h"
 #include "stand-in.h"
 

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "master/cluster/run.h"
+#include "master/cluster/settings.h"
 #include "master/master.h"
-#include "master/stale.h"
-#include "master/volumes-change.h"
-#include "master/volumes-run.h"
+#include "master/upkeep/stale.h"
 #include "scratch.h"
 #include "shift.h"
 #include "store/index/rollback.h"

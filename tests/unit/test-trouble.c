@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/trouble.h"
+#include "master/cluster/trouble.h"
 #include "shift.h"
 
 static Troubles *troubles;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/volumes-run.h"
+#include "master/cluster/run.h"
 #include "volumes-fixture.h"
 
 /* What is known of the only volume there is. */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "master/volumes-change.h"
+#include "master/cluster/settings.h"
 #include "scratch.h"
 #include "shift.h"
 #include "test.h"

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-/* Clocks: notes as trouble whose clock is wrong, by what the volumes report. */
-
-#include "master/trouble.h"
-#include "master/volumes.h"
-
-void clocks_look(Troubles *troubles, const VolumeStatus volumes[], size_t n);

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "base/periodic.h"
+#include "master/cluster/lead.h"
+#include "master/cluster/run.h"
+#include "store/index/rollback.h"
+
+#define STATE_FORMAT 1
+
+#define TICK_USEC (USEC_PER_SEC / 4)
+
+/* A stranger that has not reported for so long is not there any more. */
+#define STRANGER_USEC (10 * USEC_PER_SEC)
+
+/* So long the volumes of the index may take to report before strangers alone make one doubt. */
+#define MEMBERS_USEC (5 * USEC_PER_SEC)
+
+#define STRANGERS_MAX 64
+
+typedef struct Stranger {
+        uint32_t volume;
+        uint64_t objects;
+        uint64_t seen_usec; /* monotonic */
+        bool is_bound;
+} Stranger;
+
+struct Lead {
+        LeadOptions options;
+        Periodic *timer;
+        atomic_bool leads;
+
+        pthread_mutex_t lock; /* for the rest */
+        LeadState state;
+        char detail[TROUBLE_DETAIL_SIZE];
+        uint64_t began_usec; /* monotonic */
+        bool has_heard_member;
+
+        /* If it is behind: */
+        LeadReach highest; /* that any volume of this cluster has reported */
+        LeadReach stored;  /* of these, what is in the index */
+        uint32_t volume;   /* that was the first to show it */
+        uint64_t since_usec;
+        bool is_accepting;
+
+        Stranger strangers[STRANGERS_MAX];
+        size_t n_strangers;
+};
+
+bool lead_is_leading(const Lead *lead) {
+        return !lead || atomic_load_explicit(&lead->leads, memory_order_relaxed);
+}
+
+LeadState lead_state(Lead *lead) {
+        LeadState state;
+
+        (void) pthread_mutex_lock(&lead->lock);
+        state = lead->state;
+        (void) pthread_mutex_unlock(&lead->lock);
+        return state;
+}
+
+static LeadStanding standing_of(Lead *lead) {
+        const IndexIdentity *identity = index_identity(lead->options.index);
+        LeadStanding standing = {
+                .reach.term = identity->term,
+                .reach.version = index_version_end(lead->options.index),
+                .reach.revision = index_revision(lead->options.index),
+        };
+
+        memcpy(standing.cluster, identity->cluster, sizeof(standing.cluster));
+        return standing;
+}
+
+/* In local time. */
+static void format_time(uint64_t usec, char *ret, size_t size) {
+        time_t seconds = (time_t) (usec / USEC_PER_SEC);
+        struct tm tm;
+
+        if (usec == 0 || !localtime_r(&seconds, &tm) ||
+            strftime(ret, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+                (void) snprintf(ret, size, "an unknown time");
+}
+
+/* With the lock held: what is to be told of the state. */
+static void explain_behind(Lead *lead) {
+        LeadStanding standing = standing_of(lead);
+        char last[40], more[80] = "what it does not know";
+
+        format_time(index_last_change(lead->options.index), last, sizeof(last));
+        if (lead->highest.revision > standing.reach.revision)
+                (void) snprintf(more, sizeof(more), "%" PRIu64 " changes that it does not know",
+                                lead->highest.revision - standing.reach.revision);
+        (void) snprintf(lead->detail, sizeof(lead->detail),
+                        "its last change is of %s, and volume %" PRIu32 " has seen %s", last,
+                        lead->volume, more);
+}
+
+/* With the lock held. */
+static void set_state(Lead *lead, LeadState state) {
+        Troubles *troubles = lead->options.troubles;
+
+        if (state == lead->state && state != LEAD_BEHIND && state != LEAD_FOREIGN)
+                return;
+
+        lead->state = state;
+        atomic_store(&lead->leads, state == LEAD_LEADS);
+        if (state == LEAD_BEHIND)
+                troubles_note(troubles, TROUBLE_BEHIND, 0, "%s", lead->detail);
+        else
+                troubles_clear(troubles, TROUBLE_BEHIND, 0);
+        if (state == LEAD_FOREIGN)
+                troubles_note(troubles, TROUBLE_FOREIGN, 0, "%s", lead->detail);
+        else
+                troubles_clear(troubles, TROUBLE_FOREIGN, 0);
+}
+
+static void note_rollback(Lead *lead) {
+        IndexRollback rollback;
+        char last[40], accepted[40];
+
+        index_rollback(lead->options.index, &rollback);
+        if (rollback.version_end == 0)
+                return;
+
+        format_time(rollback.last_usec, last, sizeof(last));
+        format_time(rollback.accepted_usec, accepted, sizeof(accepted));
+        troubles_note(lead->options.troubles, TROUBLE_ROLLED_BACK, 0,
+                      "what was changed after %s and before %s is lost; copies of that time that "
+                      "were kept on the volumes: %" PRIu64,
+                      last, accepted, rollback.n_kept);
+}
+
+typedef struct Save {
+        IndexSet set;
+        Buffer buffer;
+        Lead *lead;
+        LeadReach reach;
+} Save;
+
+static void on_saved(Operation *operation, int result) {
+        Save *save = CONTAINER_OF(operation, Save, set.operation);
+
+        if (result < 0)
+                (void) log_warning_errno(
+                                result, "Failed to store that the index is older than its volumes; "
+                                        "the next start has to find out anew: %m");
+        buffer_done(&save->buffer);
+        free(save);
+}
+
+/* With the lock held: a restart shall not have to wait for the volume that knows it. */
+static void save(Lead *lead) {
+        const LeadReach *highest = &lead->highest;
+        Save *save;
+
+        if (lead->is_accepting || memcmp(&lead->stored, highest, sizeof(*highest)) == 0)
+                return;
+        save = calloc(1, sizeof(*save));
+        if (!save)
+                return;
+
+        buffer_put_u8(&save->buffer, STATE_FORMAT);
+        buffer_put_u64(&save->buffer, lead->since_usec);
+        buffer_put_u32(&save->buffer, lead->volume);
+        buffer_put_u64(&save->buffer, highest->term);
+        buffer_put_u64(&save->buffer, highest->version);
+        buffer_put_u64(&save->buffer, highest->revision);
+        if (buffer_error(&save->buffer) < 0) {
+                buffer_done(&save->buffer);
+                free(save);
+                return;
+        }
+        lead->stored = *highest;
+        save->set = (IndexSet){
+                .operation.done = on_saved,
+                .name = ROLLBACK_BEHIND_STATE,
+                .data = save->buffer.data,
+                .size = save->buffer.size,
+        };
+        index_set(lead->options.index, &save->set);
+}
+
+/* What an earlier start has found out, unless it is over: a newer index would not have it. */
+static int load(Lead *lead) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Reader reader;
+        int r;
+
+        r = index_get_state(lead->options.index, ROLLBACK_BEHIND_STATE, &buffer);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+
+        reader = READER(buffer.data, buffer.size);
+        if (reader_get_u8(&reader) != STATE_FORMAT)
+                return reader_error(&reader) < 0 ? -EBADMSG : -EPROTONOSUPPORT;
+        lead->since_usec = reader_get_u64(&reader);
+        lead->volume = reader_get_u32(&reader);
+        lead->highest.term = reader_get_u64(&reader);
+        lead->highest.version = reader_get_u64(&reader);
+        lead->highest.revision = reader_get_u64(&reader);
+        if (reader_end(&reader) < 0)
+                return -EBADMSG;
+
+        lead->stored = lead->highest;
+        explain_behind(lead);
+        set_state(lead, LEAD_BEHIND);
+        return 0;
+}
+
+static Stranger *find_stranger(Lead *lead, uint32_t volume) {
+        for (size_t i = 0; i < lead->n_strangers; i++)
+                if (lead->strangers[i].volume == volume)
+                        return lead->strangers + i;
+        return NULL;
+}
+
+static void note_stranger(Lead *lead, const LeadReport *report) {
+        Stranger *stranger = find_stranger(lead, report->volume);
+
+        if (!stranger && lead->n_strangers < STRANGERS_MAX)
+                stranger = lead->strangers + lead->n_strangers++;
+        if (stranger)
+                *stranger = (Stranger){
+                        .volume = report->volume,
+                        .objects = report->objects,
+                        .seen_usec = clock_monotonic(),
+                        .is_bound = report->is_bound,
+                };
+}
+
+static void forget_strangers(Lead *lead) {
+        uint64_t now = clock_monotonic();
+
+        for (size_t i = lead->n_strangers; i > 0; i--)
+                if (now >= lead->strangers[i - 1].seen_usec + STRANGER_USEC)
+                        lead->strangers[i - 1] = lead->strangers[--lead->n_strangers];
+}
+
+static int compare_strangers(const void *a, const void *b) {
+        const Stranger *x = a, *y = b;
+
+        return (x->volume > y->volume) - (x->volume < y->volume);
+}
+
+/* "Volumes 1 and 2 hold 502 values". */
+static void explain_foreign(Lead *lead) {
+        char numbers[64] = "", *end = numbers, *limit = numbers + sizeof(numbers);
+        uint64_t objects = 0;
+        size_t n = lead->n_strangers, shown = MIN(n, (size_t) 4);
+
+        qsort(lead->strangers, n, sizeof(*lead->strangers), compare_strangers);
+        for (size_t i = 0; i < n; i++) {
+                objects += lead->strangers[i].objects;
+                if (i < shown)
+                        end += snprintf(end, (size_t) (limit - end), "%s%" PRIu32,
+                                        i == 0       ? ""
+                                        : i + 1 == n ? " and "
+                                                     : ", ",
+                                        lead->strangers[i].volume);
+        }
+        if (n > shown)
+                (void) snprintf(end, (size_t) (limit - end), " and %zu others", n - shown);
+
+        (void) snprintf(lead->detail, sizeof(lead->detail),
+                        "Volume%s %s hold%s %" PRIu64 " value%s that this index does not know",
+                        n == 1 ? "" : "s", numbers, n == 1 ? "s" : "", objects,
+                        objects == 1 ? "" : "s");
+}
+
+/* With the lock held: whether strangers alone are there. An empty index has nobody else to wait
+ * for. */
+static void look_at_strangers(Lead *lead, bool is_empty) {
+        bool is_foreign;
+
+        forget_strangers(lead);
+        is_foreign = lead->n_strangers > 0 && !lead->has_heard_member &&
+                     (is_empty || clock_monotonic() >= lead->began_usec + MEMBERS_USEC);
+        if (lead->state != LEAD_LEADS && lead->state != LEAD_FOREIGN)
+                return;
+
+        if (is_foreign) {
+                explain_foreign(lead);
+                set_state(lead, LEAD_FOREIGN);
+        } else
+                set_state(lead, LEAD_LEADS);
+}
+
+/* With the lock held. */
+static void note_ahead(Lead *lead, const LeadReport *report) {
+        bool is_news = lead->state != LEAD_BEHIND;
+
+        if (lead->state == LEAD_DEPOSED)
+                return;
+        lead_reach_raise(&lead->highest, &report->reach);
+        if (is_news) {
+                lead->volume = report->volume;
+                lead->since_usec = clock_realtime();
+        }
+        explain_behind(lead);
+        set_state(lead, LEAD_BEHIND);
+        save(lead);
+}
+
+static int check_numbers(const VolumeReport *report, uint64_t term) {
+        const uint64_t limit = UINT64_C(1) << 62; /* far from where they would overflow */
+
+        return term < limit && report->version_max < limit && report->deletion < limit &&
+                                               report->revision < limit &&
+                                               report->objects_ever < limit
+                               ? 0
+                               : -EINVAL;
+}
+
+static LeadReport
+make_report(Volumes *volumes, const VolumeReport *report, const uint8_t *cluster, uint64_t term) {
+        LeadReport result = {
+                .volume = report->number,
+                .member = volumes_find_store(volumes, report->number, report->uuid),
+                .is_bound = cluster,
+                .reach = { .term = term,
+                           .version = MAX(report->version_max, report->deletion),
+                           .revision = report->revision },
+                .objects = report->objects,
+        };
+
+        if (cluster)
+                memcpy(result.cluster, cluster, sizeof(result.cluster));
+        return result;
+}
+
+static bool is_empty(const Lead *lead, Volumes *volumes) {
+        IndexCounters counters;
+
+        index_counters(lead->options.index, &counters);
+        return counters.keys == 0 && volumes_count_used(volumes) == 0;
+}
+
+/* With the lock held. */
+static int decide(Lead *lead, const LeadReport *report, bool empty) {
+        LeadStanding standing = standing_of(lead);
+        LeadVerdict verdict = lead_judge(&standing, report);
+
+        if (verdict == LEAD_IS_AHEAD)
+                note_ahead(lead, report);
+        if (verdict == LEAD_IS_STRANGER) {
+                note_stranger(lead, report);
+                look_at_strangers(lead, empty);
+        } else {
+                lead->has_heard_member |= report->member == LEAD_MEMBER;
+                if (lead->state == LEAD_BEHIND)
+                        lead_reach_raise(&lead->highest, &report->reach);
+        }
+        if (lead->state != LEAD_LEADS)
+                return -EOWNERDEAD;
+        return verdict == LEAD_IS_STRANGER ? -EEXIST : 0;
+}
+
+int lead_hear(Lead *lead,
+              Volumes *volumes,
+              const VolumeReport *volume_report,
+              const uint8_t *cluster,
+              uint64_t term) {
+        LeadReport report;
+        bool empty, accept;
+        int r;
+
+        r = check_numbers(volume_report, term);
+        if (r < 0)
+                return r;
+
+        report = make_report(volumes, volume_report, cluster, term);
+        empty = is_empty(lead, volumes);
+        (void) pthread_mutex_lock(&lead->lock);
+        r = decide(lead, &report, empty);
+        accept = lead->state == LEAD_BEHIND && lead->options.accept_rollback;
+        (void) pthread_mutex_unlock(&lead->lock);
+
+        if (accept)
+                (void) lead_accept_rollback(lead, NULL, NULL);
+        return r;
+}
+
+void lead_explain_stranger(Lead *lead, uint32_t number, char ret[static LEAD_REASON_SIZE]) {
+        const Stranger *stranger;
+
+        *ret = '\0';
+        if (!lead)
+                return;
+
+        (void) pthread_mutex_lock(&lead->lock);
+        stranger = find_stranger(lead, number);
+        if (stranger)
+                (void) snprintf(ret, LEAD_REASON_SIZE,
+                                "Volume %" PRIu32 " belongs to another index%s and holds %" PRIu64
+                                " values that this one does not know; a new volume needs another, "
+                                "empty directory.",
+                                number, stranger->is_bound ? ", of another cluster," : "",
+                                stranger->objects);
+        (void) pthread_mutex_unlock(&lead->lock);
+}
+
+void lead_reason(Lead *lead, char ret[static LEAD_REASON_SIZE]) {
+        Trouble trouble = {};
+        char sentence[TROUBLE_SENTENCE_SIZE] = "";
+
+        (void) pthread_mutex_lock(&lead->lock);
+        trouble.kind = lead->state == LEAD_BEHIND ? TROUBLE_BEHIND : TROUBLE_FOREIGN;
+        memcpy(trouble.detail, lead->detail, sizeof(trouble.detail));
+        if (lead->state == LEAD_BEHIND || lead->state == LEAD_FOREIGN)
+                trouble_format(trouble_info(trouble.kind)->sentence, &trouble, NULL, 0, sentence);
+        else if (lead->state == LEAD_DEPOSED)
+                memcpy(sentence, lead->detail, sizeof(lead->detail));
+        (void) pthread_mutex_unlock(&lead->lock);
+        (void) snprintf(ret, LEAD_REASON_SIZE, "%.*s", LEAD_REASON_SIZE - 1, sentence);
+}
+
+bool lead_refuses(Lead *lead, HttpRequest *request) {
+        char reason[LEAD_REASON_SIZE];
+
+        if (lead_is_leading(lead))
+                return false;
+
+        lead_reason(lead, reason);
+        (void) http_request_reply_error(request, -EOWNERDEAD, reason);
+        return true;
+}
+
+void lead_depose(Lead *lead, const char *format, ...) {
+        char detail[TROUBLE_DETAIL_SIZE];
+        va_list arguments;
+        bool is_news;
+
+        va_start(arguments, format);
+        (void) vsnprintf(detail, sizeof(detail), format, arguments);
+        va_end(arguments);
+
+        (void) pthread_mutex_lock(&lead->lock);
+        is_news = lead->state != LEAD_DEPOSED;
+        if (is_news) {
+                memcpy(lead->detail, detail, sizeof(detail));
+                set_state(lead, LEAD_DEPOSED);
+        }
+        (void) pthread_mutex_unlock(&lead->lock);
+        if (!is_news)
+                return;
+
+        log_event(LOG_ERR, EVENT_MASTER_DEPOSED, NULL, "%s", detail);
+        (void) kill(getpid(), SIGTERM);
+}
+
+typedef struct Accepting {
+        IndexAccept accept;
+        Lead *lead;
+        LeadDone done;
+        void *userdata;
+} Accepting;
+
+static void on_accepted(IndexAccept *accept, int result) {
+        Accepting *accepting = CONTAINER_OF(accept, Accepting, accept);
+        Lead *lead = accepting->lead;
+
+        (void) pthread_mutex_lock(&lead->lock);
+        lead->is_accepting = false;
+        if (result >= 0) {
+                lead->highest = lead->stored = (LeadReach){};
+                note_rollback(lead);
+                if (lead->state == LEAD_BEHIND)
+                        set_state(lead, LEAD_LEADS);
+        }
+        (void) pthread_mutex_unlock(&lead->lock);
+
+        if (result >= 0)
+                log_event(LOG_WARNING, EVENT_ROLLBACK_ACCEPTED, NULL,
+                          "An older index was accepted: what it does not know is lost. It leads "
+                          "from now on in term %" PRIu64 ".",
+                          index_identity(lead->options.index)->term);
+        else
+                (void) log_error_errno(result, "Failed to accept the older index: %m");
+        if (accepting->done)
+                accepting->done(MIN(result, 0), index_identity(lead->options.index)->term,
+                                accepting->userdata);
+        free(accepting);
+}
+
+int lead_accept_rollback(Lead *lead, LeadDone done, void *userdata) {
+        Accepting *accepting = malloc(sizeof(*accepting));
+        int r = 0;
+
+        if (!accepting)
+                return -ENOMEM;
+
+        *accepting = (Accepting){ .lead = lead, .done = done, .userdata = userdata };
+        accepting->accept.done = on_accepted;
+
+        (void) pthread_mutex_lock(&lead->lock);
+        if (lead->state != LEAD_BEHIND || lead->is_accepting)
+                r = -EALREADY;
+        else {
+                lead->is_accepting = true;
+                accepting->accept.term = lead->highest.term;
+                accepting->accept.version = lead->highest.version;
+                accepting->accept.revision = lead->highest.revision;
+        }
+        (void) pthread_mutex_unlock(&lead->lock);
+        if (r < 0) {
+                free(accepting);
+                return r;
+        }
+
+        index_accept_rollback(lead->options.index, &accepting->accept);
+        return 0;
+}
+
+/* Strangers go away, and the figure of what was kept grows. */
+static void on_tick(void *userdata) {
+        Lead *lead = userdata;
+
+        (void) pthread_mutex_lock(&lead->lock);
+        if (lead->state == LEAD_FOREIGN)
+                look_at_strangers(lead, true);
+        note_rollback(lead);
+        (void) pthread_mutex_unlock(&lead->lock);
+}
+
+int lead_new(const LeadOptions *options, sd_event *event, Lead **ret) {
+        _cleanup_(lead_freep) Lead *lead = malloc(sizeof(*lead));
+        int r;
+
+        if (!lead)
+                return -ENOMEM;
+
+        *lead = (Lead){
+                .options = *options,
+                .leads = true,
+                .lock = PTHREAD_MUTEX_INITIALIZER,
+                .began_usec = clock_monotonic(),
+        };
+        r = load(lead);
+        if (r < 0)
+                return r;
+        note_rollback(lead);
+        r = periodic_new(event, TICK_USEC, TICK_USEC, on_tick, lead, &lead->timer);
+        if (r < 0)
+                return r;
+        if (lead->state == LEAD_BEHIND && lead->options.accept_rollback) {
+                r = lead_accept_rollback(lead, NULL, NULL);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE_PTR(lead);
+        return 0;
+}
+
+Lead *lead_free(Lead *lead) {
+        if (!lead)
+                return NULL;
+
+        (void) periodic_free(lead->timer);
+        (void) pthread_mutex_destroy(&lead->lock);
+        free(lead);
+        return NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Lead: whether this master may give orders to volumes and answer clients.
+ *
+ * It does unless it has reason not to: a volume of its cluster has seen what its index does not
+ * know, so that the index is older than it should be; it knows nothing of what volumes hold, so
+ * that the index is not the one that belongs here; or another master leads. Then clients are
+ * answered 503 with the reason, nothing is ordered, collected, settled, moved or changed, and the
+ * daemon stays up so that it can be asked why; only in the last case it ends.
+ *
+ * An index that was found to be older stays so, also after a restart, until the administrator
+ * accepts that, or puts the newer one in its place. */
+
+#include "http/request.h"
+#include "master/cluster/judge.h"
+#include "master/cluster/trouble.h"
+#include "master/cluster/volumes.h"
+
+typedef enum LeadState {
+        LEAD_LEADS,
+        LEAD_BEHIND,  /* the index is older than the volumes */
+        LEAD_FOREIGN, /* volumes hold values of another index */
+        LEAD_DEPOSED, /* another master leads; the process is about to end */
+} LeadState;
+
+/* Of the process, upon which systemd does not start it again. */
+#define LEAD_EXIT_DEPOSED 10
+
+typedef struct Lead Lead;
+
+typedef struct LeadOptions {
+        Index *index;          /* not owned */
+        Troubles *troubles;    /* not owned */
+        const char *directory; /* of the index; not owned */
+        bool accept_rollback;  /* whatever is found out is accepted in advance */
+} LeadOptions;
+
+int lead_new(const LeadOptions *options, sd_event *event, Lead **ret);
+
+/* After the index was freed, whose changes it waits for. */
+Lead *lead_free(Lead *lead);
+DEFINE_CLEANUP(Lead *, lead_free);
+
+/* One atomic load. Without LEAD, as in tests, the answer is yes. */
+bool lead_is_leading(const Lead *lead);
+
+LeadState lead_state(Lead *lead);
+
+#define LEAD_REASON_SIZE (TROUBLE_DETAIL_SIZE + 128)
+
+/* Why it does not lead, a sentence or two; "" if it does. */
+void lead_reason(Lead *lead, char ret[static LEAD_REASON_SIZE]);
+
+/* For the handlers of clients' requests: whether REQUEST was answered because the master does not
+ * lead. */
+bool lead_refuses(Lead *lead, HttpRequest *request);
+
+/* Another master leads. Logs an event with the sentence, and ends the process as a signal would,
+ * with LEAD_EXIT_DEPOSED. From any thread. */
+void lead_depose(Lead *lead, const char *format, ...) _printf_(2, 3);
+
+/* What a report says about who is older; before anything else is made of the report. CLUSTER is
+ * what the volume is bound to, NULL if it is not yet. Returns 0 to go on, -EOWNERDEAD if this
+ * master does not lead, -EEXIST if the volume belongs to another index and is not taken. */
+int lead_hear(Lead *lead,
+              Volumes *volumes,
+              const VolumeReport *report,
+              const uint8_t *cluster,
+              uint64_t term);
+
+/* For volumes that the map does not know: what speaks against adding NUMBER, as a sentence, or "".
+ * LEAD may be NULL. */
+void lead_explain_stranger(Lead *lead, uint32_t number, char ret[static LEAD_REASON_SIZE]);
+
+/* Accepts that the index is older, and leads from then on. DONE, with the new term, is called on
+ * the committer's thread. Returns 0, or -EALREADY if the index is not known to be older. */
+typedef void (*LeadDone)(int result, uint64_t term, void *userdata);
+int lead_accept_rollback(Lead *lead, LeadDone done, void *userdata);

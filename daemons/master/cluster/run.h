@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Which run of a store is the volume.
+ *
+ * The master knows it from the reports of this term only. Of two runs of the same store the older
+ * one stays as long as it is up, unless it is the newer one that answers at their address: then it
+ * was restarted. */
+
+#include "core/call/identity.h"
+#include "master/cluster/judge.h"
+#include "master/cluster/volumes.h"
+
+/* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
+int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret);
+
+/* Whom an order to the volume is for, the order's number, and where the volume is. Returns 0,
+ * -ENOENT, -EHOSTDOWN if it is down, -EINPROGRESS if it has not reported in this term yet. */
+int volumes_receiver(
+                Volumes *volumes,
+                uint32_t number,
+                StoreIdentity *ret,
+                uint64_t *ret_sequence,
+                char ret_url[static VOLUME_URL_SIZE]);
+
+/* Whether the last call to the volume got through. */
+bool volumes_is_reached(const Volumes *volumes, uint32_t number);
+
+/* Somebody at the volume's address has said that it is this store, and this run of it. */
+void volumes_note_answer(Volumes *volumes, const StoreIdentity *store);
+
+/* Looks at a call from FROM. Returns 0 if that is the volume; -EALREADY if a call of that SEQUENCE
+ * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */
+int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence);
+
+/* Whether another run than the one that reports is the volume, and is up elsewhere: what reports is
+ * a copy then, and what it has seen says nothing about the index. */
+bool volumes_has_other_run(Volumes *volumes, const VolumeReport *report);
+
+/* What the map says of the store that has UUID and reports as NUMBER. */
+LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
+
+/* How many volumes there are that may hold values. */
+size_t volumes_count_used(Volumes *volumes);

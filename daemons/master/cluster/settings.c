@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "core/address.h"
+#include "master/cluster/settings.h"
+#include "master/cluster/volumes-internal.h"
+
+/* What a change does to a volume; each is an event. */
+typedef enum Effect {
+        EFFECT_NEW = 1 << 0,
+        EFFECT_ADDED = 1 << 1,
+        EFFECT_SETTINGS = 1 << 2,
+        EFFECT_MAINTENANCE_BEGAN = 1 << 3,
+        EFFECT_MAINTENANCE_ENDED = 1 << 4,
+        EFFECT_DRAINING = 1 << 5,
+        EFFECT_REMOVED = 1 << 6,
+} Effect;
+
+Change *change_free(Change *change) {
+        if (!change)
+                return NULL;
+
+        free(change->url);
+        free(change->zone);
+        free(change->affected);
+        free(change);
+        return NULL;
+}
+
+static unsigned find_effects(const Volume *before, const Volume *after) {
+        static const Volume nothing = { .url = (char *) "", .zone = (char *) "" };
+        unsigned effects = 0;
+
+        if (!before) {
+                effects |= EFFECT_NEW;
+                before = &nothing;
+        } else if (after->weight != before->weight || strcmp(after->url, before->url) != 0 ||
+                   strcmp(after->zone, before->zone) != 0 ||
+                   after->url_is_set != before->url_is_set ||
+                   after->zone_is_set != before->zone_is_set)
+                effects |= EFFECT_SETTINGS;
+        if (after->state == VOLUME_ACTIVE && before->state != VOLUME_ACTIVE)
+                effects |= EFFECT_ADDED;
+        if (after->state == VOLUME_DRAINING && before->state != VOLUME_DRAINING)
+                effects |= EFFECT_DRAINING;
+        if (after->state == VOLUME_REMOVED && before->state != VOLUME_REMOVED)
+                effects |= EFFECT_REMOVED;
+        if (after->maintenance_until != before->maintenance_until)
+                effects |= after->maintenance_until > 0 ? EFFECT_MAINTENANCE_BEGAN
+                                                        : EFFECT_MAINTENANCE_ENDED;
+        return effects;
+}
+
+static int find_affected(Change *change, const Cluster *before, const Cluster *after) {
+        change->affected = calloc(after->n_volumes + 1, sizeof(*change->affected));
+        if (!change->affected)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < after->n_volumes; i++) {
+                const Volume *volume = after->volumes + i;
+                unsigned effects = find_effects(cluster_find(before, volume->number), volume);
+
+                if (effects != 0)
+                        change->affected[change->n_affected++] = (Affected){
+                                .number = volume->number,
+                                .effects = effects,
+                        };
+        }
+        change->copies_changed = after->copies != before->copies;
+        return change->n_affected > 0 || change->copies_changed;
+}
+
+static int on_apply(MapChange *map_change, Cluster *copy) {
+        Change *change = CONTAINER_OF(map_change, Change, map_change);
+        int r;
+
+        r = change->apply(change, copy);
+        if (r < 0)
+                return r;
+        return find_affected(change, change->volumes->map.cluster, copy);
+}
+
+static void log_effects(const Affected *affected, const Volume *volume) {
+        /* clang-format off */
+        static const struct {
+                Effect effect;
+                const char *event, *text;
+        } events[] = {
+                { EFFECT_NEW,               EVENT_VOLUME_NEW,        "reports for the first time" },
+                { EFFECT_ADDED,             EVENT_VOLUME_ADDED,      "takes part in the cluster from now on" },
+                { EFFECT_SETTINGS,          EVENT_VOLUME_CHANGED,    "has other settings now" },
+                { EFFECT_MAINTENANCE_BEGAN, EVENT_MAINTENANCE_BEGAN, "is in maintenance and gets no new values" },
+                { EFFECT_MAINTENANCE_ENDED, EVENT_MAINTENANCE_ENDED, "is in maintenance no longer" },
+                { EFFECT_DRAINING,          EVENT_VOLUME_DRAINING,   "is being drained and gets no new values" },
+                { EFFECT_REMOVED,           EVENT_VOLUME_REMOVED,    "is removed from the cluster" },
+        };
+        /* clang-format on */
+        char field[sizeof("DKV_VOLUME=") + 10], details[2 * VOLUME_URL_SIZE] = "";
+
+        (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, affected->number);
+        if (affected->effects & (EFFECT_NEW | EFFECT_SETTINGS))
+                (void) snprintf(details, sizeof(details), ": weight %" PRIu32 ", zone '%s', '%s'",
+                                volume->weight, volume->zone, volume->url);
+        for (size_t i = 0; i < ELEMENTSOF(events); i++)
+                if (affected->effects & events[i].effect)
+                        log_event(LOG_NOTICE, events[i].event, (const char *[]){ field, NULL },
+                                  "Volume %" PRIu32 " %s%s.", affected->number, events[i].text,
+                                  events[i].effect & (EFFECT_NEW | EFFECT_SETTINGS) ? details : "");
+}
+
+static void log_copies(const Cluster *cluster) {
+        if (cluster->copies > 0)
+                log_event(LOG_NOTICE, EVENT_COPIES_CHANGED, NULL,
+                          "There are to be %" PRIu32 " copies of each value from now on.",
+                          cluster->copies);
+        else
+                log_event(LOG_NOTICE, EVENT_COPIES_CHANGED, NULL,
+                          "There are to be as many copies as Copies= says from now on.");
+}
+
+static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
+        _cleanup_(change_freep) Change *change = CONTAINER_OF(map_change, Change, map_change);
+        Volumes *volumes = change->volumes;
+
+        if (result >= 0) {
+                (void) pthread_rwlock_wrlock(&volumes->map.lock);
+                for (size_t i = 0; i < change->n_affected; i++)
+                        volumes->live[change->affected[i].number].changed = true;
+                (void) pthread_rwlock_unlock(&volumes->map.lock);
+
+                for (size_t i = 0; i < change->n_affected; i++)
+                        log_effects(change->affected + i,
+                                    cluster_find(cluster, change->affected[i].number));
+                if (change->copies_changed)
+                        log_copies(cluster);
+        }
+        if (change->done)
+                change->done(result, cluster->epoch, change->userdata);
+}
+
+Change *change_new(
+                Volumes *volumes,
+                int (*apply)(Change *change, Cluster *copy),
+                const uint32_t numbers[],
+                size_t n) {
+        Change *change = calloc(1, sizeof(*change) + n * sizeof(*numbers));
+
+        if (!change)
+                return NULL;
+        change->map_change.apply = on_apply;
+        change->map_change.done = on_done;
+        change->volumes = volumes;
+        change->apply = apply;
+        change->n_numbers = n;
+        if (n > 0)
+                memcpy(change->numbers, numbers, n * sizeof(*numbers));
+        return change;
+}
+
+int change_submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata) {
+        Map *map = &change->volumes->map;
+        int r;
+
+        change->map_change.epoch = epoch;
+        change->done = done;
+        change->userdata = userdata;
+        (void) pthread_rwlock_wrlock(&map->lock);
+        r = map_submit(map, &change->map_change);
+        (void) pthread_rwlock_unlock(&map->lock);
+        if (r < 0)
+                (void) change_free(change);
+        return r;
+}
+
+int change_find_volume(const Cluster *cluster, uint32_t number, Volume **ret) {
+        Volume *volume = cluster_find(cluster, number);
+
+        if (!volume)
+                return -ENOENT;
+        if (volume->state == VOLUME_REMOVED)
+                return -EBUSY;
+        *ret = volume;
+        return 0;
+}
+
+static bool is_text(const char *string, char lowest) {
+        for (; *string; string++)
+                if ((*string >= 0 && *string < lowest) || *string == 0x7f)
+                        return false;
+        return true;
+}
+
+int volumes_check_url(const char *url) {
+        _cleanup_free_ char *normal = NULL;
+        const char *reason;
+        int r;
+
+        r = url_normalize(url, &normal, &reason);
+        if (r < 0)
+                return r;
+        return strlen(url) < VOLUME_URL_SIZE && strcmp(url, normal) == 0 ? 0 : -EINVAL;
+}
+
+int volumes_check_zone(const char *zone) {
+        return strlen(zone) < VOLUME_ZONE_SIZE && is_text(zone, ' ') ? 0 : -EINVAL;
+}
+
+static int apply_settings(Change *change, Cluster *copy) {
+        uint32_t number = change->numbers[0];
+        Volume *volume;
+        int r;
+
+        r = change_find_volume(copy, number, &volume);
+        if (r >= 0 && change->weight > 0)
+                r = cluster_set_weight(copy, number, change->weight);
+        if (r >= 0 && change->url) {
+                volume->url_is_set = *change->url;
+                if (volume->url_is_set)
+                        r = cluster_set_url(copy, number, change->url);
+        }
+        if (r >= 0 && change->zone) {
+                volume->zone_is_set = *change->zone;
+                if (volume->zone_is_set)
+                        r = cluster_set_zone(copy, number, change->zone);
+        }
+        return r;
+}
+
+static int check_settings(const VolumeSettings *settings) {
+        if (settings->url && *settings->url && volumes_check_url(settings->url) < 0)
+                return -EINVAL;
+        if (settings->zone && volumes_check_zone(settings->zone) < 0)
+                return -EINVAL;
+        return settings->weight <= WEIGHT_MAX ? 0 : -EINVAL;
+}
+
+int volumes_set(Volumes *volumes,
+                uint32_t number,
+                const VolumeSettings *settings,
+                uint64_t epoch,
+                VolumesDone done,
+                void *userdata) {
+        _cleanup_(change_freep) Change *change = NULL;
+        int r;
+
+        r = check_settings(settings);
+        if (r < 0)
+                return r;
+
+        change = change_new(volumes, apply_settings, &number, 1);
+        if (!change)
+                return -ENOMEM;
+        change->weight = settings->weight;
+        change->url = settings->url ? strdup(settings->url) : NULL;
+        change->zone = settings->zone ? strdup(settings->zone) : NULL;
+        if (!change->url != !settings->url || !change->zone != !settings->zone)
+                return -ENOMEM;
+        return change_submit(TAKE_PTR(change), epoch, done, userdata);
+}
+
+static int apply_maintenance(Change *change, Cluster *copy) {
+        Volume *volume;
+        int r;
+
+        r = change_find_volume(copy, change->numbers[0], &volume);
+        if (r < 0)
+                return r;
+        volume->maintenance_until = change->maintenance_until;
+        return 0;
+}
+
+int volumes_set_maintenance(
+                Volumes *volumes,
+                uint32_t number,
+                uint64_t until_usec,
+                uint64_t epoch,
+                VolumesDone done,
+                void *userdata) {
+        Change *change;
+
+        if (until_usec > 0 && until_usec <= clock_realtime())
+                return -EINVAL;
+        change = change_new(volumes, apply_maintenance, &number, 1);
+        if (!change)
+                return -ENOMEM;
+        change->maintenance_until = until_usec;
+        return change_submit(change, epoch, done, userdata);
+}
+
+/* Unless it was prolonged meanwhile. */
+static int apply_end(Change *change, Cluster *copy) {
+        Volume *volume = cluster_find(copy, change->numbers[0]);
+
+        if (!volume_in_maintenance(volume, clock_realtime()))
+                volume->maintenance_until = 0;
+        return 0;
+}
+
+void volumes_end_maintenance(Volumes *volumes, uint32_t number) {
+        Map *map = &volumes->map;
+        Change *change;
+
+        (void) pthread_rwlock_wrlock(&map->lock);
+        change = map_is_changing(map) ? NULL : change_new(volumes, apply_end, &number, 1);
+        if (change && map_submit(map, &change->map_change) < 0)
+                (void) change_free(change); /* lacks memory */
+        (void) pthread_rwlock_unlock(&map->lock);
+}
+
+static int apply_report(Change *change, Cluster *copy) {
+        const VolumeReport *report = change->report;
+        Volume *volume = cluster_find(copy, report->number);
+        int r = 0;
+
+        if (!volume) {
+                r = cluster_add_volume(
+                                copy, report->number, report->uuid, report->url, report->zone, 1);
+                if (r < 0)
+                        return r;
+                volume = cluster_find(copy, report->number);
+        }
+        if (change->volumes->options.auto_add && volume->state == VOLUME_NEW)
+                r = cluster_set_state(copy, report->number, VOLUME_ACTIVE);
+        if (r >= 0 && !volume->url_is_set)
+                r = cluster_set_url(copy, report->number, report->url);
+        if (r >= 0 && !volume->zone_is_set)
+                r = cluster_set_zone(copy, report->number, report->zone);
+        return r;
+}
+
+static bool differs(const Volumes *volumes, const VolumeReport *report) {
+        const Volume *volume = cluster_find(volumes->map.cluster, report->number);
+
+        return !volume || (!volume->url_is_set && strcmp(volume->url, report->url) != 0) ||
+               (!volume->zone_is_set && strcmp(volume->zone, report->zone) != 0) ||
+               (volumes->options.auto_add && volume->state == VOLUME_NEW);
+}
+
+int volumes_change_by_report(Volumes *volumes, const VolumeReport *report) {
+        Change *change;
+        int r;
+
+        if (!differs(volumes, report) || map_is_changing(&volumes->map))
+                return 0;
+
+        change = change_new(volumes, apply_report, &report->number, 1);
+        if (!change)
+                return -ENOMEM;
+        change->report = report;
+        r = map_submit(&volumes->map, &change->map_change);
+        if (r < 0)
+                (void) change_free(change);
+        return r;
+}

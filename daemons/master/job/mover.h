@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Mover: carries out plans, many at a time: for each step the target pulls the copy from a source,
+ * then the index swaps it, if the version is still the same.
+ *
+ * A copy is in the index only after it is whole and durable on its volume, and an old one becomes
+ * garbage in the same transaction. So it may be stopped at any point: what was under way leaves at
+ * most a copy that no record names, of which the target will ask (settle). Small values go many to
+ * a call, large ones alone; each volume takes part in a limited number of calls. While clients are
+ * at work it is in no hurry.
+ *
+ * One thread, that of the jobs, calls all of this; only mover_set_limits() and mover_wake() may be
+ * called by any. */
+
+#include "core/placement/plan.h"
+#include "master/job/job.h"
+
+typedef struct Mover Mover;
+
+/* How many moves it takes before its owner should let it work. */
+#define MOVER_ENOUGH 8192
+
+typedef enum MoveOutcome {
+        MOVE_DONE,    /* all steps */
+        MOVE_CHANGED, /* the key was written or deleted meanwhile, so that the plan is void */
+        MOVE_LATER,   /* a volume or the index could not now; worth another plan */
+        MOVE_FULL,    /* the target has no room */
+        MOVE_FAILED,  /* the target cannot store it for another reason */
+        MOVE_DAMAGED, /* none of the sources has a good copy; it was logged */
+        MOVE_DROPPED, /* by mover_stop() */
+} MoveOutcome;
+
+typedef struct MoveResult {
+        const char *key;
+        MoveOutcome outcome;
+        uint64_t bytes;  /* that were copied */
+        uint32_t target; /* of the step that failed */
+} MoveResult;
+
+/* On the thread of the jobs, within mover_work() and mover_stop(). */
+typedef void (*MoverDone)(const MoveResult *result, void *userdata);
+
+/* MASTER is not owned. */
+int mover_new(Master *master, MoverDone done, void *userdata, Mover **ret);
+
+/* The clients and the index must have ended: nothing is under way then. */
+Mover *mover_free(Mover *mover);
+DEFINE_CLEANUP(Mover *, mover_free);
+
+/* The plan must have a step and a source. Returns 0 or -ENOMEM. */
+int mover_submit(Mover *mover, const char *key, const Record *record, const Plan *plan);
+
+/* How many have been submitted and not been reported. */
+size_t mover_count(const Mover *mover);
+
+/* Starts what may be started, then reports what has ended; waits until UNTIL_USEC (monotonic) at
+ * the latest if there is nothing to report yet. */
+void mover_work(Mover *mover, uint64_t until_usec);
+
+/* Gives up what has not begun, cancels what has, and waits for the end of it. */
+void mover_stop(Mover *mover);
+
+/* Both return soon. The latter ends a mover_work() that waits. */
+void mover_set_limits(Mover *mover, const JobLimits *limits);
+void mover_wake(Mover *mover);

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-/* What a change would move, over D-Bus: the method Plan(). */
-
-#include "master/master-bus.h"
-
-/* A handler of the method, with the MasterBus as userdata. */
-int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error);

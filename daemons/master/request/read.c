@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "http/date.h"
+#include "http/record.h"
+#include "master/master.h"
+#include "master/request/json-reply.h"
+#include "master/request/listing.h"
+#include "master/request/proxy.h"
+#include "master/request/read.h"
+#include "master/request/way-back.h"
+#include "store/index/damage.h"
+
+#define VERIFY "&verify=1"
+
+static const char redirect_text[] =
+                "The value is at the address in the Location header. With curl, use -L to follow it.\n";
+
+/* Looks the key of the path up and checks the request's conditions. Returns 0, 1 if the answer is
+ * 304, or a negative errno. */
+static int lookup(
+                HttpRequest *request,
+                const char *path,
+                char key[static KEY_MAX + 1],
+                Buffer *scratch,
+                Record *ret) {
+        Master *master = http_request_userdata(request);
+        Condition condition;
+        int r;
+
+        r = key_from_path(path, key);
+        if (r < 0)
+                return r;
+        r = http_request_get_condition(request, &condition);
+        if (r < 0)
+                return r;
+        r = index_get(master->index, key, scratch, ret);
+        if (r == -ENOENT && condition.match.present)
+                return -ECANCELED;
+        if (r == -EBADMSG)
+                master_log_damage(key, 0, 0);
+        if (r < 0)
+                return r;
+        return condition_check_read(&condition, &ret->checksum, ret->mtime_usec);
+}
+
+static int add_etag(HttpRequest *request, const Record *record) {
+        char etag[ETAG_SIZE];
+
+        checksum_to_etag(&record->checksum, etag);
+        return http_request_add_header(request, "ETag", etag);
+}
+
+/* A parameter "NAME=1" or "NAME=0" overrides the default. */
+static bool get_flag(HttpRequest *request, const char *name, bool initial) {
+        char value[2];
+
+        if (*http_request_query(request) &&
+            http_request_parameter(request, name, value, sizeof(value)) == 1)
+                return *value == '1';
+        return initial;
+}
+
+/* A client who was sent back is sent to each of the copies in turn; and the master looks who is
+ * where. Returns those to avoid, as bits. */
+static unsigned avoid_again(HttpRequest *request, const Record *record) {
+        Master *master = http_request_userdata(request);
+        unsigned n = way_back_count(request);
+
+        if (n == 0 || record->n_copies == 0)
+                return 0;
+        for (size_t i = 0; i < record->n_copies; i++)
+                prober_hurry(master->prober, record->copies[i]);
+        return ~(1U << (n - 1) % record->n_copies);
+}
+
+/* Copies that are not good are worse than those in whose turn the client is not. */
+static unsigned avoid(HttpRequest *request, const Record *record) {
+        Master *master = http_request_userdata(request);
+        unsigned all = (1U << record->n_copies) - 1, again = avoid_again(request, record);
+        unsigned bad = index_damaged(master->index, record) | stale_avoid(master->stale, record);
+
+        return ~(bad | again) & all ? bad | again : bad;
+}
+
+/* Where the value is to be had: at a volume that has a copy and is up. Returns its number. */
+static int make_url(
+                HttpRequest *request,
+                const char *key,
+                const Record *record,
+                bool is_proxied,
+                char ret[static MASTER_URL_SIZE]) {
+        Master *master = http_request_userdata(request);
+        char volume_url[VOLUME_URL_SIZE];
+        Ticket ticket = {
+                .method = TICKET_READ,
+                .version = record->version,
+                .revision = record->revision,
+                .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
+        };
+        int volume, r;
+
+        volume = volumes_choose(master->volumes, record, avoid(request, record), volume_url);
+        if (volume < 0)
+                return volume;
+        ticket.store = master_ticket_store(master, (uint32_t) volume);
+        if (!is_proxied)
+                way_back_put(request, &ticket);
+        r = master_ticket_url(
+                        master, volume_url, key, &ticket, ret, MASTER_URL_SIZE - strlen(VERIFY));
+        if (r < 0)
+                return r;
+        if (get_flag(request, "verify", false))
+                memcpy(ret + strlen(ret), VERIFY, sizeof(VERIFY));
+        return volume;
+}
+
+int read_get_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(buffer_done) Buffer scratch = {};
+        char key[KEY_MAX + 1], url[MASTER_URL_SIZE];
+        Record record;
+        bool is_proxied;
+        int volume, r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+        if (strcmp(http_request_path(request), "/") == 0)
+                return listing_finish(request);
+
+        r = lookup(request, http_request_path(request), key, &scratch, &record);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return http_request_reply_not_modified(request, &record);
+
+        is_proxied = get_flag(request, "proxy", master->conf.proxy) || key_has_dots(key);
+        volume = way_back_count(request) < WAY_BACK_MAX
+                                 ? make_url(request, key, &record, is_proxied, url)
+                                 : -EHOSTDOWN;
+        if (volume == -EHOSTDOWN)
+                return http_request_reply_error(
+                                request, volume,
+                                "No volume that has a copy of the value can be reached.");
+        if (volume < 0)
+                return volume;
+        if (is_proxied)
+                return proxy_start(request, key, &record, (uint32_t) volume, url);
+
+        r = http_request_add_header(request, "Location", url);
+        if (r >= 0)
+                r = http_request_add_header(request, "Cache-Control", "no-store");
+        if (r < 0)
+                return r;
+        return http_request_reply_data(
+                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+}
+
+int read_head_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(buffer_done) Buffer scratch = {};
+        char key[KEY_MAX + 1], date[HTTP_DATE_SIZE];
+        Record record;
+        int r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+
+        if (strcmp(http_request_path(request), "/") == 0)
+                return listing_finish(request);
+
+        r = lookup(request, http_request_path(request), key, &scratch, &record);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return http_request_reply_not_modified(request, &record);
+
+        http_date_format(record.mtime_usec / USEC_PER_SEC, date);
+        r = add_etag(request, &record);
+        if (r >= 0)
+                r = http_request_add_record(request, &record);
+        if (r >= 0)
+                r = http_request_add_header(request, "Last-Modified", date);
+        if (r >= 0)
+                r = http_request_add_header(request, "Accept-Ranges", "bytes");
+        return r < 0 ? r : http_request_reply_head(request, 200, record.size);
+}
+
+static Json *make_copies(Master *master, const Record *record) {
+        _cleanup_(json_freep) Json *copies = json_new_array();
+
+        for (size_t i = 0; i < record->n_copies; i++) {
+                char url[VOLUME_URL_SIZE] = "";
+                int up = volumes_url(master->volumes, record->copies[i], url);
+                DamageKind damage = index_damage_kind(
+                                master->index, record->version, record->copies[i]);
+                Json *copy = json_new_object();
+
+                if (json_add_uint(copy, "volume", record->copies[i]) < 0 ||
+                    json_add_string(copy, "url", url) < 0 ||
+                    json_add_bool(copy, "up", up >= 0) < 0 ||
+                    (damage != DAMAGE_NONE &&
+                     json_add_string(copy, "damage", damage_kind_to_string(damage)) < 0)) {
+                        (void) json_free(copy);
+                        return NULL;
+                }
+                if (json_append(copies, copy) < 0)
+                        return NULL;
+        }
+        return TAKE_PTR(copies);
+}
+
+int read_where_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(json_freep) Json *answer = json_new_object();
+        _cleanup_(buffer_done) Buffer scratch = {};
+        char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
+        Record record;
+        int r;
+
+        r = lookup(request, http_request_path(request) + strlen("/-/where"), key, &scratch,
+                   &record);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return http_request_reply_not_modified(request, &record);
+
+        (void) key_to_path(key, path);
+        r = json_add_string(answer, "key", path + 1);
+        r = r < 0 ? r : http_text_add_record(answer, &record);
+        r = r < 0 ? r : json_add_uint(answer, "object", record.version);
+        r = r < 0 ? r : json_add_string(answer, "content_type", record.content_type);
+        r = r < 0 ? r : json_add(answer, "copies", make_copies(master, &record));
+        return r < 0 ? r : http_text_reply(request, 200, answer);
+}
+
+void read_end(HttpRequest *request) {
+        proxy_end(request);
+}

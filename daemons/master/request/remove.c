@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "http/record.h"
+#include "master/master.h"
+#include "master/request/remove.h"
+
+typedef struct Remove {
+        HttpRequest *request;
+        char key[KEY_MAX + 1];
+        IndexDelete deletion;
+} Remove;
+
+static void on_deleted(Operation *operation, int result) {
+        Remove *remove = CONTAINER_OF(operation, Remove, deletion.operation);
+
+        if (result < 0)
+                (void) http_request_reply_error(remove->request, result, NULL);
+        else
+                (void) http_request_reply(remove->request, 204);
+}
+
+int remove_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        Remove *remove;
+        int r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+        remove = calloc(1, sizeof(*remove));
+        if (!remove)
+                return -ENOMEM;
+        *http_request_state(request) = remove;
+
+        remove->request = request;
+        r = key_from_path(http_request_path(request), remove->key);
+        if (r < 0)
+                return r;
+        r = http_request_get_condition(request, &remove->deletion.condition);
+        if (r < 0)
+                return r;
+
+        remove->deletion.operation.done = on_deleted;
+        remove->deletion.key = remove->key;
+        remove->deletion.garbage_due_usec = master_garbage_due(master);
+        index_delete(master->index, &remove->deletion);
+        return HTTP_LATER;
+}
+
+void remove_end(HttpRequest *request) {
+        free(*http_request_state(request));
+}

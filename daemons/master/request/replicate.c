@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "core/key.h"
+#include "http/record.h"
+#include "http/server.h"
+#include "master/master.h"
+#include "master/request/replicate.h"
+
+/* A copy that failed is placed again for so long: a volume that is started anew is back by then. */
+#define AGAIN_USEC (3 * USEC_PER_SEC)
+#define PAUSE_USEC (100 * USEC_PER_MSEC)
+#define TRIED_MAX  (2 * COPIES_MAX)
+
+typedef struct Copy {
+        Replication *replication;
+        OutboxItem item;
+        uint32_t volume;
+        int error;
+} Copy;
+
+struct Replication {
+        Master *master;       /* not owned */
+        HttpRequest *request; /* not owned */
+        uint64_t wanted;
+        Buffer object; /* encoded, as the volumes get it */
+        Copy copies[COPIES_MAX];
+        size_t n_copies;
+        unsigned copies_left; /* atomic: which have not answered yet */
+        uint64_t until_usec;  /* monotonic; how long copies that failed are placed again */
+        uint32_t tried[TRIED_MAX];
+        size_t n_tried;
+        IndexCommit commit;
+};
+
+static void fail(Replication *replication, int error) {
+        (void) http_request_reply_error(
+                        replication->request, error,
+                        error == -EHOSTDOWN ? "Too few copies of the value could be stored."
+                                            : NULL);
+}
+
+static void on_committed(Operation *operation, int result) {
+        Replication *replication = CONTAINER_OF(operation, Replication, commit.operation);
+        const Record *record = &replication->commit.record;
+        int r;
+
+        if (result < 0) {
+                fail(replication, result);
+                return;
+        }
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                outbox_confirm(replication->master->outbox, record->copies[i], record->version);
+
+        r = http_request_reply_written(
+                        replication->request, replication->commit.created,
+                        replication->commit.revision, &record->checksum);
+        if (r < 0)
+                fail(replication, r);
+}
+
+/* A write without a majority is over; its copies, stored or not, are asked about by the volumes
+ * that have them, and become garbage then. */
+static int summary(const Replication *replication) {
+        for (size_t i = 0; i < replication->n_copies; i++)
+                if (replication->copies[i].error == -ENOSPC)
+                        return -ENOSPC;
+        return -EHOSTDOWN;
+}
+
+static size_t count_stored(const Replication *replication) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < replication->n_copies; i++)
+                n += replication->copies[i].error >= 0;
+        return n;
+}
+
+static void commit(Replication *replication) {
+        Record *record = &replication->commit.record;
+
+        for (size_t i = 0; i < replication->n_copies; i++)
+                if (replication->copies[i].error >= 0)
+                        record->copies[record->n_copies++] = replication->copies[i].volume;
+
+        /* Its volumes may have given it up, and the fence that was put up then may have fallen. */
+        if (clock_realtime() > record->mtime_usec + MASTER_COMMIT_USEC) {
+                fail(replication, -ESTALE);
+                return;
+        }
+
+        /* It may have turned out while the copies were on their way. */
+        if (lead_refuses(replication->master->lead, replication->request))
+                return;
+
+        replication->commit.garbage_due_usec = master_garbage_due(replication->master);
+        index_commit(replication->master->index, &replication->commit);
+}
+
+/* Nobody got the value, perhaps; another time it may. */
+static bool is_of_the_way(int error) {
+        return error == -EHOSTDOWN || error == -ECONNRESET || error == -ETIMEDOUT;
+}
+
+/* Gives a copy that its volume did not take to another one, whatever the reason was. */
+static bool place_again(Replication *replication, Copy *copy) {
+        Volumes *volumes = replication->master->volumes;
+        int r;
+
+        if (!is_of_the_way(copy->error) && copy->error != -EACCES)
+                volumes_note_unfit(volumes, copy->volume);
+        if (replication->n_tried == TRIED_MAX)
+                return false;
+        r = volumes_place_another(
+                        volumes, key_hash(replication->commit.key), replication->commit.record.size,
+                        replication->tried, replication->n_tried);
+        if (r < 0)
+                return false;
+
+        copy->volume = (uint32_t) r;
+        replication->tried[replication->n_tried++] = copy->volume;
+        return true;
+}
+
+/* Sends the copies that are to be sent, of which there is one at least. */
+static void submit(Replication *replication, const bool chosen[static COPIES_MAX]) {
+        Outbox *outbox = replication->master->outbox;
+        size_t n = replication->n_copies, n_chosen = 0;
+        Copy *copies[COPIES_MAX];
+
+        for (size_t i = 0; i < n; i++)
+                if (chosen[i])
+                        copies[n_chosen++] = replication->copies + i;
+        __atomic_store_n(&replication->copies_left, (unsigned) n_chosen, __ATOMIC_RELEASE);
+
+        /* The last answer may free all of this before the loop's condition is looked at again. */
+        for (size_t i = 0; i < n_chosen; i++)
+                outbox_submit(outbox, copies[i]->volume, &copies[i]->item);
+}
+
+static void submit_failed(void *userdata) {
+        Replication *replication = userdata;
+        bool chosen[COPIES_MAX] = {};
+
+        for (size_t i = 0; i < replication->n_copies; i++)
+                chosen[i] = replication->copies[i].error < 0;
+        submit(replication, chosen);
+}
+
+/* Sends copies that failed once more: to other volumes, or if there are none and too few copies, to
+ * the same ones a little later. Returns whether it did. */
+static bool try_again(Replication *replication) {
+        bool chosen[COPIES_MAX] = {}, any = false, may_work = false;
+
+        if (clock_monotonic() >= replication->until_usec)
+                return false;
+
+        for (size_t i = 0; i < replication->n_copies; i++) {
+                Copy *copy = replication->copies + i;
+
+                if (copy->error == -ESHUTDOWN)
+                        return false;
+                may_work |= is_of_the_way(copy->error);
+                chosen[i] = copy->error < 0 && place_again(replication, copy);
+                any |= chosen[i];
+        }
+        if (any) {
+                submit(replication, chosen);
+                return true;
+        }
+        return may_work && count_stored(replication) <= replication->wanted / 2 &&
+               http_client_post(
+                               replication->master->client, PAUSE_USEC, submit_failed,
+                               replication) >= 0;
+}
+
+static void on_copied(OutboxItem *item, int error) {
+        Copy *copy = CONTAINER_OF(item, Copy, item);
+        Replication *replication = copy->replication;
+
+        copy->error = error;
+        if (__atomic_sub_fetch(&replication->copies_left, 1, __ATOMIC_ACQ_REL) > 0)
+                return;
+
+        if (count_stored(replication) < replication->n_copies && try_again(replication))
+                return;
+        if (count_stored(replication) > replication->wanted / 2)
+                commit(replication);
+        else
+                fail(replication, summary(replication));
+}
+
+static void start_copies(Replication *replication, const uint32_t *volumes) {
+        bool chosen[COPIES_MAX] = {};
+
+        for (size_t i = 0; i < replication->n_copies; i++) {
+                replication->copies[i] = (Copy){
+                        .replication = replication,
+                        .item = {
+                                .data = replication->object.data,
+                                .size = replication->object.size,
+                                .done = on_copied,
+                        },
+                        .volume = volumes[i],
+                };
+                replication->tried[replication->n_tried++] = volumes[i];
+                chosen[i] = true;
+        }
+        replication->until_usec = clock_monotonic() + AGAIN_USEC;
+        submit(replication, chosen);
+}
+
+int replication_start(HttpRequest *request, const ReplicationInput *input, Replication **ret) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(replication_freep) Replication *replication = NULL;
+        Record *record;
+        int r;
+
+        replication = calloc(1, sizeof(*replication));
+        if (!replication)
+                return -ENOMEM;
+
+        replication->master = master;
+        replication->request = request;
+        replication->wanted = input->wanted;
+        replication->n_copies = input->n_volumes;
+        replication->commit = (IndexCommit){
+                .operation.done = on_committed,
+                .key = input->key,
+                .record = *input->record,
+                .condition = *input->condition,
+        };
+
+        record = &replication->commit.record;
+        record->version = index_next_version(master->index, VERSION_DIRECT);
+        record->size = input->size;
+        record->mtime_usec = clock_realtime();
+        record->checksum = checksum_of(input->value, input->size);
+
+        object_encode(&(Object){ .record = *record,
+                                 .key = input->key,
+                                 .is_inline = true,
+                                 .value = input->value },
+                      &replication->object);
+        r = buffer_error(&replication->object);
+        if (r < 0)
+                return r;
+
+        *ret = replication;
+        start_copies(TAKE_PTR(replication), input->volumes);
+        return HTTP_LATER;
+}
+
+Replication *replication_free(Replication *replication) {
+        if (!replication)
+                return NULL;
+
+        buffer_done(&replication->object);
+        free(replication);
+        return NULL;
+}

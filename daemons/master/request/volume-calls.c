@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "core/call/wire.h"
+#include "http/server.h"
+#include "master/cluster/run.h"
+#include "master/health/report-health.h"
+#include "master/link/caller.h"
+#include "master/master.h"
+#include "master/request/volume-calls.h"
+#include "rpc/rpc.h"
+#include "store/index/identity.h"
+
+#define COMMITS_MAX 4096
+#define SETTLE_MAX  4096
+
+static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
+        uint64_t wire;
+
+        *ret = (VolumeReport){
+                .number = parties->from.number,
+                .run = parties->from.run,
+                .sequence = parties->sequence,
+                .lead = parties->lead,
+                .url = json_get_string(json, "url"),
+                .zone = json_get_string(json, "zone"),
+        };
+        memcpy(ret->uuid, parties->from.uuid, sizeof(ret->uuid));
+        if (json_get_uint(json, "wire", &wire) < 0 || wire != WIRE_VERSION)
+                return -EPROTO;
+        if (!ret->url || !ret->zone || json_get_uint(json, "free", &ret->disk_free) < 0 ||
+            json_get_uint(json, "size", &ret->disk_size) < 0 ||
+            json_get_uint(json, "objects", &ret->objects) < 0 ||
+            json_get_uint(json, "bytes", &ret->bytes) < 0 ||
+            json_get_uint(json, "pending", &ret->pending) < 0 ||
+            json_get_uint(json, "version_max", &ret->version_max) < 0 ||
+            json_get_uint(json, "revision", &ret->revision) < 0 ||
+            json_get_uint(json, "deletion", &ret->deletion) < 0 ||
+            json_get_uint(json, "objects_ever", &ret->objects_ever) < 0)
+                return -EINVAL;
+
+        (void) json_get_uint(json, "disk", &ret->disk_id); /* 0 if the volume does not know */
+        return peer_read_health(json, ret);
+}
+
+/* The answer is signed: by it the volume knows whom it follows. */
+static int reply_report(HttpRequest *request, uint32_t volume) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(json_freep) Json *answer = json_new_object();
+        _cleanup_free_ char *text = NULL;
+        Parties parties = { .lead = *index_identity(master->index) };
+        uint64_t token, version;
+        int r;
+
+        r = json_add_uint(answer, "clock", clock_realtime());
+        r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
+        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
+        if (stale_sweep(master->stale, volume, &token, &version)) {
+                r = r < 0 ? r : json_add_uint(answer, "sweep", token);
+                r = r < 0 ? r : json_add_uint(answer, "sweep_version", version);
+        }
+        if (r < 0)
+                return r;
+        text = json_format(answer, false);
+        if (!text)
+                return -ENOMEM;
+        return rpc_reply(request, master->secret, &parties, "application/json", text, strlen(text));
+}
+
+static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
+        Master *master = http_request_userdata(request);
+        char why[LEAD_REASON_SIZE];
+
+        troubles_note(master->troubles, TROUBLE_STRANGER, report->number, "%s", report->url);
+        lead_explain_stranger(master->lead, report->number, why);
+        return http_request_reply_error(request, -EEXIST, why);
+}
+
+int peer_report_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        _cleanup_(json_freep) Json *json = NULL;
+        VolumeReport report;
+        const Buffer *body;
+        int r;
+
+        r = rpc_check(request, master->secret, &body);
+        if (r < 0)
+                return r;
+        r = json_parse((const char *) body->data, body->size, &json);
+        if (r < 0)
+                return -EINVAL;
+        r = parse_report(json, rpc_parties(request), &report);
+        if (r >= 0 && volumes_has_other_run(master->volumes, &report))
+                r = -ENOTUNIQ;
+        if (r >= 0)
+                r = lead_hear(master->lead, master->volumes, &report,
+                              cluster_id_is_null(report.lead.cluster) ? NULL : report.lead.cluster,
+                              report.lead.term);
+        if (r >= 0)
+                r = caller_check_cluster(master, &report);
+        if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
+                (void) volumes_report(master->volumes, &report);
+                if (lead_refuses(master->lead, request))
+                        return 0;
+        }
+        if (r == -EEXIST)
+                return refuse_stranger(request, &report);
+        if (r >= 0)
+                r = volumes_report(master->volumes, &report);
+        if (r < 0) {
+                peer_note_refusal(master, &report, r);
+                return caller_refuse_report(request, &report, r);
+        }
+        if (!volumes_is_reached(master->volumes, report.number))
+                prober_hurry(master->prober, report.number); /* it may have come back just now */
+        peer_note_health(master, &report, json_get_string(json, "fault_detail"));
+        stale_hear(master->stale, &report);
+        return reply_report(request, report.number);
+}
+
+typedef struct CommitBatch CommitBatch;
+
+typedef struct CommitItem {
+        CommitBatch *batch;
+        IndexCommit commit;
+        int error;
+} CommitItem;
+
+struct CommitBatch {
+        HttpRequest *request;
+        size_t n_left;
+        size_t n_items;
+        CommitItem items[];
+};
+
+static void commit_reply(CommitBatch *batch) {
+        HttpRequest *request = batch->request;
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r;
+
+        for (size_t i = 0; i < batch->n_items; i++) {
+                const CommitItem *item = batch->items + i;
+
+                wire_put_commit_result(
+                                &answer, &(WireCommitResult){
+                                                         .error = item->error,
+                                                         .created = item->commit.created,
+                                                         .revision = item->commit.revision,
+                                         });
+        }
+
+        r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                request, 200, "application/octet-stream", answer.data, answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(request, r, NULL);
+}
+
+static void commit_done(CommitBatch *batch) {
+        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) == 0)
+                commit_reply(batch);
+}
+
+static void on_committed(Operation *operation, int result) {
+        CommitItem *item = CONTAINER_OF(operation, CommitItem, commit.operation);
+
+        item->error = result < 0 ? result : 0;
+        commit_done(item->batch);
+}
+
+static bool version_was_given(Master *master, uint64_t version) {
+        return version > 0 && version < index_version_end(master->index);
+}
+
+/* Whether this master can have asked for such a write: another number would lead into the future,
+ * and copies on volumes that nobody knows are none. */
+static bool is_ours(Master *master, const Record *record) {
+        char url[VOLUME_URL_SIZE];
+
+        if (record_check(record) < 0 || record->n_copies == 0)
+                return false;
+        for (size_t i = 0; i < record->n_copies; i++)
+                if (volumes_url(master->volumes, record->copies[i], url) == -ENOENT)
+                        return false;
+        return version_was_given(master, record->version);
+}
+
+/* Reads the items, whose strings stay in the body. Returns 0 or -EINVAL. */
+static int read_commits(
+                Master *master, const Buffer *body, uint64_t garbage_due_usec, CommitBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+
+        while (reader.size > 0) {
+                CommitItem *item = batch->items + batch->n_items;
+                WireCommit wire;
+
+                if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0 ||
+                    !is_ours(master, &wire.record))
+                        return -EINVAL;
+                *item = (CommitItem){
+                        .batch = batch,
+                        .commit = {
+                                .operation.done = on_committed,
+                                .key = wire.key,
+                                .record = wire.record,
+                                .condition = wire.condition,
+                                .garbage_due_usec = garbage_due_usec,
+                        },
+                };
+                batch->n_items++;
+        }
+        return 0;
+}
+
+int peer_commit_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        CommitBatch *batch;
+        int r;
+
+        r = caller_read(request, &body);
+        if (r < 0)
+                return r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+        batch = calloc(1, sizeof(*batch) + COMMITS_MAX * sizeof(batch->items[0]));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_commits(master, body, master_garbage_due(master), batch);
+        if (r < 0)
+                return r;
+
+        batch->n_left = batch->n_items + 1; /* one for this function */
+        for (size_t i = 0, n = batch->n_items; i < n; i++)
+                index_commit(master->index, &batch->items[i].commit);
+        commit_done(batch);
+        return HTTP_LATER;
+}
+
+typedef struct SettleBatch {
+        HttpRequest *request;
+        IndexSettle settle;
+        IndexSettleItem items[SETTLE_MAX];
+} SettleBatch;
+
+static void on_settled(Operation *operation, int result) {
+        SettleBatch *batch = CONTAINER_OF(operation, SettleBatch, settle.operation);
+
+        if (result < 0)
+                (void) http_request_reply_error(batch->request, result, NULL);
+        else
+                (void) http_request_reply(batch->request, 204);
+}
+
+static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+        char url[VOLUME_URL_SIZE];
+
+        batch->settle.volume = reader_get_u32(&reader);
+        if (reader_error(&reader) < 0 ||
+            volumes_url(master->volumes, batch->settle.volume, url) == -ENOENT)
+                return -EINVAL;
+        while (reader.size > 0 && reader_error(&reader) == 0) {
+                IndexSettleItem *item = batch->items + batch->settle.n_items;
+
+                if (batch->settle.n_items == SETTLE_MAX)
+                        return -EINVAL;
+                item->version = reader_get_u64(&reader);
+                item->key = wire_get_key(&reader);
+                if (!item->key || !version_was_given(master, item->version))
+                        return -EINVAL;
+                batch->settle.n_items++;
+        }
+        return reader_end(&reader) < 0 ? -EINVAL : 0;
+}
+
+int peer_settle_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        SettleBatch *batch;
+        int r;
+
+        r = caller_read(request, &body);
+        if (r < 0)
+                return r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_settle(master, body, batch);
+        if (r < 0)
+                return r;
+
+        /* They have waited for the grace time already; but a copy that was current until a moment
+         * ago, and whose volume never heard that it was, may just have been redirected to. */
+        batch->settle.operation.done = on_settled;
+        batch->settle.items = batch->items;
+        batch->settle.garbage_due_usec = clock_realtime() + master->conf.ticket_usec;
+        batch->settle.fence_due_usec = master_fence_due();
+        index_settle(master->index, &batch->settle);
+        return HTTP_LATER;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/record.h"
+#include "master/cluster/reachable.h"
+#include "master/master.h"
+#include "master/request/relay.h"
+#include "master/request/replicate.h"
+#include "master/request/way-back.h"
+#include "master/request/write.h"
+
+static const char redirect_text[] =
+                "Send the value to the address in the Location header. With curl, use -L to follow it.\n";
+
+#define TRIED_MAX (2 * COPIES_MAX)
+
+#define WRONG_DIGEST "The value does not have the digest that the request says."
+
+typedef struct Write {
+        char key[KEY_MAX + 1];
+        Condition condition;
+        Record record;    /* what is known of it: content type and metadata */
+        Buffer metadata;  /* what the record points to */
+        Digests *digests; /* that the value is to have; NULL if the request says none */
+        uint64_t wanted;  /* copies */
+        uint32_t volumes[COPIES_MAX];
+        size_t n_volumes;
+        uint32_t tried[TRIED_MAX]; /* of a relay: these, and those that were tried before them */
+        size_t n_tried;
+
+        Buffer body;              /* of a value that is small, so far */
+        Relay *relay;             /* of one that is not */
+        Replication *replication; /* of a small one, once it is complete */
+} Write;
+
+/* Fails a write early whose condition does not hold now. What counts is its check at the commit. */
+static int check_condition(Master *master, const Write *write) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record;
+        int r;
+
+        if (condition_is_empty(&write->condition))
+                return 0;
+
+        r = index_get(master->index, write->key, &scratch, &record);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r < 0)
+                return condition_check(&write->condition, NULL, 0);
+        return condition_check(&write->condition, &record.checksum, record.mtime_usec);
+}
+
+static int place(Master *master, Write *write, uint64_t size) {
+        int r;
+
+        write->wanted = volumes_copies(master->volumes);
+        r = volumes_place(
+                        master->volumes, key_hash(write->key), write->wanted, size, write->volumes);
+        if (r < 0)
+                return r;
+        if ((uint64_t) r <= write->wanted / 2)
+                return -EHOSTDOWN;
+
+        write->n_volumes = write->n_tried = (size_t) r;
+        memcpy(write->tried, write->volumes, sizeof(write->volumes));
+        return 0;
+}
+
+static bool any_is_cut(Master *master, const Write *write) {
+        for (size_t i = 1; i < write->n_volumes; i++)
+                if (volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                        return true;
+        return false;
+}
+
+/* Brings a volume to the front that reaches the others, as far as is known; or if there is none,
+ * puts others in the place of those that the first one does not reach. */
+static void avoid_cut(Master *master, Write *write) {
+        size_t n = write->n_volumes;
+
+        for (size_t turn = 0; turn < n; turn++) {
+                uint32_t first = write->volumes[0];
+
+                if (!any_is_cut(master, write))
+                        return;
+                memmove(write->volumes, write->volumes + 1, (n - 1) * sizeof(first));
+                write->volumes[n - 1] = first;
+        }
+
+        for (size_t i = 1; i < n && write->n_tried < TRIED_MAX; i++) {
+                int r;
+
+                if (!volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                        continue;
+                r = volumes_place_another(
+                                master->volumes, key_hash(write->key), 0, write->tried,
+                                write->n_tried);
+                if (r > 0)
+                        write->volumes[i] = write->tried[write->n_tried++] = (uint32_t) r;
+        }
+}
+
+/* The address of the first volume, with a ticket that names the others; for the client of a request
+ * that is to be redirected, unless that is NULL. */
+static int
+make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret, size_t size) {
+        char volume_url[VOLUME_URL_SIZE];
+        Ticket ticket = {
+                .method = write->condition.create_only ? TICKET_POST : TICKET_PUT,
+                .version = index_next_version(master->index, VERSION_TICKET),
+                .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
+                .size_max = master->conf.value_size_max,
+                .mtime_usec = clock_realtime(),
+                .wanted = (uint8_t) write->wanted,
+        };
+        int r;
+
+        for (size_t i = 1; i < write->n_volumes; i++) {
+                typeof(*ticket.others) *other = ticket.others + ticket.n_others;
+
+                r = volumes_url(master->volumes, write->volumes[i], volume_url);
+                if (r < 0)
+                        continue; /* it has gone down just now; the majority decides */
+                other->volume = write->volumes[i];
+                other->store = master_ticket_store(master, other->volume);
+                (void) snprintf(other->authority, sizeof(other->authority), "%s",
+                                volume_url + strlen("http://"));
+                ticket.n_others++;
+        }
+
+        r = volumes_url(master->volumes, write->volumes[0], volume_url);
+        if (r < 0)
+                return r;
+        ticket.store = master_ticket_store(master, write->volumes[0]);
+        if (redirected)
+                way_back_put(redirected, &ticket);
+        return master_ticket_url(master, volume_url, write->key, &ticket, ret, size);
+}
+
+static int redirect(HttpRequest *request, const Write *write) {
+        Master *master = http_request_userdata(request);
+        char url[MASTER_URL_SIZE];
+        int r;
+
+        /* Somebody else was there. */
+        for (size_t i = 0; i < write->n_volumes && way_back_count(request) > 0; i++)
+                prober_hurry(master->prober, write->volumes[i]);
+
+        r = make_url(master, write, request, url, sizeof(url));
+        if (r < 0)
+                return r;
+        r = http_request_add_header(request, "Location", url);
+        if (r >= 0)
+                r = http_request_add_header(request, "Cache-Control", "no-store");
+        if (r < 0)
+                return r;
+        return http_request_reply_data(
+                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+}
+
+/* Puts another volume in the place of each that has failed; if there is none, goes on without, as
+ * long as the others are a majority. Returns 0, or why that is not so. */
+static int replace_failed(
+                Master *master, Write *write, uint64_t size, const uint32_t failed[], size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                size_t k = 0;
+                int r;
+
+                volumes_note_unfit(master->volumes, failed[i]);
+                while (k < write->n_volumes && write->volumes[k] != failed[i])
+                        k++;
+                if (k == write->n_volumes)
+                        return -EHOSTDOWN;
+                r = volumes_place_another(
+                                master->volumes, key_hash(write->key), size, write->tried,
+                                write->n_tried);
+                if (r >= 0 && write->n_tried == TRIED_MAX)
+                        r = -EHOSTDOWN;
+                if (r >= 0) {
+                        write->volumes[k] = write->tried[write->n_tried++] = (uint32_t) r;
+                        continue;
+                }
+                if (write->n_volumes - 1 <= write->wanted / 2)
+                        return r;
+                memmove(write->volumes + k, write->volumes + k + 1,
+                        (--write->n_volumes - k) * sizeof(*write->volumes));
+        }
+        return 0;
+}
+
+static int on_not_stored(
+                HttpRequest *request, const uint32_t failed[], size_t n, RelayTarget *ret) {
+        Write *write = *http_request_state(request);
+        uint64_t size = http_request_size(request);
+        int r;
+
+        r = replace_failed(
+                        http_request_userdata(request), write, size == HTTP_SIZE_UNKNOWN ? 0 : size,
+                        failed, n);
+        if (r < 0)
+                return r;
+        ret->volume = write->volumes[0];
+        return make_url(http_request_userdata(request), write, NULL, ret->url, sizeof(ret->url));
+}
+
+/* Without a relay afterwards, the client was redirected. */
+static int start_relay(HttpRequest *request, Write *write) {
+        RelayTarget target = { .volume = write->volumes[0] };
+        int r;
+
+        r = make_url(http_request_userdata(request), write, NULL, target.url, sizeof(target.url));
+        if (r < 0)
+                return r;
+        r = relay_new(request, &target, on_not_stored, &write->relay);
+        return r == -ESHUTDOWN ? redirect(request, write) : r;
+}
+
+static int read_headers(HttpRequest *request, Write *write) {
+        Master *master = http_request_userdata(request);
+        uint64_t size = http_request_size(request);
+        int r;
+
+        r = key_from_path(http_request_path(request), write->key);
+        if (r < 0)
+                return r;
+        if (key_has_dots(write->key)) {
+                http_request_explain(
+                                request,
+                                "A segment of the key is \".\" or \"..\", which clients take out of "
+                                "addresses: nobody could read the value.");
+                return -EINVAL;
+        }
+        if (size != HTTP_SIZE_UNKNOWN && size > master->conf.value_size_max)
+                return -EFBIG;
+        r = http_request_get_metadata(
+                        request, &write->metadata, &write->record.content_type, &write->digests);
+        if (r < 0)
+                return r;
+        write->record.metadata = (const char *) write->metadata.data;
+        write->record.metadata_size = write->metadata.size;
+
+        r = http_request_get_condition(request, &write->condition);
+        if (r < 0)
+                return r;
+        return check_condition(master, write);
+}
+
+int write_begin(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        uint64_t size = http_request_size(request);
+        Write *write;
+        int r;
+
+        if (lead_refuses(master->lead, request))
+                return 0;
+        write = calloc(1, sizeof(*write));
+        if (!write)
+                return -ENOMEM;
+        *http_request_state(request) = write;
+
+        r = read_headers(request, write);
+        if (r < 0)
+                return r;
+        r = place(master, write, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        if (r < 0)
+                return r;
+
+        if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
+                return 0;
+        avoid_cut(master, write);
+        if (http_request_expects_continue(request) && !master->conf.proxy &&
+            way_back_count(request) < WAY_BACK_MAX)
+                return redirect(request, write);
+        return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);
+}
+
+ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
+        const Master *master = http_request_userdata(request);
+        Write *write = *http_request_state(request);
+        ssize_t n;
+        int r;
+
+        if (!write->relay) {
+                if (write->body.size + size > master->conf.value_size_max)
+                        return -EFBIG;
+                if (write->body.size + size <= WRITE_BUFFER_MAX) {
+                        buffer_put(&write->body, data, size);
+                        r = buffer_error(&write->body);
+                        return r < 0 ? r : (ssize_t) size;
+                }
+
+                r = start_relay(request, write);
+                if (r < 0)
+                        return r;
+                if (!write->relay)
+                        return (ssize_t) size;
+        }
+
+        /* What was gathered before it became clear that the value is not small. */
+        if (write->body.size > 0) {
+                n = relay_body(write->relay, write->body.data, write->body.size);
+                if (n < 0)
+                        return n;
+                assert((size_t) n ==
+                       write->body.size); /* the relay's buffer is larger, and empty */
+                buffer_clear(&write->body);
+        }
+        return relay_body(write->relay, data, size);
+}
+
+int write_finish(HttpRequest *request) {
+        Write *write = *http_request_state(request);
+
+        if (write->relay)
+                return relay_finish(write->relay); /* the volume compares the digests */
+        if (write->digests) {
+                digests_update(write->digests, write->body.data, write->body.size);
+                if (digests_check(write->digests) < 0)
+                        return http_request_reply_error(request, EINVAL, WRONG_DIGEST);
+        }
+
+        return replication_start(
+                        request,
+                        &(ReplicationInput){
+                                        .key = write->key,
+                                        .record = &write->record,
+                                        .condition = &write->condition,
+                                        .value = write->body.data,
+                                        .size = write->body.size,
+                                        .volumes = write->volumes,
+                                        .n_volumes = write->n_volumes,
+                                        .wanted = write->wanted,
+                        },
+                        &write->replication);
+}
+
+void write_end(HttpRequest *request) {
+        Write *write = *http_request_state(request);
+
+        if (!write)
+                return;
+
+        (void) relay_free(write->relay);
+        (void) replication_free(write->replication);
+        (void) digests_free(write->digests);
+        buffer_done(&write->metadata);
+        buffer_done(&write->body);
+        free(write);
+}

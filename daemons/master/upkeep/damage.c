@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "core/call/wire.h"
+#include "master/link/caller.h"
+#include "master/link/order.h"
+#include "master/master.h"
+#include "master/upkeep/damage.h"
+#include "rpc/rpc.h"
+#include "store/index/damage.h"
+
+/* To read many large values takes long. */
+#define LOOK_PATIENCE_USEC (10 * USEC_PER_MIN)
+
+/* A value of which no good copy is known: said when the last one goes. */
+static void log_lost(const IndexDamageItem *item) {
+        char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
+
+        (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", item->key);
+        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu32, item->volume);
+        log_event(LOG_ERR, EVENT_VALUE_LOST, (const char *[]){ key_field, volume_field, NULL },
+                  "No good copy of key '%s' is left: the last one, on volume %" PRIu32 ", %s.",
+                  item->key, item->volume, damage_kind_to_sentence(item->kind));
+}
+
+static void log_items(const IndexDamage *damage) {
+        for (size_t i = 0; i < damage->n_items; i++)
+                if (damage->items[i].error == -EBADMSG && damage->items[i].is_new)
+                        log_lost(damage->items + i);
+}
+
+typedef struct DamageBatch {
+        HttpRequest *request;
+        IndexDamage damage;
+        IndexDamageItem items[WIRE_DAMAGE_MAX];
+} DamageBatch;
+
+static void on_noted(Operation *operation, int result) {
+        DamageBatch *batch = CONTAINER_OF(operation, DamageBatch, damage.operation);
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r = MIN(result, 0);
+
+        if (r >= 0)
+                log_items(&batch->damage);
+        for (size_t i = 0; i < batch->damage.n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+        if (r >= 0)
+                r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                batch->request, 200, "application/octet-stream", answer.data,
+                                answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(batch->request, r, NULL);
+}
+
+static int read_batch(const Buffer *body, DamageBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+        uint32_t volume = reader_get_u32(&reader);
+
+        if (reader_error(&reader) < 0 || volume < 1 || volume > VOLUME_MAX)
+                return -EINVAL;
+
+        while (reader.size > 0) {
+                WireDamage wire;
+
+                if (batch->damage.n_items == WIRE_DAMAGE_MAX || wire_get_damage(&reader, &wire) < 0)
+                        return -EINVAL;
+                batch->items[batch->damage.n_items++] = (IndexDamageItem){
+                        .version = wire.version,
+                        .volume = volume,
+                        .key = wire.key,
+                        .kind = wire.kind,
+                };
+        }
+        return 0;
+}
+
+int damage_peer_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        DamageBatch *batch;
+        int r;
+
+        r = caller_read(request, &body);
+        if (r < 0)
+                return r;
+
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_batch(body, batch);
+        if (r < 0)
+                return r;
+
+        batch->damage.operation.done = on_noted;
+        batch->damage.items = batch->items;
+        batch->damage.now_usec = clock_realtime();
+        index_damage(master->index, &batch->damage);
+        return HTTP_LATER;
+}
+
+/* One copy, by itself. */
+typedef struct Mark {
+        IndexDamage damage;
+        IndexDamageItem item;
+        char key[];
+} Mark;
+
+static void on_marked(Operation *operation, int result) {
+        Mark *mark = CONTAINER_OF(operation, Mark, damage.operation);
+
+        if (result >= 0)
+                log_items(&mark->damage);
+        free(mark);
+}
+
+void damage_mark(
+                Master *master,
+                const char *key,
+                uint64_t version,
+                uint32_t volume,
+                DamageKind kind) {
+        size_t size = strlen(key) + 1;
+        Mark *mark = malloc(sizeof(*mark) + size);
+
+        if (!mark)
+                return; /* it will be found again */
+
+        *mark = (Mark){
+                .damage = { .operation.done = on_marked,
+                            .items = &mark->item,
+                            .n_items = 1,
+                            .now_usec = clock_realtime() },
+                .item = { .version = version, .volume = volume, .key = mark->key, .kind = kind },
+        };
+        memcpy(mark->key, key, size);
+        index_damage(master->index, &mark->damage);
+}
+
+void damage_unmark(Master *master, const char *key, uint64_t version, uint32_t volume) {
+        damage_mark(master, key, version, volume, DAMAGE_NONE);
+}
+
+typedef struct Look {
+        Master *master;
+        uint32_t volume;
+        DamageCopy *copies;
+        size_t n;
+} Look;
+
+static Look *look_free(Look *look) {
+        if (!look)
+                return NULL;
+
+        for (size_t i = 0; i < look->n; i++)
+                free(look->copies[i].key);
+        free(look->copies);
+        free(look);
+        return NULL;
+}
+DEFINE_CLEANUP(Look *, look_free);
+
+static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) {
+        _cleanup_(look_freep) Look *look = userdata;
+        Reader answer = READER(result->body, result->body_size);
+        bool any_good = false;
+
+        if (result->error < 0 || result->status != 200)
+                return;
+
+        for (size_t i = 0; i < look->n; i++) {
+                const DamageCopy *copy = look->copies + i;
+                int error = wire_get_error(&answer);
+
+                if (reader_error(&answer) < 0 || error < 0)
+                        continue;
+                damage_unmark(look->master, copy->key, copy->version, look->volume);
+                any_good = true;
+        }
+        if (any_good)
+                jobs_wake_repair(look->master->jobs);
+}
+
+int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
+        _cleanup_(look_freep) Look *look = malloc(sizeof(*look));
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        int r;
+
+        assert(n <= WIRE_CHECK_VERSIONS_MAX);
+
+        if (!look)
+                abort(); /* nobody would free the copies */
+        *look = (Look){ master, volume, copies, n };
+
+        buffer_put_u8(&body, WIRE_CHECK_WHOLE);
+        for (size_t i = 0; i < n; i++)
+                buffer_put_u64(&body, copies[i].version);
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
+
+        r = order_new(master, master->bulk, volume, "/-/check", &body, &call);
+        if (r < 0)
+                return r;
+        http_call_set_patience(call, LOOK_PATIENCE_USEC);
+
+        http_call_start(TAKE_PTR(call), on_looked, TAKE_PTR(look));
+        return 0;
+}
+
+static void tell_lost(Master *master, uint64_t n) {
+        _cleanup_(buffer_done) Buffer key = {};
+
+        if (n == 0 || index_damage_lost_key(master->index, &key) < 0)
+                troubles_clear(master->troubles, TROUBLE_VALUES_LOST, 0);
+        else if (n == 1)
+                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0, "the value of '%.100s'",
+                              (const char *) key.data);
+        else
+                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0,
+                              "%" PRIu64 " values, of '%.100s' among them", n,
+                              (const char *) key.data);
+}
+
+static void tell_volume(Master *master, uint32_t number) {
+        uint64_t n = index_damage_on(master->index, number);
+
+        if (n == 0)
+                troubles_clear(master->troubles, TROUBLE_COPIES_DAMAGED, number);
+        else
+                troubles_note(master->troubles, TROUBLE_COPIES_DAMAGED, number,
+                              "%" PRIu64 " cop%s on volume %" PRIu32 " %s damaged", n,
+                              n == 1 ? "y" : "ies", number, n == 1 ? "is" : "are");
+}
+
+void damage_watch(Master *master) {
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        IndexDamageCounters counters;
+        uint64_t epoch;
+        size_t n;
+
+        index_damage_counters(master->index, &counters);
+        if (counters.made == 0 || volumes_list(master->volumes, &volumes, &n, &epoch) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                tell_volume(master, volumes[i].number);
+        tell_lost(master, counters.lost);
+}

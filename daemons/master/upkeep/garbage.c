@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/log.h"
+#include "base/periodic.h"
+#include "core/call/wire.h"
+#include "master/link/order.h"
+#include "master/master.h"
+#include "master/upkeep/garbage.h"
+
+#define BATCH_MAX     4096
+#define INTERVAL_USEC (USEC_PER_SEC / 2)
+#define ROUNDS_MAX    8 /* calls at a time, each to another volume */
+#define AGAIN_USEC    (10 * USEC_PER_MIN)
+
+/* One batch at one volume: deleted there, then forgotten here. */
+typedef struct Round {
+        GarbageCollector *collector; /* not owned */
+        bool busy;                   /* atomic; while it is set the rest belongs to the call */
+        uint32_t volume;
+        size_t n_items;
+        Garbage items[BATCH_MAX];
+        IndexCollected collected;
+} Round;
+
+struct GarbageCollector {
+        Master *master; /* not owned */
+        Periodic *timer;
+        uint32_t next_volume; /* where the next search begins, so that each volume has its turn */
+        Round rounds[ROUNDS_MAX];
+        Round fences; /* nobody has to be asked about these */
+        int error;    /* that was logged last */
+        bool has_complained[VOLUME_MAX + 1];
+};
+
+static void round_end(Round *round) {
+        __atomic_store_n(&round->busy, false, __ATOMIC_RELEASE);
+}
+
+static void on_collected(Operation *operation, int result) {
+        /* What could not be forgotten is deleted once more, which does no harm. */
+        round_end(CONTAINER_OF(operation, Round, collected.operation));
+}
+
+/* Forgets the first N_GONE items of the round. */
+static void forget(Round *round, size_t n_gone) {
+        round->collected = (IndexCollected){
+                .operation.done = on_collected,
+                .volume = round->volume,
+                .items = round->items,
+                .n_gone = n_gone,
+                .n_items = round->n_items,
+                .again_due_usec = clock_realtime() + AGAIN_USEC,
+                .fence_due_usec = master_fence_due(),
+        };
+        index_collected(round->collector->master->index, &round->collected);
+}
+
+/* Once for each volume: the same copies will fail again. */
+static void complain(Round *round, uint64_t version, int error) {
+        bool *has_complained = round->collector->has_complained + round->volume;
+        char field[sizeof("DKV_VOLUME=") + 10];
+
+        if (*has_complained)
+                return;
+
+        *has_complained = true;
+        (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, round->volume);
+        if (error == -EBADMSG)
+                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, (const char *[]){ field, NULL },
+                          "Volume %" PRIu32 " cannot delete version %" PRIu64
+                          ", since its database is damaged there; trying again every %u minutes.",
+                          round->volume, version, (unsigned) (AGAIN_USEC / USEC_PER_MIN));
+        else
+                (void) log_warning_errno(
+                                error,
+                                "Volume %" PRIu32 " cannot delete version %" PRIu64
+                                ", trying again every %u minutes: %m",
+                                round->volume, version, (unsigned) (AGAIN_USEC / USEC_PER_MIN));
+}
+
+/* Brings what is gone to the front. Returns how much that is, or -EBADMSG if the answer is not one.
+ */
+static int sort_out(Round *round, const HttpResult *result) {
+        Reader reader = READER(result->body, result->body_size);
+        size_t n_gone = 0;
+
+        for (size_t i = 0; i < round->n_items; i++) {
+                Garbage item = round->items[i];
+                int error = wire_get_error(&reader);
+
+                if (reader_error(&reader) < 0)
+                        return -EBADMSG;
+                if (error < 0) {
+                        complain(round, item.version, error);
+                        continue;
+                }
+                round->items[i] = round->items[n_gone];
+                round->items[n_gone++] = item;
+        }
+
+        return reader_end(&reader) < 0 ? -EBADMSG : (int) n_gone;
+}
+
+static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata) {
+        Round *round = userdata;
+        int r = order_result(result);
+
+        volumes_note_call(round->collector->master->volumes, round->volume, result);
+        if (r >= 0)
+                r = sort_out(round, result);
+
+        if (r < 0)
+                round_end(round); /* all of it again */
+        else
+                forget(round, (size_t) r);
+}
+
+static int delete_at(Round *round) {
+        Master *master = round->collector->master;
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        _cleanup_(buffer_done) Buffer body = {};
+        int r;
+
+        /* One that we give up may arrive late; the volume will know by the number that it did. */
+        buffer_put_u64(&body, index_next_version(master->index, VERSION_DIRECT));
+        for (size_t i = 0; i < round->n_items; i++)
+                buffer_put_u64(&body, round->items[i].version);
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
+
+        r = order_new(master, master->client, round->volume, "/-/delete", &body, &call);
+        if (r < 0)
+                return r;
+
+        __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+        http_call_start(TAKE_PTR(call), on_deleted, round);
+        return 0;
+}
+
+static bool is_being_collected(GarbageCollector *collector, uint32_t volume) {
+        for (size_t i = 0; i < ROUNDS_MAX; i++)
+                if (__atomic_load_n(&collector->rounds[i].busy, __ATOMIC_ACQUIRE) &&
+                    collector->rounds[i].volume == volume)
+                        return true;
+        return false;
+}
+
+/* Starts a round at the volume. Returns 1, 0 if there is nothing to do, or a negative errno. */
+static int start_round(Round *round, const VolumeStatus *volume) {
+        bool is_removed = volume->state == VOLUME_REMOVED;
+        int r;
+
+        if ((!volume->up && !is_removed) || is_being_collected(round->collector, volume->number))
+                return 0;
+
+        r = index_garbage(
+                        round->collector->master->index, volume->number, clock_realtime(),
+                        round->items, BATCH_MAX);
+        if (r <= 0)
+                return r;
+
+        round->volume = volume->number;
+        round->n_items = (size_t) r;
+        if (is_removed) { /* nobody will come back to ask for it */
+                __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+                forget(round, round->n_items);
+                return 1;
+        }
+        r = delete_at(round);
+        if (r == -EINPROGRESS) /* it is about to report */
+                return 0;
+        return r < 0 ? r : 1;
+}
+
+/* Gives each idle round a volume that is up and has garbage. Returns 0, or the error of a volume,
+ * from which the others do not suffer. */
+static int collect(GarbageCollector *collector) {
+        _cleanup_free_ VolumeStatus *volumes = NULL;
+        size_t n_volumes, i = 0;
+        uint64_t epoch;
+        int r, error = 0;
+
+        r = volumes_list(collector->master->volumes, &volumes, &n_volumes, &epoch);
+        if (r < 0)
+                return r;
+
+        for (Round *round = collector->rounds; round < collector->rounds + ROUNDS_MAX; round++) {
+                if (__atomic_load_n(&round->busy, __ATOMIC_ACQUIRE))
+                        continue;
+
+                for (r = 0; r <= 0 && i < n_volumes; i++) {
+                        r = start_round(round, volumes + (collector->next_volume + i) % n_volumes);
+                        error = MIN(error, r);
+                }
+        }
+        collector->next_volume = n_volumes > 0 ? (uint32_t) ((collector->next_volume + i) %
+                                                             n_volumes)
+                                               : 0;
+        return error;
+}
+
+/* Forgets fences that nobody can meet any more. */
+static int drop_fences(GarbageCollector *collector) {
+        Round *round = &collector->fences;
+        int r;
+
+        if (__atomic_load_n(&round->busy, __ATOMIC_ACQUIRE))
+                return 0;
+
+        r = index_garbage(
+                        collector->master->index, INDEX_FENCES, clock_realtime(), round->items,
+                        BATCH_MAX);
+        if (r <= 0)
+                return r;
+
+        round->volume = INDEX_FENCES;
+        round->n_items = (size_t) r;
+        __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+        forget(round, round->n_items);
+        return 0;
+}
+
+static void on_tick(void *userdata) {
+        GarbageCollector *collector = userdata;
+        int r, error;
+
+        if (!lead_is_leading(collector->master->lead))
+                return;
+
+        error = collect(collector);
+        r = drop_fences(collector);
+        error = error < 0 ? error : r;
+        if (error < 0 && error != collector->error)
+                (void) log_warning_errno(error, "Failed to collect all garbage, trying again: %m");
+        collector->error = error;
+}
+
+int garbage_collector_new(Master *master, GarbageCollector **ret) {
+        _cleanup_(garbage_collector_freep) GarbageCollector *collector = NULL;
+        int r;
+
+        collector = calloc(1, sizeof(*collector));
+        if (!collector)
+                return -ENOMEM;
+
+        collector->master = master;
+        for (size_t i = 0; i < ROUNDS_MAX; i++)
+                collector->rounds[i].collector = collector;
+        collector->fences.collector = collector;
+        r = periodic_new(
+                        master->event, INTERVAL_USEC, INTERVAL_USEC, on_tick, collector,
+                        &collector->timer);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(collector);
+        return 0;
+}
+
+GarbageCollector *garbage_collector_free(GarbageCollector *collector) {
+        if (!collector)
+                return NULL;
+
+        (void) periodic_free(collector->timer);
+        free(collector);
+        return NULL;
+}

@@ -4,7 +4,7 @@
 
 #include "core/placement/cluster.h"
 #include "daemon/backoff.h"
-#include "volume/volume-bus.h"
+#include "volume/bus.h"
 #include "volume/volume.h"
 
 int main(int argc, char *argv[]) {

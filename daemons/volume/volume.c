@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "core/key.h"
-#include "volume/volume-http.h"
+#include "volume/request/routes.h"
 #include "volume/volume.h"
 
 /* Finds out whose the store is. */

@@ -18,7 +18,7 @@ ALLOWED = {
     'daemons/master': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
     'daemons/volume': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
     'cli': {'base', 'core', 'bus', 'rpc'},
-    'units': {'base', 'core', 'master', 'volume'},  # of the daemons, only the settings
+    'daemons/generator': {'base', 'core', 'master', 'volume'},  # of the daemons, only the settings
 }
 
 DAEMONS = {'daemons/master', 'daemons/volume'}

@@ -6,7 +6,7 @@
 #include <sched.h>
 
 #include "scratch.h"
-#include "volume/allegiance.h"
+#include "volume/link/allegiance.h"
 
 #define NUMBER 3
 

@@ -8,7 +8,7 @@
 #include "scratch.h"
 #include "shift.h"
 #include "stand-in.h"
-#include "volume/commit-queue.h"
+#include "volume/link/commit-queue.h"
 #include "volume/volume.h"
 
 #define BATCH_MAX 512

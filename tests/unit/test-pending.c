@@ -9,7 +9,7 @@
 
 #include "scratch.h"
 #include "shift.h"
-#include "volume/pending.h"
+#include "volume/upkeep/pending.h"
 
 #define VALUE_MAX 4000
 

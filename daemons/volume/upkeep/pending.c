@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "volume/pending.h"
+#include "volume/upkeep/pending.h"
 
 #define MARK           "settled-version"
 #define LIST_NAME      "pending-%u"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "volume/verify.h"
+#include "volume/upkeep/verify.h"
 
 struct Verify {
         pthread_t thread;

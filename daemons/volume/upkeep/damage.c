@@ -15,8 +15,8 @@
 #include "base/log.h"
 #include "core/call/wire.h"
 #include "core/key.h"
-#include "volume/damage.h"
-#include "volume/order.h"
+#include "volume/link/order.h"
+#include "volume/upkeep/damage.h"
 #include "volume/volume.h"
 
 #define RETRY_USEC (500 * USEC_PER_MSEC)

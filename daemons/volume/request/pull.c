@@ -9,9 +9,9 @@
 #include "core/call/fetch-parser.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/batch.h"
-#include "volume/order.h"
-#include "volume/pull.h"
+#include "volume/link/order.h"
+#include "volume/request/pull.h"
+#include "volume/request/store-call.h"
 #include "volume/volume.h"
 
 /* While clients are at work here, a pull takes so many bytes per second at most. */

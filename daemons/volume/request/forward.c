@@ -9,7 +9,7 @@
 #include "core/key.h"
 #include "http/pipe.h"
 #include "http/record.h"
-#include "volume/forward.h"
+#include "volume/request/forward.h"
 
 #define PIPE_SIZE (1 * MIB)
 

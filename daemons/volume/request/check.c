@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
-#include "volume/batch.h"
-#include "volume/check.h"
-#include "volume/order.h"
+#include "volume/link/order.h"
+#include "volume/request/check.h"
+#include "volume/request/store-call.h"
 #include "volume/volume.h"
 
 typedef struct Check {

@@ -10,7 +10,7 @@
 #include "base/periodic.h"
 #include "bus/server.h"
 #include "daemon/bus-common.h"
-#include "volume/volume-bus.h"
+#include "volume/bus.h"
 #include "volume/volume.h"
 
 #define STORE_PATH      "/org/dkv/Volume1"

@@ -8,8 +8,8 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/reader.h"
-#include "volume/fetch.h"
-#include "volume/order.h"
+#include "volume/link/order.h"
+#include "volume/request/fetch.h"
 #include "volume/volume.h"
 
 #define STOP_USEC USEC_PER_SEC /* after which a fetch ends with its daemon */

@@ -10,7 +10,7 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "store/object/probe.h"
-#include "volume/faults.h"
+#include "volume/upkeep/faults.h"
 #include "volume/volume.h"
 
 #define TEST_USEC  (2 * USEC_PER_SEC) /* between tests of a store that is well */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "volume/sweep.h"
+#include "volume/upkeep/sweep.h"
 
 #define STATE_NAME "sweep"
 

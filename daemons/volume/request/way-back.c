@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/key.h"
+#include "volume/request/way-back.h"
 #include "volume/volume.h"
-#include "volume/way-back.h"
 
 static const char text[] =
                 "The value is not here any more. With curl, use -L to follow the redirect.\n";

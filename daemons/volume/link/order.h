@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "http/request.h"
 #include "rpc/client.h"
-#include "volume/allegiance.h"
+#include "volume/link/allegiance.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
 

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "store/object/reader.h"
-#include "volume/value-stream.h"
+#include "volume/request/value-stream.h"
 #include "volume/volume.h"
 
 typedef struct Sending {

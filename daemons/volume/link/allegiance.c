@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "core/call/replay.h"
 #include "core/call/ticket.h"
-#include "volume/allegiance.h"
+#include "volume/link/allegiance.h"
 
 #define STATE_NAME   "allegiance"
 #define STATE_FORMAT 1

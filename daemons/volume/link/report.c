@@ -17,8 +17,8 @@
 #include "core/call/wire.h"
 #include "core/key.h"
 #include "store/object/object-reach.h"
-#include "volume/allegiance.h"
-#include "volume/report.h"
+#include "volume/link/allegiance.h"
+#include "volume/link/report.h"
 #include "volume/volume.h"
 
 /* After so long the master takes the volume for down, as VolumeTimeoutSec= is. An answer may be

@@ -10,10 +10,10 @@
 #include "core/key.h"
 #include "http/record.h"
 #include "store/object/writer.h"
-#include "volume/forward.h"
-#include "volume/upload.h"
+#include "volume/request/forward.h"
+#include "volume/request/upload.h"
+#include "volume/request/way-back.h"
 #include "volume/volume.h"
-#include "volume/way-back.h"
 
 /* A volume that stops may be asked by one that waits for its answer in order to stop. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)

@@ -6,8 +6,8 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/batch.h"
-#include "volume/order.h"
+#include "volume/link/order.h"
+#include "volume/request/store-call.h"
 #include "volume/volume.h"
 
 #define OBJECTS_MAX 4096

@@ -60,19 +60,19 @@ def complaints(program):
 def complaints_about_files(root, adm):
     """The shells know of all programs, and what is asked of the cluster is asked for somewhere."""
     for name in 'dkvadm.bash', '_dkvadm':
-        text = (root / 'cli/completions' / name).read_text()
-        yield from (f'cli/completions/{name}: nothing about {p}' for p in PROGRAMS
+        text = (root / 'cli/adm/completions' / name).read_text()
+        yield from (f'cli/adm/completions/{name}: nothing about {p}' for p in PROGRAMS
                     if not re.search(rf'^(?:complete|#compdef).*\b{p}\b', text, re.M))
 
     help_ = output(adm, '--help')
     known = {' '.join(verb) for verb in verbs(adm, help_)}
     everything = help_ + ''.join(output(adm, *verb.split(), '--help') for verb in sorted(known))
-    source = (root / 'cli/answer.c').read_text()
+    source = (root / 'cli/adm/answer.c').read_text()
     for verb, name in re.findall(r'^ +{ (?:NULL|"([^"]+)"), +"([^"]+)",', source, re.M):
         if verb and verb not in known:
-            yield f'cli/answer.c: there is no verb "{verb}"'
+            yield f'cli/adm/answer.c: there is no verb "{verb}"'
         if not re.search(rf'(?<![\w-]){name}(?![\w-])', everything):
-            yield f'cli/answer.c: nothing is called "{name}"'
+            yield f'cli/adm/answer.c: nothing is called "{name}"'
 
 
 def main():

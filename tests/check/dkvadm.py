@@ -20,7 +20,7 @@ def table(text, name):
 
 
 def complaints(root, program):
-    source = (root / 'cli/dkvadm.c').read_text()
+    source = (root / 'cli/adm/dkvadm.c').read_text()
     page = pages.Page(root / 'man/dkvadm.8')
     verbs = {row[0]: row for row in table(source, 'verbs')}
     options = {row[0]: row for row in table(source, 'options')}
@@ -43,7 +43,7 @@ def complaints(root, program):
             yield f'dkvadm --help: nothing about "{verb}"'
         shown = subprocess.run([program, *verb.split(), '--help'], capture_output=True, text=True).stdout
         names = row[2].split()
-        yield from (f'cli/dkvadm.c: {verb} takes --{o}, but there is no such option'
+        yield from (f'cli/adm/dkvadm.c: {verb} takes --{o}, but there is no such option'
                     for o in names if o not in options)
         yield from (f'dkvadm {verb} --help: nothing about --{o}'
                     for o in names if f'--{o}' not in shown)

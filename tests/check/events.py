@@ -10,7 +10,7 @@ import sys
 import pages
 
 IDS = 'lib/base/event-ids.h'
-NAMES = 'cli/verb-events.c'
+NAMES = 'cli/adm/verb/events.c'
 PAGE = 'man/dkv-events.7'
 
 

@@ -16,7 +16,7 @@ from cluster import BUILD, DEADLINE, SOURCE, Cluster, wait_for
 from test_dkvadm import wait_for_bus
 
 BASH_COMPLETION = pathlib.Path('/usr/share/bash-completion/bash_completion')
-COMPLETIONS = SOURCE / 'cli/completions'
+COMPLETIONS = SOURCE / 'cli/adm/completions'
 
 # Both shells get a key that puts in all that could be, and one that tells the line and clears it.
 BASH_INIT = f'''

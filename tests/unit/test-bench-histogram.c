@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "bench-histogram.h"
+#include "bench/histogram.h"
 
 static Histogram histogram;
 

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-#include "bench-http.h"
+#include "bench/http/reply.h"
 
 /* Feeds TEXT in pieces of PIECE bytes, appends the body to BODY, and says how much was consumed. */
 static ssize_t feed(Response *response, const char *text, size_t piece, char *body) {

@@ -5,8 +5,8 @@
 
 #include "test.h"
 
-#include "bench-body.h"
-#include "bench-value.h"
+#include "bench/http/body.h"
+#include "bench/value.h"
 
 #define KEY  UINT64_C(0x123456789abcdef)
 #define SIZE 1000

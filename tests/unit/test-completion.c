@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "completion.h"
+#include "frame/completion.h"
 
 typedef struct Values {
         bool quiet;

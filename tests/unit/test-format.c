@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "format.h"
+#include "frame/format.h"
 
 #define NOW (UINT64_C(1800000000) * USEC_PER_SEC)
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "moment.h"
+#include "frame/time-parse.h"
 
 /* 2026-03-01 00:30:00 in UTC, an hour later where the tests are; see main(). */
 #define NOW (UINT64_C(1772325000) * USEC_PER_SEC)

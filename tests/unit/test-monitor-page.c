@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adm/view/health-line.h"
+#include "adm/view/monitor-page.h"
 #include "base/clock.h"
-#include "health-line.h"
-#include "monitor-page.h"
 
 #define TEXT(text) ((char *) (text)) /* views own their strings; those here are never freed */
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "progress.h"
+#include "adm/view/progress.h"
 
 #define TEXT(text) ((char *) (text)) /* views own their strings; those here are never freed */
 

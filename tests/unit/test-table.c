@@ -5,7 +5,7 @@
 #include <locale.h>
 #include <string.h>
 
-#include "table.h"
+#include "frame/table.h"
 
 /* clang-format off */
 static const Column columns[] = {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "complaint.h"
-#include "verbs.h"
+#include "frame/complaint.h"
+#include "frame/verbs.h"
 
 typedef struct Values {
         bool quiet, follow;

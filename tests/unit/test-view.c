@@ -8,9 +8,9 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
+#include "adm/dkvadm.h"
+#include "adm/view/view.h"
 #include "bus/bus.h"
-#include "dkvadm.h"
-#include "view.h"
 
 /* A master of the other end of a socket, some of whose properties are of a later release. */
 typedef struct Fake {

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "adm/explanation.h"
+
+/* What to do about an error, by its name on the bus. */
+typedef struct Advice {
+        const char *error;
+        const char *reason; /* in the place of what the bus says; NULL to leave that */
+        const char *system; /* what to do */
+        const char *sandbox;
+} Advice;
+
+#define NO_MASTER "The master does not run."
+#define START \
+        "If it belongs here: systemctl start dkv-master.socket dkv-master. If it is on another" \
+        " machine: dkvadm -H HOST ..."
+#define START_THERE "Start it: dkv-sandbox start DIR"
+#define LOOK        "See what it does: systemctl status dkv-master; journalctl -u dkv-master -n 50"
+#define LOOK_THERE  "See what it does: dkv-sandbox status DIR, and its logs"
+#define ALLOW       "Try sudo; or allow the polkit action org.dkv.manage-volumes, see dkvadm(8)."
+#define ALLOW_THERE "Only the user whose sandbox it is may change it."
+#define RELEASE \
+        "dkvadm and the master are of different releases: compare dkvadm --version and dkvadm status."
+
+/* clang-format off */
+static const Advice advices[] = {
+        { SD_BUS_ERROR_SERVICE_UNKNOWN,   NO_MASTER,                         START, START_THERE },
+        { SD_BUS_ERROR_NAME_HAS_NO_OWNER, NO_MASTER,                         START, START_THERE },
+        { SD_BUS_ERROR_NO_REPLY,          "The master does not answer.",     LOOK,  LOOK_THERE  },
+        { SD_BUS_ERROR_TIMEOUT,           "The master does not answer.",     LOOK,  LOOK_THERE  },
+        { SD_BUS_ERROR_ACCESS_DENIED,     NULL,                              ALLOW, ALLOW_THERE },
+        { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, NULL,             ALLOW, ALLOW_THERE },
+        { SD_BUS_ERROR_UNKNOWN_METHOD,    NULL,                              RELEASE, RELEASE   },
+        { SD_BUS_ERROR_UNKNOWN_INTERFACE, NULL,                              RELEASE, RELEASE   },
+        { SD_BUS_ERROR_UNKNOWN_PROPERTY,  NULL,                              RELEASE, RELEASE   },
+        { "org.dkv.Error.Conflict",       NULL,
+          "See what has changed (dkvadm volume list), then repeat it with the new --epoch=, or with none.", NULL },
+        { "org.dkv.Error.Internal",       NULL,                              LOOK,  LOOK_THERE  },
+        {}
+};
+/* clang-format on */
+
+static const Advice *find_advice(const char *error) {
+        for (const Advice *advice = advices; error && advice->error; advice++)
+                if (strcmp(advice->error, error) == 0)
+                        return advice;
+
+        return NULL;
+}
+
+/* Puts REPLACEMENT into the place of the first WORD. */
+static char *fill_in(const char *text, const char *word, const char *replacement) {
+        const char *at = replacement ? strstr(text, word) : NULL;
+        char *result;
+
+        if (!at)
+                return strdup(text);
+        if (asprintf(&result, "%.*s%s%s", (int) (at - text), text, replacement, at + strlen(word)) <
+            0)
+                return NULL;
+
+        return result;
+}
+
+/* Without a bus nobody knows how the daemons are. */
+static int explain_bus(Explanation *explanation, const Context *context, int error) {
+        /* clang-format off */
+        const struct {
+                const char *name, *reason, *advice;
+        } places[] = {
+                { context->host,        "The bus of 'NAME' cannot be reached over ssh",     "Does this work? ssh NAME busctl status org.dkv.Master1" },
+                { context->machine,     "The bus of the container 'NAME' cannot be reached", "Does it run? machinectl status NAME" },
+                { context->sandbox,     "The bus of the sandbox 'NAME' cannot be reached",  "Does it run? dkv-sandbox start NAME" },
+                { context->bus_address, "The bus at 'NAME' cannot be reached",              "" },
+                { "",                   "The system bus cannot be reached",
+                  "Does it run? systemctl status dbus.socket. For a private cluster: dkvadm --sandbox=DIR ..." },
+        };
+        /* clang-format on */
+        _cleanup_free_ char *reason = NULL;
+        size_t i = 0;
+
+        while (!places[i].name)
+                i++;
+        reason = fill_in(places[i].reason, "NAME", places[i].name);
+        explanation->advice = fill_in(places[i].advice, "NAME", places[i].name);
+        if (!reason || !explanation->advice)
+                return -ENOMEM;
+
+        /* Of a connection that was lost, the error only tells that. */
+        if (asprintf(&explanation->reason, "%s%s%s.", reason, context->bus ? "" : ": ",
+                     context->bus ? "" : strerror(abs(error))) < 0) {
+                explanation->reason = NULL;
+                return -ENOMEM;
+        }
+
+        return 0;
+}
+
+int explanation_init(
+                Explanation *explanation,
+                const Context *context,
+                int error,
+                const sd_bus_error *bus_error) {
+        const Advice *advice = find_advice(bus_error ? bus_error->name : NULL);
+        const char *reason = NULL, *text = "";
+
+        *explanation = (Explanation){};
+
+        if (!context->bus || sd_bus_is_open(context->bus) <= 0)
+                return explain_bus(explanation, context, error);
+
+        if (advice) {
+                reason = advice->reason;
+                text = context->sandbox && advice->sandbox ? advice->sandbox : advice->system;
+        }
+        if (!reason && bus_error)
+                reason = bus_error->message;
+        if (!reason)
+                reason = strerror(abs(error));
+
+        explanation->reason = strdup(reason);
+        explanation->advice = fill_in(text, "DIR", context->sandbox);
+        return explanation->reason && explanation->advice ? 0 : -ENOMEM;
+}
+
+void explanation_done(Explanation *explanation) {
+        free(explanation->reason);
+        free(explanation->advice);
+        *explanation = (Explanation){};
+}

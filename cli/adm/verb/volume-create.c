@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The verb that sets up a volume on this machine: its configuration and its units. All that can be
+ * seen to be wrong is seen before anything is written; what fails afterwards is taken back. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "adm/dkvadm.h"
+#include "adm/properties.h"
+#include "adm/unit-log.h"
+#include "adm/units.h"
+#include "adm/volume-file.h"
+#include "adm/volume-names.h"
+#include "adm/volume-place.h"
+#include "base/clock.h"
+#include "core/placement/cluster.h"
+
+/* A daemon that has just been started is known after its first report. */
+#define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
+#define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
+
+/* One volume on its way. */
+typedef struct Creation {
+        Context *context;
+        uint32_t number;
+        VolumeNames names;
+        VolumePlace place;
+        char *path;     /* owned; of its settings */
+        bool made;      /* the directory did not exist before */
+        uint64_t begun; /* realtime */
+} Creation;
+
+static void creation_done(Creation *creation) {
+        volume_place_done(&creation->place);
+        free(creation->path);
+}
+
+/* What can be seen without asking anybody. Returns 0, EXIT_USAGE or a negative errno. */
+static int check_options(const Creation *creation) {
+        const Context *context = creation->context;
+
+        if (context->directory && context->directory[0] != '/')
+                return complain_usage(
+                                "--directory takes an absolute path, not '%s'.",
+                                context->directory);
+        if (context->weight > WEIGHT_MAX)
+                return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
+        if (context->root && (context->add || context->weight > 0))
+                return complain_usage(
+                                "With --root nothing is started: --add and --weight have to wait.");
+        if (context->master && (context->add || context->weight > 0))
+                return complain_usage(
+                                "Give --add and --weight where the master runs; they do not go with --master.");
+
+        if (faccessat(AT_FDCWD, creation->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                (void) complain(-EEXIST, "Volume %" PRIu32 " is configured already, by '%s'.",
+                                creation->number, creation->path);
+                advise("To change it, edit that file; then: systemctl restart dkv-volume@%" PRIu32,
+                       creation->number);
+                return -EEXIST;
+        }
+        return 0;
+}
+
+/* A number that was used up is better known before than after. */
+static int check_number(const Creation *creation) {
+        _cleanup_free_ char *state = NULL;
+        int r;
+
+        if (!creation->place.is_here)
+                return 0;
+
+        r = property_get_string(
+                        creation->context->bus, MASTER_NAME, creation->names.object,
+                        MASTER_VOLUME_INTERFACE, "State", false, &state, NULL);
+        if (r < 0 || strcmp(state, "removed") != 0)
+                return 0; /* not known, or moved here, as far as one can tell */
+
+        (void) complain(-EEXIST,
+                        "Volume %" PRIu32
+                        " was removed from the cluster, and its number is never used again.",
+                        creation->number);
+        advise("Take another one; those that are used: dkvadm volume list --all");
+        return -EEXIST;
+}
+
+static int write_settings(Creation *creation) {
+        Context *context = creation->context;
+        int r;
+
+        r = context->directory ? volume_directory_make(
+                                                 context->root, creation->number,
+                                                 context->directory, &creation->made)
+                               : 0;
+        if (r < 0)
+                return r;
+
+        r = volume_file_write(
+                        creation->path, creation->number,
+                        &(VolumeFileInput){
+                                        .directory = context->directory,
+                                        .listen = creation->place.listen,
+                                        .master = creation->place.master,
+                                        .zone = context->zone,
+                        });
+        if (r < 0)
+                volume_file_take_back(creation->path, context->directory, creation->made);
+        return r;
+}
+
+/* The volume may run already, with the settings it has without a configuration. */
+static int start(const Creation *creation) {
+        static char *const target[] = { (char *) "dkv.target", NULL };
+        sd_bus *bus = creation->context->bus;
+        int r;
+
+        r = units_reload(bus);
+        if (r >= 0)
+                r = units_stop(bus, creation->names.units);
+        if (r >= 0)
+                r = units_enable(bus, target); /* with it what is enabled starts at boot */
+        if (r >= 0)
+                r = units_enable(bus, creation->names.units);
+        if (r >= 0)
+                r = units_start(bus, creation->names.units);
+        return r;
+}
+
+/* As if nothing had been said, but for what the log tells. */
+static void take_back(const Creation *creation) {
+        sd_bus *bus = creation->context->bus;
+
+        (void) units_stop(bus, creation->names.units);
+        volume_file_take_back(creation->path, creation->context->directory, creation->made);
+        (void) units_disable(bus, creation->names.units);
+        unit_log_print(creation->names.units, creation->begun);
+        advise("Nothing was changed: the settings of volume %" PRIu32 " are taken back.",
+               creation->number);
+}
+
+/* Whether its master takes its reports. */
+static int ask_volume(const Creation *creation, bool *ret) {
+        int accepts, r;
+
+        r = sd_bus_get_property_trivial(
+                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        STORE_INTERFACE, "MasterAccepts", NULL, 'b', &accepts);
+        if (r >= 0)
+                *ret = accepts;
+        return r;
+}
+
+static int complain_unaccepted(const Creation *creation, int error) {
+        const char *master = creation->place.master ?: "http://127.0.0.1:3000";
+        _cleanup_free_ char *reason = NULL;
+
+        (void) property_get_string(
+                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        STORE_INTERFACE, "MasterError", false, &reason, NULL);
+        if (reason && *reason)
+                (void) complain(-EHOSTUNREACH,
+                                "Volume %" PRIu32 " runs, but it is not in a cluster: %s",
+                                creation->number, reason);
+        else
+                (void) complain(error,
+                                "Volume %" PRIu32
+                                " runs, but its master at '%s' has not answered within 10 s.",
+                                creation->number, master);
+        if (!creation->place.master && !creation->place.is_here)
+                advise("If its master is on another machine, begin again and say where: "
+                       "dkvadm volume remove-config %" PRIu32
+                       " --force; dkvadm volume create %" PRIu32 " --master=http://ADDRESS:3000",
+                       creation->number, creation->number);
+        else
+                advise("It goes on trying. To take it back: dkvadm volume remove-config %" PRIu32
+                       " --force",
+                       creation->number);
+        return -EHOSTUNREACH;
+}
+
+/* What the volume says itself, wherever its master is. */
+static int await_acceptance(const Creation *creation) {
+        uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
+
+        for (;;) {
+                const struct timespec pause = { .tv_nsec = REPORT_RETRY_USEC * 1000 };
+                bool accepts = false;
+                int r;
+
+                r = ask_volume(creation, &accepts);
+                if (r >= 0 && accepts)
+                        return 0;
+                if (clock_monotonic() >= deadline)
+                        return complain_unaccepted(creation, r < 0 ? r : -ETIMEDOUT);
+
+                (void) nanosleep(&pause, NULL);
+        }
+}
+
+/* Tells the master about a volume that it knows by now. */
+static int join(const Creation *creation) {
+        Context *context = creation->context;
+        uint32_t number = creation->number;
+        int r = 0;
+
+        if (context->weight > 0) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                r = sd_bus_call_method(
+                                context->bus, MASTER_NAME, creation->names.object,
+                                MASTER_VOLUME_INTERFACE, "Set", &error, NULL, "a{sv}", 1, "weight",
+                                "u", (uint32_t) context->weight);
+                if (r < 0)
+                        return context_complain(context, r, &error, "Failed to set the weight");
+        }
+        if (context->add)
+                r = master_add_volumes(context, &number, 1);
+        if (r < 0)
+                return r;
+
+        if (context->add)
+                context_say(context, "Volume %" PRIu32 " is active.", number);
+        else if (context->master)
+                context_say(context,
+                            "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
+                            number);
+        else
+                context_say(context, "To store values on it: dkvadm volume add %" PRIu32, number);
+        return 0;
+}
+
+static int create(Creation *creation) {
+        Context *context = creation->context;
+        int r;
+
+        r = check_options(creation);
+        if (r != 0)
+                return r;
+        r = context->root ? 0 : context_connect(context);
+        if (r < 0)
+                return r;
+        r = volume_place_find(context, creation->number, &creation->place);
+        if (r != 0)
+                return r;
+        r = check_number(creation);
+        if (r < 0)
+                return r;
+
+        r = write_settings(creation);
+        if (r < 0)
+                return r;
+        r = context->root ? 0 : start(creation);
+        if (r < 0) {
+                take_back(creation);
+                return r;
+        }
+        context_say(context, "Volume %" PRIu32 " is configured by '%s'.", creation->number,
+                    creation->path);
+        if (context->root)
+                return 0;
+
+        r = await_acceptance(creation);
+        if (r < 0)
+                return r;
+        context_say(context, "%s is running.", creation->names.service);
+        return join(creation);
+}
+
+int verb_volume_create(int argc, char *argv[], void *userdata) {
+        _cleanup_(creation_done)
+                        Creation creation = { .context = userdata, .begun = clock_realtime() };
+        int r;
+
+        r = parse_volume(argv[0], &creation.number);
+        if (r != 0)
+                return r;
+        r = context_check_local(creation.context, "volume create");
+        if (r != 0)
+                return r;
+        volume_names_init(&creation.names, creation.number);
+        r = volume_file_path(creation.context->root, creation.number, &creation.path);
+        return r < 0 ? r : create(&creation);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The verbs of volumes that talk to the master. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "adm/dkvadm.h"
+#include "adm/view/view.h"
+#include "base/clock.h"
+#include "core/placement/cluster.h"
+#include "frame/format.h"
+#include "frame/time-parse.h"
+
+static int get_view(Context *context, View **ret) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        r = view_get(context->bus, &error, ret);
+        if (r < 0)
+                return context_complain(context, r, &error, "Failed to ask the master");
+
+        return 0;
+}
+
+int verb_volume_list(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(view_freep) View *view = NULL;
+        _cleanup_(table_freep) Table *table = NULL;
+        int r;
+
+        r = get_view(context, &view);
+        if (r < 0)
+                return r;
+
+        r = volume_table_new(view, context_rows(context), &table);
+        if (r < 0)
+                return complain(r, "Failed to list the volumes: %m");
+
+        if (table_rows(table) == 0 && context->json == JSON_OFF) {
+                context_say(context,
+                            view->n_volumes == 0
+                                            ? "No volume is known yet. To make one: dkvadm volume create 1 --add"
+                                            : "All volumes were removed; --all shows them.");
+                return 0;
+        }
+        return context_print_table(context, table);
+}
+
+int verb_volume_show(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(view_freep) View *view = NULL;
+        _cleanup_(table_freep) Table *table = NULL;
+        const VolumeView *volume;
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        r = get_view(context, &view);
+        if (r < 0)
+                return r;
+
+        volume = view_find(view, number);
+        if (!volume) {
+                (void) complain(-ENOENT, "The master knows no volume %" PRIu32 ".", number);
+                advise("See which there are: dkvadm volume list. A new one: dkvadm volume create %" PRIu32,
+                       number);
+                return -ENOENT;
+        }
+
+        r = volume_table_new_detailed(volume, &table);
+        if (r < 0)
+                return complain(r, "Failed to show the volume: %m");
+
+        return context_print_list(context, table);
+}
+
+/* A method of the volume's object; the caller appends the arguments. */
+static int new_volume_call(
+                Context *context, uint32_t number, const char *method, sd_bus_message **ret) {
+        char path[sizeof(MASTER_PATH "/volume/4294967295")];
+
+        (void) snprintf(path, sizeof(path), MASTER_PATH "/volume/%" PRIu32, number);
+        return sd_bus_message_new_method_call(
+                        context->bus, ret, MASTER_NAME, path, MASTER_VOLUME_INTERFACE, method);
+}
+
+/* Sends CALL, which has been built if R is not negative. */
+static int finish_volume_call(Context *context, sd_bus_message *call, int r, uint32_t number) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        if (r >= 0)
+                r = sd_bus_call(context->bus, call, 0, &error, NULL);
+        if (r >= 0)
+                return 0;
+
+        if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+                return context_complain(
+                                context, r, &error, "Failed to change volume %" PRIu32, number);
+
+        (void) complain(r, "Failed to change volume %" PRIu32 ": The master knows no such volume.",
+                        number);
+        advise("See which there are: dkvadm volume list");
+        return r;
+}
+
+static int append_settings(const Context *context, sd_bus_message *call) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && context->weight > 0)
+                r = sd_bus_message_append(call, "{sv}", "weight", "u", (uint32_t) context->weight);
+        if (r >= 0 && context->zone)
+                r = sd_bus_message_append(call, "{sv}", "zone", "s", context->zone);
+        if (r >= 0 && context->url)
+                r = sd_bus_message_append(call, "{sv}", "url", "s", context->url);
+        if (r >= 0 && context->epoch > 0)
+                r = sd_bus_message_append(call, "{sv}", "epoch", "t", context->epoch);
+
+        return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int verb_volume_set(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        if (context->weight == 0 && !context->zone && !context->url)
+                return complain_usage("There is nothing to set: give --weight, --zone or --url.");
+        if (context->weight > WEIGHT_MAX)
+                return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        r = new_volume_call(context, number, "Set", &call);
+        if (r >= 0)
+                r = append_settings(context, call);
+        r = finish_volume_call(context, call, r, number);
+        if (r < 0)
+                return r;
+
+        context_say(context, "Volume %" PRIu32 " is changed.", number);
+        return 0;
+}
+
+/* "2h" from now, as a time of day. */
+static int parse_until(const char *argument, uint64_t now, uint64_t *ret) {
+        uint64_t span;
+
+        if (!argument) {
+                *ret = UINT64_MAX;
+                return 0;
+        }
+        if (parse_span(argument, &span) < 0 || span < USEC_PER_SEC)
+                return complain_usage("'%s' is no time such as 30min, 2h or 1d.", argument);
+
+        *ret = now + span;
+        return 0;
+}
+
+/* What the cluster does without, as long as volume NUMBER takes no new values and may be away. */
+static void warn_about_maintenance(Context *context, uint32_t number) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(view_freep) View *view = NULL;
+        uint32_t n = 0, needed;
+
+        if (view_get(context->bus, &error, &view) < 0)
+                return; /* the call that follows says why */
+
+        for (size_t i = 0; i < view->n_volumes; i++) {
+                const VolumeView *volume = view->volumes + i;
+
+                n += strcmp(volume->state, "active") == 0 && volume->up &&
+                     volume->number != number && volume->maintenance_until == 0;
+        }
+
+        needed = view->copies / 2 + 1;
+        if (n < needed)
+                advise("Warning: Nothing can be stored meanwhile. A write takes %" PRIu32
+                       " of its %" PRIu32 " %s, and %" PRIu32 " %s left for new values.",
+                       needed, view->copies, view->copies == 1 ? "copy" : "copies", n,
+                       n == 1 ? "volume is" : "volumes are");
+        else if (n < view->copies)
+                advise("Warning: What is stored meanwhile has %" PRIu32 " of %" PRIu32
+                       " copies. When the work is done: dkvadm rebalance",
+                       n, view->copies);
+        if (view->copies == 1)
+                advise("Warning: Values on volume %" PRIu32
+                       " have no other copy, and cannot be read while it is down.",
+                       number);
+}
+
+int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
+        Context *context = userdata;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        bool on = strcmp(argv[1], "on") == 0;
+        uint64_t now = clock_realtime(), until = 0;
+        char text[FORMAT_SIZE];
+        uint32_t number;
+        int r;
+
+        r = parse_volume(argv[0], &number);
+        if (r != 0)
+                return r;
+        if (!on && (argc > 2 || strcmp(argv[1], "off") != 0))
+                return complain_usage("Usage: volume maintenance N on [TIME], or off");
+        r = on ? parse_until(argc > 2 ? argv[2] : NULL, now, &until) : 0;
+        if (r != 0)
+                return r;
+        r = context_connect(context);
+        if (r < 0)
+                return r;
+
+        if (on)
+                warn_about_maintenance(context, number);
+        r = new_volume_call(context, number, "SetMaintenance", &call);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "t", until);
+        if (r >= 0)
+                r = context_append_epoch(context, call);
+        r = finish_volume_call(context, call, r, number);
+        if (r < 0)
+                return r;
+
+        if (until == 0)
+                context_say(context, "Volume %" PRIu32 " takes new values again.", number);
+        else
+                context_say(context, "Volume %" PRIu32 " is in maintenance until %s.", number,
+                            until == UINT64_MAX ? "it is told otherwise"
+                                                : format_time(text, until, now));
+        return 0;
+}

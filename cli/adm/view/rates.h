@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Rates: what happened in the master between two looks, for each second. */
+
+#include "adm/view/view.h"
+
+typedef struct Rates {
+        double requests, reads, writes, deletes, errors, bytes_received, bytes_sent;
+} Rates;
+
+/* All 0 if the master was started anew in between, or if there is no time between the looks. */
+Rates rates_between(const View *before, const View *after);
+
+/* How much more there is of a volume's objects or bytes than there was, for each second; negative
+ * if it is less. 0 if nothing was known before. */
+double rate_of_change(uint64_t before, uint64_t after, uint64_t usec);

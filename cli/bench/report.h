@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Report: prints a tally, for people or as JSON. */
+
+#include "bench/tally.h"
+
+/* How many operations did not end as wanted; missing keys and wrong bytes are among them. */
+uint64_t report_failures(const Tally *tally) _pure_;
+
+void report_print(const Options *options, const char *verb, const char *url, const Tally *tally);
+
+/* Returns 0, -ENOMEM or -EIO. */
+int report_print_json(
+                const Options *options, const char *verb, const char *url, const Tally *tally);

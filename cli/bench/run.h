@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Run: carries a load out, with as many threads and connections as the options say. */
+
+#include "bench/ledger.h"
+#include "bench/load.h"
+#include "bench/tally.h"
+
+typedef struct Run {
+        const Options *options;   /* not owned */
+        Authorities *authorities; /* not owned */
+        const char *url;
+        Load *load;     /* not owned */
+        Ledger *ledger; /* where writes are noted, NULL for nowhere; not owned */
+        bool verify;
+        bool follow;
+        bool progress;
+
+        /* Called when an operation is over, by any of the threads. Optional. */
+        void (*observe)(const Connection *connection, void *userdata);
+        void *userdata;
+} Run;
+
+/* Returns 0 when the load is over and all that was begun has ended, or a negative errno, having
+ * said what is wrong. RET_TALLY has to be zeroed. */
+int run_execute(const Run *run, Tally *ret_tally);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "bench/bench.h"
+
+void tickets_done(Tickets *tickets) {
+        for (size_t i = 0; i < tickets->n; i++)
+                free(tickets->urls[i]);
+
+        free(tickets->urls);
+        *tickets = (Tickets){};
+}
+
+static void keep_location(const Connection *connection, void *userdata) {
+        const char *location = response_location(&connection->response);
+        Tickets *tickets = userdata;
+
+        /* Each key is asked for once, so the threads do not meet here. */
+        if (connection->outcome == OUTCOME_OK && location)
+                tickets->urls[connection->operation.number] = strdup(location);
+}
+
+int bench_get_tickets(Bench *bench, Tickets *ret) {
+        _cleanup_(tickets_done) Tickets tickets = {};
+        _cleanup_(load_done) Load load = {};
+        _cleanup_free_ Tally *tally = calloc(1, sizeof(*tally));
+        Run run;
+        int r;
+
+        r = load_init(&load, &bench->options);
+        if (r < 0)
+                return r;
+
+        load.pattern = LOAD_SEQUENTIAL;
+        load.count = load.keys;
+        load.read_percent = 100;
+        load.rate = load.duration_usec = 0;
+
+        tickets.urls = calloc(load.keys, sizeof(*tickets.urls));
+        if (!tickets.urls || !tally)
+                return log_error_errno(-ENOMEM, "Failed to make room for the redirects: %m");
+        tickets.n = load.keys;
+
+        run = bench_make_run(bench, &load);
+        run.follow = false;
+        run.observe = keep_location;
+        run.userdata = &tickets;
+        r = run_execute(&run, tally);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < tickets.n; i++)
+                if (!tickets.urls[i])
+                        return log_error_errno(
+                                        -ENOENT, "There is no redirect for key number %zu of %zu.",
+                                        i, tickets.n);
+
+        *ret = tickets;
+        tickets = (Tickets){};
+        return 0;
+}

@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -33,32 +34,28 @@ def compile_alone(root, build, command, header):
     return f'{header.relative_to(root)}:1: does not compile alone\n{result.stderr}'
 
 
-def commands_of_directories(build):
-    """The compile commands of each directory of sources."""
-    commands = {}
-    for command in json.loads((build / 'compile_commands.json').read_text()):
-        source = (build / command['file']).resolve()
-        commands.setdefault(source.parent, []).append((source, command))
-    return commands
+def commands(build):
+    """Each source with the command that compiles it."""
+    return [((build / command['file']).resolve(), command)
+            for command in json.loads((build / 'compile_commands.json').read_text())]
 
 
-def command_for(header, commands, default):
-    """That of a source which includes the header, for programs of one directory may differ; or that
-    of any source beside it."""
-    beside = commands.get(header.parent, [(None, default)])
-    for source, command in beside:
-        if source and f'"{header.name}"' in source.read_text():
+def command_for(header, sources):
+    """That of a source below the same folder that includes the header, for programs may differ in
+    their flags; or that of any source there, or at all."""
+    below = [(source, command) for source, command in sources if header.parent in source.parents]
+    for source, command in below:
+        if re.search(rf'#include "(.*/)?{re.escape(header.name)}"', source.read_text()):
             return command
-    return beside[0][1]
+    return (below or sources)[0][1]
 
 
 def complaints(root, build):
-    commands = commands_of_directories(build)
-    default = commands[root / 'lib/base'][0][1]
+    sources = commands(build)
     headers = [h for d in DIRECTORIES for h in sorted((root / d).rglob('*.h'))]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         yield from filter(None, pool.map(
-            lambda h: compile_alone(root, build, command_for(h, commands, default), h), headers))
+            lambda h: compile_alone(root, build, command_for(h, sources), h), headers))
 
 
 found = list(complaints(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))

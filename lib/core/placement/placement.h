@@ -3,9 +3,9 @@
 
 /* Placement: which bucket a hash belongs to, and which volumes come next.
  *
- * Pure functions of their arguments; tests/unit/test-placement.c pins known answers. A changed
- * answer means that data has to move, so an improvement needs a new function, never an edit of
- * these. */
+ * Pure functions of their arguments; tests/unit/core/placement/test-placement.c pins known answers.
+ * A changed answer means that data has to move, so an improvement needs a new function, never an
+ * edit of these. */
 
 #include "base/macro.h"
 

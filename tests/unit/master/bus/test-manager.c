@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "bus/bus-ends.h"
+#include "master/master.h"
+#include "scratch.h"
+
+#define MANAGER_PATH      "/org/dkv/Master1"
+#define MANAGER_INTERFACE "org.dkv.Master1.Manager"
+#define VOLUME_1          "/org/dkv/Master1/volume/1"
+#define VOLUME_INTERFACE  "org.dkv.Master1.Volume"
+
+static uid_t caller;
+static BusEnds ends;
+
+int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret);
+sd_bus *__wrap_bus_server_bus(BusServer *server);
+
+int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
+        *ret = caller;
+        return 0;
+}
+
+/* Signals go to the other end, once it is there. */
+static bool is_connected;
+
+sd_bus *__wrap_bus_server_bus(BusServer *server) {
+        return is_connected ? ends.server : NULL;
+}
+
+typedef struct Fixture {
+        char *directory;
+        Master master;
+} Fixture;
+
+static int setup(void **state) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+        Master *master = &fixture->master;
+        EnvironmentOptions options = {};
+
+        caller = 0;
+        is_connected = false;
+        bus_ends_init(&ends);
+        options.directory = fixture->directory = scratch_new();
+        assert_ok(conf_init(master_conf_items, &master->conf));
+        assert_ok(
+                        conf_set(master_conf_items, &master->conf, "Directory", fixture->directory,
+                                 "a test"));
+        master->event = ends.event;
+        assert_ok(troubles_new(&master->troubles));
+        assert_ok(index_open(&options, &master->index));
+        assert_ok(volumes_new(
+                        master->index, ends.event,
+                        &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
+                        &master->volumes));
+        assert_ok(master_bus_new(master, "none", &master->bus));
+        assert_ok(bus_add_objects(ends.server, master_bus_objects, master->bus));
+        is_connected = true;
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *fixture = *state;
+
+        (void) index_free(fixture->master.index);
+        (void) volumes_free(fixture->master.volumes);
+        (void) master_bus_free(fixture->master.bus);
+        (void) troubles_free(fixture->master.troubles);
+        bus_ends_done(&ends);
+        conf_done(master_conf_items, &fixture->master.conf);
+        scratch_free(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+static size_t count_volumes(Fixture *fixture) {
+        _cleanup_free_ VolumeStatus *list = NULL;
+        uint64_t epoch;
+        size_t n;
+
+        assert_ok(volumes_list(fixture->master.volumes, &list, &n, &epoch));
+        return n;
+}
+
+/* Volumes 1 to N report for the first time. */
+static void report(Fixture *fixture, uint32_t n) {
+        static uint64_t sequence;
+
+        for (uint32_t number = 1; number <= n; number++) {
+                VolumeReport one = {
+                        .number = number,
+                        .uuid = { 0xab, [15] = (uint8_t) number },
+                        .run = 1,
+                        .sequence = ++sequence,
+                        .url = "http://127.0.0.1:3001",
+                        .zone = "here",
+                        .disk_free = 90 * GIB,
+                        .disk_size = 100 * GIB,
+                        .objects = 5,
+                        .bytes = 6,
+                        .pending = 7,
+                };
+
+                assert_ok(volumes_report(fixture->master.volumes, &one));
+                bus_ends_await(&ends, count_volumes(fixture) >= number);
+        }
+        master_bus_refresh(fixture->master.bus);
+}
+
+static const char *get_text(const char *path, const char *interface, const char *property) {
+        const char *text;
+
+        bus_ends_get(&ends, path, interface, property, "s", &text);
+        return text;
+}
+
+static uint64_t get_number(const char *path, const char *interface, const char *property) {
+        uint64_t number;
+
+        bus_ends_get(&ends, path, interface, property, "t", &number);
+        return number;
+}
+
+static bool get_flag(const char *path, const char *interface, const char *property) {
+        int flag;
+
+        bus_ends_get(&ends, path, interface, property, "b", &flag);
+        return flag;
+}
+
+static sd_bus_message *add(uint32_t number, uint64_t epoch) {
+        return bus_ends_call(
+                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes", "aua{sv}", 1, number,
+                        1, "epoch", "t", epoch);
+}
+
+/* The reply of a method that changes the map. */
+static uint64_t epoch_of(sd_bus_message *reply) {
+        uint64_t epoch;
+
+        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "t", &epoch));
+        (void) sd_bus_message_unref(reply);
+        return epoch;
+}
+
+TEST(manager_says_how_things_are) {
+        Fixture *fixture = *state;
+        uint32_t copies;
+
+        report(fixture, 2);
+        assert_string_equal(get_text(MANAGER_PATH, MANAGER_INTERFACE, "Version"), DKV_VERSION);
+        assert_string_equal(
+                        get_text(MANAGER_PATH, MANAGER_INTERFACE, "Directory"), fixture->directory);
+        assert_string_equal(get_text(MANAGER_PATH, MANAGER_INTERFACE, "Health"), "down");
+        assert_true(*get_text(MANAGER_PATH, MANAGER_INTERFACE, "HealthReason"));
+        assert_true(*get_text(MANAGER_PATH, MANAGER_INTERFACE, "HealthAdvice"));
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Epoch"), 2);
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Keys"), 0);
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Requests"), 0);
+        assert_true(get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskSize") >=
+                    get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskFree"));
+        bus_ends_get(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Copies", "u", &copies);
+        assert_int_equal(copies, fixture->master.conf.copies);
+}
+
+TEST(volumes_are_objects) {
+        static const char *const missing[] = { "3", "0", "01", "1x", "x", "4294967297", "1/2" };
+        uint32_t number;
+
+        report(*state, 2);
+        bus_ends_get(&ends, VOLUME_1, VOLUME_INTERFACE, "Number", "u", &number);
+        assert_int_equal(number, 1);
+        assert_string_equal(
+                        get_text(VOLUME_1, VOLUME_INTERFACE, "Uuid"),
+                        "ab000000-0000-0000-0000-000000000001");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "new");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Zone"), "here");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Url"), "http://127.0.0.1:3001");
+        assert_true(get_flag(VOLUME_1, VOLUME_INTERFACE, "Up"));
+        assert_false(get_flag(VOLUME_1, VOLUME_INTERFACE, "NearlyFull"));
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "DiskFree"), 90 * GIB);
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Objects"), 5);
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Bytes"), 6);
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Pending"), 7);
+        assert_int_not_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "LastSeen"), 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(missing); i++) {
+                char path[64];
+
+                (void) snprintf(path, sizeof(path), MANAGER_PATH "/volume/%s", missing[i]);
+                assert_bus_error(
+                                bus_ends_call(&ends, path, VOLUME_INTERFACE, "Set", "a{sv}", 0),
+                                SD_BUS_ERROR_UNKNOWN_OBJECT, "");
+        }
+}
+
+TEST(one_call_tells_of_all_volumes) {
+        sd_bus_message *reply;
+        const char *path;
+        unsigned n = 0;
+
+        report(*state, 12);
+        reply = assert_no_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
+                                      "GetManagedObjects", ""));
+        assert_ok(sd_bus_message_enter_container(reply, 'a', "{oa{sa{sv}}}"));
+        while (sd_bus_message_enter_container(reply, 'e', "oa{sa{sv}}") > 0) {
+                assert_ok(sd_bus_message_read(reply, "o", &path));
+                n += strncmp(path, MANAGER_PATH "/volume/", strlen(MANAGER_PATH "/volume/")) == 0;
+                assert_ok(sd_bus_message_skip(reply, "a{sa{sv}}"));
+                assert_ok(sd_bus_message_exit_container(reply));
+        }
+        (void) sd_bus_message_unref(reply);
+        assert_int_equal(n, 12);
+}
+
+TEST(add_makes_active_and_returns_the_epoch) {
+        uint64_t epoch;
+
+        report(*state, 2);
+        epoch = epoch_of(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 2, 1, 2, 0));
+        assert_int_equal(epoch, 3);
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Epoch"), epoch);
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "active");
+
+        /* Once more does no harm, and is no change. */
+        assert_int_equal(epoch_of(add(1, epoch)), epoch);
+}
+
+TEST(change_of_another_map_conflicts) {
+        report(*state, 2);
+        assert_bus_error(add(1, 1), "org.dkv.Error.Conflict", "changed");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "new");
+        assert_int_equal(epoch_of(add(1, 2)), 3);
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 2,
+                                      "weight", "u", 2, "epoch", "t", UINT64_C(2)),
+                        "org.dkv.Error.Conflict", "changed");
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_MAX, 1, "epoch", "t", UINT64_C(2)),
+                        "org.dkv.Error.Conflict", "changed");
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "MaintenanceUntil"), 0);
+}
+
+TEST(add_is_all_or_nothing_and_says_why_nothing) {
+        report(*state, 1);
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 2, 1, 9, 0),
+                        "org.dkv.Error.NotFound", "Volume 9");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "new");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 0, 0),
+                        "org.dkv.Error.Invalid", "1");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 1, 1, 1, "force", "b", true),
+                        "org.dkv.Error.Invalid", "'force'");
+}
+
+static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        *(sd_bus_message **) userdata = sd_bus_message_ref(message);
+        return 1;
+}
+
+/* What was accepted is answered, although the loop has ended. */
+TEST(change_under_way_is_answered_at_the_end) {
+        Fixture *fixture = *state;
+        Master *master = &fixture->master;
+        sd_bus_message *reply = NULL;
+
+        report(fixture, 1);
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Epoch"), 1);
+        assert_ok(sd_bus_call_method_async(
+                        ends.client, NULL, NULL, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                        on_reply, &reply, "aua{sv}", 1, 1, 0));
+        assert_ok(sd_bus_flush(ends.client));
+        while (sd_bus_process(ends.server, NULL) > 0)
+                ;
+        master->index = index_free(master->index);
+        master->volumes = volumes_free(master->volumes);
+        master->bus = master_bus_free(master->bus);
+
+        bus_ends_await(&ends, reply);
+        assert_int_equal(epoch_of(reply), 2);
+}
+
+TEST(strangers_look_and_do_not_touch) {
+        static const char refused[] = "org.dkv.Error.NotAuthorized";
+
+        report(*state, 1);
+        caller = 54321;
+        assert_bus_error(add(1, 1), refused, "Not allowed");
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1,
+                                      "weight", "u", 2),
+                        refused, "Not allowed");
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_MAX, 0),
+                        refused, "Not allowed");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "new");
+        assert_int_equal(get_number(MANAGER_PATH, MANAGER_INTERFACE, "Epoch"), 1);
+        (void) sd_bus_message_unref(assert_no_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "GetConfig", "")));
+}
+
+TEST(set_changes_what_is_given) {
+        uint32_t weight;
+
+        report(*state, 1);
+        (void) epoch_of(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 2,
+                                      "weight", "u", 3, "zone", "s", "there"));
+        bus_ends_get(&ends, VOLUME_1, VOLUME_INTERFACE, "Weight", "u", &weight);
+        assert_int_equal(weight, 3);
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Zone"), "there");
+        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Url"), "http://127.0.0.1:3001");
+
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1,
+                                      "weight", "u", 0),
+                        "org.dkv.Error.Invalid", "at least 1");
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1, "url",
+                                      "s", "gopher://here"),
+                        "org.dkv.Error.Invalid", "Volume 1");
+}
+
+TEST(maintenance_begins_and_ends) {
+        report(*state, 1);
+        (void) epoch_of(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_MAX, 0));
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "MaintenanceUntil"), UINT64_MAX);
+        (void) epoch_of(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_C(0), 0));
+        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "MaintenanceUntil"), 0);
+}
+
+/* The signals that came, as "path:name,name;". */
+static char signals[4096];
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const char *text;
+        size_t n = strlen(signals);
+
+        if (sd_bus_message_is_signal(message, NULL, "InterfacesAdded")) {
+                assert_ok(sd_bus_message_read(message, "o", &text));
+                (void) snprintf(signals + n, sizeof(signals) - n, "new %s;", text);
+                return 0;
+        }
+
+        n += (size_t) snprintf(
+                        signals + n, sizeof(signals) - n, "%s:", sd_bus_message_get_path(message));
+        assert_ok(sd_bus_message_skip(message, "s"));
+        assert_ok(sd_bus_message_enter_container(message, 'a', "{sv}"));
+        while (sd_bus_message_enter_container(message, 'e', "sv") > 0) {
+                assert_ok(sd_bus_message_read(message, "s", &text));
+                n += (size_t) snprintf(signals + n, sizeof(signals) - n, "%s,", text);
+                assert_ok(sd_bus_message_skip(message, "v"));
+                assert_ok(sd_bus_message_exit_container(message));
+        }
+        (void) snprintf(signals + n, sizeof(signals) - n, ";");
+        return 0;
+}
+
+TEST(changes_are_told) {
+        *signals = '\0';
+        assert_ok(sd_bus_match_signal(
+                        ends.client, NULL, NULL, NULL, "org.freedesktop.DBus.Properties",
+                        "PropertiesChanged", on_signal, NULL));
+        assert_ok(sd_bus_match_signal(
+                        ends.client, NULL, NULL, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
+                        "InterfacesAdded", on_signal, NULL));
+
+        report(*state, 1);
+        bus_ends_await(&ends, strstr(signals, "/Master1:"));
+        assert_non_null(strstr(signals, "new " VOLUME_1 ";"));
+        assert_non_null(strstr(signals, MANAGER_PATH ":Epoch,"));
+
+        /* They come before the reply. */
+        *signals = '\0';
+        (void) epoch_of(add(1, EPOCH_ANY));
+        assert_non_null(strstr(signals, VOLUME_1 ":State,;"));
+        assert_non_null(strstr(signals, MANAGER_PATH ":Epoch,"));
+        assert_non_null(strstr(signals, "Health"));
+        assert_null(strstr(signals, "new"));
+
+        *signals = '\0';
+        (void) epoch_of(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 2,
+                                      "weight", "u", 3, "zone", "s", "there"));
+        assert_non_null(strstr(signals, VOLUME_1 ":Zone,Weight,;"));
+
+        /* What stays the same is not told again. */
+        *signals = '\0';
+        report(*state, 1);
+        (void) epoch_of(add(1, EPOCH_ANY));
+        assert_string_equal(signals, "");
+}
+
+static sd_bus_message *locate(const char *key) {
+        return bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Locate", "s", key);
+}
+
+TEST(locate_finds_a_key) {
+        Fixture *fixture = *state;
+        IndexCommit commit = {
+                .operation.done = scratch_done,
+                .key = "a key/ä",
+                .record = {
+                        .version = 77,
+                        .size = 5,
+                        .mtime_usec = 99,
+                        .content_type = "text/\xe4",
+                        .n_copies = 2,
+                        .copies = { 1, 2 },
+                },
+        };
+        sd_bus_message *reply;
+        const char *name, *type;
+        unsigned n = 0;
+
+        report(fixture, 1);
+        index_commit(fixture->master.index, &commit);
+        assert_ok(scratch_wait());
+
+        reply = assert_no_bus_error(locate("a%20key/%C3%A4"));
+        assert_ok(sd_bus_message_enter_container(reply, 'a', "{sv}"));
+        while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+                assert_ok(sd_bus_message_read(reply, "s", &name));
+                assert_ok(sd_bus_message_peek_type(reply, NULL, &type));
+                if (strcmp(name, "version") == 0 || strcmp(name, "object") == 0) {
+                        uint64_t number;
+
+                        assert_ok(sd_bus_message_read(reply, "v", "t", &number));
+                        assert_int_equal(number, *name == 'v' ? 1 : 77);
+                } else if (strcmp(name, "copies") == 0) {
+                        const char *urls[2];
+                        uint32_t numbers[2];
+                        int up[2];
+
+                        assert_ok(sd_bus_message_read(
+                                        reply, "v", "a(ubs)", 2, numbers, up, urls, numbers + 1,
+                                        up + 1, urls + 1));
+                        assert_true(numbers[0] == 1 && up[0]);
+                        assert_true(numbers[1] == 2 && !up[1] && !*urls[1]);
+                        assert_string_equal(urls[0], "http://127.0.0.1:3001");
+                } else
+                        assert_ok(sd_bus_message_skip(reply, "v"));
+                assert_ok(sd_bus_message_exit_container(reply));
+                n++;
+        }
+        (void) sd_bus_message_unref(reply);
+        assert_int_equal(n, 7);
+}
+
+TEST(locate_refuses_what_is_no_key) {
+        static char too_long[2 * KEY_PATH_SIZE];
+
+        memset(too_long, 'k', sizeof(too_long) - 1);
+        assert_bus_error(locate("nothing"), "org.dkv.Error.NotFound", "key");
+        assert_bus_error(locate(""), "org.dkv.Error.Invalid", "");
+        assert_bus_error(locate("%"), "org.dkv.Error.Invalid", "");
+        assert_bus_error(locate("-/health"), "org.dkv.Error.NotSupported", "");
+        assert_bus_error(locate(too_long), "org.dkv.Error.KeyTooLong", "");
+}
+
+TEST(config_tells_value_default_and_origin) {
+        Fixture *fixture = *state;
+        const char *name, *value, *initial, *origin;
+        sd_bus_message *reply;
+        bool found = false;
+        size_t n = 0;
+        int live;
+
+        reply = assert_no_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "GetConfig", ""));
+        assert_ok(sd_bus_message_enter_container(reply, 'a', "(sssbs)"));
+        while (sd_bus_message_read(reply, "(sssbs)", &name, &value, &initial, &live, &origin) > 0) {
+                const ConfItem *item = master_conf_items + n++;
+
+                assert_string_equal(name, item->name);
+                assert_string_equal(initial, item->initial);
+                assert_int_equal(live, item->live);
+                if (strcmp(name, "Directory") == 0) {
+                        found = true;
+                        assert_string_equal(value, fixture->directory);
+                        assert_string_equal(origin, "a test");
+                } else
+                        assert_string_equal(origin, "");
+        }
+        (void) sd_bus_message_unref(reply);
+        assert_true(found);
+        assert_null(master_conf_items[n].name);
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                ROW(manager_says_how_things_are),
+                ROW(volumes_are_objects),
+                ROW(one_call_tells_of_all_volumes),
+                ROW(add_makes_active_and_returns_the_epoch),
+                ROW(change_of_another_map_conflicts),
+                ROW(add_is_all_or_nothing_and_says_why_nothing),
+                ROW(change_under_way_is_answered_at_the_end),
+                ROW(strangers_look_and_do_not_touch),
+                ROW(set_changes_what_is_given),
+                ROW(maintenance_begins_and_ends),
+                ROW(changes_are_told),
+                ROW(locate_finds_a_key),
+                ROW(locate_refuses_what_is_no_key),
+                ROW(config_tells_value_default_and_origin),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "core/call/wire.h"
+#include "http/stand-in.h"
+#include "master/link/outbox.h"
+#include "master/master.h"
+#include "scratch.h"
+
+#define LIVE    1 /* the volume that the test stands in for */
+#define REFUSED 2 /* one where nobody listens */
+#define UNKNOWN 3 /* one that never reported */
+
+/* Each test sends items of its own; the first byte of an item is minus the error it is answered. */
+typedef struct Trial {
+        OutboxItem item;
+        uint8_t data[2];
+        int error;
+} Trial;
+
+static char *directory;
+static Master master;
+static StandIn volume, refused;
+static Outbox *outbox;
+static sem_t done;
+
+static void report(uint32_t number, const char *url) {
+        VolumeReport request = { .number = number,
+                                 .uuid = { (uint8_t) number },
+                                 .run = 1,
+                                 .sequence = 1,
+                                 .url = url,
+                                 .zone = "" };
+        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+
+        assert_int_equal(volumes_report(master.volumes, &request), 0);
+        index_set(master.index, &barrier); /* what was submitted before it is done when it is */
+        assert_int_equal(scratch_wait(), 0);
+}
+
+static int setup(void **state) {
+        EnvironmentOptions options = { .directory = directory = scratch_new() };
+
+        assert_ok(sem_init(&done, 0, 0));
+        assert_ok(sd_event_new(&master.event));
+        assert_int_equal(index_open(&options, &master.index), 0);
+        assert_int_equal(
+                        volumes_new(master.index, master.event,
+                                    &(VolumesOptions){
+                                                    .timeout_usec = USEC_PER_HOUR,
+                                                    .copies = 1,
+                                                    .auto_add = true,
+                                    },
+                                    &master.volumes),
+                        0);
+        stand_in_init(&volume);
+        stand_in_listen(&volume);
+        stand_in_init(&refused);
+        master.client = volume.client;
+        assert_int_equal(outbox_new(&master, &outbox), 0);
+        report(LIVE, volume.url);
+        report(REFUSED, refused.url);
+        return 0;
+}
+
+static int teardown(void **state) {
+        stand_in_done(&volume);
+        stand_in_done(&refused);
+        master.index = index_free(master.index);
+        outbox = outbox_free(outbox);
+        master.volumes = volumes_free(master.volumes);
+        master.event = sd_event_unref(master.event);
+        directory = scratch_free(directory);
+        return 0;
+}
+
+static void on_done(OutboxItem *item, int error) {
+        CONTAINER_OF(item, Trial, item)->error = error;
+        assert_ok(sem_post(&done));
+}
+
+static void submit(Trial *trial, uint32_t number, uint8_t error, uint8_t name) {
+        *trial = (Trial){
+                .item.size = sizeof(trial->data),
+                .item.done = on_done,
+                .data = { error, name },
+                .error = 1,
+        };
+        trial->item.data = trial->data;
+        outbox_submit(outbox, number, &trial->item);
+}
+
+static void wait_for_all(size_t n) {
+        for (size_t i = 0; i < n; i++)
+                wait_for(&done);
+}
+
+/* Takes a call with exactly these confirmed versions and answers the first MAX_ANSWERS items as
+ * they want it. Returns the names of the items, which are good until the next call. */
+static const char *serve_with(const uint64_t *confirmed, size_t n_confirmed, size_t max_answers) {
+        static char names[2048];
+        _cleanup_(buffer_done) Buffer answer = {};
+        Reader reader = stand_in_receive(&volume, "/-/store");
+        size_t n_items;
+
+        assert_int_equal(reader_get_varint(&reader), n_confirmed);
+        for (size_t i = 0; i < n_confirmed; i++)
+                assert_int_equal(reader_get_u64(&reader), confirmed[i]);
+
+        n_items = reader_get_varint(&reader);
+        assert_in_range(n_items, 1, sizeof(names) - 1);
+        for (size_t i = 0; i < n_items; i++) {
+                size_t size;
+                const uint8_t *data = reader_get_bytes(&reader, &size);
+
+                assert_non_null(data);
+                names[i] = (char) data[1];
+                if (i < max_answers)
+                        wire_put_error(&answer, -data[0]);
+        }
+        names[n_items] = '\0';
+        assert_int_equal(reader_end(&reader), 0);
+
+        stand_in_answer(&volume, &answer);
+        return names;
+}
+
+static const char *serve(void) {
+        return serve_with(NULL, 0, SIZE_MAX);
+}
+
+TEST(what_waits_goes_together_and_each_gets_its_own_answer) {
+        Trial trials[4];
+
+        submit(trials + 0, LIVE, 0, 'a');
+        stand_in_await(&volume);
+        submit(trials + 1, LIVE, ENOSPC, 'b');
+        submit(trials + 2, LIVE, 0, 'c');
+        submit(trials + 3, LIVE, EBADMSG, 'd');
+
+        assert_string_equal(serve(), "a");
+        assert_string_equal(serve(), "bcd");
+        wait_for_all(4);
+        assert_int_equal(trials[0].error, 0);
+        assert_int_equal(trials[1].error, -ENOSPC);
+        assert_int_equal(trials[2].error, 0);
+        assert_int_equal(trials[3].error, -EBADMSG);
+
+        submit(trials, LIVE, 0, 'e');
+        assert_string_equal(serve(), "e");
+        wait_for_all(1);
+}
+
+TEST(a_call_has_a_limit) {
+        static uint8_t large[1 << 20] = { 0, 'L' };
+        static Trial trials[1500];
+        Trial last;
+        size_t n;
+
+        submit(trials + 0, LIVE, 0, 'a');
+        stand_in_await(&volume);
+        for (size_t i = 1; i < ELEMENTSOF(trials); i++)
+                submit(trials + i, LIVE, 0, 'x');
+        last = (Trial){ .item = { .data = large, .size = sizeof(large), .done = on_done } };
+        outbox_submit(outbox, LIVE, &last.item);
+        submit(trials + 0, LIVE, 0, 'z');
+
+        assert_string_equal(serve(), "a");
+        wait_for_all(1);
+        n = strlen(serve());
+        assert_in_range(n, 1, ELEMENTSOF(trials) - 2);
+        n += strlen(serve());
+        assert_int_equal(n, ELEMENTSOF(trials)); /* up to the large one */
+        assert_string_equal(serve(), "z");
+        wait_for_all(ELEMENTSOF(trials) + 1);
+        assert_int_equal(last.error, 0);
+}
+
+TEST(confirmed_versions_go_with_the_next_call_once) {
+        const uint64_t confirmed[] = { 7, UINT64_MAX, 8 };
+        Trial trials[2];
+
+        outbox_confirm(outbox, REFUSED, 1);
+        for (size_t i = 0; i < ELEMENTSOF(confirmed); i++)
+                outbox_confirm(outbox, LIVE, confirmed[i]);
+
+        submit(trials + 0, LIVE, 0, 'a');
+        assert_string_equal(serve_with(confirmed, ELEMENTSOF(confirmed), SIZE_MAX), "a");
+        wait_for_all(1);
+        submit(trials + 1, LIVE, 0, 'b');
+        assert_string_equal(serve(), "b");
+        wait_for_all(1);
+}
+
+TEST(items_for_a_dead_volume_fail) {
+        Trial trials[20];
+
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                submit(trials + i, i % 2 == 0 ? REFUSED : UNKNOWN, 0, 'x');
+        wait_for_all(ELEMENTSOF(trials));
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                assert_int_equal(trials[i].error, i % 2 == 0 ? -EHOSTDOWN : -ENOENT);
+
+        /* They try again as soon as there is a reason to. */
+        report(UNKNOWN, volume.url);
+        submit(trials, UNKNOWN, 0, 'y');
+        assert_string_equal(serve(), "y");
+        wait_for_all(1);
+        assert_int_equal(trials[0].error, 0);
+}
+
+TEST(a_call_that_fails_takes_only_its_own_items_along) {
+        Trial trials[4];
+
+        submit(trials + 0, LIVE, 0, 'a');
+        (void) stand_in_receive(&volume, "/-/store");
+        submit(trials + 1, LIVE, 0, 'b');
+        stand_in_cut(&volume);
+        wait_for_all(1);
+        assert_true(trials[0].error < 0);
+
+        (void) stand_in_receive(&volume, "/-/store");
+        submit(trials + 2, LIVE, 0, 'c');
+        stand_in_refuse(&volume, -ENOSPC);
+        wait_for_all(1);
+        assert_int_equal(trials[1].error, -ENOSPC);
+
+        assert_string_equal(serve(), "c");
+        wait_for_all(1);
+        assert_int_equal(trials[2].error, 0);
+}
+
+/* It, or the master, was just started. What comes meanwhile goes with it, behind it. */
+TEST(a_volume_that_has_to_report_first_is_asked_again) {
+        Trial trials[2];
+
+        submit(trials + 0, LIVE, 0, 'a');
+        for (int i = 0; i < 3; i++) {
+                (void) stand_in_receive(&volume, "/-/store");
+                if (i == 1)
+                        submit(trials + 1, LIVE, ENOSPC, 'b');
+                stand_in_refuse(&volume, -EINPROGRESS);
+        }
+        assert_string_equal(serve(), "ab");
+        wait_for_all(2);
+        assert_int_equal(trials[0].error, 0);
+        assert_int_equal(trials[1].error, -ENOSPC);
+}
+
+/* Not for ever, though. */
+TEST(a_volume_that_never_reports_counts_as_down) {
+        unsigned n = 0;
+        Trial trial;
+
+        submit(&trial, LIVE, 0, 'a');
+        while (sem_trywait(&done) < 0) {
+                if (sem_trywait(&volume.arrived) < 0) {
+                        (void) sched_yield();
+                        continue;
+                }
+                n++;
+                stand_in_refuse(&volume, -EINPROGRESS);
+        }
+        assert_true(n > 3);
+        assert_int_equal(trial.error, -EHOSTDOWN);
+}
+
+TEST(an_answer_that_is_too_short_fails_the_rest) {
+        Trial trials[3];
+
+        submit(trials + 0, LIVE, 0, 'a');
+        stand_in_await(&volume);
+        submit(trials + 1, LIVE, 0, 'b');
+        submit(trials + 2, LIVE, 0, 'c');
+        (void) serve();
+
+        assert_string_equal(serve_with(NULL, 0, 1), "bc");
+        wait_for_all(3);
+        assert_int_equal(trials[1].error, 0);
+        assert_int_equal(trials[2].error, -EREMOTEIO);
+}
+
+TEST(the_end_of_the_client_ends_the_call) {
+        Trial trial;
+
+        submit(&trial, LIVE, 0, 'a');
+        (void) stand_in_receive(&volume, "/-/store");
+        volume.client = http_client_free(volume.client);
+        assert_int_equal(sem_trywait(&done), 0);
+        assert_int_equal(trial.error, -ESHUTDOWN);
+        stand_in_refuse(&volume, -ESHUTDOWN);
+}
+
+#define N_SUBMITTED 500
+
+static void *submit_many(void *userdata) {
+        Trial *trials = userdata;
+
+        for (unsigned i = 0; i < N_SUBMITTED; i++) {
+                submit(trials + i, LIVE, (uint8_t) (i % 100), 'x');
+                outbox_confirm(outbox, REFUSED, i);
+        }
+        return NULL;
+}
+
+TEST(many_threads_may_submit) {
+        static Trial trials[4][N_SUBMITTED];
+        pthread_t threads[ELEMENTSOF(trials)];
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_create(threads + i, NULL, submit_many, trials[i]), 0);
+        while (n < ELEMENTSOF(trials) * N_SUBMITTED)
+                n += strlen(serve());
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+        wait_for_all(n);
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                for (int k = 0; k < N_SUBMITTED; k++)
+                        assert_int_equal(trials[i][k].error, -(k % 100));
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(what_waits_goes_together_and_each_gets_its_own_answer),
+                RUN(a_call_has_a_limit),
+                RUN(confirmed_versions_go_with_the_next_call_once),
+                RUN(items_for_a_dead_volume_fail),
+                RUN(a_call_that_fails_takes_only_its_own_items_along),
+                RUN(a_volume_that_has_to_report_first_is_asked_again),
+                RUN(a_volume_that_never_reports_counts_as_down),
+                RUN(an_answer_that_is_too_short_fails_the_rest),
+                RUN(the_end_of_the_client_ends_the_call),
+                RUN(many_threads_may_submit),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "http/http.h"
+
+#include "base/clock.h"
+#include "rpc/client.h"
+
+#define STALL_USEC (50 * USEC_PER_MSEC)
+
+static Fixture fixture;
+static HttpClient *client;
+static HttpRequest *parked;
+static sem_t request_parked;
+
+static int park_finish(HttpRequest *request) {
+        parked = request;
+        assert_ok(sem_post(&request_parked));
+        return HTTP_LATER;
+}
+
+static const HttpRoute routes[] = {
+        { "GET", "/", .finish = park_finish },
+        {},
+};
+
+static int make_client(uint64_t stall_timeout_usec) {
+        HttpClientOptions options = {
+                .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
+                .stall_timeout_usec = stall_timeout_usec,
+                .connections_max = 16,
+        };
+
+        return http_client_new(&options, &client);
+}
+
+static int setup(void **state) {
+        assert_ok(sem_init(&request_parked, 0, 0));
+        fixture_start(&fixture, routes, NULL);
+        return make_client(STALL_USEC);
+}
+
+static int teardown(void **state) {
+        client = http_client_free(client);
+        fixture_stop(&fixture);
+        return 0;
+}
+
+typedef struct Trial {
+        HttpCall *call;
+        HttpRequest *request; /* what the call waits for */
+        sem_t done;
+        int error;
+        unsigned status;
+} Trial;
+
+static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+        Trial *trial = userdata;
+
+        trial->error = result->error;
+        trial->status = result->status;
+        assert_ok(sem_post(&trial->done));
+}
+
+/* Until the server has it. PATIENCE of 0 is the client's. */
+static void trial_start(Trial *trial, uint64_t patience_usec) {
+        char url[64];
+
+        *trial = (Trial){};
+        assert_ok(sem_init(&trial->done, 0, 0));
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i/", fixture.port);
+        assert_ok(http_call_new(client, "GET", url, &trial->call));
+        if (patience_usec > 0)
+                http_call_set_patience(trial->call, patience_usec);
+        http_call_start(http_call_ref(trial->call), on_done, trial);
+        wait_for(&request_parked);
+        trial->request = parked;
+}
+
+static int trial_finish(Trial *trial) {
+        wait_for(&trial->done);
+        trial->call = http_call_unref(trial->call);
+        return trial->error;
+}
+
+/* When the second of these has timed out, all others had time enough for it, too. */
+static void let_time_pass(void) {
+        for (int i = 0; i < 2; i++) {
+                Trial other;
+
+                trial_start(&other, 0);
+                assert_int_equal(trial_finish(&other), -ETIMEDOUT);
+                assert_ok(http_request_reply(other.request, 204));
+        }
+}
+
+TEST(a_patient_call_waits_for_its_answer) {
+        Trial patient, endless;
+
+        trial_start(&patient, 10 * PATIENCE_SEC * USEC_PER_SEC);
+        trial_start(&endless, UINT64_MAX);
+        let_time_pass();
+
+        assert_ok(http_request_reply(patient.request, 204));
+        assert_int_equal(trial_finish(&patient), 0);
+        assert_int_equal(patient.status, 204);
+        assert_ok(http_request_reply(endless.request, 204));
+        assert_int_equal(trial_finish(&endless), 0);
+}
+
+TEST(a_patient_call_can_be_cancelled) {
+        Trial endless;
+
+        trial_start(&endless, UINT64_MAX);
+        http_call_cancel(endless.call);
+        assert_int_equal(trial_finish(&endless), -ECANCELED);
+        assert_ok(http_request_reply(endless.request, 204));
+}
+
+TEST(silent_calls_to_an_address_can_be_ended) {
+        Trial one, other;
+        char url[64];
+
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", fixture.port);
+        trial_start(&one, UINT64_MAX);
+        trial_start(&other, UINT64_MAX);
+
+        /* Of another address, or not silent for so long. */
+        http_client_end_silent(client, "http://127.0.0.1:1", 0);
+        url[strlen(url) - 1] = '\0';
+        http_client_end_silent(client, url, 0);
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", fixture.port);
+        http_client_end_silent(client, url, 10 * PATIENCE_SEC * USEC_PER_SEC);
+        let_time_pass();
+        assert_ok(http_request_reply(one.request, 204));
+        assert_int_equal(trial_finish(&one), 0);
+
+        http_client_end_silent(client, url, USEC_PER_MSEC);
+        assert_int_equal(trial_finish(&other), -EHOSTDOWN);
+        assert_ok(http_request_reply(other.request, 204));
+}
+
+TEST(patience_has_an_end) {
+        Trial patient;
+
+        trial_start(&patient, 3 * STALL_USEC);
+        assert_int_equal(trial_finish(&patient), -ETIMEDOUT);
+        assert_ok(http_request_reply(patient.request, 204));
+}
+
+TEST(patience_may_be_less_than_the_client_has) {
+        Trial patient, impatient;
+
+        client = http_client_free(client);
+        assert_ok(make_client(USEC_PER_HOUR));
+        trial_start(&patient, 0);
+        trial_start(&impatient, STALL_USEC);
+        assert_int_equal(trial_finish(&impatient), -ETIMEDOUT);
+        assert_ok(http_request_reply(impatient.request, 204));
+        assert_ok(http_request_reply(patient.request, 204));
+        assert_int_equal(trial_finish(&patient), 0);
+}
+
+static unsigned n_offered;
+
+/* Takes what comes when it is offered for the third time. */
+static int take_late(void *userdata, const void *data, size_t size) {
+        Trial *trial = userdata;
+
+        if (++n_offered == 3)
+                return 0;
+        assert_ok(http_call_resume_after(trial->call, STALL_USEC));
+        return -EAGAIN;
+}
+
+static int accept_head(HttpCall *call, unsigned status, void *userdata) {
+        return 0;
+}
+
+TEST(a_sink_may_ask_for_a_pause) {
+        uint64_t start = clock_monotonic();
+        Trial trial = {};
+        char url[64];
+
+        n_offered = 0;
+        assert_ok(sem_init(&trial.done, 0, 0));
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i/", fixture.port);
+        assert_ok(http_call_new(client, "GET", url, &trial.call));
+        http_call_set_sink(trial.call, accept_head, take_late);
+        http_call_start(http_call_ref(trial.call), on_done, &trial);
+        wait_for(&request_parked);
+        assert_ok(http_request_reply_data(parked, 200, NULL, "x", 1));
+
+        assert_int_equal(trial_finish(&trial), 0);
+        assert_int_equal(n_offered, 3);
+        assert_true(clock_monotonic() - start >= 2 * STALL_USEC);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(a_patient_call_waits_for_its_answer),      RUN(a_patient_call_can_be_cancelled),
+                RUN(silent_calls_to_an_address_can_be_ended),  RUN(patience_has_an_end),
+                RUN(patience_may_be_less_than_the_client_has), RUN(a_sink_may_ask_for_a_pause),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "http/stand-in.h"
+#include "scratch.h"
+#include "shift.h"
+#include "volume/link/commit-queue.h"
+#include "volume/volume.h"
+
+#define BATCH_MAX 512
+
+/* A commit of a version of its own, which decides about the answer. */
+typedef struct Trial {
+        Commit commit;
+        WireCommitResult result;
+        atomic_uint n_done;
+} Trial;
+
+static StandIn master;
+static char *directory;
+static VolumeDaemon volume;
+static CommitQueue *queue;
+static sem_t done;
+
+/* Nobody but the leader is asked for commits. */
+static void follow(void) {
+        ObjectStoreOptions options = { .environment.directory = directory = scratch_new() };
+        Leadership lead = { .cluster = "a cluster", .term = 1, .leader = 2 };
+        uint32_t number;
+
+        assert_int_equal(object_store_open(&options, &volume.store), 0);
+        assert_int_equal(allegiance_new(volume.store, 3, &volume.allegiance, &number), 0);
+        assert_int_equal(allegiance_accept(volume.allegiance, &lead), 0);
+        while (!allegiance_lead(volume.allegiance, &lead))
+                (void) sched_yield();
+}
+
+void __wrap_report_soon(Report *report);
+void __wrap_report_soon(Report *report) {
+}
+
+static int setup(void **state) {
+        assert_ok(sem_init(&done, 0, 0));
+        stand_in_init(&master);
+        volume = (VolumeDaemon){ .client = master.client, .conf.master = master.url };
+        follow();
+        assert_int_equal(commit_queue_new(&volume, &queue), 0);
+        return 0;
+}
+
+static int teardown(void **state) {
+        stand_in_done(&master);
+        queue = commit_queue_free(queue);
+        volume.store = object_store_free(volume.store);
+        volume.allegiance = allegiance_free(volume.allegiance);
+        directory = scratch_free(directory);
+        return 0;
+}
+
+static void on_done(Commit *commit, const WireCommitResult *result) {
+        Trial *trial = CONTAINER_OF(commit, Trial, commit);
+
+        trial->result = *result;
+        trial->n_done++;
+        assert_ok(sem_post(&done));
+}
+
+static void submit_until(Trial *trial, uint64_t version, uint64_t deadline_usec) {
+        *trial = (Trial){
+                .commit = {
+                        .wire = {
+                                .key = "users/42",
+                                .record = {
+                                        .version = version,
+                                        .content_type = "text/plain",
+                                        .metadata = "",
+                                        .n_copies = 1,
+                                        .copies = { 3 },
+                                },
+                                .condition.create_only = version % 7 == 0,
+                        },
+                        .done = on_done,
+                        .deadline_usec = deadline_usec,
+                },
+                .result.error = 1,
+        };
+        commit_queue_submit(queue, &trial->commit);
+}
+
+static void submit(Trial *trial, uint64_t version) {
+        submit_until(trial, version, 0);
+}
+
+static void wait_for_all(size_t n) {
+        for (size_t i = 0; i < n; i++)
+                wait_for(&done);
+}
+
+static WireCommitResult result_for(uint64_t version) {
+        return (WireCommitResult){
+                .error = version % 5 == 0 ? -EEXIST : 0,
+                .created = version % 3 == 0,
+                .revision = 1000 + version,
+        };
+}
+
+static void assert_answered(const Trial *trial) {
+        WireCommitResult expected = result_for(trial->commit.wire.record.version);
+
+        assert_int_equal(trial->n_done, 1);
+        assert_int_equal(trial->result.error, expected.error);
+        assert_int_equal(trial->result.created, expected.created);
+        assert_int_equal(trial->result.revision, expected.revision);
+}
+
+/* What one call was about */
+typedef struct Call {
+        size_t n_commits;
+        uint64_t versions[BATCH_MAX];
+        Buffer answer;
+} Call;
+
+static const Call *receive(void) {
+        static Call call;
+        Reader reader = stand_in_receive(&master, "/-/commit");
+
+        call.n_commits = 0;
+        buffer_clear(&call.answer);
+        while (reader.size > 0) {
+                WireCommit commit;
+                WireCommitResult result;
+
+                assert_in_range(call.n_commits, 0, BATCH_MAX - 1);
+                assert_int_equal(wire_get_commit(&reader, &commit), 0);
+                assert_string_equal(commit.key, "users/42");
+                assert_string_equal(commit.record.content_type, "text/plain");
+                assert_int_equal(commit.record.copies[0], 3);
+                assert_int_equal(commit.condition.create_only, commit.record.version % 7 == 0);
+                call.versions[call.n_commits++] = commit.record.version;
+
+                result = result_for(commit.record.version);
+                wire_put_commit_result(&call.answer, &result);
+        }
+        return &call;
+}
+
+/* The commits in the order in which they came. */
+static void assert_call(const Call *call, uint64_t first, size_t n_commits) {
+        assert_int_equal(call->n_commits, n_commits);
+        for (size_t i = 0; i < n_commits; i++)
+                assert_int_equal(call->versions[i], first + i);
+}
+
+static void serve(uint64_t first, size_t n_commits) {
+        const Call *call = receive();
+
+        assert_call(call, first, n_commits);
+        stand_in_answer(&master, &call->answer);
+}
+
+TEST(what_waits_goes_in_one_call_and_each_gets_its_own_answer) {
+        static Trial trials[700];
+
+        stand_in_listen(&master);
+        submit(trials, 0);
+        stand_in_await(&master);
+        for (size_t i = 1; i < ELEMENTSOF(trials); i++)
+                submit(trials + i, i);
+
+        serve(0, 1);
+        serve(1, BATCH_MAX);
+        serve(1 + BATCH_MAX, ELEMENTSOF(trials) - 1 - BATCH_MAX);
+        wait_for_all(ELEMENTSOF(trials));
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                assert_answered(trials + i);
+
+        submit(trials, 99);
+        serve(99, 1);
+        wait_for_all(1);
+        assert_answered(trials);
+}
+
+static void on_refused(HttpCall *call, const HttpResult *result, void *userdata) {
+        assert_int_equal(result->error, -EHOSTDOWN);
+        assert_ok(sem_post(userdata));
+}
+
+/* Calls until a call that was under way before has been refused as well. */
+static void wait_for_refusals(void) {
+        sem_t semaphore;
+
+        assert_ok(sem_init(&semaphore, 0, 0));
+        for (int i = 0; i < 3; i++) {
+                HttpCall *call;
+
+                assert_ok(http_call_new(master.client, "GET", master.url, &call));
+                http_call_start(call, on_refused, &semaphore);
+                wait_for(&semaphore);
+        }
+}
+
+TEST(a_master_that_is_not_there_yet_is_asked_again) {
+        Trial trials[2];
+
+        submit(trials + 0, 1);
+        wait_for_refusals();
+        submit(trials + 1, 2);
+        stand_in_listen(&master);
+
+        serve(1, 2);
+        wait_for_all(2);
+        assert_answered(trials + 0);
+        assert_answered(trials + 1);
+}
+
+static void cut(const Call *call) {
+        stand_in_cut(&master);
+}
+
+static void answer_error(const Call *call) {
+        stand_in_refuse(&master, -ESHUTDOWN);
+}
+
+static void answer_too_short(const Call *call) {
+        stand_in_answer(&master, &(Buffer){ .data = call->answer.data, .size = 3 });
+}
+
+static void answer_too_long(const Call *call) {
+        Buffer *answer = (Buffer *) &call->answer;
+
+        buffer_put_u8(answer, 0);
+        stand_in_answer(&master, answer);
+}
+
+TEST(a_call_that_fails_is_made_again) {
+        void (*const failures[])(const Call *call) = { cut, answer_error, answer_too_short,
+                                                       answer_too_long };
+        Trial trials[2 + ELEMENTSOF(failures)];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 0);
+        stand_in_await(&master);
+        submit(trials + 1, 1);
+        submit(trials + 2, 2);
+        serve(0, 1);
+
+        /* What comes meanwhile goes along, behind the others. */
+        for (size_t i = 0; i < ELEMENTSOF(failures); i++) {
+                const Call *call = receive();
+
+                assert_call(call, 1, 2 + i);
+                if (i + 1 < ELEMENTSOF(failures))
+                        submit(trials + 3 + i, 3 + i);
+                failures[i](call);
+        }
+        serve(1, ELEMENTSOF(trials) - 1);
+        wait_for_all(ELEMENTSOF(trials));
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                assert_answered(trials + i);
+}
+
+TEST(a_commit_is_not_asked_for_again_after_its_deadline) {
+        Trial trials[3];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 1);
+        stand_in_await(&master);
+        submit_until(trials + 1, 2, clock_monotonic() + USEC_PER_SEC);
+        submit_until(trials + 2, 3, clock_monotonic() + USEC_PER_HOUR);
+        serve(1, 1);
+        wait_for_all(1);
+
+        (void) receive();
+        shift_clock(1);
+        stand_in_refuse(&master, -ESHUTDOWN);
+        serve(3, 1);
+        wait_for_all(2);
+        assert_int_equal(trials[1].result.error, -EHOSTDOWN);
+        assert_answered(trials + 2);
+}
+
+static bool is_version_2(const Commit *commit) {
+        return commit->wire.record.version == 2;
+}
+
+TEST(a_commit_that_nobody_waits_for_is_not_asked_for_again) {
+        Trial trials[3];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 1);
+        stand_in_await(&master);
+        submit(trials + 1, 2);
+        submit(trials + 2, 3);
+        trials[1].commit.is_abandoned = trials[2].commit.is_abandoned = is_version_2;
+        serve(1, 1);
+        wait_for_all(1);
+
+        assert_call(receive(), 2, 2);
+        stand_in_refuse(&master, -ESHUTDOWN);
+        serve(3, 1);
+        wait_for_all(2);
+        assert_int_equal(trials[1].result.error, -EHOSTDOWN);
+        assert_answered(trials + 2);
+}
+
+TEST(patience_ends) {
+        Trial trials[2];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 1);
+        stand_in_await(&master);
+        submit_until(trials + 1, 2, clock_monotonic() + USEC_PER_HOUR);
+        serve(1, 1);
+        wait_for_all(1);
+
+        (void) receive();
+        shift_clock(COMMIT_PATIENCE_USEC / USEC_PER_SEC);
+        stand_in_refuse(&master, -ESHUTDOWN);
+        wait_for_all(1);
+        assert_int_equal(trials[1].result.error, -EHOSTDOWN);
+        assert_int_equal(trials[1].n_done, 1);
+}
+
+TEST(the_end_of_the_client_ends_the_call) {
+        Trial trials[3];
+
+        stand_in_listen(&master);
+        submit(trials + 0, 1);
+        stand_in_await(&master);
+        submit(trials + 1, 2);
+        submit(trials + 2, 3);
+        serve(1, 1);
+        wait_for_all(1);
+
+        (void) receive();
+        master.client = http_client_free(master.client);
+        for (size_t i = 1; i < ELEMENTSOF(trials); i++) {
+                assert_int_equal(trials[i].n_done, 1);
+                assert_int_equal(trials[i].result.error, -ESHUTDOWN);
+        }
+        stand_in_refuse(&master, -ESHUTDOWN);
+}
+
+#define N_SUBMITTED 1000
+
+static void *submit_many(void *userdata) {
+        Trial *trials = userdata;
+
+        for (unsigned i = 0; i < N_SUBMITTED; i++)
+                submit(trials + i, i);
+        return NULL;
+}
+
+TEST(many_threads_may_submit) {
+        static Trial trials[4][N_SUBMITTED];
+        pthread_t threads[ELEMENTSOF(trials)];
+        size_t n = 0;
+
+        stand_in_listen(&master);
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_create(threads + i, NULL, submit_many, trials[i]), 0);
+        while (n < ELEMENTSOF(trials) * N_SUBMITTED) {
+                const Call *call = receive();
+
+                n += call->n_commits;
+                stand_in_answer(&master, &call->answer);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+        wait_for_all(n);
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++)
+                for (size_t k = 0; k < N_SUBMITTED; k++)
+                        assert_answered(trials[i] + k);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(what_waits_goes_in_one_call_and_each_gets_its_own_answer),
+                RUN(a_master_that_is_not_there_yet_is_asked_again),
+                RUN(a_call_that_fails_is_made_again),
+                RUN(a_commit_is_not_asked_for_again_after_its_deadline),
+                RUN(a_commit_that_nobody_waits_for_is_not_asked_for_again),
+                RUN(patience_ends),
+                RUN(the_end_of_the_client_ends_the_call),
+                RUN(many_threads_may_submit),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

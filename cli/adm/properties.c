@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "adm/properties.h"
-#include "adm/view/troubles.h"
 #include "bus/bus.h"
 
 static const Property *find(const Property table[], const char *name) {
@@ -15,18 +14,17 @@ static const Property *find(const Property table[], const char *name) {
         return NULL;
 }
 
-static const char *type_of(const Property *property, char single[static 2]) {
-        if (property->type == PROPERTY_NUMBERS)
-                return "au";
-        if (property->type == PROPERTY_TROUBLES)
-                return TROUBLES_TYPE;
+static const char *signature_of(const Property *property, char single[static 2]) {
+        if (property->complex)
+                return property->complex->signature;
 
         single[0] = property->type;
         single[1] = '\0';
         return single;
 }
 
-static int read_numbers(sd_bus_message *message, Numbers *field) {
+static int read_numbers(sd_bus_message *message, void *userdata) {
+        Numbers *field = userdata;
         const void *items;
         size_t size;
         uint32_t *copy;
@@ -46,6 +44,15 @@ static int read_numbers(sd_bus_message *message, Numbers *field) {
         return 0;
 }
 
+static void numbers_done(void *userdata) {
+        Numbers *field = userdata;
+
+        free(field->items);
+        *field = (Numbers){};
+}
+
+const PropertyType property_numbers = { "au", read_numbers, numbers_done };
+
 static int read_value(sd_bus_message *message, const Property *property, void *field) {
         const char *text;
         int truth, r;
@@ -64,10 +71,8 @@ static int read_value(sd_bus_message *message, const Property *property, void *f
                 if (r >= 0)
                         *(bool *) field = truth;
                 return r;
-        case PROPERTY_NUMBERS:
-                return read_numbers(message, field);
-        case PROPERTY_TROUBLES:
-                return troubles_view_read(message, field);
+        case PROPERTY_COMPLEX:
+                return property->complex->read(message, field);
         default:
                 return sd_bus_message_read_basic(message, property->type, field);
         }
@@ -96,7 +101,7 @@ static int on_property(sd_bus_message *message, void *userdata) {
         r = sd_bus_message_peek_type(message, NULL, &contents);
         if (r < 0)
                 return r;
-        if (strcmp(contents, type_of(property, single)) != 0)
+        if (strcmp(contents, signature_of(property, single)) != 0)
                 return -EBADMSG;
 
         r = sd_bus_message_enter_container(message, 'v', contents);
@@ -135,11 +140,8 @@ void properties_done(const Property table[], void *object) {
                 if (property->type == 's') {
                         free(*(char **) field);
                         *(char **) field = NULL;
-                } else if (property->type == PROPERTY_NUMBERS) {
-                        free(((Numbers *) field)->items);
-                        *(Numbers *) field = (Numbers){};
-                } else if (property->type == PROPERTY_TROUBLES)
-                        troubles_view_done(field);
+                } else if (property->complex)
+                        property->complex->done(field);
         }
 }
 

@@ -1,42 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Properties: those of an object on the bus, read into a struct by a table. */
+/* Properties: the properties of an object on the bus, read into a struct as a table says. */
 
 #include <systemd/sd-bus.h>
 
 #include "base/macro.h"
 
+/* A type that is no basic one: how to read a field at which the message stands, replacing its old
+ * value, and how to free it. */
+typedef struct PropertyType {
+        const char *signature;
+        int (*read)(sd_bus_message *message, void *field); /* returns 0 or a negative errno */
+        void (*done)(void *field);
+} PropertyType;
+
 typedef struct Property {
         const char *name;
-        char type;     /* s (char *, owned by the struct), b (bool), u (uint32_t), t (uint64_t), or
-                        * PROPERTY_NUMBERS or PROPERTY_TROUBLES */
-        size_t offset; /* of the field */
+        char type;                   /* s (char *, owned by the struct), b (bool), u (uint32_t),
+                                      * t (uint64_t), or PROPERTY_COMPLEX */
+        size_t offset;               /* of the field */
+        const PropertyType *complex; /* with PROPERTY_COMPLEX */
 } Property;
 
+#define PROPERTY_COMPLEX '\0'
+
 /* An array of u. */
-#define PROPERTY_NUMBERS 'a'
 typedef struct Numbers {
         uint32_t *items; /* owned by the struct */
         size_t n;
 } Numbers;
+extern const PropertyType property_numbers;
 
-/* A TroublesView. */
-#define PROPERTY_TROUBLES '('
-
-/* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names. What
- * the table does not know is skipped, what the message does not have is left alone, so that
- * programs of different releases get along. Returns 0, -EBADMSG for a property of another type, or
- * another negative errno; the strings and numbers that were read are the struct's in any case. */
+/* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names.
+ * Properties that the table does not name are skipped, and fields whose property is missing are
+ * left alone, so that programs of different releases get along. Returns 0, -EBADMSG for a property
+ * of another type, or another negative errno; in any case the struct owns what was read. */
 int properties_read(sd_bus_message *message, const Property table[], void *object);
 
 /* Sets each string that is still NULL to an empty one. Returns 0 or -ENOMEM. */
 int properties_complete(const Property table[], void *object);
 
-/* Frees the strings, numbers and troubles. */
+/* Frees the strings and the complex fields. */
 void properties_done(const Property table[], void *object);
 
-/* Asks for one text. START_IT lets the bus start the daemon. Returns 0, or a negative errno, with
+/* Asks for one string. START_IT lets the bus start the daemon. Returns 0, or a negative errno, with
  * RETERR_ERROR set if it is not NULL. */
 int property_get_string(
                 sd_bus *bus,

@@ -20,7 +20,7 @@ static const Property properties[] = {
         { "Id",             'u',              AT(id)               },
         { "Type",           's',              AT(type)             },
         { "State",          's',              AT(state)            },
-        { "Volumes",        PROPERTY_NUMBERS, AT(volumes)          },
+        { "Volumes",        PROPERTY_COMPLEX, AT(volumes), &property_numbers },
         { "KeysDone",       't',              AT(keys_done)        },
         { "KeysTotal",      't',              AT(keys_total)       },
         { "BytesDone",      't',              AT(bytes_done)       },

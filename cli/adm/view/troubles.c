@@ -12,7 +12,9 @@ static void trouble_done(TroubleView *trouble) {
         free(trouble->advice);
 }
 
-void troubles_view_done(TroublesView *view) {
+static void troubles_done(void *userdata) {
+        TroublesView *view = userdata;
+
         for (size_t i = 0; i < view->n; i++)
                 trouble_done(view->items + i);
         free(view->items);
@@ -44,10 +46,11 @@ static int read_one(sd_bus_message *message, TroublesView *view) {
         return trouble.name && trouble.level && trouble.sentence && trouble.advice ? 1 : -ENOMEM;
 }
 
-int troubles_view_read(sd_bus_message *message, TroublesView *view) {
+static int read_troubles(sd_bus_message *message, void *userdata) {
+        TroublesView *view = userdata;
         int r;
 
-        troubles_view_done(view);
+        troubles_done(view);
         r = sd_bus_message_enter_container(message, 'a', "(ssutss)");
         if (r < 0)
                 return r;
@@ -55,6 +58,8 @@ int troubles_view_read(sd_bus_message *message, TroublesView *view) {
                 ;
         return r < 0 ? r : sd_bus_message_exit_container(message);
 }
+
+const PropertyType property_troubles = { "a(ssutss)", read_troubles, troubles_done };
 
 static int add_one(Json *list, const TroubleView *trouble) {
         Json *json = json_new_object();

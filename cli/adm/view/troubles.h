@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the master knows to be wrong, by its property Troubles. */
+/* Troubles: what the master knows to be wrong, as its property of that name tells. */
 
 #include <systemd/sd-bus.h>
 
+#include "adm/properties.h"
 #include "base/json.h"
 
 typedef struct TroubleView {
@@ -18,11 +19,8 @@ typedef struct TroublesView {
         size_t n;
 } TroublesView;
 
-#define TROUBLES_TYPE "a(ssutss)"
-
-/* Reads the array at which MESSAGE stands, in the place of what VIEW has. */
-int troubles_view_read(sd_bus_message *message, TroublesView *view);
-void troubles_view_done(TroublesView *view);
+/* As a field of an object. */
+extern const PropertyType property_troubles;
 
 /* For programs. New, or NULL. */
 Json *troubles_view_to_json(const TroublesView *view);

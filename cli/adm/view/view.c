@@ -57,7 +57,7 @@ static const Property master_properties[] = {
         { "Health",       's', VIEW_AT(health)        },
         { "HealthReason", 's', VIEW_AT(health_reason) },
         { "HealthAdvice", 's', VIEW_AT(health_advice) },
-        { "Troubles", PROPERTY_TROUBLES, VIEW_AT(troubles) },
+        { "Troubles",     PROPERTY_COMPLEX, VIEW_AT(troubles), &property_troubles },
         { "Copies",       'u', VIEW_AT(copies)        },
         { "Keys",         't', VIEW_AT(keys)          },
         { "Bytes",        't', VIEW_AT(bytes)         },

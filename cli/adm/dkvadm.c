@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adm/context/polkit-agent.h"
 #include "adm/dkvadm.h"
-#include "adm/polkit-agent.h"
 #include "frame/terminal.h"
 #include "frame/verbs.h"
 

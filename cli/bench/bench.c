@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "bench/bench.h"
-#include "bench/report.h"
+#include "bench/result/report.h"
 
 #define URL_DEFAULT "http://127.0.0.1:3000"
 #define EXIT_USAGE  2

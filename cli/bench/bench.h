@@ -3,7 +3,7 @@
 
 /* Bench: what the verbs of dkv-bench share. */
 
-#include "bench/run.h"
+#include "bench/run/run.h"
 
 typedef struct Bench {
         Options options;

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "bench/bench.h"
-#include "bench/ledger.h"
+#include "bench/result/ledger.h"
 
 #define EXAMPLES_MAX 20 /* keys to name */
 

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "adm/dkvadm.h"
-#include "adm/properties.h"
 #include "base/clock.h"
 #include "core/key.h"
 #include "frame/format.h"
+#include "frame/properties.h"
 
 typedef struct Location {
         char *etag, *content_type;

@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
-#include "adm/explanation.h"
+#include "adm/context/explanation.h"
 #include "adm/view/monitor-page.h"
 #include "base/periodic.h"
 #include "frame/screen.h"

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "adm/context/explanation.h"
 #include "adm/dkvadm.h"
-#include "adm/explanation.h"
-#include "adm/units.h"
+#include "adm/machine/units.h"
 #include "adm/view/health-line.h"
 #include "adm/view/view.h"
 #include "base/clock.h"

@@ -11,14 +11,14 @@
 #include <time.h>
 
 #include "adm/dkvadm.h"
-#include "adm/properties.h"
-#include "adm/unit-log.h"
-#include "adm/units.h"
-#include "adm/volume-file.h"
-#include "adm/volume-names.h"
-#include "adm/volume-place.h"
+#include "adm/machine/unit-log.h"
+#include "adm/machine/units.h"
+#include "adm/machine/volume-file.h"
+#include "adm/machine/volume-names.h"
+#include "adm/machine/volume-place.h"
 #include "base/clock.h"
 #include "core/placement/cluster.h"
+#include "frame/properties.h"
 
 /* A daemon that has just been started is known after its first report. */
 #define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "adm/dkvadm.h"
-#include "adm/properties.h"
-#include "adm/units.h"
-#include "adm/volume-file.h"
-#include "adm/volume-names.h"
+#include "adm/machine/units.h"
+#include "adm/machine/volume-file.h"
+#include "adm/machine/volume-names.h"
+#include "frame/properties.h"
 
 /* What the master says of the volume. It is not started for that: a new one knows nothing. Returns
  * 0, or a negative errno, for -ENOENT without having said anything: the master knows no such

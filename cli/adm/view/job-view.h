@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "adm/properties.h"
+#include "frame/properties.h"
 
 typedef struct JobView {
         uint32_t id, parallel, started_by;

@@ -5,8 +5,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include "adm/properties.h"
 #include "base/json.h"
+#include "frame/properties.h"
 
 typedef struct TroubleView {
         char *name, *level, *sentence, *advice; /* owned */

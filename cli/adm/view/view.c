@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "adm/dkvadm.h"
-#include "adm/properties.h"
 #include "adm/view/view.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "bus/bus.h"
+#include "frame/properties.h"
 
 /* A daemon that answers nothing for so long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)

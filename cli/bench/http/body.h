@@ -4,7 +4,7 @@
 /* Body: what follows the head of a PUT, as a function of the offset in it: after a short write, a
  * redirect or a retry it is simply made again from where it is wanted. */
 
-#include "bench/value.h"
+#include "bench/load/value.h"
 
 typedef struct Body {
         Value value;

@@ -7,7 +7,7 @@
 #include "bench/http/body.h"
 #include "bench/http/link.h"
 #include "bench/http/reply.h"
-#include "bench/load.h"
+#include "bench/load/load.h"
 
 /* How an operation ended. */
 typedef enum Outcome {

@@ -12,7 +12,7 @@
 #include "test.h"
 
 #include "base/file.h"
-#include "bench/run.h"
+#include "bench/run/run.h"
 
 #define VOLUME    "VOLUME" /* in an answer: stands for the authority of the other server */
 #define BODY_SIZE 100000

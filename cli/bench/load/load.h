@@ -5,8 +5,8 @@
 
 #include <stdatomic.h>
 
-#include "bench/options.h"
-#include "bench/random.h"
+#include "bench/load/options.h"
+#include "bench/load/random.h"
 #include "core/key.h"
 
 typedef enum OperationType {

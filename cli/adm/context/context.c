@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adm/context/explanation.h"
+#include "adm/context/polkit-agent.h"
 #include "adm/dkvadm.h"
-#include "adm/explanation.h"
-#include "adm/polkit-agent.h"
 #include "base/file.h"
 #include "bus/bus.h"
 #include "core/placement/cluster.h"

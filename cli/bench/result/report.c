@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
-#include "bench/report.h"
+#include "bench/result/report.h"
 
 /* clang-format off */
 static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "bench/tally.h"
+#include "bench/result/tally.h"
 
 static void count(_Atomic uint64_t *counter) {
         uint64_t n = atomic_load_explicit(counter, memory_order_relaxed);

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "adm/polkit-agent.h"
+#include "adm/context/polkit-agent.h"
 #include "base/macro.h"
 
 #define READY_MSEC 5000 /* how long it may take to register with polkit */

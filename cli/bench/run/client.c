@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "bench/client.h"
+#include "bench/run/client.h"
 
 #define N_EVENTS   128
 #define TICK_USEC  (20 * USEC_PER_MSEC) /* how late a time-out may be noticed */

@@ -3,7 +3,7 @@
 
 /* Report: prints a tally, for people or as JSON. */
 
-#include "bench/tally.h"
+#include "bench/result/tally.h"
 
 /* How many operations did not end as wanted; missing keys and wrong bytes are among them. */
 uint64_t report_failures(const Tally *tally) _pure_;

@@ -6,7 +6,7 @@
 
 #include "test.h"
 
-#include "bench/load.h"
+#include "bench/load/load.h"
 
 static Options options;
 static Load load;

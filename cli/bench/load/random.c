@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/conf.h"
-#include "bench/random.h"
+#include "bench/load/random.h"
 
 #define ZIPF_EXPONENT 0.99
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/explanation.h"
+#include "adm/context/explanation.h"
 
 /* What to do about an error, by its name on the bus. */
 typedef struct Advice {

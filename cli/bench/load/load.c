@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bench/load.h"
+#include "bench/load/load.h"
 
 #define PREFIX_MAX            (KEY_MAX - 20) /* leaves room for any number */
 #define DURATION_DEFAULT_USEC (10 * USEC_PER_SEC)

@@ -6,7 +6,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
-#include "bench/options.h"
+#include "bench/load/options.h"
 
 #define AT(field) offsetof(Options, field)
 

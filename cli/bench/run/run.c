@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bench/client.h"
+#include "bench/run/client.h"
 
 /* For the signal handler, which stops the load so that what was measured until then is reported. */
 static Load *running;

@@ -5,7 +5,7 @@
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
-#include "adm/unit-log.h"
+#include "adm/machine/unit-log.h"
 #include "frame/complaint.h"
 
 static void close_journal(sd_journal **journal) {

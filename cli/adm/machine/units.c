@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "adm/units.h"
+#include "adm/machine/units.h"
 #include "base/macro.h"
 #include "frame/complaint.h"
 

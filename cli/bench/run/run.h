@@ -3,9 +3,9 @@
 
 /* Run: carries a load out, with as many threads and connections as the options say. */
 
-#include "bench/ledger.h"
-#include "bench/load.h"
-#include "bench/tally.h"
+#include "bench/load/load.h"
+#include "bench/result/ledger.h"
+#include "bench/result/tally.h"
 
 typedef struct Run {
         const Options *options;   /* not owned */

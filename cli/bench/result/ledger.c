@@ -8,7 +8,7 @@
 #include <uthash.h>
 
 #include "base/file.h"
-#include "bench/ledger.h"
+#include "bench/result/ledger.h"
 
 #define LINE_MAX_SIZE (KEY_PATH_SIZE + 64)
 

@@ -8,7 +8,7 @@
 #include "test.h"
 
 #include "base/file.h"
-#include "bench/ledger.h"
+#include "bench/result/ledger.h"
 
 static char path[] = "/tmp/test-bench-ledger-XXXXXX";
 

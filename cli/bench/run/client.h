@@ -3,7 +3,7 @@
 
 /* Client: one thread's share of a run: its connections, and the loop that keeps them busy. */
 
-#include "bench/run.h"
+#include "bench/run/run.h"
 
 typedef struct Client {
         const Run *run; /* not owned */

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/properties.h"
-#include "adm/volume-file.h"
-#include "adm/volume-place.h"
+#include "adm/machine/volume-file.h"
+#include "adm/machine/volume-place.h"
 #include "base/file.h"
 #include "core/address.h"
 #include "core/placement/cluster.h"
+#include "frame/properties.h"
 #include "rpc/own-address.h"
 
 #define MASTER_PORT 3000

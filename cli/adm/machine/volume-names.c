@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "adm/volume-names.h"
+#include "adm/machine/volume-names.h"
 
 void volume_names_init(VolumeNames *names, uint32_t number) {
         (void) snprintf(names->socket, sizeof(names->socket), "dkv-volume@%" PRIu32 ".socket",

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bench/value.h"
+#include "bench/load/value.h"
 
 #define WORD sizeof(uint64_t)
 

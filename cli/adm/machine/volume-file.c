@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "adm/volume-file.h"
+#include "adm/machine/volume-file.h"
 #include "base/file.h"
 #include "frame/complaint.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "adm/properties.h"
 #include "bus/bus.h"
+#include "frame/properties.h"
 
 static const Property *find(const Property table[], const char *name) {
         for (const Property *property = table; property->name; property++)

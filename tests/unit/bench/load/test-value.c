@@ -6,7 +6,7 @@
 #include "test.h"
 
 #include "bench/http/body.h"
-#include "bench/value.h"
+#include "bench/load/value.h"
 
 #define KEY  UINT64_C(0x123456789abcdef)
 #define SIZE 1000

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 static bool is_about(const Job *job, uint32_t number) {

@@ -9,7 +9,7 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "master/cluster/settings.h"
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 #define WATCH_USEC (USEC_PER_SEC / 4)

@@ -4,7 +4,7 @@
 /* Passes of jobs over the index, the inside: what job-run.c (the thread, and passes over all keys)
  * and the kinds of jobs share. */
 
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 
 /* One pass over the keys, in order; of the thread, without the lock. */
 struct Pass {

@@ -8,8 +8,8 @@
 #include <uthash.h>
 
 #include "master/cluster/settings.h"
-#include "master/job/job-internal.h"
 #include "master/job/plan.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 #define SCAN_MAX 1000

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "master/cluster/settings.h"
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 /* A drain, from when it is asked for until the map says so; a job that has its volumes already. */

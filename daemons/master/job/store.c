@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 #define STATE_NAME     "jobs"

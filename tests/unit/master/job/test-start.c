@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "master/cluster/settings.h"
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 #include "scratch.h"
 #include "store/index/damage.h"

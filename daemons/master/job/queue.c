@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/job/job-internal.h"
+#include "master/job/table.h"
 #include "master/master.h"
 
 #define TICK_USEC USEC_PER_SEC

@@ -12,7 +12,7 @@
 #include "master/job/job.h"
 #include "master/job/mover.h"
 #include "master/job/repair.h"
-#include "master/job/wait.h"
+#include "master/job/stray.h"
 #include "store/index/move.h"
 
 #define JOB_REFUSING_MAX 16

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "master/job/pass.h"
-#include "master/job/wait.h"
+#include "master/job/stray.h"
 #include "master/master.h"
 
 #define ITEMS_MAX 4096

@@ -332,34 +332,3 @@ void master_log_damage(const char *key, uint64_t version, uint32_t volume) {
                           " is damaged or missing.",
                           version, key, volume);
 }
-
-uint64_t master_ticket_store(Master *master, uint32_t volume) {
-        StoreIdentity store;
-
-        if (volumes_store(master->volumes, volume, &store) < 0)
-                return 0;
-        return ticket_store(index_identity(master->index)->cluster, &store);
-}
-
-int master_ticket_url(
-                Master *master,
-                const char *volume_url,
-                const char *key,
-                const Ticket *ticket,
-                char *ret,
-                size_t size) {
-        Signer *signer = secret_signer(master->secret);
-        size_t n = strlen(volume_url);
-        int r;
-
-        if (!signer)
-                return -ENOMEM;
-        if (size < n + KEY_PATH_SIZE + 2)
-                return -ENOBUFS;
-
-        memcpy(ret, volume_url, n + 1);
-        n += key_to_path(key, ret + n);
-        ret[n++] = '?';
-        r = ticket_format(ticket, key, signer, ret + n, size - n);
-        return r < 0 ? r : 0;
-}

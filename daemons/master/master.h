@@ -77,16 +77,3 @@ uint64_t master_fence_due(void);
 
 /* Logs that a copy on VOLUME is damaged, or, if that is 0, the index where KEY belongs. */
 void master_log_damage(const char *key, uint64_t version, uint32_t volume);
-
-/* What tickets for the store of VOLUME say; 0 if there is none. */
-uint64_t master_ticket_store(Master *master, uint32_t volume);
-
-/* The URL at a volume, with a ticket, that a client is to go on with. */
-#define MASTER_URL_SIZE (VOLUME_URL_SIZE + KEY_PATH_SIZE + TICKET_QUERY_SIZE)
-int master_ticket_url(
-                Master *master,
-                const char *volume_url,
-                const char *key,
-                const Ticket *ticket,
-                char *ret,
-                size_t size);

@@ -15,6 +15,7 @@
 #include "http/server.h"
 #include "master/master.h"
 #include "master/request/proxy.h"
+#include "master/request/redirect.h"
 #include "master/upkeep/damage.h"
 #include "store/index/damage.h"
 
@@ -250,7 +251,7 @@ static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
 /* With the lock held. By now the master knows of the damage that the volume has met. */
 static int try_another(Proxy *proxy) {
         unsigned avoid = index_damaged(proxy->master->index, &proxy->record);
-        char url[MASTER_URL_SIZE], volume_url[VOLUME_URL_SIZE];
+        char url[REDIRECT_URL_SIZE], volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
                 .method = TICKET_READ,
                 .version = proxy->record.version,
@@ -267,8 +268,9 @@ static int try_another(Proxy *proxy) {
         volume = volumes_choose(proxy->master->volumes, &proxy->record, avoid, volume_url);
         if (volume < 0)
                 return volume;
-        ticket.store = master_ticket_store(proxy->master, (uint32_t) volume);
-        r = master_ticket_url(proxy->master, volume_url, proxy->key, &ticket, url, sizeof(url));
+        ticket.store = redirect_store(
+                        proxy->master->index, proxy->master->volumes, (uint32_t) volume);
+        r = redirect_url(proxy->master->secret, volume_url, proxy->key, &ticket, url, sizeof(url));
         if (r >= 0)
                 r = make_call(proxy, url);
         if (r < 0)

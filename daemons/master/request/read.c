@@ -12,13 +12,11 @@
 #include "master/request/listing.h"
 #include "master/request/proxy.h"
 #include "master/request/read.h"
+#include "master/request/redirect.h"
 #include "master/request/way-back.h"
 #include "store/index/damage.h"
 
 #define VERIFY "&verify=1"
-
-static const char redirect_text[] =
-                "The value is at the address in the Location header. With curl, use -L to follow it.\n";
 
 /* Looks the key of the path up and checks the request's conditions. Returns 0, 1 if the answer is
  * 304, or a negative errno. */
@@ -93,7 +91,7 @@ static int make_url(
                 const char *key,
                 const Record *record,
                 bool is_proxied,
-                char ret[static MASTER_URL_SIZE]) {
+                char ret[static REDIRECT_URL_SIZE]) {
         Master *master = http_request_userdata(request);
         char volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
@@ -107,11 +105,12 @@ static int make_url(
         volume = volumes_choose(master->volumes, record, avoid(request, record), volume_url);
         if (volume < 0)
                 return volume;
-        ticket.store = master_ticket_store(master, (uint32_t) volume);
+        ticket.store = redirect_store(master->index, master->volumes, (uint32_t) volume);
         if (!is_proxied)
                 way_back_put(request, &ticket);
-        r = master_ticket_url(
-                        master, volume_url, key, &ticket, ret, MASTER_URL_SIZE - strlen(VERIFY));
+        r = redirect_url(
+                        master->secret, volume_url, key, &ticket, ret,
+                        REDIRECT_URL_SIZE - strlen(VERIFY));
         if (r < 0)
                 return r;
         if (get_flag(request, "verify", false))
@@ -122,7 +121,7 @@ static int make_url(
 int read_get_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer scratch = {};
-        char key[KEY_MAX + 1], url[MASTER_URL_SIZE];
+        char key[KEY_MAX + 1], url[REDIRECT_URL_SIZE];
         Record record;
         bool is_proxied;
         int volume, r;
@@ -151,13 +150,7 @@ int read_get_finish(HttpRequest *request) {
         if (is_proxied)
                 return proxy_start(request, key, &record, (uint32_t) volume, url);
 
-        r = http_request_add_header(request, "Location", url);
-        if (r >= 0)
-                r = http_request_add_header(request, "Cache-Control", "no-store");
-        if (r < 0)
-                return r;
-        return http_request_reply_data(
-                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+        return redirect_reply(request, url);
 }
 
 int read_head_finish(HttpRequest *request) {

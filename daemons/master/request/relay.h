@@ -10,12 +10,13 @@
 
 #include "http/request.h"
 #include "master/master.h"
+#include "master/request/redirect.h"
 
 typedef struct Relay Relay;
 
 typedef struct RelayTarget {
         uint32_t volume;
-        char url[MASTER_URL_SIZE]; /* with a ticket */
+        char url[REDIRECT_URL_SIZE]; /* with a ticket */
 } RelayTarget;
 
 /* Where the value goes now that the N volumes FAILED have not taken it. On the client's thread,

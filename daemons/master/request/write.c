@@ -8,13 +8,11 @@
 #include "http/record.h"
 #include "master/cluster/reachable.h"
 #include "master/master.h"
+#include "master/request/redirect.h"
 #include "master/request/relay.h"
 #include "master/request/replicate.h"
 #include "master/request/way-back.h"
 #include "master/request/write.h"
-
-static const char redirect_text[] =
-                "Send the value to the address in the Location header. With curl, use -L to follow it.\n";
 
 #define TRIED_MAX (2 * COPIES_MAX)
 
@@ -126,7 +124,7 @@ make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret,
                 if (r < 0)
                         continue; /* it has gone down just now; the majority decides */
                 other->volume = write->volumes[i];
-                other->store = master_ticket_store(master, other->volume);
+                other->store = redirect_store(master->index, master->volumes, other->volume);
                 (void) snprintf(other->authority, sizeof(other->authority), "%s",
                                 volume_url + strlen("http://"));
                 ticket.n_others++;
@@ -135,15 +133,15 @@ make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret,
         r = volumes_url(master->volumes, write->volumes[0], volume_url);
         if (r < 0)
                 return r;
-        ticket.store = master_ticket_store(master, write->volumes[0]);
+        ticket.store = redirect_store(master->index, master->volumes, write->volumes[0]);
         if (redirected)
                 way_back_put(redirected, &ticket);
-        return master_ticket_url(master, volume_url, write->key, &ticket, ret, size);
+        return redirect_url(master->secret, volume_url, write->key, &ticket, ret, size);
 }
 
 static int redirect(HttpRequest *request, const Write *write) {
         Master *master = http_request_userdata(request);
-        char url[MASTER_URL_SIZE];
+        char url[REDIRECT_URL_SIZE];
         int r;
 
         /* Somebody else was there. */
@@ -151,15 +149,7 @@ static int redirect(HttpRequest *request, const Write *write) {
                 prober_hurry(master->prober, write->volumes[i]);
 
         r = make_url(master, write, request, url, sizeof(url));
-        if (r < 0)
-                return r;
-        r = http_request_add_header(request, "Location", url);
-        if (r >= 0)
-                r = http_request_add_header(request, "Cache-Control", "no-store");
-        if (r < 0)
-                return r;
-        return http_request_reply_data(
-                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+        return r < 0 ? r : redirect_reply(request, url);
 }
 
 /* Puts another volume in the place of each that has failed; if there is none, goes on without, as

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,7 +20,8 @@
 #define NAMES_MAX        1024
 #define ACKNOWLEDGED_MAX 1024
 
-/* An event in the trace: this, then path, other path and data. */
+/* An event in the trace: this, then path, other path and data, padded so that the next one is
+ * aligned. */
 typedef struct Event {
         FaultCallKind kind;
         uint32_t path_size, other_size; /* with the 0 behind it; 0 for none */
@@ -55,7 +57,15 @@ static uint64_t directory_of(const char *path) {
         return stat(directory, &st) < 0 ? 0 : st.st_ino;
 }
 
+static size_t size_of(const Event *event) {
+        size_t size = sizeof(*event) + event->path_size + event->other_size + event->data_size;
+
+        return (size + alignof(Event) - 1) / alignof(Event) * alignof(Event);
+}
+
 static void on_call(const FaultCall *call) {
+        static const uint8_t padding[alignof(Event)];
+
         Event event = {
                 .kind = call->kind,
                 .inode = call->inode,
@@ -71,6 +81,8 @@ static void on_call(const FaultCall *call) {
         record(call->path, event.path_size);
         record(call->other, event.other_size);
         record(call->data, event.data_size);
+        record(padding, size_of(&event) - sizeof(event) - event.path_size - event.other_size -
+                                        event.data_size);
 }
 
 static void run_scene(const FaultSweep *sweep, const char *directory, const char *trace) {
@@ -129,10 +141,6 @@ static const char *other_of(const Event *event) {
 
 static const uint8_t *data_of(const Event *event) {
         return (const uint8_t *) other_of(event) + event->other_size;
-}
-
-static size_t size_of(const Event *event) {
-        return sizeof(*event) + event->path_size + event->other_size + event->data_size;
 }
 
 static void push(const Event ***list, size_t *n, const Event *event) {

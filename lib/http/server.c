@@ -442,6 +442,8 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         assert(options->listen_fd >= 0);
         assert(options->routes);
         assert(ret);
+        for (const HttpRoute *route = options->routes; route->method; route++)
+                assert(route->access); /* who may is never left out */
 
         server = malloc(sizeof(*server));
         if (!server)

@@ -18,6 +18,14 @@
 
 typedef struct HttpServer HttpServer;
 
+/* Who may use a route. */
+typedef enum HttpAccess {
+        HTTP_PUBLIC = 1, /* everybody, about the daemon itself */
+        HTTP_CLIENT,     /* clients */
+        HTTP_TICKET,     /* clients that the master has sent here, with a ticket in the query */
+        HTTP_DAEMON,     /* daemons of the cluster, with a signature */
+} HttpAccess;
+
 /* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
  * A path that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
  * with another method is answered with 405 and Allow; OPTIONS is answered for all. GET routes
@@ -25,6 +33,7 @@ typedef struct HttpServer HttpServer;
 typedef struct HttpRoute {
         const char *method;
         const char *prefix;
+        HttpAccess access;
 
         /* The headers are in. Optional. May reply at once: the body is then read and thrown away,
          * or, if the client waits for 100 Continue, never sent. Must not return HTTP_LATER. */

@@ -106,17 +106,17 @@ static int health_finish(HttpRequest *request) {
 
 /* clang-format off */
 const HttpRoute master_routes[] = {
-        { "GET",    "/-/health",  .finish = health_finish                                        },
-        { "GET",    "/-/where/",  .finish = read_where_finish                                    },
-        { "POST",   "/-/report",  caller_begin_report, rpc_body, peer_report_finish, rpc_end, 64 * KIB },
-        { "POST",   "/-/commit",  caller_begin, rpc_body,  peer_commit_finish, rpc_end, 8 * MIB  },
-        { "POST",   "/-/damaged", caller_begin, rpc_body,  damage_peer_finish, rpc_end, 2 * MIB  },
-        { "POST",   "/-/settle",  caller_begin, rpc_body,  peer_settle_finish, rpc_end, 2 * MIB  },
-        { "HEAD",   "/",          .finish = read_head_finish                                     },
-        { "GET",    "/",          .finish = read_get_finish, .end = read_end                     },
-        { "PUT",    "/",          write_begin, write_body, write_finish,       write_end         },
-        { "POST",   "/",          write_begin, write_body, write_finish,       write_end         },
-        { "DELETE", "/",          .finish = remove_finish,   .end = remove_end                   },
+        { "GET",    "/-/health",  HTTP_PUBLIC, .finish = health_finish                             },
+        { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish                         },
+        { "POST",   "/-/report",  HTTP_DAEMON, caller_begin_report, rpc_body, peer_report_finish, rpc_end, 64 * KIB },
+        { "POST",   "/-/commit",  HTTP_DAEMON, caller_begin, rpc_body, peer_commit_finish, rpc_end, 8 * MIB },
+        { "POST",   "/-/damaged", HTTP_DAEMON, caller_begin, rpc_body, damage_peer_finish, rpc_end, 2 * MIB },
+        { "POST",   "/-/settle",  HTTP_DAEMON, caller_begin, rpc_body, peer_settle_finish, rpc_end, 2 * MIB },
+        { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish                          },
+        { "GET",    "/",          HTTP_CLIENT, .finish = read_get_finish, .end = read_end          },
+        { "PUT",    "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },
+        { "POST",   "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },
+        { "DELETE", "/",          HTTP_CLIENT, .finish = remove_finish, .end = remove_end          },
         {}
 };
 /* clang-format on */

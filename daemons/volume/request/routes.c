@@ -294,17 +294,17 @@ static int health_finish(HttpRequest *request) {
 
 /* clang-format off */
 const HttpRoute volume_routes[] = {
-        { "GET",  "/-/health",  .finish = health_finish                                                  },
-        { "POST", "/-/hello",   hello_begin,       rpc_body,    hello_finish,        rpc_end, 64         },
-        { "POST", "/-/store",   order_begin,       rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
-        { "POST", "/-/delete",  order_begin,       rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
-        { "POST", "/-/pull",    order_begin,       rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
-        { "POST", "/-/check",   order_begin,       rpc_body,    check_finish,        rpc_end, 64 * KIB   },
-        { "POST", "/-/fetch",   neighbor_begin,    rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
-        { "PUT",  "/-/copy/",   upload_begin_copy, upload_body, upload_finish,       upload_end          },
-        { "GET",  "/",          .finish = get_finish,           .end = get_end                           },
-        { "PUT",  "/",          upload_begin,      upload_body, upload_finish,       upload_end          },
-        { "POST", "/",          upload_begin,      upload_body, upload_finish,       upload_end          },
+        { "GET",  "/-/health",  HTTP_PUBLIC, .finish = health_finish                                                  },
+        { "POST", "/-/hello",   HTTP_DAEMON, hello_begin,       rpc_body,    hello_finish,        rpc_end, 64         },
+        { "POST", "/-/store",   HTTP_DAEMON, order_begin,       rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
+        { "POST", "/-/delete",  HTTP_DAEMON, order_begin,       rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
+        { "POST", "/-/pull",    HTTP_DAEMON, order_begin,       rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
+        { "POST", "/-/check",   HTTP_DAEMON, order_begin,       rpc_body,    check_finish,        rpc_end, 64 * KIB   },
+        { "POST", "/-/fetch",   HTTP_DAEMON, neighbor_begin,    rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
+        { "PUT",  "/-/copy/",   HTTP_TICKET, upload_begin_copy, upload_body, upload_finish,       upload_end          },
+        { "GET",  "/",          HTTP_TICKET, .finish = get_finish,           .end = get_end                           },
+        { "PUT",  "/",          HTTP_TICKET, upload_begin,      upload_body, upload_finish,       upload_end          },
+        { "POST", "/",          HTTP_TICKET, upload_begin,      upload_body, upload_finish,       upload_end          },
         {}
 };
 /* clang-format on */

@@ -71,9 +71,9 @@ static inline void stand_in_init(StandIn *stand_in) {
 }
 
 static inline void stand_in_listen(StandIn *stand_in) {
-        static const HttpRoute routes[] = {
-                { "POST", "/-/", stand_in_begin, rpc_body, stand_in_finish, rpc_end }, {}
-        };
+        static const HttpRoute routes[] = { { "POST", "/-/", HTTP_DAEMON, stand_in_begin, rpc_body,
+                                              stand_in_finish, rpc_end },
+                                            {} };
         HttpServerOptions options = {
                 .listen_fd = TAKE_FD(stand_in->fd),
                 .n_threads = 1,

@@ -45,14 +45,14 @@ static int stream_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET",    "/-/hello", .finish = hello_finish                  },
-        { "GET",    "/hello",   .finish = hello_finish                  },
-        { "GET",    "/fail",    .finish = fail_finish                   },
-        { "GET",    "/-/fail",  .finish = fail_finish                   },
-        { "GET",    "/stream",  .finish = stream_finish                 },
-        { "PUT",    "/put",     .body = put_body, .finish = put_finish  },
-        { "POST",   "/put",     .body = put_body, .finish = put_finish  },
-        { "DELETE", "/hello",   .finish = put_finish                    },
+        { "GET",    "/-/hello", HTTP_PUBLIC, .finish = hello_finish                  },
+        { "GET",    "/hello",   HTTP_PUBLIC, .finish = hello_finish                  },
+        { "GET",    "/fail",    HTTP_PUBLIC, .finish = fail_finish                   },
+        { "GET",    "/-/fail",  HTTP_PUBLIC, .finish = fail_finish                   },
+        { "GET",    "/stream",  HTTP_PUBLIC, .finish = stream_finish                 },
+        { "PUT",    "/put",     HTTP_PUBLIC, .body = put_body, .finish = put_finish  },
+        { "POST",   "/put",     HTTP_PUBLIC, .body = put_body, .finish = put_finish  },
+        { "DELETE", "/hello",   HTTP_PUBLIC, .finish = put_finish                    },
         {}
 };
 /* clang-format on */

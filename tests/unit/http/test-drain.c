@@ -23,8 +23,8 @@ static int later_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET", "/hello", .finish = hello_finish },
-        { "GET", "/later", .finish = later_finish },
+        { "GET", "/hello", HTTP_PUBLIC, .finish = hello_finish },
+        { "GET", "/later", HTTP_PUBLIC, .finish = later_finish },
         {}
 };
 /* clang-format on */

@@ -49,9 +49,9 @@ static int block_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET", "/hello", .finish = hello_finish                   },
-        { "GET", "/block", .finish = block_finish                   },
-        { "PUT", "/put",   put_begin, put_body, put_finish, put_end },
+        { "GET", "/hello", HTTP_PUBLIC, .finish = hello_finish                   },
+        { "GET", "/block", HTTP_PUBLIC, .finish = block_finish                   },
+        { "PUT", "/put",   HTTP_PUBLIC, put_begin, put_body, put_finish, put_end },
         {}
 };
 /* clang-format on */

@@ -153,15 +153,15 @@ static int chunked_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET",  "/text",    .finish = text_finish    },
-        { "GET",  "/pieces",  .finish = pieces_finish  },
-        { "GET",  "/failing", .finish = failing_finish },
-        { "GET",  "/empty",   .finish = empty_finish   },
-        { "HEAD", "/large",   .finish = head_finish    },
-        { "GET",  "/headers", .finish = headers_finish },
-        { "GET",  "/forged",  .finish = forged_finish  },
-        { "GET",  "/sized",   .finish = sized_finish   },
-        { "GET",  "/chunked", .finish = chunked_finish },
+        { "GET",  "/text",    HTTP_PUBLIC, .finish = text_finish    },
+        { "GET",  "/pieces",  HTTP_PUBLIC, .finish = pieces_finish  },
+        { "GET",  "/failing", HTTP_PUBLIC, .finish = failing_finish },
+        { "GET",  "/empty",   HTTP_PUBLIC, .finish = empty_finish   },
+        { "HEAD", "/large",   HTTP_PUBLIC, .finish = head_finish    },
+        { "GET",  "/headers", HTTP_PUBLIC, .finish = headers_finish },
+        { "GET",  "/forged",  HTTP_PUBLIC, .finish = forged_finish  },
+        { "GET",  "/sized",   HTTP_PUBLIC, .finish = sized_finish   },
+        { "GET",  "/chunked", HTTP_PUBLIC, .finish = chunked_finish },
         {}
 };
 /* clang-format on */

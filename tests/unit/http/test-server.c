@@ -96,14 +96,14 @@ static void later_end(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET",    "/hello", .finish = hello_finish                     },
-        { "HEAD",   "/head",  .finish = echo_finish                      },
-        { "GET",    "/head",  .finish = hello_finish                     },
-        { "GET",    "/echo",  .finish = echo_finish                      },
-        { "GET",    "/fail",  .finish = fail_finish                      },
-        { "GET",    "/later", .finish = later_finish, .end = later_end   },
-        { "PUT",    "/put",   put_begin, put_body, put_finish, put_end   },
-        { "DELETE", "/hello", .finish = echo_finish                      },
+        { "GET",    "/hello", HTTP_PUBLIC, .finish = hello_finish                     },
+        { "HEAD",   "/head",  HTTP_PUBLIC, .finish = echo_finish                      },
+        { "GET",    "/head",  HTTP_PUBLIC, .finish = hello_finish                     },
+        { "GET",    "/echo",  HTTP_PUBLIC, .finish = echo_finish                      },
+        { "GET",    "/fail",  HTTP_PUBLIC, .finish = fail_finish                      },
+        { "GET",    "/later", HTTP_PUBLIC, .finish = later_finish, .end = later_end   },
+        { "PUT",    "/put",   HTTP_PUBLIC, put_begin, put_body, put_finish, put_end   },
+        { "DELETE", "/hello", HTTP_PUBLIC, .finish = echo_finish                      },
         {}
 };
 /* clang-format on */

@@ -85,13 +85,13 @@ static int zeroes_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "GET",    "/park",   .finish = park_finish                                        },
-        { "GET",    "/zeroes", .finish = zeroes_finish                                      },
-        { "POST",   "/signed", .body = echo_body, .finish = signed_finish, .end = echo_end  },
-        { "GET",    "/echo",   .finish = echo_finish, .end = echo_end                       },
-        { "DELETE", "/echo",   .body = echo_body, .finish = echo_finish, .end = echo_end    },
-        { "PUT",    "/echo",   .body = echo_body, .finish = echo_finish, .end = echo_end    },
-        { "POST",   "/echo",   .body = echo_body, .finish = echo_finish, .end = echo_end    },
+        { "GET",    "/park",   HTTP_PUBLIC, .finish = park_finish                                        },
+        { "GET",    "/zeroes", HTTP_PUBLIC, .finish = zeroes_finish                                      },
+        { "POST",   "/signed", HTTP_PUBLIC, .body = echo_body, .finish = signed_finish, .end = echo_end  },
+        { "GET",    "/echo",   HTTP_PUBLIC, .finish = echo_finish, .end = echo_end                       },
+        { "DELETE", "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
+        { "PUT",    "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
+        { "POST",   "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
         {}
 };
 /* clang-format on */

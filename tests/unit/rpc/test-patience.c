@@ -19,7 +19,7 @@ static int park_finish(HttpRequest *request) {
 }
 
 static const HttpRoute routes[] = {
-        { "GET", "/", .finish = park_finish },
+        { "GET", "/", HTTP_PUBLIC, .finish = park_finish },
         {},
 };
 

@@ -72,8 +72,8 @@ static int stateless_finish(HttpRequest *request) {
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "POST", "/echo",      begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
-        { "POST", "/stateless", begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
+        { "POST", "/echo",      HTTP_DAEMON, begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
+        { "POST", "/stateless", HTTP_DAEMON, begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
         {}
 };
 /* clang-format on */

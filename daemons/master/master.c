@@ -113,7 +113,7 @@ static int connect_volumes(Master *master) {
         if (r < 0)
                 return log_error_errno(r, "Failed to load the cluster map: %m");
 
-        r = outbox_new(master, &master->outbox);
+        r = outbox_new(master->client, master->volumes, &master->outbox);
         if (r >= 0)
                 r = garbage_collector_new(master, &master->garbage);
         if (r >= 0)
@@ -306,29 +306,4 @@ bool master_has_clients(const Master *master) {
         const HttpServer *server = __atomic_load_n(&master->server, __ATOMIC_ACQUIRE);
 
         return server && http_server_has_clients(server);
-}
-
-uint64_t master_garbage_due(const Master *master) {
-        return clock_realtime() + master->conf.grace_usec;
-}
-
-uint64_t master_fence_due(void) {
-        return clock_realtime() + MASTER_COMMIT_USEC;
-}
-
-void master_log_damage(const char *key, uint64_t version, uint32_t volume) {
-        char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
-
-        (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", key);
-        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu32, volume);
-        if (volume == 0)
-                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, (const char *[]){ key_field, NULL },
-                          "The index is damaged where key '%s' belongs (last damaged page: %s).",
-                          key, *environment_last_damage() ? environment_last_damage() : "none");
-        else
-                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND,
-                          (const char *[]){ key_field, volume_field, NULL },
-                          "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu32
-                          " is damaged or missing.",
-                          version, key, volume);
 }

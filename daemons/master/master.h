@@ -64,16 +64,3 @@ int master_run(Master *master);
 
 /* Whether clients had something done lately. */
 bool master_has_clients(const Master *master);
-
-/* From when on what becomes garbage now may be deleted; µs since the epoch. */
-uint64_t master_garbage_due(const Master *master);
-
-/* A volume asks for a commit up to a minute after its copy was complete, in calls that are good for
- * a minute, by a clock that may differ by a minute. */
-#define MASTER_COMMIT_USEC (3 * USEC_PER_MIN)
-
-/* Until when a commit may come of which a copy is gone now; µs since the epoch. */
-uint64_t master_fence_due(void);
-
-/* Logs that a copy on VOLUME is damaged, or, if that is 0, the index where KEY belongs. */
-void master_log_damage(const char *key, uint64_t version, uint32_t volume);

@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "master/bus/locate.h"
 #include "master/master.h"
+#include "master/upkeep/damage.h"
 
 static int append_copies(Master *master, const Record *record, sd_bus_message *reply) {
         int r;
@@ -64,7 +65,7 @@ static int find(Master *master, const char *encoded, Buffer *scratch, Record *re
                 return r;
         r = index_get(master->index, key, scratch, ret);
         if (r == -EBADMSG)
-                master_log_damage(key, 0, 0);
+                damage_log_index(key);
         return r;
 }
 

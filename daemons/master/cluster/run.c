@@ -26,19 +26,20 @@ int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret) {
 int volumes_receiver(
                 Volumes *volumes,
                 uint32_t number,
-                StoreIdentity *ret,
-                uint64_t *ret_sequence,
+                Parties *ret,
                 char ret_url[static VOLUME_URL_SIZE]) {
+        const Index *index = volumes->map.index;
         Live *live;
         int r;
 
+        *ret = (Parties){ .lead = *index_identity(index), .revision = index_revision(index) };
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
         r = volumes_find_url(volumes, number, clock_monotonic(), ret_url);
         if (r >= 0) {
                 live = volumes->live + number;
-                get_store(cluster_find(volumes->map.cluster, number), ret);
-                ret->run = live->run;
-                *ret_sequence = __atomic_add_fetch(&live->sequence, 1, __ATOMIC_RELAXED);
+                get_store(cluster_find(volumes->map.cluster, number), &ret->to);
+                ret->to.run = live->run;
+                ret->sequence = __atomic_add_fetch(&live->sequence, 1, __ATOMIC_RELAXED);
                 r = live->run == 0 ? -EINPROGRESS : 0;
         }
         (void) pthread_rwlock_unlock(&volumes->map.lock);

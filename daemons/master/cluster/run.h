@@ -14,13 +14,13 @@
 /* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
 int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret);
 
-/* Whom an order to the volume is for, the order's number, and where the volume is. Returns 0,
- * -ENOENT, -EHOSTDOWN if it is down, -EINPROGRESS if it has not reported in this term yet. */
+/* Who the parties of an order to the volume are, with the order's number, and where the volume is.
+ * Returns 0, -ENOENT, -EHOSTDOWN if it is down, -EINPROGRESS if it has not reported in this term
+ * yet. */
 int volumes_receiver(
                 Volumes *volumes,
                 uint32_t number,
-                StoreIdentity *ret,
-                uint64_t *ret_sequence,
+                Parties *ret,
                 char ret_url[static VOLUME_URL_SIZE]);
 
 /* Whether the last call to the volume got through. */

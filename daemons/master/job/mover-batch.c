@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "master/cluster/deadlines.h"
 #include "master/cluster/run.h"
 #include "master/job/mover-internal.h"
 #include "master/link/order.h"
@@ -45,7 +46,7 @@ static void swap(Move *move) {
                 .add = step.add,
                 .drop = step.drop,
                 .n_drop = step.n_drop,
-                .garbage_due_usec = master_garbage_due(master),
+                .garbage_due_usec = deadline_of_garbage(master->conf.grace_usec),
         };
         index_move(master->index, &move->change);
 }
@@ -148,8 +149,8 @@ int batch_pull(Batch *batch, uint64_t bytes) {
         if (r < 0)
                 return r;
 
-        r = order_new(master, batch->id.is_large ? master->bulk : master->client, batch->id.target,
-                      "/-/pull", &body, &call);
+        r = order_new(batch->id.is_large ? master->bulk : master->client, master->volumes,
+                      batch->id.target, "/-/pull", &body, &call);
         if (r < 0)
                 return r;
         http_call_set_patience(call, patience + PATIENCE_USEC);

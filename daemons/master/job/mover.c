@@ -374,7 +374,7 @@ static void try_another(Mover *mover, Move *move, uint32_t source) {
                 return;
         }
         if (move->error != -EHOSTDOWN)
-                damage_mark(mover->master, move->key, move->version, source,
+                damage_mark(mover->master->index, move->key, move->version, source,
                             damage_kind_of_error(move->error));
         if (++move->n_tried < move->plan.n_sources)
                 retry(mover, move);

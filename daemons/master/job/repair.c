@@ -85,7 +85,8 @@ static void unmark(const Pass *pass, const Marked *marked, const Record *record)
                 if (!is_copy &&
                     index_damage_kind(pass->jobs->master->index, marked->version, volume) !=
                                     DAMAGE_NONE)
-                        damage_unmark(pass->jobs->master, marked->key, marked->version, volume);
+                        damage_unmark(pass->jobs->master->index, marked->key, marked->version,
+                                      volume);
         }
 }
 

@@ -6,22 +6,19 @@
 #include "base/error.h"
 #include "master/cluster/run.h"
 #include "master/link/order.h"
-#include "master/master.h"
-#include "store/index/identity.h"
 
-int order_new(Master *master,
-              HttpClient *client,
+int order_new(HttpClient *client,
+              Volumes *volumes,
               uint32_t volume,
               const char *path,
               Buffer *body,
               HttpCall **ret) {
-        Parties parties = { .lead = *index_identity(master->index),
-                            .revision = index_revision(master->index) };
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        Parties parties;
         char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + 32];
+        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         int r;
 
-        r = volumes_receiver(master->volumes, volume, &parties.to, &parties.sequence, volume_url);
+        r = volumes_receiver(volumes, volume, &parties, volume_url);
         if (r < 0)
                 return r;
 

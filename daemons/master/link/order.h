@@ -5,15 +5,14 @@
  * of in this term, so nobody else carries it out. */
 
 #include "base/buffer.h"
+#include "master/cluster/volumes.h"
 #include "rpc/client.h"
-
-typedef struct Master Master;
 
 /* Makes a call of CLIENT: POST PATH with BODY, which is taken over; not started. Returns 0,
  * -ENOENT, -EHOSTDOWN if the volume is down, -EINPROGRESS if it has not reported in this term yet.
  */
-int order_new(Master *master,
-              HttpClient *client,
+int order_new(HttpClient *client,
+              Volumes *volumes,
               uint32_t volume,
               const char *path,
               Buffer *body,

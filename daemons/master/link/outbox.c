@@ -7,7 +7,6 @@
 #include "core/call/wire.h"
 #include "master/link/order.h"
 #include "master/link/outbox.h"
-#include "master/master.h"
 
 #define BATCH_ITEMS_MAX 1024
 #define BATCH_BYTES_MAX (1 * MIB)
@@ -36,7 +35,8 @@ typedef struct Queue {
 } Queue;
 
 struct Outbox {
-        Master *master; /* not owned */
+        HttpClient *client; /* not owned */
+        Volumes *volumes;   /* not owned */
         pthread_rwlock_t lock;
         Queue **queues; /* under the lock; by number of the volume, NULL where none was needed yet
                          */
@@ -48,13 +48,13 @@ typedef struct Batch {
         OutboxItem *items;
 } Batch;
 
-int outbox_new(Master *master, Outbox **ret) {
+int outbox_new(HttpClient *client, Volumes *volumes, Outbox **ret) {
         Outbox *outbox = malloc(sizeof(*outbox));
 
         if (!outbox)
                 return -ENOMEM;
 
-        *outbox = (Outbox){ .master = master };
+        *outbox = (Outbox){ .client = client, .volumes = volumes };
         (void) pthread_rwlock_init(&outbox->lock, NULL);
         *ret = outbox;
         return 0;
@@ -156,7 +156,7 @@ static bool try_again(Queue *queue, OutboxItem *items) {
         if (queue->again_since_usec == 0 || now > queue->again_since_usec + AGAIN_ANEW_USEC)
                 queue->again_since_usec = now;
         if (now > queue->again_since_usec + AGAIN_FOR_USEC ||
-            http_client_post(queue->outbox->master->client, AGAIN_USEC, send_batch, queue) < 0)
+            http_client_post(queue->outbox->client, AGAIN_USEC, send_batch, queue) < 0)
                 return false;
 
         /* On the thread where the post will run. */
@@ -181,7 +181,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 
         int error = order_result(result);
 
-        volumes_note_call(queue->outbox->master->volumes, queue->volume, result);
+        volumes_note_call(queue->outbox->volumes, queue->volume, result);
         if (error == -EINPROGRESS && try_again(queue, items))
                 return;
         if (error != -EINPROGRESS)
@@ -233,7 +233,7 @@ static bool take_batch(Queue *queue, Buffer *body, OutboxItem **ret_items) {
 }
 
 static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
-        Master *master = queue->outbox->master;
+        Outbox *outbox = queue->outbox;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_free_ Batch *batch = NULL;
         int r;
@@ -247,7 +247,7 @@ static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
                 return -ENOMEM;
         *batch = (Batch){ .queue = queue, .items = items };
 
-        r = order_new(master, master->client, queue->volume, "/-/store", body, &call);
+        r = order_new(outbox->client, outbox->volumes, queue->volume, "/-/store", body, &call);
         if (r < 0)
                 return r;
 
@@ -282,7 +282,7 @@ static void send_batch(void *userdata) {
 
 /* On the client's thread, so that what others submit until it gets there goes with this. */
 static void post_batch(Queue *queue) {
-        if (http_client_post(queue->outbox->master->client, 0, send_batch, queue) < 0)
+        if (http_client_post(queue->outbox->client, 0, send_batch, queue) < 0)
                 send_batch(queue);
 }
 

@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 #include "base/macro.h"
+#include "master/cluster/volumes.h"
+#include "rpc/client.h"
 
-typedef struct Master Master;
 typedef struct Outbox Outbox;
 typedef struct OutboxItem OutboxItem;
 
@@ -28,8 +29,8 @@ struct OutboxItem {
         OutboxItem *next; /* private */
 };
 
-/* MASTER is not owned. */
-int outbox_new(Master *master, Outbox **ret);
+/* Neither CLIENT nor VOLUMES is owned. */
+int outbox_new(HttpClient *client, Volumes *volumes, Outbox **ret);
 
 /* The client must have been freed before. */
 Outbox *outbox_free(Outbox *outbox);

@@ -174,8 +174,8 @@ static int check_piece(Proxy *proxy, const void *data, size_t size) {
             checksum_equal(&checksum, &proxy->record.checksum))
                 return 0;
 
-        master_log_damage(proxy->key, proxy->record.version, proxy->volume);
-        damage_mark(proxy->master, proxy->key, proxy->record.version, proxy->volume,
+        damage_log_copy(proxy->key, proxy->record.version, proxy->volume);
+        damage_mark(proxy->master->index, proxy->key, proxy->record.version, proxy->volume,
                     DAMAGE_CORRUPT);
         return -EBADMSG;
 }

@@ -14,6 +14,7 @@
 #include "master/request/read.h"
 #include "master/request/redirect.h"
 #include "master/request/way-back.h"
+#include "master/upkeep/damage.h"
 #include "store/index/damage.h"
 
 #define VERIFY "&verify=1"
@@ -40,7 +41,7 @@ static int lookup(
         if (r == -ENOENT && condition.match.present)
                 return -ECANCELED;
         if (r == -EBADMSG)
-                master_log_damage(key, 0, 0);
+                damage_log_index(key);
         if (r < 0)
                 return r;
         return condition_check_read(&condition, &ret->checksum, ret->mtime_usec);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "http/record.h"
+#include "master/cluster/deadlines.h"
 #include "master/master.h"
 #include "master/request/remove.h"
 
@@ -43,7 +44,7 @@ int remove_finish(HttpRequest *request) {
 
         remove->deletion.operation.done = on_deleted;
         remove->deletion.key = remove->key;
-        remove->deletion.garbage_due_usec = master_garbage_due(master);
+        remove->deletion.garbage_due_usec = deadline_of_garbage(master->conf.grace_usec);
         index_delete(master->index, &remove->deletion);
         return HTTP_LATER;
 }

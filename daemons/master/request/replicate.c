@@ -6,6 +6,7 @@
 #include "core/key.h"
 #include "http/record.h"
 #include "http/server.h"
+#include "master/cluster/deadlines.h"
 #include "master/master.h"
 #include "master/request/replicate.h"
 
@@ -87,7 +88,7 @@ static void commit(Replication *replication) {
                         record->copies[record->n_copies++] = replication->copies[i].volume;
 
         /* Its volumes may have given it up, and the fence that was put up then may have fallen. */
-        if (clock_realtime() > record->mtime_usec + MASTER_COMMIT_USEC) {
+        if (clock_realtime() > record->mtime_usec + DEADLINE_COMMIT_USEC) {
                 fail(replication, -ESTALE);
                 return;
         }
@@ -96,7 +97,8 @@ static void commit(Replication *replication) {
         if (lead_refuses(replication->master->lead, replication->request))
                 return;
 
-        replication->commit.garbage_due_usec = master_garbage_due(replication->master);
+        replication->commit.garbage_due_usec = deadline_of_garbage(
+                        replication->master->conf.grace_usec);
         index_commit(replication->master->index, &replication->commit);
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "core/call/wire.h"
 #include "http/server.h"
+#include "master/cluster/deadlines.h"
 #include "master/cluster/run.h"
 #include "master/health/report-health.h"
 #include "master/link/caller.h"
@@ -234,7 +235,7 @@ int peer_commit_finish(HttpRequest *request) {
                 return -ENOMEM;
         batch->request = request;
         rpc_set_state(request, batch, free);
-        r = read_commits(master, body, master_garbage_due(master), batch);
+        r = read_commits(master, body, deadline_of_garbage(master->conf.grace_usec), batch);
         if (r < 0)
                 return r;
 
@@ -308,7 +309,7 @@ int peer_settle_finish(HttpRequest *request) {
         batch->settle.operation.done = on_settled;
         batch->settle.items = batch->items;
         batch->settle.garbage_due_usec = clock_realtime() + master->conf.ticket_usec;
-        batch->settle.fence_due_usec = master_fence_due();
+        batch->settle.fence_due_usec = deadline_of_fence();
         index_settle(master->index, &batch->settle);
         return HTTP_LATER;
 }

@@ -36,6 +36,28 @@ static void log_items(const IndexDamage *damage) {
                         log_lost(damage->items + i);
 }
 
+void damage_log_copy(const char *key, uint64_t version, uint32_t volume) {
+        char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
+
+        (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", key);
+        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu32, volume);
+        log_event(LOG_ERR, EVENT_CORRUPTION_FOUND,
+                  (const char *[]){ key_field, volume_field, NULL },
+                  "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu32
+                  " is damaged or missing.",
+                  version, key, volume);
+}
+
+void damage_log_index(const char *key) {
+        const char *page = environment_last_damage();
+        char field[sizeof("DKV_KEY=") + KEY_MAX];
+
+        (void) snprintf(field, sizeof(field), "DKV_KEY=%s", key);
+        log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, (const char *[]){ field, NULL },
+                  "The index is damaged where key '%s' belongs (last damaged page: %s).", key,
+                  *page ? page : "none");
+}
+
 typedef struct DamageBatch {
         HttpRequest *request;
         IndexDamage damage;
@@ -125,11 +147,7 @@ static void on_marked(Operation *operation, int result) {
 }
 
 void damage_mark(
-                Master *master,
-                const char *key,
-                uint64_t version,
-                uint32_t volume,
-                DamageKind kind) {
+                Index *index, const char *key, uint64_t version, uint32_t volume, DamageKind kind) {
         size_t size = strlen(key) + 1;
         Mark *mark = malloc(sizeof(*mark) + size);
 
@@ -144,11 +162,11 @@ void damage_mark(
                 .item = { .version = version, .volume = volume, .key = mark->key, .kind = kind },
         };
         memcpy(mark->key, key, size);
-        index_damage(master->index, &mark->damage);
+        index_damage(index, &mark->damage);
 }
 
-void damage_unmark(Master *master, const char *key, uint64_t version, uint32_t volume) {
-        damage_mark(master, key, version, volume, DAMAGE_NONE);
+void damage_unmark(Index *index, const char *key, uint64_t version, uint32_t volume) {
+        damage_mark(index, key, version, volume, DAMAGE_NONE);
 }
 
 typedef struct Look {
@@ -184,7 +202,7 @@ static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) 
 
                 if (reader_error(&answer) < 0 || error < 0)
                         continue;
-                damage_unmark(look->master, copy->key, copy->version, look->volume);
+                damage_unmark(look->master->index, copy->key, copy->version, look->volume);
                 any_good = true;
         }
         if (any_good)
@@ -210,7 +228,7 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         if (r < 0)
                 return r;
 
-        r = order_new(master, master->bulk, volume, "/-/check", &body, &call);
+        r = order_new(master->bulk, master->volumes, volume, "/-/check", &body, &call);
         if (r < 0)
                 return r;
         http_call_set_patience(call, LOOK_PATIENCE_USEC);

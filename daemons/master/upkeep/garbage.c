@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "core/call/wire.h"
+#include "master/cluster/deadlines.h"
 #include "master/link/order.h"
 #include "master/master.h"
 #include "master/upkeep/garbage.h"
@@ -56,7 +57,7 @@ static void forget(Round *round, size_t n_gone) {
                 .n_gone = n_gone,
                 .n_items = round->n_items,
                 .again_due_usec = clock_realtime() + AGAIN_USEC,
-                .fence_due_usec = master_fence_due(),
+                .fence_due_usec = deadline_of_fence(),
         };
         index_collected(round->collector->master->index, &round->collected);
 }
@@ -135,7 +136,7 @@ static int delete_at(Round *round) {
         if (r < 0)
                 return r;
 
-        r = order_new(master, master->client, round->volume, "/-/delete", &body, &call);
+        r = order_new(master->client, master->volumes, round->volume, "/-/delete", &body, &call);
         if (r < 0)
                 return r;
 

@@ -371,8 +371,8 @@ static int start_call(Stale *stale, Page *page) {
                 buffer_put_u64(&body, page->copies[i].version);
         r = buffer_error(&body);
         if (r >= 0)
-                r = order_new(stale->master, stale->master->bulk, page->volume, "/-/check", &body,
-                              &call);
+                r = order_new(stale->master->bulk, stale->master->volumes, page->volume, "/-/check",
+                              &body, &call);
         if (r < 0)
                 return r;
 
@@ -410,8 +410,8 @@ static int check_page(Stale *stale, Page *page) {
                                                       : DAMAGE_NONE;
 
                 if (kind != DAMAGE_NONE)
-                        damage_mark(stale->master, page->copies[i].key, page->copies[i].version,
-                                    page->volume, kind);
+                        damage_mark(stale->master->index, page->copies[i].key,
+                                    page->copies[i].version, page->volume, kind);
         }
         return 0;
 }

@@ -207,10 +207,9 @@ static int send_report_of(Fixture *fixture, uint64_t run, const char *url) {
 
 TEST(of_two_runs_the_older_stays) {
         Fixture *fixture = *state;
-        StoreIdentity store;
+        Parties parties;
         VolumeReport copy;
         char url[VOLUME_URL_SIZE];
-        uint64_t sequence;
 
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
         for (int i = 0; i < 3; i++) {
@@ -218,8 +217,8 @@ TEST(of_two_runs_the_older_stays) {
                 assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
                 assert_string_equal(only_status(fixture, 1).url, "http://a:1");
         }
-        assert_int_equal(volumes_receiver(fixture->volumes, 4, &store, &sequence, url), 0);
-        assert_int_equal(store.run, 1);
+        assert_int_equal(volumes_receiver(fixture->volumes, 4, &parties, url), 0);
+        assert_int_equal(parties.to.run, 1);
         assert_string_equal(url, "http://a:1");
 
         /* Until it is down. */
@@ -237,8 +236,8 @@ TEST(of_two_runs_the_older_stays) {
         assert_false(volumes_has_other_run(fixture->volumes, &copy));
         assert_int_equal(send_report_of(fixture, 2, "http://b:1"), 0);
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), -ENOTUNIQ);
-        assert_int_equal(volumes_receiver(fixture->volumes, 4, &store, &sequence, url), 0);
-        assert_int_equal(store.run, 2);
+        assert_int_equal(volumes_receiver(fixture->volumes, 4, &parties, url), 0);
+        assert_int_equal(parties.to.run, 2);
         assert_string_equal(url, "http://b:1");
 }
 
@@ -265,15 +264,12 @@ TEST(a_volume_that_comes_back_to_its_address_was_restarted) {
 /* After the master's start, the one that the map knows has a while to be heard of. */
 TEST(the_map_knows_which_run_is_the_older_one) {
         Fixture *fixture = *state;
-        StoreIdentity store;
+        Parties parties;
         char url[VOLUME_URL_SIZE];
-        uint64_t sequence;
 
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
         reopen(fixture, true);
-        assert_int_equal(
-                        volumes_receiver(fixture->volumes, 4, &store, &sequence, url),
-                        -EINPROGRESS);
+        assert_int_equal(volumes_receiver(fixture->volumes, 4, &parties, url), -EINPROGRESS);
         assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -EINPROGRESS);
         assert_int_equal(send_report_of(fixture, 1, "http://a:1"), 0);
         assert_int_equal(send_report_of(fixture, 2, "http://b:1"), -ENOTUNIQ);

@@ -60,7 +60,7 @@ static int setup(void **state) {
         stand_in_init(&volume);
         stand_in_listen(&volume);
         master.client = master.bulk = volume.client;
-        assert_int_equal(outbox_new(&master, &master.outbox), 0);
+        assert_int_equal(outbox_new(master.client, master.volumes, &master.outbox), 0);
         report(TARGET, volume.url);
         report(FIRST, "http://127.0.0.1:2");
         report(SECOND, "http://127.0.0.1:3");

@@ -61,7 +61,7 @@ static int setup(void **state) {
         stand_in_listen(&volume);
         stand_in_init(&refused);
         master.client = volume.client;
-        assert_int_equal(outbox_new(&master, &outbox), 0);
+        assert_int_equal(outbox_new(master.client, master.volumes, &outbox), 0);
         report(LIVE, volume.url);
         report(REFUSED, refused.url);
         return 0;

@@ -16,7 +16,8 @@ import tempfile
 import time
 import urllib.parse
 
-SOURCE = pathlib.Path(__file__).parents[2]
+SUPPORT = pathlib.Path(__file__).parent
+SOURCE = SUPPORT.parents[1]
 BUILD = pathlib.Path(os.environ.get('DKV_BUILD', SOURCE / 'build')).resolve()
 MASTER, VOLUME, BENCH, SANDBOX, DKVADM = (
     BUILD / program for program in ('daemons/master/dkv-master', 'daemons/volume/dkv-volume',

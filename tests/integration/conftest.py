@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`cluster` is shared by the tests of a file; `new_cluster` makes one for a test that hurts it."""
 
+import subprocess
+
 import pytest
 
-from cluster import BENCH, DKVADM, MASTER, SANDBOX, VOLUME, Cluster
+from cluster import BENCH, DKVADM, MASTER, SANDBOX, SANITIZED, SUPPORT, VOLUME, Cluster, wait_for
+from jobs import BY_HAND, SHORT, add
 
 
 def pytest_sessionstart():
@@ -43,3 +46,27 @@ def new_cluster(tmp_path):
     yield new
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def elastic(new_cluster):
+    """elastic(volumes, active, …): only the first ACTIVE volumes take part."""
+    def new(volumes, active, master=None, **arguments):
+        cluster = new_cluster(volumes=volumes, bus=True, wait=False,
+                              master={**BY_HAND, **SHORT, **(master or {})}, **arguments)
+        add(cluster, *range(1, active + 1), rebalance=False)
+        wait_for(lambda: cluster.health()['status'] == 'ok', 'ok')
+        return cluster
+
+    return new
+
+
+@pytest.fixture(scope='module')
+def failing_disk(tmp_path_factory):
+    """A library that makes the disk of a daemon fail on demand; see fault.c."""
+    if SANITIZED:
+        pytest.skip('a preloaded library and a sanitizer exclude each other')
+    library = tmp_path_factory.mktemp('fault') / 'fault.so'
+    source = SUPPORT / 'fault.c'
+    subprocess.run(['cc', '-shared', '-fPIC', '-D_GNU_SOURCE', '-o', library, source], check=True)
+    return library

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
+from adm import wait_for_bus
 from cluster import BUILD, DEADLINE, SOURCE, Cluster, wait_for
-from test_dkvadm import wait_for_bus
 
 BASH_COMPLETION = pathlib.Path('/usr/share/bash-completion/bash_completion')
 COMPLETIONS = SOURCE / 'cli/adm/completions'

@@ -9,7 +9,7 @@ import pathlib
 import pytest
 
 from cluster import wait_for
-from test_faults import FAST, FILE, INLINE_MAX, break_disk, failing_disk
+from faults import FAST, FILE, INLINE_MAX, break_disk
 
 MIB = 1 << 20
 LARGE = 3 * MIB + 12345

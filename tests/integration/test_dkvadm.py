@@ -3,13 +3,9 @@
 systemd is tested in tests/system."""
 
 import base64
-import contextlib
 import fcntl
-import json
 import os
-import pty
 import re
-import select
 import signal
 import stat
 import struct
@@ -19,6 +15,7 @@ import time
 
 import pytest
 
+from adm import read_until, terminal, volumes, wait_for_bus
 from cluster import DEADLINE, DKVADM, SANDBOX, Cluster, free_ports, wait_for
 
 
@@ -28,18 +25,6 @@ def run(*arguments, status=0, **options):
                           timeout=DEADLINE, check=False, **options)
     assert done.returncode == status, f'{done.args}: {done.stdout}{done.stderr}'
     return done.stderr if status else done.stdout
-
-
-def wait_for_bus(cluster, health='ok'):
-    """Until the master is on the bus, for which it never waits, and says this."""
-    def there():
-        done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', '--json=short', 'status'],
-                              capture_output=True, text=True, timeout=DEADLINE, check=False)
-        status = json.loads(done.stdout or '{}')
-        return 'master' in status and status['health'] == health
-
-    wait_for(there, f'health {health} on the bus')
-    return cluster
 
 
 @pytest.fixture(scope='module')
@@ -61,10 +46,6 @@ def fresh(new_cluster):
         return cluster
 
     return new
-
-
-def volumes(cluster):
-    return {v['number']: v for v in cluster.dkvadm_json('volume', 'list')}
 
 
 def test_who_mistypes_a_verb_is_told_what_is_near():
@@ -378,41 +359,6 @@ def test_long_output_goes_through_a_pager(adm):
         assert process.wait(DEADLINE) == 0
     with terminal([*command, '--no-pager', 'status']) as (_, fd):
         assert b'paged:' not in read_until(fd, None)
-
-
-@contextlib.contextmanager
-def terminal(command):
-    """A program on a terminal of its own."""
-    fd, child = pty.openpty()
-    process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child,
-                               start_new_session=True,
-                               env={**os.environ, 'TERM': 'xterm', 'PAGER': 'cat'})
-    os.close(child)
-    try:
-        yield process, fd
-    finally:
-        process.kill()
-        process.wait()
-        os.close(fd)
-
-
-def read_until(fd, what):
-    """Reads up to WHAT, or the end for None."""
-    data = b''
-    end = time.monotonic() + DEADLINE
-    while what is None or what not in data:
-        assert time.monotonic() < end, data
-        if not select.select([fd], [], [], 0.1)[0]:
-            continue
-        try:
-            piece = os.read(fd, 4096)
-        except OSError:  # that is how the end of a terminal looks
-            piece = b''
-        if not piece:
-            assert what is None, data
-            return data
-        data += piece
-    return data
 
 
 def test_colours_only_on_a_terminal(adm):

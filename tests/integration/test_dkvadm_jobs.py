@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from adm import read_until, terminal, volumes, wait_for_bus
 from cluster import DEADLINE, DKVADM, wait_for
-from test_dkvadm import read_until, terminal, volumes, wait_for_bus
 
 KEYS = {f'key-{i}': os.urandom(100 + i) for i in range(300)}
 

@@ -4,19 +4,13 @@
 import contextlib
 import http.client
 import os
-import pathlib
 import signal
 import subprocess
 
 import pytest
 
-from cluster import SANITIZED, path_of, wait_for
-
-FAST = {'GraceSec': '1s', 'TicketSec': '1s'}
-BRIEF = {**FAST, 'VolumeTimeoutSec': '500ms'}
-# The master goes on to believe in a volume that has just died.
-BELIEVING = {**FAST, 'VolumeTimeoutSec': '1h'}
-INLINE, INLINE_MAX, FILE = 1000, 32768, 100000
+from cluster import path_of, wait_for
+from faults import BELIEVING, BRIEF, FAST, FILE, INLINE, INLINE_MAX, break_disk, flip
 
 
 # Nobody there
@@ -301,23 +295,6 @@ def test_start_on_a_full_disk_says_so(small_disk, new_cluster):
 
 # Flipped bits
 
-def flip(directory, needle):
-    """Flips one bit inside of NEEDLE wherever it is in the files below DIRECTORY. Logs of the
-    database are left alone: only recovery reads them."""
-    flipped = 0
-    for path in directory.rglob('*'):
-        if not path.is_file() or path.name.startswith('log.'):
-            continue
-        data = bytearray(path.read_bytes())
-        at = data.find(needle)
-        while at >= 0:
-            data[at + len(needle) // 2] ^= 1
-            path.write_bytes(data)
-            flipped += 1
-            at = data.find(needle, at)
-    assert flipped, f'{needle!r} is not in {directory}'
-
-
 def never_served(cluster, key, query):
     """Asks for a damaged value: an error says so, or the connection is cut before the end."""
     try:
@@ -381,24 +358,6 @@ def test_flipped_bit_in_an_index_page(new_cluster):
 
 
 # A disk that fails
-
-@pytest.fixture(scope='module')
-def failing_disk(tmp_path_factory):
-    """A library that makes the disk of a daemon fail on demand; see fault.c."""
-    if SANITIZED:
-        pytest.skip('a preloaded library and a sanitizer exclude each other')
-    library = tmp_path_factory.mktemp('fault') / 'fault.so'
-    source = pathlib.Path(__file__).with_name('fault.c')
-    subprocess.run(['cc', '-shared', '-fPIC', '-D_GNU_SOURCE', '-o', library, source], check=True)
-    return library
-
-
-def break_disk(daemon, library, call):
-    """For the next start of DAEMON. Returns a function that makes CALL fail from then on."""
-    trigger = daemon.conf.with_suffix('.fault')
-    daemon.environment = {'LD_PRELOAD': str(library), 'DKV_FAULT': str(trigger)}
-    return lambda: trigger.write_text(call)
-
 
 @pytest.mark.parametrize('who', ['master', 1])
 @pytest.mark.parametrize('size', [INLINE, FILE])

@@ -5,16 +5,17 @@ $DKV_HISTORIES says how many runs of each kind there are, $DKV_HISTORY_SEC how l
 $DKV_SEED the seed of the first one, the others count on from it."""
 
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
+from cluster import SUPPORT
+
 RUNS = int(os.environ.get('DKV_HISTORIES', '1'))
 SECONDS = float(os.environ.get('DKV_HISTORY_SEC', '20'))
 SEED = int(os.environ.get('DKV_SEED', '1'))
-PROGRAM = pathlib.Path(__file__).with_name('history.py')
+PROGRAM = SUPPORT / 'history.py'
 
 
 @pytest.mark.parametrize('kind', [

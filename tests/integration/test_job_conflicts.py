@@ -10,9 +10,8 @@ import time
 import pytest
 
 from cluster import DEADLINE, wait_for
-from test_jobs import (DRAIN_PATIENCE, MANAGER, act, call, copies, delete, fill, job, read_all,
-                       wait_job)
-from test_jobs import elastic  # pylint: disable=unused-import
+from jobs import (DRAIN_PATIENCE, MANAGER, act, call, copies, delete, fill, job, read_all,
+                  wait_job)
 
 SLOW = ('rate', 't', 100_000)
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from cluster import wait_for
-from test_faults import FAST
+from faults import FAST
 
 KEYS = 200
 

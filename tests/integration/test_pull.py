@@ -13,7 +13,7 @@ import pytest
 
 import signed
 from cluster import DEADLINE, SANITIZED, wait_for
-from test_faults import FAST, FILE, INLINE, INLINE_MAX, flip
+from faults import FAST, FILE, INLINE, INLINE_MAX, flip
 
 MIB = 1 << 20
 LARGE = 16 * MIB

@@ -8,7 +8,7 @@ import pytest
 
 import signed
 from cluster import wait_for
-from test_faults import FAST, INLINE, FILE, flip
+from faults import FAST, FILE, INLINE, flip
 
 
 @pytest.mark.sanitize

@@ -7,13 +7,12 @@ from it."""
 
 import concurrent.futures
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
-from cluster import MASTER, SANITIZED
+from cluster import MASTER, SANITIZED, SUPPORT
 
 # With sanitizers they take long.
 IS_SLOW = SANITIZED or b'__tsan_init' in MASTER.read_bytes()
@@ -22,7 +21,7 @@ SEED = int(os.environ.get('DKV_SEED', '1000'))
 AT_A_TIME = 3  # most of a schedule is waiting
 DEADLINE = 600
 
-PROGRAM = pathlib.Path(__file__).with_name('schedule.py')
+PROGRAM = SUPPORT / 'schedule.py'
 
 
 def run(seed):

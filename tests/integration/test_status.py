@@ -17,7 +17,7 @@ import typing
 
 import pytest
 
-from cluster import DEADLINE, DKVADM, SANITIZED, Cluster, wait_for
+from cluster import DEADLINE, DKVADM, SANITIZED, SUPPORT, Cluster, wait_for
 from link import Link
 
 BRIEF = {'VolumeTimeoutSec': '1s', 'GraceSec': '2s', 'TicketSec': '2s'}
@@ -315,7 +315,7 @@ def library(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip('needs to mount a small tmpfs')
     path = tmp_path_factory.mktemp('mishap') / 'mishap.so'
-    source = pathlib.Path(__file__).with_name('mishap.c')
+    source = SUPPORT / 'mishap.c'
     subprocess.run(['cc', '-shared', '-fPIC', '-D_GNU_SOURCE', '-o', path, source], check=True)
     return path
 

@@ -8,7 +8,7 @@
 
 #include "bus/server.h"
 
-/* A bus is found again, a name is taken: tests/integration/test_bus.py, with a real one. */
+/* A bus is found again, a name is taken: tests/integration/service/test_bus.py, with a real one. */
 
 #define N 1000
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What dkv-generator makes of settings and of what is enabled, and what the units say."""
 
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-from cluster import BUILD
+from cluster import BUILD, SOURCE
 
-UNITS = pathlib.Path(__file__).parents[2] / 'units'
+UNITS = SOURCE / 'units'
 
 
 class Machine:

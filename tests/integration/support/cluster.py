@@ -17,7 +17,7 @@ import time
 import urllib.parse
 
 SUPPORT = pathlib.Path(__file__).parent
-SOURCE = SUPPORT.parents[1]
+SOURCE = SUPPORT.parents[2]
 BUILD = pathlib.Path(os.environ.get('DKV_BUILD', SOURCE / 'build')).resolve()
 MASTER, VOLUME, BENCH, SANDBOX, DKVADM = (
     BUILD / program for program in ('daemons/master/dkv-master', 'daemons/volume/dkv-volume',

@@ -23,6 +23,7 @@ typedef enum Returns {
 /* One call, until it is answered. */
 typedef struct Start {
         BusDeferred deferred;
+        VolumesChange change;
         MasterBus *bus; /* not owned */
         sd_bus_message *message;
         Returns returns;
@@ -31,7 +32,8 @@ typedef struct Start {
 
         int result;
         uint64_t epoch;
-        uint32_t id; /* 0 for none */
+        uint32_t id;      /* 0 for none */
+        uint32_t refused; /* the volume that a refusal is about, or 0 */
 
         size_t n_numbers;
         uint32_t numbers[];
@@ -144,33 +146,25 @@ int elastic_bus_refuse(MasterBus *bus, int r, sd_bus_error *error) {
         }
 }
 
-int elastic_bus_refuse_add(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
+int elastic_bus_refuse_add(MasterBus *bus, int r, uint32_t number, sd_bus_error *error) {
         char why[LEAD_REASON_SIZE] = "";
-        int reason = 0;
-        uint32_t number = volumes_find_refused(bus->master->volumes, numbers, n, &reason);
 
         if (number > 0 && r == -ENOENT)
                 lead_explain_stranger(bus->master->lead, number, why);
         if (*why)
                 return bus_fail(error, -EEXIST, "%s", why);
 
-        /* The map may have changed between the two looks at it. */
-        if (number == 0 || reason != r)
-                return bus_change_refuse(error, r, 0);
         if (r == -EBUSY && refuse_drained(bus, &number, 1, r, error) < 0)
                 return r;
         return bus_change_refuse(error, r, number);
 }
 
 int elastic_bus_refuse_delete(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
+                MasterBus *bus, int r, uint32_t number, size_t n, sd_bus_error *error) {
         char name[sizeof("Volume 4294967295")];
         const char *who = "One of the volumes";
-        uint32_t number = 0;
 
-        if (bus->master->volumes &&
-            volumes_check_drain(bus->master->volumes, numbers, n, &number) == r && number > 0) {
+        if (number > 0) {
                 (void) snprintf(name, sizeof(name), "Volume %" PRIu32, number);
                 who = name;
         }
@@ -179,7 +173,7 @@ int elastic_bus_refuse_delete(
         case -ENOENT:
                 return bus_fail(error, r, "%s is not known to the master.", who);
         case -EBUSY:
-                if (number == 0 && refuse_drained(bus, numbers, n, r, error) < 0)
+                if (refuse_drained(bus, &number, 1, r, error) < 0)
                         return r;
                 return bus_fail(error, r, "%s was removed already.", who);
         case -EDQUOT:
@@ -214,7 +208,7 @@ static int send_error(const Start *start) {
 
         if (start->request.type == JOB_DRAIN)
                 (void) elastic_bus_refuse_delete(
-                                start->bus, start->numbers, start->n_numbers, start->result,
+                                start->bus, start->result, start->refused, start->n_numbers,
                                 &error);
         else
                 (void) elastic_bus_refuse(start->bus, start->result, &error);
@@ -250,7 +244,8 @@ static void on_job(int result, uint32_t id, uint64_t epoch, void *userdata) {
         if (result >= 0) {
                 start->id = id;
                 start->epoch = epoch;
-        }
+        } else
+                start->refused = id;
         start->deferred.run = on_started;
         bus_defer(start->bus->server, &start->deferred);
 }
@@ -258,7 +253,7 @@ static void on_job(int result, uint32_t id, uint64_t epoch, void *userdata) {
 static int start_job(Start *start) {
         Jobs *jobs = start->bus->master->jobs;
 
-        return jobs ? job_start(jobs, &start->request, on_job, start) : -ESHUTDOWN;
+        return jobs ? job_start(jobs, &start->request, on_job, start, &start->refused) : -ESHUTDOWN;
 }
 
 /* On the loop. The map's change stands, whatever becomes of the job; a master that ends knows only
@@ -280,11 +275,12 @@ static void on_changed(BusDeferred *deferred) {
 }
 
 /* On the committer. */
-static void on_map_changed(int result, uint64_t epoch, void *userdata) {
-        Start *start = userdata;
+static void on_map_changed(VolumesChange *change, int result) {
+        Start *start = CONTAINER_OF(change, Start, change);
 
         start->result = result;
-        start->epoch = epoch;
+        start->epoch = change->epoch;
+        start->refused = change->refused;
         start->deferred.run = on_changed;
         bus_defer(start->bus->server, &start->deferred);
 }
@@ -311,11 +307,10 @@ static int read_options(Start *start, const BusOption *own, sd_bus_error *error)
 }
 
 /* For the change of the map; the job comes after it. */
-static uint64_t take_epoch(Start *start) {
-        uint64_t epoch = start->request.epoch;
-
+static VolumesChange *take_epoch(Start *start) {
+        start->change = (VolumesChange){ .epoch = start->request.epoch, .done = on_map_changed };
         start->request.epoch = EPOCH_ANY;
-        return epoch;
+        return &start->change;
 }
 
 static int read_numbers(
@@ -366,10 +361,9 @@ static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *er
                 return r;
 
         start->wants_job = rebalance && has_keys(bus->master);
-        r = volumes_add(bus->master->volumes, start->numbers, n, take_epoch(start), on_map_changed,
-                        start);
+        r = volumes_add(bus->master->volumes, start->numbers, n, take_epoch(start));
         if (r < 0)
-                return elastic_bus_refuse_add(bus, numbers, n, r, error);
+                return elastic_bus_refuse_add(bus, r, start->change.refused, error);
 
         TAKE_PTR(start);
         return 1;
@@ -397,7 +391,7 @@ static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error 
         start->request.accept_loss = accept_loss;
         r = start_job(start);
         if (r < 0)
-                return elastic_bus_refuse_delete(bus, numbers, n, r, error);
+                return elastic_bus_refuse_delete(bus, r, start->refused, n, error);
 
         TAKE_PTR(start);
         return 1;
@@ -441,8 +435,7 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
         r = read_options(start, NULL, error);
         if (r < 0)
                 return r;
-        r = volumes_set_copies(
-                        bus->master->volumes, copies, take_epoch(start), on_map_changed, start);
+        r = volumes_set_copies(bus->master->volumes, copies, take_epoch(start));
         if (r < 0)
                 return elastic_bus_refuse(bus, r, error);
 

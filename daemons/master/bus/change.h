@@ -17,7 +17,6 @@ int elastic_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error
 /* Set ERROR to why a change cannot be: any, of volumes that were to be added or deleted. Return a
  * negative errno. */
 int elastic_bus_refuse(MasterBus *bus, int r, sd_bus_error *error);
-int elastic_bus_refuse_add(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error);
+int elastic_bus_refuse_add(MasterBus *bus, int r, uint32_t number, sd_bus_error *error);
 int elastic_bus_refuse_delete(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error);
+                MasterBus *bus, int r, uint32_t number, size_t n, sd_bus_error *error);

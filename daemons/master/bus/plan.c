@@ -16,6 +16,7 @@ typedef struct PlanCall {
         sd_bus_message *message;
         JobPlanRequest request; /* its numbers are in the message */
         uint64_t epoch;         /* of the map that is looked at */
+        uint32_t refused;       /* the volume that a refusal is about, or 0 */
         int result;
         JobPlan plan; /* owned */
 } PlanCall;
@@ -97,11 +98,10 @@ static int refuse(const PlanCall *call, int r, sd_bus_error *error) {
         if (r == -EAGAIN)
                 return bus_fail(error, r, "Another plan is being made; try again in a while.");
         if (request->what == JOB_PLAN_ADD)
-                return elastic_bus_refuse_add(
-                                call->bus, request->numbers, request->n_numbers, r, error);
+                return elastic_bus_refuse_add(call->bus, r, call->refused, error);
         if (request->what != JOB_PLAN_DELETE)
                 return elastic_bus_refuse(call->bus, r, error);
-        return elastic_bus_refuse_delete(call->bus, request->numbers, request->n_numbers, r, error);
+        return elastic_bus_refuse_delete(call->bus, r, call->refused, request->n_numbers, error);
 }
 
 /* On the loop. */
@@ -192,7 +192,8 @@ int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error
         r = read_request(call, error);
         if (r < 0)
                 return r;
-        r = bus->master->jobs ? job_plan(bus->master->jobs, &call->request, on_plan, call)
+        r = bus->master->jobs ? job_plan(bus->master->jobs, &call->request, on_plan, call,
+                                         &call->refused)
                               : -ESHUTDOWN;
         if (r < 0)
                 return refuse(call, r, error);

@@ -9,6 +9,7 @@
 
 struct BusChange {
         BusDeferred deferred;
+        VolumesChange change;
         MasterBus *bus; /* not owned */
         sd_bus_message *message;
         uint32_t number;
@@ -47,6 +48,11 @@ int bus_change_refuse(sd_bus_error *error, int r, uint32_t number) {
         }
 }
 
+/* On the committer. */
+static void on_done(VolumesChange *change, int result) {
+        bus_change_done(result, change->epoch, CONTAINER_OF(change, BusChange, change));
+}
+
 static int reply(BusChange *change) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
@@ -69,6 +75,11 @@ static void on_deferred(BusDeferred *deferred) {
         r = reply(change);
         if (r < 0)
                 (void) log_debug_errno(r, "Failed to reply to a change of the cluster map: %m");
+}
+
+VolumesChange *bus_change_of(BusChange *change, uint64_t epoch) {
+        change->change = (VolumesChange){ .epoch = epoch, .done = on_done };
+        return &change->change;
 }
 
 void bus_change_done(int result, uint64_t epoch, void *userdata) {

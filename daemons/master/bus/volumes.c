@@ -294,8 +294,8 @@ static int set(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         r = bus_change_new(object->bus, message, object->status.number, &change);
         if (r < 0)
                 return r;
-        r = volumes_set(object->bus->master->volumes, object->status.number, &settings, epoch,
-                        bus_change_done, change);
+        r = volumes_set(object->bus->master->volumes, object->status.number, &settings,
+                        bus_change_of(change, epoch));
         if (r < 0)
                 return bus_change_refuse(error, r, object->status.number);
 
@@ -326,8 +326,8 @@ static int set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error
         if (r < 0)
                 return r;
         r = volumes_set_maintenance(
-                        object->bus->master->volumes, object->status.number, until, epoch,
-                        bus_change_done, change);
+                        object->bus->master->volumes, object->status.number, until,
+                        bus_change_of(change, epoch));
         if (r < 0)
                 return bus_change_refuse(error, r, object->status.number);
 

@@ -13,15 +13,14 @@ static int submit_for_all(
                 int (*apply)(Change *change, Cluster *copy),
                 const uint32_t numbers[],
                 size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
+                VolumesChange *asked) {
         Change *change;
 
+        asked->refused = 0;
         if (n == 0 || n > VOLUME_MAX)
                 return -EINVAL;
         change = change_new(volumes, apply, numbers, n);
-        return change ? change_submit(change, epoch, done, userdata) : -ENOMEM;
+        return change ? change_submit(change, asked) : -ENOMEM;
 }
 
 static int check_add(const Volumes *volumes, const Cluster *cluster, uint32_t number) {
@@ -49,36 +48,30 @@ static int apply_add(Change *change, Cluster *copy) {
                 r = check_add(change->volumes, copy, number);
                 if (r >= 0)
                         r = cluster_set_state(copy, number, VOLUME_ACTIVE);
-                if (r < 0)
+                if (r < 0) {
+                        change->refused = number;
                         return r;
+                }
         }
         return 0;
 }
 
-int volumes_add(Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
-        return submit_for_all(volumes, apply_add, numbers, n, epoch, done, userdata);
+int volumes_add(Volumes *volumes, const uint32_t numbers[], size_t n, VolumesChange *asked) {
+        return submit_for_all(volumes, apply_add, numbers, n, asked);
 }
 
-uint32_t volumes_find_refused(
-                Volumes *volumes, const uint32_t numbers[], size_t n, int *ret_reason) {
-        uint32_t refused = 0;
+int volumes_check_add(
+                Volumes *volumes, const uint32_t numbers[], size_t n, uint32_t *reterr_number) {
+        int r = 0;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        for (size_t i = 0; i < n && refused == 0; i++) {
-                int r = check_add(volumes, volumes->map.cluster, numbers[i]);
-
-                if (r < 0) {
-                        refused = numbers[i];
-                        *ret_reason = r;
-                }
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = check_add(volumes, volumes->map.cluster, numbers[i]);
+                if (r < 0)
+                        *reterr_number = numbers[i];
         }
         (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return refused;
+        return r;
 }
 
 static size_t count_active(const Cluster *cluster) {
@@ -155,19 +148,11 @@ static int drain(
 }
 
 static int apply_drain(Change *change, Cluster *copy) {
-        uint32_t number;
-
-        return drain(change->volumes, change->numbers, change->n_numbers, copy, &number);
+        return drain(change->volumes, change->numbers, change->n_numbers, copy, &change->refused);
 }
 
-int volumes_drain(
-                Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
-        return submit_for_all(volumes, apply_drain, numbers, n, epoch, done, userdata);
+int volumes_drain(Volumes *volumes, const uint32_t numbers[], size_t n, VolumesChange *asked) {
+        return submit_for_all(volumes, apply_drain, numbers, n, asked);
 }
 
 int volumes_check_drain(
@@ -194,26 +179,23 @@ static int apply_undrain(Change *change, Cluster *copy) {
                         r = -EBUSY;
                 if (r >= 0)
                         r = cluster_set_state(copy, change->numbers[i], VOLUME_ACTIVE);
-                if (r < 0)
+                if (r < 0) {
+                        change->refused = change->numbers[i];
                         return r;
+                }
         }
         return 0;
 }
 
-int volumes_undrain(
-                Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
-        return submit_for_all(volumes, apply_undrain, numbers, n, epoch, done, userdata);
+int volumes_undrain(Volumes *volumes, const uint32_t numbers[], size_t n, VolumesChange *asked) {
+        return submit_for_all(volumes, apply_undrain, numbers, n, asked);
 }
 
 static int apply_remove(Change *change, Cluster *copy) {
         for (size_t i = 0; i < change->n_numbers; i++) {
                 const Volume *volume = cluster_find(copy, change->numbers[i]);
 
+                change->refused = change->numbers[i];
                 if (!volume)
                         return -ENOENT;
                 if (volume->state != VOLUME_DRAINING && volume->state != VOLUME_REMOVED)
@@ -223,14 +205,8 @@ static int apply_remove(Change *change, Cluster *copy) {
         return 0;
 }
 
-int volumes_remove(
-                Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
-        return submit_for_all(volumes, apply_remove, numbers, n, epoch, done, userdata);
+int volumes_remove(Volumes *volumes, const uint32_t numbers[], size_t n, VolumesChange *asked) {
+        return submit_for_all(volumes, apply_remove, numbers, n, asked);
 }
 
 static int apply_copies(Change *change, Cluster *copy) {
@@ -256,19 +232,15 @@ int volumes_check_copies(Volumes *volumes, uint32_t copies) {
         return r;
 }
 
-int volumes_set_copies(
-                Volumes *volumes,
-                uint32_t copies,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
+int volumes_set_copies(Volumes *volumes, uint32_t copies, VolumesChange *asked) {
         Change *change;
 
+        asked->refused = 0;
         if (copies > COPIES_MAX)
                 return -EINVAL;
         change = change_new(volumes, apply_copies, NULL, 0);
         if (!change)
                 return -ENOMEM;
         change->copies = copies;
-        return change_submit(change, epoch, done, userdata);
+        return change_submit(change, asked);
 }

@@ -141,8 +141,11 @@ static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
                 if (change->copies_changed)
                         log_copies(cluster);
         }
-        if (change->done)
-                change->done(result, cluster->epoch, change->userdata);
+        if (change->asked) {
+                change->asked->epoch = cluster->epoch;
+                change->asked->refused = change->refused;
+                change->asked->done(change->asked, result);
+        }
 }
 
 Change *change_new(
@@ -164,18 +167,22 @@ Change *change_new(
         return change;
 }
 
-int change_submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata) {
+int change_submit(Change *change, VolumesChange *asked) {
         Map *map = &change->volumes->map;
         int r;
 
-        change->map_change.epoch = epoch;
-        change->done = done;
-        change->userdata = userdata;
+        assert(asked->done);
+
+        change->map_change.epoch = asked->epoch;
+        change->asked = asked;
+        asked->refused = 0;
         (void) pthread_rwlock_wrlock(&map->lock);
         r = map_submit(map, &change->map_change);
         (void) pthread_rwlock_unlock(&map->lock);
-        if (r < 0)
+        if (r < 0) {
+                asked->refused = change->refused;
                 (void) change_free(change);
+        }
         return r;
 }
 
@@ -217,6 +224,7 @@ static int apply_settings(Change *change, Cluster *copy) {
         Volume *volume;
         int r;
 
+        change->refused = number;
         r = change_find_volume(copy, number, &volume);
         if (r >= 0 && change->weight > 0)
                 r = cluster_set_weight(copy, number, change->weight);
@@ -244,12 +252,11 @@ static int check_settings(const VolumeSettings *settings) {
 int volumes_set(Volumes *volumes,
                 uint32_t number,
                 const VolumeSettings *settings,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
+                VolumesChange *asked) {
         _cleanup_(change_freep) Change *change = NULL;
         int r;
 
+        asked->refused = number;
         r = check_settings(settings);
         if (r < 0)
                 return r;
@@ -262,13 +269,14 @@ int volumes_set(Volumes *volumes,
         change->zone = settings->zone ? strdup(settings->zone) : NULL;
         if (!change->url != !settings->url || !change->zone != !settings->zone)
                 return -ENOMEM;
-        return change_submit(TAKE_PTR(change), epoch, done, userdata);
+        return change_submit(TAKE_PTR(change), asked);
 }
 
 static int apply_maintenance(Change *change, Cluster *copy) {
         Volume *volume;
         int r;
 
+        change->refused = change->numbers[0];
         r = change_find_volume(copy, change->numbers[0], &volume);
         if (r < 0)
                 return r;
@@ -277,21 +285,17 @@ static int apply_maintenance(Change *change, Cluster *copy) {
 }
 
 int volumes_set_maintenance(
-                Volumes *volumes,
-                uint32_t number,
-                uint64_t until_usec,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata) {
+                Volumes *volumes, uint32_t number, uint64_t until_usec, VolumesChange *asked) {
         Change *change;
 
+        asked->refused = number;
         if (until_usec > 0 && until_usec <= clock_realtime())
                 return -EINVAL;
         change = change_new(volumes, apply_maintenance, &number, 1);
         if (!change)
                 return -ENOMEM;
         change->maintenance_until = until_usec;
-        return change_submit(change, epoch, done, userdata);
+        return change_submit(change, asked);
 }
 
 /* Unless it was prolonged meanwhile. */

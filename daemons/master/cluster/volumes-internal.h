@@ -97,8 +97,8 @@ typedef struct Change {
         MapChange map_change;
         Volumes *volumes;                                   /* not owned */
         int (*apply)(struct Change *change, Cluster *copy); /* returns 0 or a negative errno */
-        VolumesDone done;                                   /* NULL if nobody waits */
-        void *userdata;
+        VolumesChange *asked;                               /* not owned; NULL if nobody waits */
+        uint32_t refused;                                   /* see there */
 
         const VolumeReport *report; /* borrowed: applied before the call returns */
         char *url, *zone;           /* owned */
@@ -124,7 +124,7 @@ Change *change_free(Change *change);
 DEFINE_CLEANUP(Change *, change_free);
 
 /* Takes CHANGE over in any case. */
-int change_submit(Change *change, uint64_t epoch, VolumesDone done, void *userdata);
+int change_submit(Change *change, VolumesChange *asked);
 
 /* Returns 0, -ENOENT, or -EBUSY for a removed one. */
 int change_find_volume(const Cluster *cluster, uint32_t number, Volume **ret);

@@ -36,12 +36,13 @@ static bool wants(const Job *job, const Record *record, const Plan *plan) {
 }
 
 typedef struct Waiter {
+        VolumesChange change;
         sem_t done;
         int result;
 } Waiter;
 
-static void on_changed(int result, uint64_t epoch, void *userdata) {
-        Waiter *waiter = userdata;
+static void on_changed(VolumesChange *change, int result) {
+        Waiter *waiter = CONTAINER_OF(change, Waiter, change);
 
         waiter->result = result;
         (void) sem_post(&waiter->done);
@@ -55,14 +56,12 @@ static int change(
                 int (*function)(Volumes *volumes,
                                 const uint32_t numbers[],
                                 size_t n,
-                                uint64_t epoch,
-                                VolumesDone done,
-                                void *userdata)) {
-        Waiter waiter;
+                                VolumesChange *change)) {
+        Waiter waiter = { .change = { .epoch = EPOCH_ANY, .done = on_changed } };
         int r;
 
         (void) sem_init(&waiter.done, 0, 0);
-        r = function(job->jobs->master->volumes, numbers, n, EPOCH_ANY, on_changed, &waiter);
+        r = function(job->jobs->master->volumes, numbers, n, &waiter.change);
         if (r >= 0) {
                 while (sem_wait(&waiter.done) < 0)
                         ;

@@ -92,14 +92,19 @@ DEFINE_CLEANUP(Jobs *, jobs_free);
 /* The job is durable, and of a drain the map's change is in force, when done() is called with 0, on
  * the committer's thread, where it must not block. Returns a negative errno if the job is refused
  * at once, then there is no done(): -EINVAL, and of a drain what volumes_drain() says. EPOCH is
- * that of the map after it, for a rebalance the one now.
+ * that of the map after it, for a rebalance the one now. NUMBER is the job's id; of a drain that is
+ * refused, the volume that is the reason, 0 for all of them.
  *
  * A job under way that does the same is joined: ID is that job's then. It takes over what the
  * request says about limits and losses; a rebalance looks at all keys once more before it ends. A
  * drain does the same if it has all of these volumes; with some of them, or if it is being
  * cancelled, the request is refused with -EBUSY. */
-typedef void (*JobDone)(int result, uint32_t id, uint64_t epoch, void *userdata);
-int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata);
+typedef void (*JobDone)(int result, uint32_t number, uint64_t epoch, void *userdata);
+int job_start(Jobs *jobs,
+              const JobRequest *request,
+              JobDone done,
+              void *userdata,
+              uint32_t *reterr_number);
 
 /* Has the repair that waits go on: something is good again. From any thread; JOBS may be NULL. */
 void jobs_wake_repair(Jobs *jobs);

@@ -302,24 +302,19 @@ static int look(JobPlanner *planner) {
         return change_map(planner);
 }
 
-static int check(Jobs *jobs, const JobPlanRequest *request) {
-        uint32_t number;
-        int reason;
-
+static int check(Jobs *jobs, const JobPlanRequest *request, uint32_t *reterr_number) {
         if (request->n_numbers > JOB_VOLUMES_MAX)
                 return -EINVAL;
 
         switch (request->what) {
         case JOB_PLAN_ADD:
-                return volumes_find_refused(
-                                       jobs->master->volumes, request->numbers, request->n_numbers,
-                                       &reason) > 0
-                                       ? reason
-                                       : 0;
+                return volumes_check_add(
+                                jobs->master->volumes, request->numbers, request->n_numbers,
+                                reterr_number);
         case JOB_PLAN_DELETE:
                 return volumes_check_drain(
                                 jobs->master->volumes, request->numbers, request->n_numbers,
-                                &number);
+                                reterr_number);
         case JOB_PLAN_COPIES:
                 return request->copies >= 1
                                        ? volumes_check_copies(
@@ -330,11 +325,16 @@ static int check(Jobs *jobs, const JobPlanRequest *request) {
         }
 }
 
-int job_plan(Jobs *jobs, const JobPlanRequest *request, JobPlanDone done, void *userdata) {
+int job_plan(Jobs *jobs,
+             const JobPlanRequest *request,
+             JobPlanDone done,
+             void *userdata,
+             uint32_t *reterr_number) {
         _cleanup_(planner_freep) JobPlanner *planner = NULL;
         int r;
 
-        r = check(jobs, request);
+        *reterr_number = 0;
+        r = check(jobs, request, reterr_number);
         if (r < 0)
                 return r;
         if (__atomic_load_n(&jobs->is_planning, __ATOMIC_ACQUIRE))

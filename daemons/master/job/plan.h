@@ -48,7 +48,11 @@ typedef struct JobPlan {
 
 /* Returns 0 if done() will be called, on the thread that counted, where it must not block; PLAN is
  * borrowed, NULL on errors. Else -EAGAIN while another plan is being made, or what volumes_add() or
- * volumes_drain() would say. */
+ * volumes_drain() would say, and about which volume, 0 for all. */
 typedef void (*JobPlanDone)(int result, const JobPlan *plan, void *userdata);
 /* From one thread at a time. */
-int job_plan(Jobs *jobs, const JobPlanRequest *request, JobPlanDone done, void *userdata);
+int job_plan(Jobs *jobs,
+             const JobPlanRequest *request,
+             JobPlanDone done,
+             void *userdata,
+             uint32_t *reterr_number);

@@ -14,6 +14,7 @@
 struct JobStart {
         JobStart *next;
         Jobs *jobs; /* not owned */
+        VolumesChange change;
         JobStatus status;
         JobWaiter *waiters; /* owned */
 };
@@ -51,12 +52,15 @@ static bool has_number(const JobStatus *status, uint32_t number) {
         return false;
 }
 
-/* How many of the volumes of A are those of B, too. */
-static size_t count_common(const JobStatus *a, const JobStatus *b) {
+/* How many of the volumes of A are those of B, too; and one of them. */
+static size_t count_common(const JobStatus *a, const JobStatus *b, uint32_t *ret_number) {
         size_t n = 0;
 
-        for (size_t i = 0; i < a->n_numbers; i++)
-                n += has_number(b, a->numbers[i]);
+        for (size_t i = a->n_numbers; i-- > 0;)
+                if (has_number(b, a->numbers[i])) {
+                        *ret_number = a->numbers[i];
+                        n++;
+                }
         return n;
 }
 
@@ -146,14 +150,15 @@ static void unlink_start(JobStart *start) {
 }
 
 /* On the committer's thread: the map says so now, or never will. */
-static void on_drained(int result, uint64_t epoch, void *userdata) {
-        _cleanup_(start_freep) JobStart *start = userdata;
+static void on_drained(VolumesChange *change, int result) {
+        _cleanup_(start_freep) JobStart *start = CONTAINER_OF(change, JobStart, change);
+        uint32_t refused = change->refused;
         Jobs *jobs = start->jobs;
 
         (void) pthread_mutex_lock(&jobs->lock);
         unlink_start(start);
         for (JobWaiter *waiter = start->waiters; waiter; waiter = waiter->next)
-                waiter->epoch = epoch;
+                waiter->epoch = change->epoch;
         if (result >= 0)
                 result = add_job(jobs, &start->status, start->waiters);
         if (result >= 0)
@@ -161,18 +166,19 @@ static void on_drained(int result, uint64_t epoch, void *userdata) {
         (void) pthread_mutex_unlock(&jobs->lock);
 
         if (result < 0)
-                job_waiters_tell(TAKE_PTR(start->waiters), result, 0);
+                job_waiters_tell(TAKE_PTR(start->waiters), result, refused);
 }
 
 /* Returns 0 or a negative errno; of those who have joined meanwhile, each is told. */
-static int change_map(JobStart *start, const JobRequest *request) {
+static int change_map(JobStart *start, const JobRequest *request, uint32_t *reterr_number) {
         Jobs *jobs = start->jobs;
         JobWaiter *waiters;
         int r;
 
+        start->change = (VolumesChange){ .epoch = request->epoch, .done = on_drained };
         r = volumes_drain(
-                        jobs->master->volumes, request->numbers, request->n_numbers, request->epoch,
-                        on_drained, start);
+                        jobs->master->volumes, request->numbers, request->n_numbers,
+                        &start->change);
         if (r >= 0)
                 return 0;
 
@@ -180,42 +186,57 @@ static int change_map(JobStart *start, const JobRequest *request) {
         unlink_start(start);
         waiters = TAKE_PTR(start->waiters->next); /* the first is who is told by what we return */
         (void) pthread_mutex_unlock(&jobs->lock);
+        *reterr_number = start->change.refused;
         (void) start_free(start);
-        job_waiters_tell(waiters, r, 0);
+        job_waiters_tell(waiters, r, *reterr_number);
         return r;
 }
 
 /* With the lock held: finds who drains any of these volumes already. Returns 1 if it was joined, 0
  * if there is nobody, -EBUSY if it wants something else. */
-static int
-join_drain(Jobs *jobs, const JobStatus *status, const JobRequest *request, JobWaiter **waiter) {
+static int join_drain(
+                Jobs *jobs,
+                const JobStatus *status,
+                const JobRequest *request,
+                JobWaiter **waiter,
+                uint32_t *reterr_number) {
+        uint32_t common = 0;
+
         for (JobStart *start = jobs->starting; start; start = start->next) {
-                size_t n = count_common(status, &start->status);
+                size_t n = count_common(status, &start->status, &common);
 
                 if (n == 0)
                         continue;
-                if (n < status->n_numbers)
+                if (n < status->n_numbers) {
+                        *reterr_number = common;
                         return -EBUSY;
+                }
                 merge(&start->status, request);
                 add_waiter(&start->waiters, TAKE_PTR(*waiter));
                 return 1;
         }
         for (size_t i = 0; i < jobs->n_jobs; i++) {
                 Job *job = jobs->jobs[i];
-                size_t n = count_common(status, &job->status);
+                size_t n = count_common(status, &job->status, &common);
 
                 if (job->status.type != JOB_DRAIN || !goes_on(job) || n == 0)
                         continue;
-                if (n < status->n_numbers || job->wants_cancel)
+                if (n < status->n_numbers || job->wants_cancel) {
+                        *reterr_number = common;
                         return -EBUSY;
+                }
                 join(job, request, TAKE_PTR(*waiter));
                 return 1;
         }
         return 0;
 }
 
-static int
-start_drain(Jobs *jobs, const JobStatus *status, const JobRequest *request, JobWaiter **waiter) {
+static int start_drain(
+                Jobs *jobs,
+                const JobStatus *status,
+                const JobRequest *request,
+                JobWaiter **waiter,
+                uint32_t *reterr_number) {
         JobStart *start = calloc(1, sizeof(*start));
         int r;
 
@@ -225,7 +246,7 @@ start_drain(Jobs *jobs, const JobStatus *status, const JobRequest *request, JobW
         start->status = *status;
 
         (void) pthread_mutex_lock(&jobs->lock);
-        r = join_drain(jobs, status, request, waiter);
+        r = join_drain(jobs, status, request, waiter, reterr_number);
         if (r == 0) {
                 start->waiters = TAKE_PTR(*waiter);
                 start->next = jobs->starting;
@@ -233,7 +254,7 @@ start_drain(Jobs *jobs, const JobStatus *status, const JobRequest *request, JobW
         }
         (void) pthread_mutex_unlock(&jobs->lock);
         if (r == 0)
-                return change_map(start, request);
+                return change_map(start, request, reterr_number);
 
         (void) start_free(start);
         return MIN(r, 0);
@@ -300,13 +321,19 @@ static JobStatus status_of(const JobRequest *request) {
         return status;
 }
 
-int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata) {
+int job_start(Jobs *jobs,
+              const JobRequest *request,
+              JobDone done,
+              void *userdata,
+              uint32_t *reterr_number) {
         _cleanup_free_ JobWaiter *waiter = NULL;
         JobStatus status;
         int r;
 
         assert(done);
+        assert(reterr_number);
 
+        *reterr_number = 0;
         if (request->n_numbers > JOB_VOLUMES_MAX || request->limits.parallel > JOB_PARALLEL_MAX ||
             (request->type == JOB_DRAIN && request->n_numbers == 0))
                 return -EINVAL;
@@ -315,8 +342,9 @@ int job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdat
                 return r;
 
         status = status_of(request);
-        return request->type == JOB_DRAIN ? start_drain(jobs, &status, request, &waiter)
-                                          : start_rebalance(jobs, &status, request, &waiter);
+        return request->type == JOB_DRAIN
+                               ? start_drain(jobs, &status, request, &waiter, reterr_number)
+                               : start_rebalance(jobs, &status, request, &waiter);
 }
 
 void job_starts_end(Jobs *jobs) {

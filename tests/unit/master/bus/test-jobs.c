@@ -37,7 +37,12 @@ static bool is_connected;
 
 int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret);
 sd_bus *__wrap_bus_server_bus(BusServer *server);
-int __wrap_job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata);
+int __wrap_job_start(
+                Jobs *jobs,
+                const JobRequest *request,
+                JobDone done,
+                void *userdata,
+                uint32_t *reterr_number);
 int __wrap_job_get(Jobs *jobs, uint32_t id, JobStatus *ret);
 int __wrap_jobs_list(Jobs *jobs, JobStatus **ret, size_t *ret_n);
 int __wrap_job_pause(Jobs *jobs, uint32_t id);
@@ -47,7 +52,12 @@ int __wrap_job_set_limits(Jobs *jobs, uint32_t id, const JobLimits *limits);
 int __wrap_job_lost_keys(
                 Jobs *jobs, uint32_t id, int (*on_key)(const char *key, void *userdata), void *u);
 void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata);
-int __wrap_job_plan(Jobs *jobs, const JobPlanRequest *request, JobPlanDone done, void *userdata);
+int __wrap_job_plan(
+                Jobs *jobs,
+                const JobPlanRequest *request,
+                JobPlanDone done,
+                void *userdata,
+                uint32_t *reterr_number);
 
 int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
         *ret = caller;
@@ -58,9 +68,16 @@ sd_bus *__wrap_bus_server_bus(BusServer *server) {
         return is_connected ? ends.server : NULL;
 }
 
-int __wrap_job_start(Jobs *jobs, const JobRequest *request, JobDone done, void *userdata) {
-        if (fake.refusal < 0)
+int __wrap_job_start(
+                Jobs *jobs,
+                const JobRequest *request,
+                JobDone done,
+                void *userdata,
+                uint32_t *reterr_number) {
+        if (fake.refusal < 0) {
+                *reterr_number = request->n_numbers > 0 ? request->numbers[0] : 0;
                 return fake.refusal;
+        }
 
         fake.request = *request;
         memcpy(fake.numbers, request->numbers, request->n_numbers * sizeof(*fake.numbers));
@@ -126,7 +143,12 @@ void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata
         fake.userdata = userdata;
 }
 
-int __wrap_job_plan(Jobs *jobs, const JobPlanRequest *request, JobPlanDone done, void *userdata) {
+int __wrap_job_plan(
+                Jobs *jobs,
+                const JobPlanRequest *request,
+                JobPlanDone done,
+                void *userdata,
+                uint32_t *reterr_number) {
         JobPlanMove move = { .source = 1, .target = 4, .keys = 10, .bytes = 1000 };
         JobPlanVolume volume = { .number = 1, .bytes_before = 5000, .bytes_after = 4000 };
         JobPlan plan = {

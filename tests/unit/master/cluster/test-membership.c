@@ -9,36 +9,40 @@
 static int result;
 static uint64_t epoch; /* after the last change */
 
-static void on_done(int r, uint64_t new_epoch, void *userdata) {
+static uint32_t refused;
+
+static void on_done(VolumesChange *change, int r) {
         result = r;
-        epoch = new_epoch;
+        epoch = change->epoch;
+}
+
+static VolumesChange asked;
+
+static VolumesChange *ask(uint64_t of_epoch) {
+        asked = (VolumesChange){ .epoch = of_epoch, .done = on_done, .refused = 99 };
+        return &asked;
 }
 
 /* What came of a change, at once or later. */
 static int outcome(Fixture *fixture, int r) {
         settle(fixture);
+        refused = asked.refused;
         return r < 0 ? r : result;
 }
 
 typedef int (*ChangeAll)(
-                Volumes *volumes,
-                const uint32_t numbers[],
-                size_t n,
-                uint64_t epoch,
-                VolumesDone done,
-                void *userdata);
+                Volumes *volumes, const uint32_t numbers[], size_t n, VolumesChange *change);
 
 #define CHANGE(fixture, change, ...) \
         change_all(fixture, change, (const uint32_t[]){ __VA_ARGS__ }, \
                    ELEMENTSOF(((const uint32_t[]){ __VA_ARGS__ })))
 
 static int change_all(Fixture *fixture, ChangeAll change, const uint32_t numbers[], size_t n) {
-        return outcome(fixture, change(fixture->volumes, numbers, n, EPOCH_ANY, on_done, NULL));
+        return outcome(fixture, change(fixture->volumes, numbers, n, ask(EPOCH_ANY)));
 }
 
 static int set_copies(Fixture *fixture, uint32_t copies) {
-        return outcome(fixture,
-                       volumes_set_copies(fixture->volumes, copies, EPOCH_ANY, on_done, NULL));
+        return outcome(fixture, volumes_set_copies(fixture->volumes, copies, ask(EPOCH_ANY)));
 }
 
 #define CHECK_DRAIN(fixture, ret_number, ...) \
@@ -126,18 +130,18 @@ TEST(draining_is_for_all_or_none) {
         report(fixture, 4);
         assert_int_equal(change_all(fixture, volumes_drain, NULL, 0), -EINVAL);
         assert_int_equal(CHANGE(fixture, volumes_drain, 1, 9), -ENOENT);
+        assert_int_equal(refused, 9);
         assert_int_equal(CHECK_DRAIN(fixture, &number, 1, 9), -ENOENT);
         assert_int_equal(number, 9);
         assert_state(fixture, 1, VOLUME_ACTIVE);
-        assert_int_equal(
-                        volumes_drain(fixture->volumes, &one, 1, epoch - 1, on_done, NULL),
-                        -EREMCHG);
+        assert_int_equal(volumes_drain(fixture->volumes, &one, 1, ask(epoch - 1)), -EREMCHG);
 
         /* One that was never active has nothing to be drained of. */
         assert_ok(CHANGE(fixture, volumes_drain, 1, 4));
         assert_state(fixture, 1, VOLUME_DRAINING);
         assert_state(fixture, 4, VOLUME_REMOVED);
         assert_int_equal(CHANGE(fixture, volumes_drain, 2, 4), -EBUSY);
+        assert_int_equal(refused, 4);
         assert_int_equal(CHECK_DRAIN(fixture, &number, 2, 4), -EBUSY);
         assert_int_equal(number, 4);
         assert_state(fixture, 2, VOLUME_ACTIVE);
@@ -153,6 +157,7 @@ TEST(as_many_as_copies_have_to_stay) {
 
         start_active(fixture, 3);
         assert_int_equal(CHANGE(fixture, volumes_drain, 1, 2, 3), -EDQUOT);
+        assert_int_equal(refused, 0); /* all of them */
         assert_ok(set_copies(fixture, 2));
         assert_int_equal(CHANGE(fixture, volumes_drain, 1, 2), -EDQUOT);
         assert_int_equal(CHECK_DRAIN(fixture, &number, 1, 2), -EDQUOT);
@@ -226,6 +231,7 @@ TEST(draining_can_be_taken_back) {
         assert_int_equal(epoch, before);
         assert_int_equal(CHANGE(fixture, volumes_undrain, 4), -EBUSY);
         assert_int_equal(CHANGE(fixture, volumes_undrain, 5), -ENOENT);
+        assert_int_equal(refused, 5);
         assert_ok(CHANGE(fixture, volumes_drain, 1));
         assert_ok(CHANGE(fixture, volumes_remove, 1));
         assert_int_equal(CHANGE(fixture, volumes_undrain, 1), -EBUSY);
@@ -243,6 +249,7 @@ TEST(only_what_was_drained_is_removed) {
         assert_int_equal(CHANGE(fixture, volumes_remove, 5), -ENOENT);
         assert_ok(CHANGE(fixture, volumes_drain, 1));
         assert_int_equal(CHANGE(fixture, volumes_remove, 1, 2), -EBUSY);
+        assert_int_equal(refused, 2);
         assert_state(fixture, 1, VOLUME_DRAINING);
 
         assert_ok(CHANGE(fixture, volumes_remove, 1));
@@ -264,9 +271,7 @@ TEST(the_map_says_how_many_copies) {
         assert_int_equal(volumes_copies(fixture->volumes), 1);
         assert_int_equal(set_copies(fixture, COPIES_MAX + 1), -EINVAL);
         assert_int_equal(set_copies(fixture, 3), -EDQUOT);
-        assert_int_equal(
-                        volumes_set_copies(fixture->volumes, 2, epoch - 1, on_done, NULL),
-                        -EREMCHG);
+        assert_int_equal(volumes_set_copies(fixture->volumes, 2, ask(epoch - 1)), -EREMCHG);
         assert_int_equal(volumes_copies(fixture->volumes), 1);
 
         before = epoch;

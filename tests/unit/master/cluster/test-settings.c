@@ -12,14 +12,36 @@
 typedef struct Outcome {
         int result;
         uint64_t epoch;
+        uint32_t refused;
         const char *name;
 } Outcome;
 
 static Outcome outcomes[64];
 static unsigned n_outcomes; /* written by the committer; looked at when it has nothing to do */
 
-static void on_done(int result, uint64_t epoch, void *userdata) {
-        outcomes[n_outcomes++] = (Outcome){ result, epoch, userdata };
+typedef struct Asked {
+        VolumesChange change;
+        const char *name;
+} Asked;
+
+static void on_done(VolumesChange *change, int result) {
+        const Asked *asked = CONTAINER_OF(change, Asked, change);
+
+        outcomes[n_outcomes++] = (Outcome){ result, change->epoch, change->refused, asked->name };
+}
+
+/* One of as many as may be under way. */
+static VolumesChange *ask_as(uint64_t epoch, const char *name) {
+        static Asked asked[16];
+        static unsigned n;
+        Asked *one = asked + n++ % ELEMENTSOF(asked);
+
+        *one = (Asked){ { .epoch = epoch, .done = on_done, .refused = 99 }, name };
+        return &one->change;
+}
+
+static VolumesChange *ask(uint64_t epoch) {
+        return ask_as(epoch, NULL);
 }
 
 /* How often the map was stored, and how often this shall fail from now on. */
@@ -61,21 +83,18 @@ static int outcome(Fixture *fixture, int r, uint64_t *ret_epoch) {
 #define ADD(fixture, epoch, ret_epoch, ...) \
         outcome(fixture, \
                 volumes_add(fixture->volumes, (const uint32_t[]){ __VA_ARGS__ }, \
-                            ELEMENTSOF(((const uint32_t[]){ __VA_ARGS__ })), epoch, on_done, \
-                            NULL), \
+                            ELEMENTSOF(((const uint32_t[]){ __VA_ARGS__ })), ask(epoch)), \
                 ret_epoch)
 
 static int set(Fixture *fixture, uint32_t number, VolumeSettings settings) {
-        return outcome(fixture,
-                       volumes_set(fixture->volumes, number, &settings, EPOCH_ANY, on_done, NULL),
+        return outcome(fixture, volumes_set(fixture->volumes, number, &settings, ask(EPOCH_ANY)),
                        NULL);
 }
 
 static int maintain(Fixture *fixture, uint32_t number, uint64_t until_usec) {
         return outcome(fixture,
                        volumes_set_maintenance(
-                                       fixture->volumes, number, until_usec, EPOCH_ANY, on_done,
-                                       NULL),
+                                       fixture->volumes, number, until_usec, ask(EPOCH_ANY)),
                        NULL);
 }
 
@@ -159,23 +178,21 @@ TEST(what_is_so_already_is_not_changed) {
 TEST(several_volumes_are_added_together_or_not_at_all) {
         Fixture *fixture = *state;
         uint32_t numbers[] = { 1, 9 };
-        int reason = 0;
+        uint32_t refused = 0;
 
-        assert_int_equal(
-                        volumes_add(fixture->volumes, numbers, 0, EPOCH_ANY, on_done, NULL),
-                        -EINVAL);
+        assert_int_equal(volumes_add(fixture->volumes, numbers, 0, ask(EPOCH_ANY)), -EINVAL);
         report_all(fixture, 2);
         assert_int_equal(ADD(fixture, EPOCH_ANY, NULL, 1, 9), -ENOENT);
-        assert_int_equal(volumes_find_refused(fixture->volumes, numbers, 2, &reason), 9);
-        assert_int_equal(reason, -ENOENT);
-        assert_int_equal(volumes_find_refused(fixture->volumes, numbers, 1, &reason), 0);
+        assert_int_equal(volumes_check_add(fixture->volumes, numbers, 2, &refused), -ENOENT);
+        assert_int_equal(refused, 9);
+        assert_ok(volumes_check_add(fixture->volumes, numbers, 1, &refused));
 
         shift_clock(TIMEOUT_SEC);
         report(fixture, 1);
         assert_int_equal(ADD(fixture, EPOCH_ANY, NULL, 1, 2), -EHOSTDOWN);
         numbers[1] = 2;
-        assert_int_equal(volumes_find_refused(fixture->volumes, numbers, 2, &reason), 2);
-        assert_int_equal(reason, -EHOSTDOWN);
+        assert_int_equal(volumes_check_add(fixture->volumes, numbers, 2, &refused), -EHOSTDOWN);
+        assert_int_equal(refused, 2);
         assert_int_equal(status_of(fixture, 1).state, VOLUME_NEW);
         assert_int_equal(current_epoch(fixture), 2);
 
@@ -234,13 +251,13 @@ TEST(a_map_that_has_moved_on_is_not_changed) {
         assert_int_equal(ADD(fixture, 2, &epoch, 1), 0);
         assert_int_equal(epoch, 3);
 
-        r = volumes_set(fixture->volumes, 1, &settings, 2, on_done, NULL);
+        r = volumes_set(fixture->volumes, 1, &settings, ask(2));
         assert_int_equal(outcome(fixture, r, NULL), -EREMCHG);
-        r = volumes_set(fixture->volumes, 1, &settings, 3, on_done, NULL);
+        r = volumes_set(fixture->volumes, 1, &settings, ask(3));
         assert_int_equal(outcome(fixture, r, NULL), 0);
-        r = volumes_set_maintenance(fixture->volumes, 1, UINT64_MAX, 3, on_done, NULL);
+        r = volumes_set_maintenance(fixture->volumes, 1, UINT64_MAX, ask(3));
         assert_int_equal(outcome(fixture, r, NULL), -EREMCHG);
-        r = volumes_set_maintenance(fixture->volumes, 1, UINT64_MAX, 4, on_done, NULL);
+        r = volumes_set_maintenance(fixture->volumes, 1, UINT64_MAX, ask(4));
         assert_int_equal(outcome(fixture, r, NULL), 0);
 }
 
@@ -267,14 +284,10 @@ TEST(changes_wait_for_each_other) {
         environment_submit(index_environment(fixture->index), &busy);
 
         /* What can be judged only when its turn comes is refused then. */
-        assert_int_equal(volumes_add(fixture->volumes, &one, 1, 2, on_done, (char *) "first"), 0);
-        assert_int_equal(volumes_add(fixture->volumes, &two, 1, 2, on_done, (char *) "late"), 0);
-        assert_int_equal(
-                        volumes_add(fixture->volumes, &nine, 1, EPOCH_ANY, on_done,
-                                    (char *) "unknown"),
-                        0);
-        assert_int_equal(
-                        volumes_set(fixture->volumes, 1, &heavy, 3, on_done, (char *) "second"), 0);
+        assert_int_equal(volumes_add(fixture->volumes, &one, 1, ask_as(2, "first")), 0);
+        assert_int_equal(volumes_add(fixture->volumes, &two, 1, ask_as(2, "late")), 0);
+        assert_int_equal(volumes_add(fixture->volumes, &nine, 1, ask_as(EPOCH_ANY, "unknown")), 0);
+        assert_int_equal(volumes_set(fixture->volumes, 1, &heavy, ask_as(3, "second")), 0);
         moved = make_report(2);
         moved.url = "http://elsewhere:1";
         assert_int_equal(volumes_report(fixture->volumes, &moved), 0);
@@ -312,8 +325,7 @@ TEST(everybody_is_told_in_the_end) {
         for (uint32_t weight = 2; weight < 52; weight++)
                 assert_int_equal(
                                 volumes_set(fixture->volumes, 1,
-                                            &(VolumeSettings){ .weight = weight }, EPOCH_ANY,
-                                            on_done, NULL),
+                                            &(VolumeSettings){ .weight = weight }, ask(EPOCH_ANY)),
                                 0);
         close_all(fixture);
 

@@ -38,7 +38,7 @@ typedef struct Fixture {
 typedef struct Call {
         sem_t done;
         int result;
-        uint32_t id;
+        uint32_t id, refused;
         uint64_t epoch;
 } Call;
 
@@ -126,7 +126,7 @@ static void on_started(int result, uint32_t id, uint64_t epoch, void *userdata) 
 static int begin(Fixture *fixture, const JobRequest *request, Call *call) {
         *call = (Call){};
         assert_ok(sem_init(&call->done, 0, 0));
-        return job_start(fixture->master.jobs, request, on_started, call);
+        return job_start(fixture->master.jobs, request, on_started, call, &call->refused);
 }
 
 static uint32_t end(Call *call) {
@@ -183,8 +183,15 @@ static VolumeState state_of(Fixture *fixture, uint32_t number) {
         return cluster_find(cluster, number)->state;
 }
 
-static void on_changed(int result, uint64_t epoch, void *userdata) {
+static void on_changed(VolumesChange *change, int result) {
         scratch_done(NULL, result);
+}
+
+static VolumesChange *ask(void) {
+        static VolumesChange change;
+
+        change = (VolumesChange){ .epoch = EPOCH_ANY, .done = on_changed };
+        return &change;
 }
 
 /* What the thread would do. */
@@ -301,7 +308,7 @@ TEST(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone) {
         assert_int_equal(drain(fixture, 2, 3), 1);
         set_state(fixture, 1, JOB_FAILED);
         assert_int_equal(drain(fixture, 3, 0), 2);
-        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, ask()));
         assert_ok(scratch_wait());
         set_state(fixture, 2, JOB_DONE);
         cancel(fixture, 1);
@@ -435,7 +442,7 @@ TEST(a_drain_without_a_job_is_made_up_for) {
         int id = drain(fixture, 3, 0);
 
         cancel(fixture, id);
-        assert_ok(volumes_drain(fixture->master.volumes, numbers, 2, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_drain(fixture->master.volumes, numbers, 2, ask()));
         assert_ok(scratch_wait());
         close_master(fixture);
         open_master(fixture);
@@ -456,7 +463,7 @@ TEST(volumes_that_were_removed_are_barred) {
         const uint32_t number = 3;
 
         assert_int_equal(drain(fixture, 3, 0), 1);
-        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, ask()));
         assert_ok(scratch_wait());
         set_state(fixture, 1, JOB_DONE);
         assert_ok(jobs_set_bars(fixture->master.jobs));

@@ -127,8 +127,15 @@ static bool is_down(Fixture *fixture, uint32_t number) {
         return volumes_url(fixture->master.volumes, number, url) == -EHOSTDOWN;
 }
 
-static void on_changed(int result, uint64_t epoch, void *userdata) {
+static void on_changed(VolumesChange *change, int result) {
         scratch_done(NULL, result);
+}
+
+static VolumesChange *ask(void) {
+        static VolumesChange change;
+
+        change = (VolumesChange){ .epoch = EPOCH_ANY, .done = on_changed };
+        return &change;
 }
 
 static bool is_forgotten(Fixture *fixture, uint32_t number) {
@@ -152,11 +159,11 @@ TEST(a_volume_that_was_removed_is_forgotten) {
         report.disk_free = report.disk_size = GIB;
         report.sequence = 1;
         assert_ok(volumes_report(volumes, &report));
-        assert_ok(volumes_set_copies(volumes, 1, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_set_copies(volumes, 1, ask()));
         assert_ok(scratch_wait());
-        assert_ok(volumes_drain(volumes, &number, 1, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_drain(volumes, &number, 1, ask()));
         assert_ok(scratch_wait());
-        assert_ok(volumes_remove(volumes, &number, 1, EPOCH_ANY, on_changed, NULL));
+        assert_ok(volumes_remove(volumes, &number, 1, ask()));
         assert_ok(scratch_wait());
 
         hear_damage(fixture, 2);

@@ -75,7 +75,7 @@ def test_bad_value_in_a_drop_in(tmp_path):
     ('dkv-generator', '--help'), ('dkv-generator', '--version'),
     ('dkv-sandbox', '--help'), ('dkv-sandbox', '--version')])
 def test_what_cannot_be_printed_is_a_failure(program, option):
-    places = {'dkv-generator': BUILD / 'generator/generator', **PROGRAMS}
+    places = {'dkv-generator': BUILD / 'daemons/generator/dkv-generator', **PROGRAMS}
     with open('/dev/full', 'w', encoding='utf-8') as full:
         done = subprocess.run([places.get(program, BUILD / 'cli' / program), option], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=30, check=False)

@@ -29,7 +29,7 @@ class Machine:
         (self.etc / f'volume@{number}.conf').write_text(f'[Volume]\n{lines}')
 
     def generate(self):
-        subprocess.run([BUILD / 'generator/generator', f'--config={self.etc}', f'--units={self.units}', self.out],
+        subprocess.run([BUILD / 'daemons/generator/dkv-generator', f'--config={self.etc}', f'--units={self.units}', self.out],
                        timeout=30, check=True)
         return {str(path.relative_to(self.out)) for path in self.out.rglob('*') if not path.is_dir()}
 

@@ -164,7 +164,7 @@ static void on_status(char *ret, size_t size, void *userdata) {
         size_t n_active = 0;
         bool ok;
 
-        if (health_look(master, &look) < 0)
+        if (health_look(master->volumes, master->troubles, &look) < 0)
                 return;
 
         for (size_t i = 0; i < look.input.n_volumes; i++)

@@ -282,7 +282,7 @@ static int refresh(MasterBus *bus) {
         MasterSummary now;
         int r;
 
-        r = health_look(bus->master, &look);
+        r = health_look(bus->master->volumes, bus->master->troubles, &look);
         if (r < 0)
                 return r;
         now = (MasterSummary){ .epoch = look.epoch,

@@ -2,17 +2,16 @@
 
 #include "master/health/look.h"
 #include "base/clock.h"
-#include "master/master.h"
 
-int health_look(Master *master, HealthLook *ret) {
-        HealthLook look = { .copies = volumes_copies(master->volumes) };
+int health_look(Volumes *volumes, Troubles *troubles, HealthLook *ret) {
+        HealthLook look = { .copies = volumes_copies(volumes) };
         size_t n_volumes, n_troubles;
         int r;
 
-        r = volumes_list(master->volumes, &look.volumes, &n_volumes, &look.epoch);
+        r = volumes_list(volumes, &look.volumes, &n_volumes, &look.epoch);
         if (r < 0)
                 return r;
-        r = troubles_list(master->troubles, &look.troubles, &n_troubles);
+        r = troubles_list(troubles, &look.troubles, &n_troubles);
         if (r < 0) {
                 health_look_done(&look);
                 return r;

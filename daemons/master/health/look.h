@@ -6,8 +6,6 @@
 #include "core/checksum.h"
 #include "master/health/health.h"
 
-typedef struct Master Master;
-
 typedef struct HealthLook {
         VolumeStatus *volumes; /* owned, as the troubles are */
         Trouble *troubles;
@@ -18,7 +16,7 @@ typedef struct HealthLook {
 } HealthLook;
 
 /* Returns 0 or -ENOMEM. */
-int health_look(Master *master, HealthLook *ret);
+int health_look(Volumes *volumes, Troubles *troubles, HealthLook *ret);
 void health_look_done(HealthLook *look);
 
 /* Another one when the troubles are others. */

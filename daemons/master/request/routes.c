@@ -85,7 +85,7 @@ static int health_finish(HttpRequest *request) {
         IndexCounters counters;
         int r;
 
-        r = health_look(master, &look);
+        r = health_look(master->volumes, master->troubles, &look);
         if (r < 0)
                 return r;
         index_counters(master->index, &counters);

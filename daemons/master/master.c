@@ -105,6 +105,47 @@ static VolumesOptions volumes_options(const Master *master) {
         };
 }
 
+static int start_garbage_collector(Master *master) {
+        GarbageOptions options = {
+                .index = master->index,
+                .lead = master->lead,
+                .volumes = master->volumes,
+                .client = master->client,
+        };
+
+        return garbage_collector_new(&options, master->event, &master->garbage);
+}
+
+static int start_prober(Master *master) {
+        ProberOptions options = {
+                .index = master->index,
+                .directory = master->conf.directory,
+                .lead = master->lead,
+                .volumes = master->volumes,
+                .troubles = master->troubles,
+                .client = master->client,
+                .bulk = master->bulk,
+        };
+
+        return prober_new(&options, master->event, &master->prober);
+}
+
+static int load_stale(Master *master) {
+        StaleOptions options = {
+                .index = master->index,
+                .lead = master->lead,
+                .volumes = master->volumes,
+                .troubles = master->troubles,
+                .client = master->bulk,
+        };
+        int r;
+
+        r = stale_new(&options, &master->stale);
+        if (r < 0)
+                return log_error_errno(r, "Failed to load which volumes went back in time: %m");
+        return 0;
+}
+
 static int connect_volumes(Master *master) {
         VolumesOptions options = volumes_options(master);
         int r;
@@ -115,9 +156,9 @@ static int connect_volumes(Master *master) {
 
         r = outbox_new(master->client, master->volumes, &master->outbox);
         if (r >= 0)
-                r = garbage_collector_new(master, &master->garbage);
+                r = start_garbage_collector(master);
         if (r >= 0)
-                r = prober_new(master, &master->prober);
+                r = start_prober(master);
         if (r < 0)
                 return log_error_errno(r, "Failed to connect to the volumes: %m");
         return 0;
@@ -236,9 +277,16 @@ static int start(Master *master) {
         r = jobs_new(master, &master->jobs);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the jobs: %m");
-        r = stale_new(master, &master->stale);
+        r = load_stale(master);
         if (r < 0)
-                return log_error_errno(r, "Failed to load which volumes went back in time: %m");
+                return r;
+        master->callers = (Callers){
+                .secret = master->secret,
+                .index = master->index,
+                .volumes = master->volumes,
+                .troubles = master->troubles,
+                .prober = master->prober,
+        };
         r = endpoint_serve(&conf->endpoint, master_routes, master, &server);
         if (r < 0)
                 return r;

@@ -18,6 +18,7 @@
 #include "master/cluster/trouble.h"
 #include "master/conf.h"
 #include "master/job/job.h"
+#include "master/link/caller.h"
 #include "master/link/outbox.h"
 #include "master/link/probe.h"
 #include "master/upkeep/garbage.h"
@@ -42,6 +43,7 @@ typedef struct Master {
         Outbox *outbox;
         GarbageCollector *garbage;
         Prober *prober;
+        Callers callers;
         Jobs *jobs;
         HttpServer *server;
         MasterBus *bus;

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "master/cluster/reachable.h"
 #include "master/health/report-health.h"
-#include "master/master.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");
@@ -32,7 +31,7 @@ int peer_read_health(const Json *json, VolumeReport *ret) {
         return 0;
 }
 
-static void note_fault(Master *master, const VolumeReport *report, const char *detail) {
+static void note_fault(Troubles *troubles, const VolumeReport *report, const char *detail) {
         static const struct {
                 StoreFault fault;
                 TroubleKind kind;
@@ -46,22 +45,21 @@ static void note_fault(Master *master, const VolumeReport *report, const char *d
 
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (report->fault == kinds[i].fault)
-                        troubles_note(master->troubles, kinds[i].kind, report->number, "%s",
-                                      detail ?: "");
+                        troubles_note(troubles, kinds[i].kind, report->number, "%s", detail ?: "");
                 else
-                        troubles_clear(master->troubles, kinds[i].kind, report->number);
+                        troubles_clear(troubles, kinds[i].kind, report->number);
 }
 
-static void note_pages(Master *master, const VolumeReport *report) {
+static void note_pages(Troubles *troubles, const VolumeReport *report) {
         if (report->damaged_pages == 0)
-                troubles_clear(master->troubles, TROUBLE_PAGES_DAMAGED, report->number);
+                troubles_clear(troubles, TROUBLE_PAGES_DAMAGED, report->number);
         else
-                troubles_note(master->troubles, TROUBLE_PAGES_DAMAGED, report->number, "%" PRIu64,
+                troubles_note(troubles, TROUBLE_PAGES_DAMAGED, report->number, "%" PRIu64,
                               report->damaged_pages);
 }
 
 /* Of those that are gone altogether something else is told. */
-static void note_peers(Master *master, const VolumeReport *report) {
+static void note_peers(Troubles *troubles, const VolumeReport *report) {
         char list[TROUBLE_DETAIL_SIZE] = "";
         size_t size = 0;
 
@@ -70,31 +68,30 @@ static void note_peers(Master *master, const VolumeReport *report) {
                                 list + size, sizeof(list) - size, "%s%s", i > 0 ? ", " : "",
                                 report->peers[i]);
         if (report->n_peers == 0)
-                troubles_clear(master->troubles, TROUBLE_PEER_UNREACHABLE, report->number);
+                troubles_clear(troubles, TROUBLE_PEER_UNREACHABLE, report->number);
         else
-                troubles_note(master->troubles, TROUBLE_PEER_UNREACHABLE, report->number, "%s",
-                              list);
+                troubles_note(troubles, TROUBLE_PEER_UNREACHABLE, report->number, "%s", list);
 }
 
-void peer_note_health(Master *master, const VolumeReport *report, const char *fault_detail) {
-        note_fault(master, report, fault_detail);
-        note_pages(master, report);
-        note_peers(master, report);
-        troubles_clear(master->troubles, TROUBLE_OTHER_RELEASE, report->number);
+void peer_note_health(Troubles *troubles, const VolumeReport *report, const char *fault_detail) {
+        note_fault(troubles, report, fault_detail);
+        note_pages(troubles, report);
+        note_peers(troubles, report);
+        troubles_clear(troubles, TROUBLE_OTHER_RELEASE, report->number);
 }
 
-void peer_note_refusal(Master *master, const VolumeReport *report, int error) {
+void peer_note_refusal(Troubles *troubles, const VolumeReport *report, int error) {
         const char *url = report->url ?: "an unknown address";
 
         switch (error) {
         case -EPROTO:
-                troubles_note(master->troubles, TROUBLE_OTHER_RELEASE, report->number, "%s", url);
+                troubles_note(troubles, TROUBLE_OTHER_RELEASE, report->number, "%s", url);
                 break;
         case -EEXIST:
-                troubles_note(master->troubles, TROUBLE_OTHER_STORE, report->number, "%s", url);
+                troubles_note(troubles, TROUBLE_OTHER_STORE, report->number, "%s", url);
                 break;
         case -EBUSY:
-                troubles_note(master->troubles, TROUBLE_REMOVED_REPORTS, report->number, "%s", url);
+                troubles_note(troubles, TROUBLE_REMOVED_REPORTS, report->number, "%s", url);
                 break;
         default:
                 break;

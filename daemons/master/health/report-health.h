@@ -4,16 +4,15 @@
 /* What the reports of volumes tell of their health, and what is wrong with reports themselves. */
 
 #include "base/json.h"
+#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
-
-typedef struct Master Master;
 
 /* Reads what JSON says of the volume's health. What is pointed to is of JSON. Returns 0 or -EINVAL.
  */
 int peer_read_health(const Json *json, VolumeReport *ret);
 
 /* Notes what is wrong, as troubles, and clears what is not any more. */
-void peer_note_health(Master *master, const VolumeReport *report, const char *fault_detail);
+void peer_note_health(Troubles *troubles, const VolumeReport *report, const char *fault_detail);
 
 /* A report was refused with ERROR (as volumes_report(), or -EPROTO for another release). */
-void peer_note_refusal(Master *master, const VolumeReport *report, int error);
+void peer_note_refusal(Troubles *troubles, const VolumeReport *report, int error);

@@ -262,7 +262,19 @@ static void repair_value(Pass *pass, const Marked *marked, Looks *looks, size_t 
                 pass_submit(pass, marked->key, &record, &repair.plan);
 }
 
+static void on_good(void *userdata) {
+        jobs_wake_repair(userdata);
+}
+
 static int read_on(Pass *pass) {
+        const Master *master = pass->jobs->master;
+        const DamageLookOptions options = {
+                .index = master->index,
+                .volumes = master->volumes,
+                .client = master->bulk,
+                .on_good = on_good,
+                .userdata = pass->jobs,
+        };
         _cleanup_free_ Found *found = calloc(1, sizeof(*found));
         Looks looks[LOOK_VOLUMES_MAX];
         size_t n_looks = 0, n_seen;
@@ -285,7 +297,7 @@ static int read_on(Pass *pass) {
         for (size_t i = 0; i < n_looks; i++)
                 if (looks[i].copies)
                         (void) damage_look(
-                                        pass->jobs->master, looks[i].volume, looks[i].copies,
+                                        &options, looks[i].volume, looks[i].copies,
                                         looks[i].n); /* else the next time */
         return r < 0 ? r : (int) n_seen;
 }
@@ -420,7 +432,7 @@ void job_repair_watch(Jobs *jobs) {
         if (now < jobs->repair.looked_usec + WATCH_USEC)
                 return;
         jobs->repair.looked_usec = now;
-        damage_watch(jobs->master);
+        damage_watch(jobs->master->index, jobs->master->volumes, jobs->master->troubles);
         index_damage_counters(jobs->master->index, &counters);
         if (counters.copies == 0)
                 return;

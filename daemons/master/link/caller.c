@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "master/cluster/run.h"
 #include "master/link/caller.h"
-#include "master/master.h"
 #include "rpc/rpc.h"
 #include "store/index/identity.h"
 
@@ -17,60 +16,58 @@ static const char other_release[] =
                 "The volume runs another version of dkv; install the same on all machines.";
 
 /* Whether the call is for the master of this cluster. */
-static int check_receiver(const Master *master, const Parties *parties) {
-        const Leadership *lead = index_identity(master->index);
+static int check_receiver(const Callers *callers, const Parties *parties) {
+        const Leadership *lead = index_identity(callers->index);
 
         if (parties->to.number != 0 || parties->from.number == 0)
                 return -EREMOTE;
         return cluster_id_equal(parties->lead.cluster, lead->cluster) ? 0 : -EREMOTE;
 }
 
-static int begin(HttpRequest *request, const Parties **ret) {
-        Master *master = http_request_userdata(request);
+static int begin(const Callers *callers, HttpRequest *request, const Parties **ret) {
         int r;
 
-        r = rpc_begin(request, master->secret, ret);
+        r = rpc_begin(request, callers->secret, ret);
         if (r == -EPROTO)
                 return http_request_reply_error(request, r, other_release);
         return r < 0 ? r : 1;
 }
 
 /* A volume whose clock is behind learns from this what time it is, and asks again. */
-static int tell_time(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
-        Parties parties = { .lead = *index_identity(master->index) };
+static int tell_time(const Callers *callers, HttpRequest *request) {
+        Parties parties = { .lead = *index_identity(callers->index) };
         char text[64];
 
         (void) snprintf(text, sizeof(text), "{\"clock\":%" PRIu64 "}", clock_realtime());
-        return rpc_reply(request, master->secret, &parties, "application/json", text, strlen(text));
+        return rpc_reply(
+                        request, callers->secret, &parties, "application/json", text, strlen(text));
 }
 
 /* Who signs with another secret may be a volume that was set up in haste. */
-static void note_secret(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+static void note_secret(const Callers *callers, HttpRequest *request) {
         char address[HTTP_ADDRESS_SIZE];
 
         if (http_request_header(request, SIGNATURE_HEADER) &&
             http_request_address(request, address) >= 0)
-                troubles_note(master->troubles, TROUBLE_SECRET, 0, "%s", address);
+                troubles_note(callers->troubles, TROUBLE_SECRET, 0, "%s", address);
 }
 
-int caller_begin_report(HttpRequest *request) {
+int caller_begin_report(const Callers *callers, HttpRequest *request) {
         const Parties *parties;
         int r;
 
-        r = begin(request, &parties);
+        r = begin(callers, request, &parties);
         if (r == -ETIME)
-                return tell_time(request);
+                return tell_time(callers, request);
         if (r == -EACCES)
-                note_secret(request);
+                note_secret(callers, request);
         if (r <= 0)
                 return r;
         return parties->to.number == 0 && parties->from.number != 0 ? 0 : -EREMOTE;
 }
 
-int caller_check_cluster(const Master *master, const VolumeReport *report) {
-        const Leadership *lead = index_identity(master->index);
+int caller_check_cluster(const Callers *callers, const VolumeReport *report) {
+        const Leadership *lead = index_identity(callers->index);
 
         if (cluster_id_is_null(report->lead.cluster) ||
             cluster_id_equal(report->lead.cluster, lead->cluster))
@@ -79,42 +76,38 @@ int caller_check_cluster(const Master *master, const VolumeReport *report) {
 }
 
 /* Whom the caller follows. It knows an older start of this master until its next report. */
-static int check_lead(const Master *master, const Leadership *lead) {
-        const Leadership *ours = index_identity(master->index);
+static int check_lead(const Callers *callers, const Leadership *lead) {
+        const Leadership *ours = index_identity(callers->index);
 
         if (leadership_equal(lead, ours))
                 return 0;
         return lead->term > ours->term ? -EKEYREVOKED : -EINPROGRESS;
 }
 
-int caller_begin(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+int caller_begin(const Callers *callers, HttpRequest *request) {
         const Parties *parties;
         int r;
 
-        r = begin(request, &parties);
+        r = begin(callers, request, &parties);
         if (r <= 0)
                 return r;
-        r = check_receiver(master, parties);
+        r = check_receiver(callers, parties);
         if (r >= 0)
-                r = check_lead(master, &parties->lead);
+                r = check_lead(callers, &parties->lead);
         if (r >= 0)
-                r = volumes_check_caller(master->volumes, &parties->from, parties->sequence);
+                r = volumes_check_caller(callers->volumes, &parties->from, parties->sequence);
         return r;
 }
 
-int caller_read(HttpRequest *request, const Buffer **ret_body) {
-        Master *master = http_request_userdata(request);
-
-        return rpc_check(request, master->secret, ret_body);
+int caller_read(const Callers *callers, HttpRequest *request, const Buffer **ret_body) {
+        return rpc_check(request, callers->secret, ret_body);
 }
 
-static int refuse_run(HttpRequest *request, const VolumeReport *report) {
-        Master *master = http_request_userdata(request);
+static int refuse_run(const Callers *callers, HttpRequest *request, const VolumeReport *report) {
         char detail[DETAIL_SIZE], url[VOLUME_URL_SIZE] = "";
 
-        (void) volumes_url(master->volumes, report->number, url);
-        troubles_note(master->troubles, TROUBLE_TWO_RUNS, report->number, "%s, and at %s", url,
+        (void) volumes_url(callers->volumes, report->number, url);
+        troubles_note(callers->troubles, TROUBLE_TWO_RUNS, report->number, "%s, and at %s", url,
                       report->url);
         (void) snprintf(detail, sizeof(detail),
                         "Volume %" PRIu32
@@ -124,10 +117,9 @@ static int refuse_run(HttpRequest *request, const VolumeReport *report) {
         return http_request_reply_error(request, -ENOTUNIQ, detail);
 }
 
-static int refuse_store(HttpRequest *request, const VolumeReport *report) {
-        Master *master = http_request_userdata(request);
+static int refuse_store(const Callers *callers, HttpRequest *request, const VolumeReport *report) {
         StoreIdentity store;
-        bool is_copy = volumes_store(master->volumes, report->number, &store) < 0;
+        bool is_copy = volumes_store(callers->volumes, report->number, &store) < 0;
 
         return http_request_reply_error(
                         request, -EEXIST,
@@ -135,34 +127,35 @@ static int refuse_store(HttpRequest *request, const VolumeReport *report) {
                                 : "Another store has this volume's number; numbers are unique and never used again.");
 }
 
-static int refuse_cluster(HttpRequest *request, const VolumeReport *report) {
-        Master *master = http_request_userdata(request);
-
-        troubles_note(master->troubles, TROUBLE_OTHER_CLUSTER, report->number, "%s", report->url);
+static int refuse_cluster(
+                const Callers *callers, HttpRequest *request, const VolumeReport *report) {
+        troubles_note(callers->troubles, TROUBLE_OTHER_CLUSTER, report->number, "%s", report->url);
         return http_request_reply_error(
                         request, -EREMOTE,
                         "The store of this volume belongs to another cluster; give the volume its own "
                         "directory back, or its own master in Master=.");
 }
 
-int caller_refuse_report(HttpRequest *request, const VolumeReport *report, int error) {
-        Master *master = http_request_userdata(request);
-
+int caller_refuse_report(
+                const Callers *callers,
+                HttpRequest *request,
+                const VolumeReport *report,
+                int error) {
         switch (error) {
         case -EPROTO:
                 return http_request_reply_error(request, error, other_release);
         case -EEXIST:
-                return refuse_store(request, report);
+                return refuse_store(callers, request, report);
         case -EBUSY:
                 return http_request_reply_error(
                                 request, error,
                                 "The volume was removed from the cluster; its number is never used again.");
         case -ENOTUNIQ:
-                return refuse_run(request, report);
+                return refuse_run(callers, request, report);
         case -EREMOTE:
-                return refuse_cluster(request, report);
+                return refuse_cluster(callers, request, report);
         case -EINPROGRESS: /* somebody at the volume's address will know */
-                prober_hurry(master->prober, report->number);
+                prober_hurry(callers->prober, report->number);
                 return error;
         default:
                 return error;

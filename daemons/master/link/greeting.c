@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "master/cluster/run.h"
 #include "master/link/greeting.h"
-#include "master/master.h"
 #include "store/index/identity.h"
 
 /* What a report may take, so that an old one is not taken for a sign of life. */
@@ -19,7 +18,7 @@
 #define LATER_USEC (3 * USEC_PER_SEC)
 
 struct Greetings {
-        Master *master; /* not owned */
+        GreetingsOptions options;
 
         /* Since when a volume is known to follow somebody else; monotonic, 0 if it does not. On the
          * client's thread. */
@@ -37,13 +36,13 @@ typedef struct Answer {
         char master[VOLUME_URL_SIZE];
 } Answer;
 
-int greetings_new(Master *master, Greetings **ret) {
+int greetings_new(const GreetingsOptions *options, Greetings **ret) {
         Greetings *greetings = calloc(1, sizeof(*greetings));
 
         if (!greetings)
                 return -ENOMEM;
 
-        greetings->master = master;
+        greetings->options = *options;
         *ret = greetings;
         return 0;
 }
@@ -54,18 +53,18 @@ Greetings *greetings_free(Greetings *greetings) {
 }
 
 int greeting_new(Greetings *greetings, uint32_t volume, HttpCall **ret) {
-        Master *master = greetings->master;
-        Parties parties = { .lead = *index_identity(master->index) };
+        const GreetingsOptions *options = &greetings->options;
+        Parties parties = { .lead = *index_identity(options->index) };
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/hello")];
         int r;
 
-        r = volumes_store(master->volumes, volume, &parties.to);
+        r = volumes_store(options->volumes, volume, &parties.to);
         if (r < 0)
                 return r;
-        (void) volumes_url(master->volumes, volume, volume_url); /* it may be down */
+        (void) volumes_url(options->volumes, volume, volume_url); /* it may be down */
         (void) snprintf(url, sizeof(url), "%s/-/hello", volume_url);
-        r = http_call_new(master->client, "POST", url, &call);
+        r = http_call_new(options->client, "POST", url, &call);
         if (r < 0)
                 return r;
         r = http_call_sign(call, &parties);
@@ -99,7 +98,7 @@ static int read_answer(HttpCall *call, const HttpResult *result, Answer *ret) {
 /* Whether the volume follows a leader that has taken a report of it since we asked for one. */
 static bool follows_another(
                 Greetings *greetings, uint32_t volume, const Answer *answer, uint64_t *ret_usec) {
-        const Leadership *ours = index_identity(greetings->master->index);
+        const Leadership *ours = index_identity(greetings->options.index);
         uint64_t sent_usec = greetings->sent_usec[volume],
                  *others_usec = greetings->others_usec + volume;
 
@@ -115,8 +114,8 @@ static bool follows_another(
 }
 
 static void judge_lead(Greetings *greetings, uint32_t volume, const Answer *answer) {
-        Lead *lead = greetings->master->lead;
-        const Leadership *ours = index_identity(greetings->master->index),
+        Lead *lead = greetings->options.lead;
+        const Leadership *ours = index_identity(greetings->options.index),
                          *theirs = &answer->parties.lead;
         bool is_earlier;
         uint64_t usec;
@@ -140,22 +139,22 @@ static void judge_lead(Greetings *greetings, uint32_t volume, const Answer *answ
 
 /* Says that somebody else is at the address. */
 static int note_other(Greetings *greetings, uint32_t volume, const char *who) {
-        Master *master = greetings->master;
+        const GreetingsOptions *options = &greetings->options;
         char url[VOLUME_URL_SIZE] = "";
 
-        (void) volumes_url(master->volumes, volume, url);
-        troubles_note(master->troubles, TROUBLE_MISPLACED, volume, "%s (%s)", url, who);
+        (void) volumes_url(options->volumes, volume, url);
+        troubles_note(options->troubles, TROUBLE_MISPLACED, volume, "%s (%s)", url, who);
         return -EREMOTE;
 }
 
 /* The address is right, and the directory is not. */
 static int note_other_store(Greetings *greetings, uint32_t volume) {
-        Master *master = greetings->master;
+        const GreetingsOptions *options = &greetings->options;
         char url[VOLUME_URL_SIZE] = "";
 
-        (void) volumes_url(master->volumes, volume, url);
-        troubles_clear(master->troubles, TROUBLE_MISPLACED, volume);
-        troubles_note(master->troubles, TROUBLE_OTHER_STORE, volume, "%s", url);
+        (void) volumes_url(options->volumes, volume, url);
+        troubles_clear(options->troubles, TROUBLE_MISPLACED, volume);
+        troubles_note(options->troubles, TROUBLE_OTHER_STORE, volume, "%s", url);
         return -EREMOTE;
 }
 
@@ -176,7 +175,7 @@ static int judge_refusal(Greetings *greetings, uint32_t volume, const HttpResult
 
 int greeting_judge(
                 Greetings *greetings, uint32_t volume, HttpCall *call, const HttpResult *result) {
-        Master *master = greetings->master;
+        const GreetingsOptions *options = &greetings->options;
         StoreIdentity store;
         Answer answer;
         int r;
@@ -195,12 +194,12 @@ int greeting_judge(
         r = read_answer(call, result, &answer);
         if (r < 0)
                 return note_other(greetings, volume, "which is no volume of this cluster");
-        if (volumes_store(master->volumes, volume, &store) < 0 ||
+        if (volumes_store(options->volumes, volume, &store) < 0 ||
             !store_identity_equal(&answer.parties.from, &store))
                 return note_other(greetings, volume, "which is another volume");
 
-        troubles_clear(master->troubles, TROUBLE_MISPLACED, volume);
-        volumes_note_answer(master->volumes, &answer.parties.from);
+        troubles_clear(options->troubles, TROUBLE_MISPLACED, volume);
+        volumes_note_answer(options->volumes, &answer.parties.from);
         judge_lead(greetings, volume, &answer);
         return 0;
 }

@@ -6,15 +6,25 @@
  * Who is there instead is told as trouble. A volume that follows another leader, which is alive,
  * ends this master: the later of two always, the earlier one if that stays so. */
 
+#include "master/cluster/lead.h"
+#include "master/cluster/trouble.h"
+#include "master/cluster/volumes.h"
 #include "rpc/client.h"
 
-typedef struct Master Master;
 typedef struct Greetings Greetings;
 
-/* MASTER is not owned. */
-int greetings_new(Master *master, Greetings **ret);
+/* None of it is owned. */
+typedef struct GreetingsOptions {
+        Index *index;
+        Lead *lead;
+        Volumes *volumes;
+        Troubles *troubles;
+        HttpClient *client;
+} GreetingsOptions;
 
-/* The HTTP clients must have been freed before. */
+int greetings_new(const GreetingsOptions *options, Greetings **ret);
+
+/* The HTTP client must have been freed before. */
 Greetings *greetings_free(Greetings *greetings);
 DEFINE_CLEANUP(Greetings *, greetings_free);
 

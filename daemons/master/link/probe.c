@@ -10,7 +10,6 @@
 #include "master/health/clocks.h"
 #include "master/link/greeting.h"
 #include "master/link/probe.h"
-#include "master/master.h"
 
 #define TICK_USEC     (USEC_PER_SEC / 4)
 #define PATIENCE_USEC USEC_PER_SEC /* also for calls to a volume that does not answer probes */
@@ -19,7 +18,7 @@
 #define TICKS_INDEX   4
 
 struct Prober {
-        Master *master;       /* not owned */
+        ProberOptions options;
         Greetings *greetings; /* owned */
         Periodic *timer;
         unsigned tick;
@@ -38,7 +37,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 
         if (greeting_judge(prober->greetings, probe->volume, call, result) == -EREMOTE)
                 judged.status = 421;
-        volumes_note_call(prober->master->volumes, probe->volume, &judged);
+        volumes_note_call(prober->options.volumes, probe->volume, &judged);
         atomic_store(&prober->busy[probe->volume], false);
 }
 
@@ -75,7 +74,7 @@ static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
 }
 
 static void note(Prober *prober, const VolumeStatus *volume) {
-        Troubles *troubles = prober->master->troubles;
+        Troubles *troubles = prober->options.troubles;
         const ContactState *contact = &volume->contact;
         bool is_unreached = is_unreachable(volume, clock_monotonic()),
              refuses = is_unreached && contact->error == -EACCES;
@@ -96,15 +95,15 @@ static void note(Prober *prober, const VolumeStatus *volume) {
 
 /* Two calls have got no answer for so long: the probe, and what waits here. */
 static void end_silent(Prober *prober, const VolumeStatus *volume) {
-        http_client_end_silent(prober->master->client, volume->url, PATIENCE_USEC);
-        http_client_end_silent(prober->master->bulk, volume->url, PATIENCE_USEC);
+        http_client_end_silent(prober->options.client, volume->url, PATIENCE_USEC);
+        http_client_end_silent(prober->options.bulk, volume->url, PATIENCE_USEC);
 }
 
 static void look_at(Prober *prober, const VolumeStatus *volume) {
         unsigned ticks = volume->up ? TICKS_UP : TICKS_DOWN;
 
         if (volume->state == VOLUME_REMOVED) {
-                troubles_clear_volume(prober->master->troubles, volume->number);
+                troubles_clear_volume(prober->options.troubles, volume->number);
                 return;
         }
         note(prober, volume);
@@ -116,21 +115,21 @@ static void look_at(Prober *prober, const VolumeStatus *volume) {
 
 /* Whether the index has room. */
 static void look_at_index(Prober *prober) {
-        Master *master = prober->master;
-        const char *directory = master->conf.directory;
+        const ProberOptions *options = &prober->options;
+        const char *directory = options->directory;
         uint64_t available, size;
 
-        if (environment_free_space(index_environment(master->index), &available, &size) < 0)
+        if (environment_free_space(index_environment(options->index), &available, &size) < 0)
                 return;
 
         if (available == 0)
-                troubles_note(master->troubles, TROUBLE_INDEX_DISK_FULL, 0, "%s", directory);
+                troubles_note(options->troubles, TROUBLE_INDEX_DISK_FULL, 0, "%s", directory);
         else
-                troubles_clear(master->troubles, TROUBLE_INDEX_DISK_FULL, 0);
+                troubles_clear(options->troubles, TROUBLE_INDEX_DISK_FULL, 0);
         if (available > 0 && available < size / 20)
-                troubles_note(master->troubles, TROUBLE_INDEX_DISK_LOW, 0, "%s", directory);
+                troubles_note(options->troubles, TROUBLE_INDEX_DISK_LOW, 0, "%s", directory);
         else
-                troubles_clear(master->troubles, TROUBLE_INDEX_DISK_LOW, 0);
+                troubles_clear(options->troubles, TROUBLE_INDEX_DISK_LOW, 0);
 }
 
 void prober_start(Prober *prober) {
@@ -140,9 +139,9 @@ void prober_start(Prober *prober) {
 
         if (prober->tick++ % TICKS_INDEX == 0)
                 look_at_index(prober);
-        if (volumes_list(prober->master->volumes, &volumes, &n, &epoch) < 0)
+        if (volumes_list(prober->options.volumes, &volumes, &n, &epoch) < 0)
                 return;
-        clocks_look(prober->master->troubles, volumes, n);
+        clocks_look(prober->options.troubles, volumes, n);
         for (size_t i = 0; i < n; i++)
                 look_at(prober, volumes + i);
 }
@@ -151,18 +150,26 @@ static void on_tick(void *userdata) {
         prober_start(userdata);
 }
 
-int prober_new(Master *master, Prober **ret) {
+int prober_new(const ProberOptions *options, sd_event *event, Prober **ret) {
         _cleanup_(prober_freep) Prober *prober = calloc(1, sizeof(*prober));
         int r;
 
         if (!prober)
                 return -ENOMEM;
 
-        prober->master = master;
-        r = greetings_new(master, &prober->greetings);
+        prober->options = *options;
+        r = greetings_new(
+                        &(GreetingsOptions){
+                                        .index = options->index,
+                                        .lead = options->lead,
+                                        .volumes = options->volumes,
+                                        .troubles = options->troubles,
+                                        .client = options->client,
+                        },
+                        &prober->greetings);
         if (r < 0)
                 return r;
-        r = periodic_new(master->event, TICK_USEC, TICK_USEC, on_tick, prober, &prober->timer);
+        r = periodic_new(event, TICK_USEC, TICK_USEC, on_tick, prober, &prober->timer);
         if (r < 0)
                 return r;
 

@@ -7,13 +7,23 @@
  * Ends calls that wait for a volume which does not answer, and notes as trouble what reports alone
  * do not tell. */
 
-#include "base/macro.h"
+#include "master/link/greeting.h"
 
-typedef struct Master Master;
 typedef struct Prober Prober;
 
-/* Starts probing, on the daemon's event loop. MASTER is not owned. */
-int prober_new(Master *master, Prober **ret);
+/* None of it is owned. */
+typedef struct ProberOptions {
+        Index *index;
+        const char *directory; /* of the index */
+        Lead *lead;
+        Volumes *volumes;
+        Troubles *troubles;
+        HttpClient *client; /* that calls are made with */
+        HttpClient *bulk;   /* another one, whose calls end as well when a volume is silent */
+} ProberOptions;
+
+/* Starts probing, on EVENT. */
+int prober_new(const ProberOptions *options, sd_event *event, Prober **ret);
 
 /* Has a look at once: whom the master greets now need not be waited for. On the loop. */
 void prober_start(Prober *prober);

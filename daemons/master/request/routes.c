@@ -6,6 +6,7 @@
 #include "master/health/look.h"
 #include "master/link/caller.h"
 #include "master/master.h"
+#include "master/request/damage-call.h"
 #include "master/request/json-reply.h"
 #include "master/request/read.h"
 #include "master/request/remove.h"
@@ -108,10 +109,10 @@ static int health_finish(HttpRequest *request) {
 const HttpRoute master_routes[] = {
         { "GET",    "/-/health",  HTTP_PUBLIC, .finish = health_finish                             },
         { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish                         },
-        { "POST",   "/-/report",  HTTP_DAEMON, caller_begin_report, rpc_body, peer_report_finish, rpc_end, 64 * KIB },
-        { "POST",   "/-/commit",  HTTP_DAEMON, caller_begin, rpc_body, peer_commit_finish, rpc_end, 8 * MIB },
-        { "POST",   "/-/damaged", HTTP_DAEMON, caller_begin, rpc_body, damage_peer_finish, rpc_end, 2 * MIB },
-        { "POST",   "/-/settle",  HTTP_DAEMON, caller_begin, rpc_body, peer_settle_finish, rpc_end, 2 * MIB },
+        { "POST",   "/-/report",  HTTP_DAEMON, peer_begin_report, rpc_body, peer_report_finish, rpc_end, 64 * KIB },
+        { "POST",   "/-/commit",  HTTP_DAEMON, peer_begin, rpc_body, peer_commit_finish, rpc_end, 8 * MIB },
+        { "POST",   "/-/damaged", HTTP_DAEMON, peer_begin, rpc_body, damage_call_finish, rpc_end, 2 * MIB },
+        { "POST",   "/-/settle",  HTTP_DAEMON, peer_begin, rpc_body, peer_settle_finish, rpc_end, 2 * MIB },
         { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish                          },
         { "GET",    "/",          HTTP_CLIENT, .finish = read_get_finish, .end = read_end          },
         { "PUT",    "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },

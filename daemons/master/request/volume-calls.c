@@ -19,6 +19,18 @@
 #define COMMITS_MAX 4096
 #define SETTLE_MAX  4096
 
+int peer_begin(HttpRequest *request) {
+        const Master *master = http_request_userdata(request);
+
+        return caller_begin(&master->callers, request);
+}
+
+int peer_begin_report(HttpRequest *request) {
+        const Master *master = http_request_userdata(request);
+
+        return caller_begin_report(&master->callers, request);
+}
+
 static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
         uint64_t wire;
 
@@ -102,7 +114,7 @@ int peer_report_finish(HttpRequest *request) {
                               cluster_id_is_null(report.lead.cluster) ? NULL : report.lead.cluster,
                               report.lead.term);
         if (r >= 0)
-                r = caller_check_cluster(master, &report);
+                r = caller_check_cluster(&master->callers, &report);
         if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
                 (void) volumes_report(master->volumes, &report);
                 if (lead_refuses(master->lead, request))
@@ -113,12 +125,12 @@ int peer_report_finish(HttpRequest *request) {
         if (r >= 0)
                 r = volumes_report(master->volumes, &report);
         if (r < 0) {
-                peer_note_refusal(master, &report, r);
-                return caller_refuse_report(request, &report, r);
+                peer_note_refusal(master->troubles, &report, r);
+                return caller_refuse_report(&master->callers, request, &report, r);
         }
         if (!volumes_is_reached(master->volumes, report.number))
                 prober_hurry(master->prober, report.number); /* it may have come back just now */
-        peer_note_health(master, &report, json_get_string(json, "fault_detail"));
+        peer_note_health(master->troubles, &report, json_get_string(json, "fault_detail"));
         stale_hear(master->stale, &report);
         return reply_report(request, report.number);
 }
@@ -224,7 +236,7 @@ int peer_commit_finish(HttpRequest *request) {
         CommitBatch *batch;
         int r;
 
-        r = caller_read(request, &body);
+        r = caller_read(&master->callers, request, &body);
         if (r < 0)
                 return r;
 
@@ -289,7 +301,7 @@ int peer_settle_finish(HttpRequest *request) {
         SettleBatch *batch;
         int r;
 
-        r = caller_read(request, &body);
+        r = caller_read(&master->callers, request, &body);
         if (r < 0)
                 return r;
 

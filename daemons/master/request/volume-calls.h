@@ -6,6 +6,10 @@
 
 #include "http/request.h"
 
+/* Check the caller before its body is read. */
+int peer_begin(HttpRequest *request);
+int peer_begin_report(HttpRequest *request);
+
 int peer_report_finish(HttpRequest *request);
 int peer_commit_finish(HttpRequest *request);
 int peer_settle_finish(HttpRequest *request);

@@ -9,11 +9,9 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "core/call/wire.h"
-#include "master/link/caller.h"
+#include "core/key.h"
 #include "master/link/order.h"
-#include "master/master.h"
 #include "master/upkeep/damage.h"
-#include "rpc/rpc.h"
 #include "store/index/damage.h"
 
 /* To read many large values takes long. */
@@ -30,7 +28,7 @@ static void log_lost(const IndexDamageItem *item) {
                   item->key, item->volume, damage_kind_to_sentence(item->kind));
 }
 
-static void log_items(const IndexDamage *damage) {
+void damage_log_lost(const IndexDamage *damage) {
         for (size_t i = 0; i < damage->n_items; i++)
                 if (damage->items[i].error == -EBADMSG && damage->items[i].is_new)
                         log_lost(damage->items + i);
@@ -58,79 +56,6 @@ void damage_log_index(const char *key) {
                   *page ? page : "none");
 }
 
-typedef struct DamageBatch {
-        HttpRequest *request;
-        IndexDamage damage;
-        IndexDamageItem items[WIRE_DAMAGE_MAX];
-} DamageBatch;
-
-static void on_noted(Operation *operation, int result) {
-        DamageBatch *batch = CONTAINER_OF(operation, DamageBatch, damage.operation);
-        _cleanup_(buffer_done) Buffer answer = {};
-        int r = MIN(result, 0);
-
-        if (r >= 0)
-                log_items(&batch->damage);
-        for (size_t i = 0; i < batch->damage.n_items; i++)
-                wire_put_error(&answer, batch->items[i].error);
-        if (r >= 0)
-                r = buffer_error(&answer);
-        if (r >= 0)
-                r = http_request_reply_data(
-                                batch->request, 200, "application/octet-stream", answer.data,
-                                answer.size);
-        if (r < 0)
-                (void) http_request_reply_error(batch->request, r, NULL);
-}
-
-static int read_batch(const Buffer *body, DamageBatch *batch) {
-        Reader reader = READER(body->data, body->size);
-        uint32_t volume = reader_get_u32(&reader);
-
-        if (reader_error(&reader) < 0 || volume < 1 || volume > VOLUME_MAX)
-                return -EINVAL;
-
-        while (reader.size > 0) {
-                WireDamage wire;
-
-                if (batch->damage.n_items == WIRE_DAMAGE_MAX || wire_get_damage(&reader, &wire) < 0)
-                        return -EINVAL;
-                batch->items[batch->damage.n_items++] = (IndexDamageItem){
-                        .version = wire.version,
-                        .volume = volume,
-                        .key = wire.key,
-                        .kind = wire.kind,
-                };
-        }
-        return 0;
-}
-
-int damage_peer_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
-        const Buffer *body;
-        DamageBatch *batch;
-        int r;
-
-        r = caller_read(request, &body);
-        if (r < 0)
-                return r;
-
-        batch = calloc(1, sizeof(*batch));
-        if (!batch)
-                return -ENOMEM;
-        batch->request = request;
-        rpc_set_state(request, batch, free);
-        r = read_batch(body, batch);
-        if (r < 0)
-                return r;
-
-        batch->damage.operation.done = on_noted;
-        batch->damage.items = batch->items;
-        batch->damage.now_usec = clock_realtime();
-        index_damage(master->index, &batch->damage);
-        return HTTP_LATER;
-}
-
 /* One copy, by itself. */
 typedef struct Mark {
         IndexDamage damage;
@@ -142,7 +67,7 @@ static void on_marked(Operation *operation, int result) {
         Mark *mark = CONTAINER_OF(operation, Mark, damage.operation);
 
         if (result >= 0)
-                log_items(&mark->damage);
+                damage_log_lost(&mark->damage);
         free(mark);
 }
 
@@ -170,7 +95,7 @@ void damage_unmark(Index *index, const char *key, uint64_t version, uint32_t vol
 }
 
 typedef struct Look {
-        Master *master;
+        DamageLookOptions options;
         uint32_t volume;
         DamageCopy *copies;
         size_t n;
@@ -202,14 +127,14 @@ static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) 
 
                 if (reader_error(&answer) < 0 || error < 0)
                         continue;
-                damage_unmark(look->master->index, copy->key, copy->version, look->volume);
+                damage_unmark(look->options.index, copy->key, copy->version, look->volume);
                 any_good = true;
         }
         if (any_good)
-                jobs_wake_repair(look->master->jobs);
+                look->options.on_good(look->options.userdata);
 }
 
-int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
+int damage_look(const DamageLookOptions *options, uint32_t volume, DamageCopy *copies, size_t n) {
         _cleanup_(look_freep) Look *look = malloc(sizeof(*look));
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
@@ -219,7 +144,7 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
 
         if (!look)
                 abort(); /* nobody would free the copies */
-        *look = (Look){ master, volume, copies, n };
+        *look = (Look){ *options, volume, copies, n };
 
         buffer_put_u8(&body, WIRE_CHECK_WHOLE);
         for (size_t i = 0; i < n; i++)
@@ -228,7 +153,7 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         if (r < 0)
                 return r;
 
-        r = order_new(master->bulk, master->volumes, volume, "/-/check", &body, &call);
+        r = order_new(options->client, options->volumes, volume, "/-/check", &body, &call);
         if (r < 0)
                 return r;
         http_call_set_patience(call, LOOK_PATIENCE_USEC);
@@ -237,41 +162,41 @@ int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n) {
         return 0;
 }
 
-static void tell_lost(Master *master, uint64_t n) {
+static void tell_lost(Index *index, Troubles *troubles, uint64_t n) {
         _cleanup_(buffer_done) Buffer key = {};
 
-        if (n == 0 || index_damage_lost_key(master->index, &key) < 0)
-                troubles_clear(master->troubles, TROUBLE_VALUES_LOST, 0);
+        if (n == 0 || index_damage_lost_key(index, &key) < 0)
+                troubles_clear(troubles, TROUBLE_VALUES_LOST, 0);
         else if (n == 1)
-                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0, "the value of '%.100s'",
+                troubles_note(troubles, TROUBLE_VALUES_LOST, 0, "the value of '%.100s'",
                               (const char *) key.data);
         else
-                troubles_note(master->troubles, TROUBLE_VALUES_LOST, 0,
+                troubles_note(troubles, TROUBLE_VALUES_LOST, 0,
                               "%" PRIu64 " values, of '%.100s' among them", n,
                               (const char *) key.data);
 }
 
-static void tell_volume(Master *master, uint32_t number) {
-        uint64_t n = index_damage_on(master->index, number);
+static void tell_volume(Index *index, Troubles *troubles, uint32_t number) {
+        uint64_t n = index_damage_on(index, number);
 
         if (n == 0)
-                troubles_clear(master->troubles, TROUBLE_COPIES_DAMAGED, number);
+                troubles_clear(troubles, TROUBLE_COPIES_DAMAGED, number);
         else
-                troubles_note(master->troubles, TROUBLE_COPIES_DAMAGED, number,
+                troubles_note(troubles, TROUBLE_COPIES_DAMAGED, number,
                               "%" PRIu64 " cop%s on volume %" PRIu32 " %s damaged", n,
                               n == 1 ? "y" : "ies", number, n == 1 ? "is" : "are");
 }
 
-void damage_watch(Master *master) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
+void damage_watch(Index *index, Volumes *volumes, Troubles *troubles) {
+        _cleanup_free_ VolumeStatus *list = NULL;
         IndexDamageCounters counters;
         uint64_t epoch;
         size_t n;
 
-        index_damage_counters(master->index, &counters);
-        if (counters.made == 0 || volumes_list(master->volumes, &volumes, &n, &epoch) < 0)
+        index_damage_counters(index, &counters);
+        if (counters.made == 0 || volumes_list(volumes, &list, &n, &epoch) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
-                tell_volume(master, volumes[i].number);
-        tell_lost(master, counters.lost);
+                tell_volume(index, troubles, list[i].number);
+        tell_lost(index, troubles, counters.lost);
 }

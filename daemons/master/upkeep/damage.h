@@ -5,12 +5,10 @@
  * (see store/index/damage.h); and looks whether what was marked is good after all. */
 
 #include "core/damage.h"
-#include "http/request.h"
-#include "store/index/index.h"
-
-typedef struct Master Master;
-
-int damage_peer_finish(HttpRequest *request);
+#include "master/cluster/trouble.h"
+#include "master/cluster/volumes.h"
+#include "rpc/client.h"
+#include "store/index/damage.h"
 
 /* Marks a copy, soon; from any thread. */
 void damage_mark(Index *index, const char *key, uint64_t version, uint32_t volume, DamageKind kind);
@@ -19,20 +17,31 @@ void damage_mark(Index *index, const char *key, uint64_t version, uint32_t volum
 void damage_unmark(Index *index, const char *key, uint64_t version, uint32_t volume);
 
 /* On the main loop, now and then: notes what is damaged among the troubles of the cluster. */
-void damage_watch(Master *master);
+void damage_watch(Index *index, Volumes *volumes, Troubles *troubles);
 
 /* Logs that the copy of a version of KEY on VOLUME is damaged or missing. */
 void damage_log_copy(const char *key, uint64_t version, uint32_t volume);
 
+/* Logs the values of which the last good copy was found damaged by this change. */
+void damage_log_lost(const IndexDamage *damage);
+
 /* Logs that the index is damaged where KEY belongs. */
 void damage_log_index(const char *key);
 
-/* Has the volume read these copies, and takes the marks of those away that are good. DONE is called
- * once, with how many, or a negative errno; on the client's or the committer's thread. */
 typedef struct DamageCopy {
         uint64_t version;
         char *key; /* owned */
 } DamageCopy;
 
-/* Takes COPIES over, which is an array from malloc(). Returns 0 or a negative errno. */
-int damage_look(Master *master, uint32_t volume, DamageCopy *copies, size_t n);
+/* None of it is owned. */
+typedef struct DamageLookOptions {
+        Index *index;
+        Volumes *volumes;
+        HttpClient *client;              /* for calls that take long */
+        void (*on_good)(void *userdata); /* a mark was taken away; on the client's thread */
+        void *userdata;
+} DamageLookOptions;
+
+/* Has the volume read these copies, and takes away the marks of those that are good. Takes over
+ * COPIES, an array from malloc(). Returns 0 or a negative errno. */
+int damage_look(const DamageLookOptions *options, uint32_t volume, DamageCopy *copies, size_t n);

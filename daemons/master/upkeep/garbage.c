@@ -11,7 +11,6 @@
 #include "core/call/wire.h"
 #include "master/cluster/deadlines.h"
 #include "master/link/order.h"
-#include "master/master.h"
 #include "master/upkeep/garbage.h"
 
 #define BATCH_MAX     4096
@@ -30,7 +29,7 @@ typedef struct Round {
 } Round;
 
 struct GarbageCollector {
-        Master *master; /* not owned */
+        GarbageOptions options;
         Periodic *timer;
         uint32_t next_volume; /* where the next search begins, so that each volume has its turn */
         Round rounds[ROUNDS_MAX];
@@ -59,7 +58,7 @@ static void forget(Round *round, size_t n_gone) {
                 .again_due_usec = clock_realtime() + AGAIN_USEC,
                 .fence_due_usec = deadline_of_fence(),
         };
-        index_collected(round->collector->master->index, &round->collected);
+        index_collected(round->collector->options.index, &round->collected);
 }
 
 /* Once for each volume: the same copies will fail again. */
@@ -112,7 +111,7 @@ static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata)
         Round *round = userdata;
         int r = order_result(result);
 
-        volumes_note_call(round->collector->master->volumes, round->volume, result);
+        volumes_note_call(round->collector->options.volumes, round->volume, result);
         if (r >= 0)
                 r = sort_out(round, result);
 
@@ -123,20 +122,20 @@ static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata)
 }
 
 static int delete_at(Round *round) {
-        Master *master = round->collector->master;
+        const GarbageOptions *options = &round->collector->options;
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
         /* One that we give up may arrive late; the volume will know by the number that it did. */
-        buffer_put_u64(&body, index_next_version(master->index, VERSION_DIRECT));
+        buffer_put_u64(&body, index_next_version(options->index, VERSION_DIRECT));
         for (size_t i = 0; i < round->n_items; i++)
                 buffer_put_u64(&body, round->items[i].version);
         r = buffer_error(&body);
         if (r < 0)
                 return r;
 
-        r = order_new(master->client, master->volumes, round->volume, "/-/delete", &body, &call);
+        r = order_new(options->client, options->volumes, round->volume, "/-/delete", &body, &call);
         if (r < 0)
                 return r;
 
@@ -162,7 +161,7 @@ static int start_round(Round *round, const VolumeStatus *volume) {
                 return 0;
 
         r = index_garbage(
-                        round->collector->master->index, volume->number, clock_realtime(),
+                        round->collector->options.index, volume->number, clock_realtime(),
                         round->items, BATCH_MAX);
         if (r <= 0)
                 return r;
@@ -188,7 +187,7 @@ static int collect(GarbageCollector *collector) {
         uint64_t epoch;
         int r, error = 0;
 
-        r = volumes_list(collector->master->volumes, &volumes, &n_volumes, &epoch);
+        r = volumes_list(collector->options.volumes, &volumes, &n_volumes, &epoch);
         if (r < 0)
                 return r;
 
@@ -216,7 +215,7 @@ static int drop_fences(GarbageCollector *collector) {
                 return 0;
 
         r = index_garbage(
-                        collector->master->index, INDEX_FENCES, clock_realtime(), round->items,
+                        collector->options.index, INDEX_FENCES, clock_realtime(), round->items,
                         BATCH_MAX);
         if (r <= 0)
                 return r;
@@ -232,7 +231,7 @@ static void on_tick(void *userdata) {
         GarbageCollector *collector = userdata;
         int r, error;
 
-        if (!lead_is_leading(collector->master->lead))
+        if (!lead_is_leading(collector->options.lead))
                 return;
 
         error = collect(collector);
@@ -243,7 +242,7 @@ static void on_tick(void *userdata) {
         collector->error = error;
 }
 
-int garbage_collector_new(Master *master, GarbageCollector **ret) {
+int garbage_collector_new(const GarbageOptions *options, sd_event *event, GarbageCollector **ret) {
         _cleanup_(garbage_collector_freep) GarbageCollector *collector = NULL;
         int r;
 
@@ -251,13 +250,12 @@ int garbage_collector_new(Master *master, GarbageCollector **ret) {
         if (!collector)
                 return -ENOMEM;
 
-        collector->master = master;
+        collector->options = *options;
         for (size_t i = 0; i < ROUNDS_MAX; i++)
                 collector->rounds[i].collector = collector;
         collector->fences.collector = collector;
         r = periodic_new(
-                        master->event, INTERVAL_USEC, INTERVAL_USEC, on_tick, collector,
-                        &collector->timer);
+                        event, INTERVAL_USEC, INTERVAL_USEC, on_tick, collector, &collector->timer);
         if (r < 0)
                 return r;
 

@@ -5,13 +5,22 @@
  * forgets those that are gone. What a volume cannot delete, since its database is damaged there, is
  * tried again now and then. */
 
-#include "base/macro.h"
+#include "master/cluster/lead.h"
+#include "master/cluster/volumes.h"
+#include "rpc/client.h"
 
-typedef struct Master Master;
 typedef struct GarbageCollector GarbageCollector;
 
-/* Starts collecting, on the daemon's event loop. MASTER is not owned. */
-int garbage_collector_new(Master *master, GarbageCollector **ret);
+/* None of it is owned. */
+typedef struct GarbageOptions {
+        Index *index;
+        const Lead *lead; /* nothing is collected unless it leads */
+        Volumes *volumes;
+        HttpClient *client;
+} GarbageOptions;
+
+/* Starts collecting, on EVENT. */
+int garbage_collector_new(const GarbageOptions *options, sd_event *event, GarbageCollector **ret);
 
 /* The client must have been freed before. */
 GarbageCollector *garbage_collector_free(GarbageCollector *collector);

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/call/wire.h"
+#include "core/key.h"
 #include "master/link/order.h"
-#include "master/master.h"
 #include "master/upkeep/damage.h"
 #include "master/upkeep/stale.h"
 #include "store/index/rollback.h"
@@ -45,7 +45,7 @@ typedef struct Seen {
 } Seen;
 
 struct Stale {
-        Master *master; /* not owned */
+        StaleOptions options;
         pthread_t thread;
         bool has_thread;
 
@@ -77,7 +77,7 @@ static void note(Stale *stale) {
                 if (store->is_checked || store->is_rollback)
                         continue;
                 n++;
-                troubles_note(stale->master->troubles, TROUBLE_WENT_BACK, store->volume,
+                troubles_note(stale->options.troubles, TROUBLE_WENT_BACK, store->volume,
                               "what it has is compared with the index");
         }
         atomic_store(&stale->n_avoided, n);
@@ -122,7 +122,7 @@ static void save(Stale *stale, uint32_t volume, const StaleStore *store) {
                 .data = save->buffer.data,
                 .size = save->buffer.size,
         };
-        index_set(stale->master->index, &save->set);
+        index_set(stale->options.index, &save->set);
 }
 
 static int load_store(Stale *stale, uint32_t volume) {
@@ -133,7 +133,7 @@ static int load_store(Stale *stale, uint32_t volume) {
         int r;
 
         (void) snprintf(name, sizeof(name), STATE_NAME, volume);
-        r = index_get_state(stale->master->index, name, &buffer);
+        r = index_get_state(stale->options.index, name, &buffer);
         if (r < 0 || stale->n_stores == STORES_MAX)
                 return r == -ENOENT ? 0 : MIN(r, 0);
 
@@ -158,7 +158,7 @@ static int load(Stale *stale) {
         size_t n;
         int r;
 
-        r = volumes_list(stale->master->volumes, &volumes, &n, &epoch);
+        r = volumes_list(stale->options.volumes, &volumes, &n, &epoch);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = load_store(stale, volumes[i].number);
         note(stale);
@@ -178,7 +178,7 @@ static Seen *seen_of(Stale *stale, uint32_t volume) {
         }
         seen = stale->seen + volume;
         if (!seen->is_known)
-                *seen = (Seen){ .mark = index_mark(stale->master->index, volume),
+                *seen = (Seen){ .mark = index_mark(stale->options.index, volume),
                                 .is_known = true };
         return seen;
 }
@@ -223,7 +223,7 @@ static bool follow_rollback(Stale *stale, const VolumeReport *report) {
         const StaleStore *store = find(stale, report->number);
         IndexRollback rollback;
 
-        index_rollback(stale->master->index, &rollback);
+        index_rollback(stale->options.index, &rollback);
         if (rollback.version_end == 0)
                 return false;
         if (!store || store->since_usec < rollback.accepted_usec)
@@ -264,7 +264,7 @@ static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
 
         seen->is_suspect = false;
         seen->objects = report->objects_ever;
-        seen->mark = index_mark(stale->master->index, report->number);
+        seen->mark = index_mark(stale->options.index, report->number);
         follow_damage(stale, report, seen);
 }
 
@@ -371,8 +371,8 @@ static int start_call(Stale *stale, Page *page) {
                 buffer_put_u64(&body, page->copies[i].version);
         r = buffer_error(&body);
         if (r >= 0)
-                r = order_new(stale->master->bulk, stale->master->volumes, page->volume, "/-/check",
-                              &body, &call);
+                r = order_new(stale->options.client, stale->options.volumes, page->volume,
+                              "/-/check", &body, &call);
         if (r < 0)
                 return r;
 
@@ -410,7 +410,7 @@ static int check_page(Stale *stale, Page *page) {
                                                       : DAMAGE_NONE;
 
                 if (kind != DAMAGE_NONE)
-                        damage_mark(stale->master->index, page->copies[i].key,
+                        damage_mark(stale->options.index, page->copies[i].key,
                                     page->copies[i].version, page->volume, kind);
         }
         return 0;
@@ -454,7 +454,7 @@ static int check_store(Stale *stale, Page *page) {
         *page->cursor = '\0';
         do {
                 page_clear(page);
-                r = index_scan(stale->master->index, "", page->cursor, PAGE_MAX, on_entry, page);
+                r = index_scan(stale->options.index, "", page->cursor, PAGE_MAX, on_entry, page);
                 if (r < 0)
                         return r;
                 for (unsigned n = 1; (r = check_page(stale, page)) < 0; n++)
@@ -472,7 +472,7 @@ static void forget_removed(Stale *stale, uint32_t volume) {
         uint64_t epoch;
         size_t n, i = 0;
 
-        if (volumes_list(stale->master->volumes, &volumes, &n, &epoch) < 0)
+        if (volumes_list(stale->options.volumes, &volumes, &n, &epoch) < 0)
                 return;
         while (i < n && (volumes[i].number != volume || volumes[i].state != VOLUME_REMOVED))
                 i++;
@@ -484,7 +484,7 @@ static void forget_removed(Stale *stale, uint32_t volume) {
         if (store)
                 end(stale, store);
         (void) pthread_mutex_unlock(&stale->lock);
-        troubles_clear(stale->master->troubles, TROUBLE_WENT_BACK, volume);
+        troubles_clear(stale->options.troubles, TROUBLE_WENT_BACK, volume);
 }
 
 /* With the lock held. */
@@ -496,7 +496,7 @@ static void note_checked(Stale *stale, const StaleStore *checked) {
 
         store->is_checked = true;
         save(stale, store->volume, store);
-        troubles_clear(stale->master->troubles, TROUBLE_WENT_BACK, store->volume);
+        troubles_clear(stale->options.troubles, TROUBLE_WENT_BACK, store->volume);
         note(stale);
 }
 
@@ -527,7 +527,7 @@ static void *run(void *userdata) {
 
         while (take(stale, &store)) {
                 page->volume = store.volume;
-                r = lead_is_leading(stale->master->lead) ? check_store(stale, page) : -EAGAIN;
+                r = lead_is_leading(stale->options.lead) ? check_store(stale, page) : -EAGAIN;
                 if (r < 0) {
                         forget_removed(stale, store.volume);
                         if (!rest(stale))
@@ -545,7 +545,7 @@ static void *run(void *userdata) {
         return NULL;
 }
 
-int stale_new(Master *master, Stale **ret) {
+int stale_new(const StaleOptions *options, Stale **ret) {
         _cleanup_(stale_freep) Stale *stale = calloc(1, sizeof(*stale));
         pthread_condattr_t attributes;
         int r;
@@ -553,7 +553,7 @@ int stale_new(Master *master, Stale **ret) {
         if (!stale)
                 return -ENOMEM;
 
-        stale->master = master;
+        stale->options = *options;
         (void) pthread_mutex_init(&stale->lock, NULL);
         (void) pthread_condattr_init(&attributes);
         (void) pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -17,13 +17,24 @@
  * database: it does not know what was in them. */
 
 #include "core/record.h"
+#include "master/cluster/lead.h"
+#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "rpc/client.h"
 
-typedef struct Master Master;
 typedef struct Stale Stale;
 
-/* MASTER is complete but for its server and bus. */
-int stale_new(Master *master, Stale **ret);
+/* None of it is owned. */
+typedef struct StaleOptions {
+        Index *index;
+        const Lead *lead; /* nothing is looked up unless it leads */
+        Volumes *volumes;
+        Troubles *troubles;
+        HttpClient *client; /* for calls that take long */
+} StaleOptions;
+
+/* Loads what is known, and starts the thread. */
+int stale_new(const StaleOptions *options, Stale **ret);
 
 /* Ends the thread. Comes before the end of the clients. */
 void stale_stop(Stale *stale);

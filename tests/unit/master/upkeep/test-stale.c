@@ -35,7 +35,11 @@ static int setup(void **state) {
                                                        .copies = 1,
                                                        .auto_add = true },
                                     &master->volumes));
-        assert_ok(stale_new(master, &master->stale));
+        assert_ok(
+                        stale_new(&(StaleOptions){ .index = master->index,
+                                                   .volumes = master->volumes,
+                                                   .troubles = master->troubles },
+                                  &master->stale));
         *state = fixture;
         return 0;
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "core/call/wire.h"
+#include "master/link/caller.h"
+#include "master/master.h"
+#include "master/request/damage-call.h"
+#include "master/upkeep/damage.h"
+#include "rpc/rpc.h"
+
+typedef struct DamageBatch {
+        HttpRequest *request;
+        IndexDamage damage;
+        IndexDamageItem items[WIRE_DAMAGE_MAX];
+} DamageBatch;
+
+static void on_noted(Operation *operation, int result) {
+        DamageBatch *batch = CONTAINER_OF(operation, DamageBatch, damage.operation);
+        _cleanup_(buffer_done) Buffer answer = {};
+        int r = MIN(result, 0);
+
+        if (r >= 0)
+                damage_log_lost(&batch->damage);
+        for (size_t i = 0; i < batch->damage.n_items; i++)
+                wire_put_error(&answer, batch->items[i].error);
+        if (r >= 0)
+                r = buffer_error(&answer);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                batch->request, 200, "application/octet-stream", answer.data,
+                                answer.size);
+        if (r < 0)
+                (void) http_request_reply_error(batch->request, r, NULL);
+}
+
+static int read_batch(const Buffer *body, DamageBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+        uint32_t volume = reader_get_u32(&reader);
+
+        if (reader_error(&reader) < 0 || volume < 1 || volume > VOLUME_MAX)
+                return -EINVAL;
+
+        while (reader.size > 0) {
+                WireDamage wire;
+
+                if (batch->damage.n_items == WIRE_DAMAGE_MAX || wire_get_damage(&reader, &wire) < 0)
+                        return -EINVAL;
+                batch->items[batch->damage.n_items++] = (IndexDamageItem){
+                        .version = wire.version,
+                        .volume = volume,
+                        .key = wire.key,
+                        .kind = wire.kind,
+                };
+        }
+        return 0;
+}
+
+int damage_call_finish(HttpRequest *request) {
+        Master *master = http_request_userdata(request);
+        const Buffer *body;
+        DamageBatch *batch;
+        int r;
+
+        r = caller_read(&master->callers, request, &body);
+        if (r < 0)
+                return r;
+
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_batch(body, batch);
+        if (r < 0)
+                return r;
+
+        batch->damage.operation.done = on_noted;
+        batch->damage.items = batch->items;
+        batch->damage.now_usec = clock_realtime();
+        index_damage(master->index, &batch->damage);
+        return HTTP_LATER;
+}

@@ -31,6 +31,7 @@ typedef struct Watched {
 
 /* clang-format off */
 static const Watched watched[] = {
+        { "Uuid",             SIZE(uuid)              },
         { "Url",              SIZE(url),  true        },
         { "Zone",             SIZE(zone), true        },
         { "Weight",           SIZE(weight)            },
@@ -351,7 +352,7 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
 
         SD_BUS_PROPERTY("Number",           "u", NULL,      STATUS(number),            CONST),
-        SD_BUS_PROPERTY("Uuid",             "s", get_uuid,  STATUS(uuid),              CONST),
+        SD_BUS_PROPERTY("Uuid",             "s", get_uuid,  STATUS(uuid),              TELLS),
         SD_BUS_PROPERTY("Url",              "s", get_text,  STATUS(url),               TELLS),
         SD_BUS_PROPERTY("Zone",             "s", get_text,  STATUS(zone),              TELLS),
         SD_BUS_PROPERTY("Weight",           "u", NULL,      STATUS(weight),            TELLS),

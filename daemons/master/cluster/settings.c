@@ -21,6 +21,7 @@ typedef enum Effect {
         EFFECT_MAINTENANCE_ENDED = 1 << 4,
         EFFECT_DRAINING = 1 << 5,
         EFFECT_REMOVED = 1 << 6,
+        EFFECT_OTHER_STORE = 1 << 7,
 } Effect;
 
 Change *change_free(Change *change) {
@@ -46,6 +47,8 @@ static unsigned find_effects(const Volume *before, const Volume *after) {
                    after->url_is_set != before->url_is_set ||
                    after->zone_is_set != before->zone_is_set)
                 effects |= EFFECT_SETTINGS;
+        if (before != &nothing && memcmp(after->uuid, before->uuid, sizeof(after->uuid)) != 0)
+                effects |= EFFECT_OTHER_STORE;
         if (after->state == VOLUME_ACTIVE && before->state != VOLUME_ACTIVE)
                 effects |= EFFECT_ADDED;
         if (after->state == VOLUME_DRAINING && before->state != VOLUME_DRAINING)
@@ -94,6 +97,7 @@ static void log_effects(const Affected *affected, const Volume *volume) {
                 const char *event, *text;
         } events[] = {
                 { EFFECT_NEW,               EVENT_VOLUME_NEW,        "reports for the first time" },
+                { EFFECT_OTHER_STORE,       EVENT_VOLUME_NEW,        "reports with another store, in place of the first one, which was never added" },
                 { EFFECT_ADDED,             EVENT_VOLUME_ADDED,      "takes part in the cluster from now on" },
                 { EFFECT_SETTINGS,          EVENT_VOLUME_CHANGED,    "has other settings now" },
                 { EFFECT_MAINTENANCE_BEGAN, EVENT_MAINTENANCE_BEGAN, "is in maintenance and gets no new values" },
@@ -330,6 +334,11 @@ static int apply_report(Change *change, Cluster *copy) {
                         return r;
                 volume = cluster_find(copy, report->number);
         }
+        if (memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0) {
+                if (volume->state != VOLUME_NEW)
+                        return -EEXIST;
+                memcpy(volume->uuid, report->uuid, sizeof(volume->uuid));
+        }
         if (change->volumes->options.auto_add && volume->state == VOLUME_NEW)
                 r = cluster_set_state(copy, report->number, VOLUME_ACTIVE);
         if (r >= 0 && !volume->url_is_set)
@@ -342,7 +351,8 @@ static int apply_report(Change *change, Cluster *copy) {
 static bool differs(const Volumes *volumes, const VolumeReport *report) {
         const Volume *volume = cluster_find(volumes->map.cluster, report->number);
 
-        return !volume || (!volume->url_is_set && strcmp(volume->url, report->url) != 0) ||
+        return !volume || memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0 ||
+               (!volume->url_is_set && strcmp(volume->url, report->url) != 0) ||
                (!volume->zone_is_set && strcmp(volume->zone, report->zone) != 0) ||
                (volumes->options.auto_add && volume->state == VOLUME_NEW);
 }

@@ -245,6 +245,22 @@ static bool has_uuid(const Cluster *cluster, const uint8_t uuid[static STORE_UUI
         return false;
 }
 
+/* A first try with a wrong directory does not use a number up: a volume that nobody has added holds
+ * nothing, and an empty store may take its place once the first one has left. */
+static int check_successor(
+                const Volumes *volumes, const Volume *volume, const VolumeReport *report) {
+        const Live *live = volumes->live + volume->number;
+
+        if (volume->state != VOLUME_NEW || report->objects_ever > 0 || report->objects > 0 ||
+            has_uuid(volumes->map.cluster, report->uuid))
+                return -EEXIST;
+        if (live->run == report->run)
+                return 0; /* the change is under way */
+        if (volumes_is_up(volumes, volume->number, clock_monotonic()))
+                return -EEXIST;
+        return map_is_changing(&volumes->map) ? -EINPROGRESS : 0;
+}
+
 static int check_report(const Volumes *volumes, const VolumeReport *report) {
         const Cluster *cluster = volumes->map.cluster;
         const Volume *volume;
@@ -256,7 +272,7 @@ static int check_report(const Volumes *volumes, const VolumeReport *report) {
         if (!volume)
                 return has_uuid(cluster, report->uuid) ? -EEXIST : 0;
         if (memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0)
-                return -EEXIST;
+                return check_successor(volumes, volume, report);
         return volume->state == VOLUME_REMOVED ? -EBUSY : 0;
 }
 

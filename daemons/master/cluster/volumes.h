@@ -43,8 +43,9 @@ uint32_t volumes_copies(Volumes *volumes);
 int volumes_snapshot(Volumes *volumes, Cluster **ret);
 
 /* Takes note. Returns 0, -EINVAL for a number or URL that cannot be, -EEXIST if the number belongs
- * to another store, -EBUSY for that of a removed volume, -ENOTUNIQ if another run of the store is
- * up elsewhere, -EINPROGRESS if that is not known yet, -EALREADY if a later one was here before. */
+ * to another store (that was added, or is up), -EBUSY for that of a removed volume, -ENOTUNIQ if
+ * another run of the store is up elsewhere, -EINPROGRESS if that is not known yet, -EALREADY if a
+ * later one was here before. */
 int volumes_report(Volumes *volumes, const VolumeReport *report);
 
 /* How a call of the master to a volume ended: whoever makes one tells. */

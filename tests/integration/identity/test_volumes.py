@@ -119,6 +119,31 @@ def test_a_volume_says_soon_that_the_master_does_not_answer(cluster):
     cluster.wait_healthy()
 
 
+def test_a_first_try_does_not_use_a_number_up(new_cluster):
+    """A volume that starts on a wrong directory leaves its number to the store that comes next,
+    unless it was added."""
+    one = new_cluster(volumes=2, wait=False,
+                      master={'AutoAddVolumes': 'no', 'VolumeTimeoutSec': '500ms'})
+    wait_for(lambda: 'Volume 2 is up.' in one['master'].log_tail(), 'the first store')
+
+    def start_anew(number):
+        one.kill(number)
+        shutil.rmtree(one[number].data)
+        one[number].data.mkdir()
+        one.start(number)
+
+    start_anew(2)
+    taken = 'Volume 2 reports with another store, in place of the first one, which was never added.'
+    wait_for(lambda: taken in one['master'].log_tail(), 'the second store')
+    one['master'].stop()
+    one['master'].settings['AutoAddVolumes'] = 'yes'
+    one.start('master')
+    one.wait_healthy()
+    one.put('k', b'v').expect(201)
+    start_anew(2)
+    wait_for(lambda: "Another store has this volume's number" in one[2].log_tail(), 'the refusal')
+
+
 def test_a_new_store_with_an_old_number_is_told_why_it_is_refused(cluster):
     cluster.kill(2)
     shutil.rmtree(cluster[2].data)

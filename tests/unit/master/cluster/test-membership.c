@@ -263,6 +263,70 @@ TEST(only_what_was_drained_is_removed) {
         }
 }
 
+/* A store that never had a value. */
+static VolumeReport empty_store(uint32_t number, uint8_t last) {
+        VolumeReport report = make_report(number);
+
+        report.uuid[15] = last;
+        report.run = 100 + last;
+        report.objects = 0;
+        return report;
+}
+
+TEST(a_number_that_was_never_added_is_free_once_its_store_has_left) {
+        Fixture *fixture = *state;
+        VolumeReport second = empty_store(4, 1), again;
+
+        report(fixture, 4);
+        assert_int_equal(send_report(fixture, &second), -EEXIST);
+
+        shift_clock(TIMEOUT_SEC);
+        for (int round = 0; round < 2; round++) {
+                second = empty_store(4, 1);
+                assert_int_equal(send_report(fixture, &second), 0);
+                assert_memory_equal(state_of(fixture, 4).uuid, second.uuid, sizeof(second.uuid));
+                assert_state(fixture, 4, VOLUME_NEW);
+                reopen(fixture, false);
+        }
+
+        /* Now the first one is another store. */
+        again = make_report(4);
+        assert_int_equal(send_report(fixture, &again), -EEXIST);
+}
+
+TEST(a_number_that_was_added_stays_with_its_store) {
+        Fixture *fixture = *state;
+        VolumeReport second;
+
+        reopen(fixture, true);
+        report(fixture, 4);
+        reopen(fixture, false);
+        shift_clock(TIMEOUT_SEC);
+        second = empty_store(4, 1);
+        assert_int_equal(send_report(fixture, &second), -EEXIST);
+        assert_int_equal(state_of(fixture, 4).uuid[15], 0);
+}
+
+TEST(only_an_empty_store_takes_the_place_of_another) {
+        Fixture *fixture = *state;
+        VolumeReport used, has_been_used, another_volume;
+
+        report(fixture, 4);
+        report(fixture, 5);
+        shift_clock(TIMEOUT_SEC);
+        report(fixture, 5);
+
+        used = empty_store(4, 1);
+        used.objects = 1;
+        assert_int_equal(send_report(fixture, &used), -EEXIST);
+        has_been_used = empty_store(4, 1);
+        has_been_used.objects_ever = 1;
+        assert_int_equal(send_report(fixture, &has_been_used), -EEXIST);
+        another_volume = empty_store(4, 0);
+        another_volume.uuid[0] = 5;
+        assert_int_equal(send_report(fixture, &another_volume), -EEXIST);
+}
+
 TEST(the_map_says_how_many_copies) {
         Fixture *fixture = *state;
         uint64_t before;
@@ -352,6 +416,9 @@ int main(void) {
                 RUN(the_rest_must_have_room),
                 RUN(draining_can_be_taken_back),
                 RUN(only_what_was_drained_is_removed),
+                RUN(a_number_that_was_never_added_is_free_once_its_store_has_left),
+                RUN(a_number_that_was_added_stays_with_its_store),
+                RUN(only_an_empty_store_takes_the_place_of_another),
                 RUN(the_map_says_how_many_copies),
                 RUN(a_snapshot_stays_as_it_is),
                 RUN(operators_are_told),

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "rpc/client-internal.h"
 
-#define ANSWER_MAX  (16 * MIB)
+#define ANSWER_MAX  (16 * MIB)  /* unless the call has another limit */
 #define BUFFER_SIZE (256 * KIB) /* for bodies that come or go piece by piece */
 
 int http_call_new(HttpClient *client, const char *method, const char *url, HttpCall **ret) {
@@ -29,6 +29,7 @@ int http_call_new(HttpClient *client, const char *method, const char *url, HttpC
                 .references = 1,
                 .client = http_client_ref(client),
                 .stall_timeout_usec = client->stall_timeout_usec,
+                .answer_max = ANSWER_MAX,
         };
         memcpy(call->url, url, url_size);
         call->method = memcpy(call->url + url_size, method, method_size);
@@ -157,11 +158,17 @@ void http_call_set_source(
         call->read = read;
 }
 
-void http_call_set_patience(HttpCall *call, uint64_t usec) {
+void http_call_set_stall_timeout(HttpCall *call, uint64_t usec) {
         assert(call);
         assert(usec > 0);
 
         call->stall_timeout_usec = usec;
+}
+
+void http_call_set_answer_max(HttpCall *call, size_t size) {
+        assert(call);
+
+        call->answer_max = size;
 }
 
 void http_call_set_sink(
@@ -212,7 +219,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata) {
 }
 
 static int collect(HttpCall *call, const void *data, size_t size) {
-        if (call->answer.size + size > ANSWER_MAX)
+        if (call->answer.size + size > call->answer_max)
                 return -EFBIG;
 
         buffer_put(&call->answer, data, size);

@@ -59,6 +59,7 @@ struct HttpCall {
         struct curl_slist *headers;
         Buffer body;
         uint64_t source_size, stall_timeout_usec;
+        size_t answer_max; /* of one that is collected */
         ssize_t (*read)(void *userdata, void *data, size_t size);
         int (*on_head)(HttpCall *call, unsigned status, void *userdata);
         int (*on_body)(void *userdata, const void *data, size_t size);

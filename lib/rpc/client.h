@@ -54,9 +54,12 @@ void http_call_set_source(
                 uint64_t size,
                 ssize_t (*read)(void *userdata, void *data, size_t size));
 
-/* Lets the call go without progress for USEC instead of the client's stall timeout; UINT64_MAX is
- * for ever, and leaves it to http_call_cancel() to end the call. */
-void http_call_set_patience(HttpCall *call, uint64_t usec);
+/* Lets the call go without progress for USEC instead of the client's stall timeout. With UINT64_MAX
+ * only http_call_cancel() ends the call. */
+void http_call_set_stall_timeout(HttpCall *call, uint64_t usec);
+
+/* Ends the call with -EFBIG if more than SIZE bytes of an answer come that is collected. */
+void http_call_set_answer_max(HttpCall *call, size_t size);
 
 /* Takes the answer piece by piece instead of collecting it. on_head() comes once, when status and
  * headers are there; on_body() takes all of it (returns 0), or nothing (-EAGAIN: again after
@@ -78,7 +81,7 @@ typedef struct HttpResult {
         const char *reason; /* of an error, in words that end a sentence ("it refuses connections");
                              * a constant, never NULL */
         unsigned status;    /* 0 without an answer */
-        const uint8_t *body; /* collected; up to 16 MiB, then -EFBIG; borrowed */
+        const uint8_t *body; /* collected, up to the call's limit (16 MiB); borrowed */
         size_t body_size;
 } HttpResult;
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "core/call/calls.h"
 #include "core/call/ticket.h"
 #include "rpc/rpc.h"
 
@@ -35,6 +36,13 @@ static int get_target(HttpRequest *request, char ret[static TICKET_QUERY_SIZE]) 
         return r < 0 || r >= TICKET_QUERY_SIZE ? -EACCES : 0;
 }
 
+/* Whether the table of calls lets the caller make this one. */
+static bool may_call(HttpRequest *request, const Parties *parties) {
+        const CallType *type = call_find(http_request_path(request));
+
+        return !type || call_role(&parties->from) == type->caller;
+}
+
 int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
         Signer *signer = secret_signer(secret);
         char target[TICKET_QUERY_SIZE];
@@ -54,6 +62,8 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
         if (r < 0 && r != -ETIME)
                 return r;
         late = r;
+        if (!may_call(request, &signature.parties))
+                return -EREMOTE;
 
         rpc = malloc(sizeof(*rpc));
         if (!rpc)

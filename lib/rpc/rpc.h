@@ -13,15 +13,24 @@
  * refused with 503. */
 
 #include "base/buffer.h"
+#include "core/call/calls.h"
 #include "core/call/signature.h"
 #include "http/request.h"
 #include "rpc/secret.h"
 
 #define RPC_MEMORY_MAX (64 * MIB)
 
+/* A row of a table of routes for the call NAME of core/call/calls.h. */
+#define RPC_ROUTE(name, begin_, finish_) \
+        { \
+                "POST", call_types[CALL_##name].path, HTTP_DAEMON, begin_, rpc_body, finish_, \
+                                rpc_end, CALL_##name##_BODY_MAX \
+        }
+
 /* The headers are in. Returns 0 and who calls whom, which is good until rpc_end(); -EPROTO if the
- * caller runs another release, -EACCES if the signature is not right; and -ETIME, also with who
- * calls whom, if it has expired: the caller's clock is behind. */
+ * caller runs another release; -EACCES if the signature is not right; -EREMOTE if a daemon in the
+ * caller's role does not make this call; and -ETIME, also with who calls whom, if the signature has
+ * expired: the caller's clock is behind. */
 int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret);
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);

@@ -43,9 +43,13 @@ def source(root, globs):
 
 def routes(root):
     """The requests that the tables of routes have, as the page would write them."""
+    calls = dict(re.findall(r'CALL\((\w+), +"([^"]+)"', (root / 'lib/core/call/calls.h').read_text()))
     for whom, name in ROUTES.items():
-        for method, prefix in re.findall(r'^ +{ "(\w+)", +"(/[^"]*)"', (root / name).read_text(), re.M):
+        text = (root / name).read_text()
+        for method, prefix in re.findall(r'^ +{ "(\w+)", +"(/[^"]*)"', text, re.M):
             yield whom, f'{method} {prefix}' + ('KEY' if prefix.endswith('/') else '')
+        for call in re.findall(r'^ +RPC_ROUTE\((\w+),', text, re.M):
+            yield whom, f'POST {calls[call]}'
     yield 'the master', 'GET /'  # the listing is the value without a name
 
 

@@ -127,7 +127,6 @@ static int put_pull(const Batch *batch, const WirePullSource *source, Buffer *bo
 
 int batch_pull(Batch *batch, uint64_t bytes) {
         Master *master = batch->mover->master;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         char url[VOLUME_URL_SIZE];
         WirePullSource source = { .url = url };
@@ -149,13 +148,17 @@ int batch_pull(Batch *batch, uint64_t bytes) {
         if (r < 0)
                 return r;
 
-        r = order_new(batch->id.is_large ? master->bulk : master->client, master->volumes,
-                      batch->id.target, "/-/pull", &body, &call);
-        if (r < 0)
-                return r;
-        http_call_set_patience(call, patience + PATIENCE_USEC);
-
-        batch->call = http_call_ref(call);
-        http_call_start(TAKE_PTR(call), on_pulled, batch);
-        return 0;
+        return order_send(
+                        master->volumes,
+                        &(Order){
+                                        .volume = batch->id.target,
+                                        .kind = CALL_PULL,
+                                        .client = batch->id.is_large ? master->bulk
+                                                                     : master->client,
+                                        .body = &body,
+                                        .stall_timeout_usec = patience + PATIENCE_USEC,
+                                        .on_done = on_pulled,
+                                        .userdata = batch,
+                        },
+                        &batch->call);
 }

@@ -52,28 +52,32 @@ Greetings *greetings_free(Greetings *greetings) {
         return NULL;
 }
 
-int greeting_new(Greetings *greetings, uint32_t volume, HttpCall **ret) {
+int greeting_send(
+                Greetings *greetings,
+                uint32_t volume,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata) {
         const GreetingsOptions *options = &greetings->options;
         Parties parties = { .lead = *index_identity(options->index) };
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
-        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + sizeof("/-/hello")];
+        char url[VOLUME_URL_SIZE];
         int r;
 
         r = volumes_store(options->volumes, volume, &parties.to);
         if (r < 0)
                 return r;
-        (void) volumes_url(options->volumes, volume, volume_url); /* it may be down */
-        (void) snprintf(url, sizeof(url), "%s/-/hello", volume_url);
-        r = http_call_new(options->client, "POST", url, &call);
-        if (r < 0)
-                return r;
-        r = http_call_sign(call, &parties);
-        if (r < 0)
-                return r;
+        (void) volumes_url(options->volumes, volume, url); /* it may be down */
 
         greetings->sent_usec[volume] = clock_monotonic();
-        *ret = TAKE_PTR(call);
-        return 0;
+        return rpc_call(
+                        &(RpcCall){
+                                        .client = options->client,
+                                        .kind = CALL_HELLO,
+                                        .url = url,
+                                        .parties = &parties,
+                                        .on_done = on_done,
+                                        .userdata = userdata,
+                        },
+                        NULL);
 }
 
 static int read_answer(HttpCall *call, const HttpResult *result, Answer *ret) {

@@ -9,7 +9,7 @@
 #include "master/cluster/lead.h"
 #include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
-#include "rpc/client.h"
+#include "rpc/rpc-call.h"
 
 typedef struct Greetings Greetings;
 
@@ -28,8 +28,12 @@ int greetings_new(const GreetingsOptions *options, Greetings **ret);
 Greetings *greetings_free(Greetings *greetings);
 DEFINE_CLEANUP(Greetings *, greetings_free);
 
-/* Makes the call; not started. */
-int greeting_new(Greetings *greetings, uint32_t volume, HttpCall **ret);
+/* Makes the call; ON_DONE() as with rpc_call(). */
+int greeting_send(
+                Greetings *greetings,
+                uint32_t volume,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata);
 
 /* Draws the conclusions from its answer. Returns 0 if the volume is there; -EREMOTE if somebody
  * else is; what ended the call if nobody answered. */

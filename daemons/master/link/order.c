@@ -1,38 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "master/cluster/run.h"
 #include "master/link/order.h"
 
-int order_new(HttpClient *client,
-              Volumes *volumes,
-              uint32_t volume,
-              const char *path,
-              Buffer *body,
-              HttpCall **ret) {
+int order_send(Volumes *volumes, const Order *order, HttpCall **ret) {
+        char url[VOLUME_URL_SIZE];
         Parties parties;
-        char volume_url[VOLUME_URL_SIZE], url[VOLUME_URL_SIZE + 32];
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         int r;
 
-        r = volumes_receiver(volumes, volume, &parties, volume_url);
+        r = volumes_receiver(volumes, order->volume, &parties, url);
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s%s", volume_url, path);
-        r = http_call_new(client, "POST", url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, body);
-        r = http_call_sign(call, &parties);
-        if (r < 0)
-                return r;
-
-        *ret = TAKE_PTR(call);
-        return 0;
+        return rpc_call(
+                        &(RpcCall){
+                                        .client = order->client,
+                                        .kind = order->kind,
+                                        .url = url,
+                                        .parties = &parties,
+                                        .body = order->body,
+                                        .stall_timeout_usec = order->stall_timeout_usec,
+                                        .on_done = order->on_done,
+                                        .userdata = order->userdata,
+                        },
+                        ret);
 }
 
 int order_result(const HttpResult *result) {

@@ -4,19 +4,24 @@
 /* Order: a call of the master to a volume. It names the store and the run that the master has heard
  * of in this term, so nobody else carries it out. */
 
-#include "base/buffer.h"
 #include "master/cluster/volumes.h"
-#include "rpc/client.h"
+#include "rpc/rpc-call.h"
 
-/* Makes a call of CLIENT: POST PATH with BODY, which is taken over; not started. Returns 0,
- * -ENOENT, -EHOSTDOWN if the volume is down, -EINPROGRESS if it has not reported in this term yet.
+/* All but VOLUME as in RpcCall. */
+typedef struct Order {
+        uint32_t volume;
+        CallKind kind;
+        HttpClient *client;
+        Buffer *body;
+        uint64_t stall_timeout_usec;
+        void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata);
+        void *userdata;
+} Order;
+
+/* Sends the order, as rpc_call() does. RET is optional. Returns 0, -ENOENT, -EHOSTDOWN if the
+ * volume is down, -EINPROGRESS if it has not reported in this term yet, or another negative errno.
  */
-int order_new(HttpClient *client,
-              Volumes *volumes,
-              uint32_t volume,
-              const char *path,
-              Buffer *body,
-              HttpCall **ret);
+int order_send(Volumes *volumes, const Order *order, HttpCall **ret);
 
 /* What the answer says: 0 for 200, or a negative errno. -EINPROGRESS if the volume has to report
  * first, which it is about to do: the order may be given again in a moment. */

@@ -234,7 +234,6 @@ static bool take_batch(Queue *queue, Buffer *body, OutboxItem **ret_items) {
 
 static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
         Outbox *outbox = queue->outbox;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_free_ Batch *batch = NULL;
         int r;
 
@@ -247,11 +246,20 @@ static int start_call(Queue *queue, Buffer *body, OutboxItem *items) {
                 return -ENOMEM;
         *batch = (Batch){ .queue = queue, .items = items };
 
-        r = order_new(outbox->client, outbox->volumes, queue->volume, "/-/store", body, &call);
+        r = order_send(outbox->volumes,
+                       &(Order){
+                                       .volume = queue->volume,
+                                       .kind = CALL_STORE,
+                                       .client = outbox->client,
+                                       .body = body,
+                                       .on_done = on_answer,
+                                       .userdata = batch,
+                       },
+                       NULL);
         if (r < 0)
                 return r;
 
-        http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(batch));
+        batch = NULL; /* on_answer() frees it, or has done so */
         return 0;
 }
 

@@ -42,7 +42,6 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 }
 
 static int start_probe(Prober *prober, uint32_t volume) {
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_free_ Probe *probe = NULL;
         int r;
 
@@ -50,11 +49,11 @@ static int start_probe(Prober *prober, uint32_t volume) {
         if (!probe)
                 return -ENOMEM;
         *probe = (Probe){ .prober = prober, .volume = volume };
-        r = greeting_new(prober->greetings, volume, &call);
+        r = greeting_send(prober->greetings, volume, on_answer, probe);
         if (r < 0)
                 return r;
-        http_call_set_patience(call, PATIENCE_USEC);
-        http_call_start(TAKE_PTR(call), on_answer, TAKE_PTR(probe));
+
+        probe = NULL; /* on_answer() frees it, or has done so */
         return 0;
 }
 

@@ -136,7 +136,6 @@ static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) 
 
 int damage_look(const DamageLookOptions *options, uint32_t volume, DamageCopy *copies, size_t n) {
         _cleanup_(look_freep) Look *look = malloc(sizeof(*look));
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
@@ -153,12 +152,21 @@ int damage_look(const DamageLookOptions *options, uint32_t volume, DamageCopy *c
         if (r < 0)
                 return r;
 
-        r = order_new(options->client, options->volumes, volume, "/-/check", &body, &call);
+        r = order_send(options->volumes,
+                       &(Order){
+                                       .volume = volume,
+                                       .kind = CALL_CHECK,
+                                       .client = options->client,
+                                       .body = &body,
+                                       .stall_timeout_usec = LOOK_PATIENCE_USEC,
+                                       .on_done = on_looked,
+                                       .userdata = look,
+                       },
+                       NULL);
         if (r < 0)
                 return r;
-        http_call_set_patience(call, LOOK_PATIENCE_USEC);
 
-        http_call_start(TAKE_PTR(call), on_looked, TAKE_PTR(look));
+        look = NULL; /* on_looked() frees it, or has done so */
         return 0;
 }
 

@@ -123,7 +123,6 @@ static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata)
 
 static int delete_at(Round *round) {
         const GarbageOptions *options = &round->collector->options;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
@@ -135,13 +134,20 @@ static int delete_at(Round *round) {
         if (r < 0)
                 return r;
 
-        r = order_new(options->client, options->volumes, round->volume, "/-/delete", &body, &call);
-        if (r < 0)
-                return r;
-
         __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
-        http_call_start(TAKE_PTR(call), on_deleted, round);
-        return 0;
+        r = order_send(options->volumes,
+                       &(Order){
+                                       .volume = round->volume,
+                                       .kind = CALL_DELETE,
+                                       .client = options->client,
+                                       .body = &body,
+                                       .on_done = on_deleted,
+                                       .userdata = round,
+                       },
+                       NULL);
+        if (r < 0)
+                __atomic_store_n(&round->busy, false, __ATOMIC_RELAXED);
+        return r;
 }
 
 static bool is_being_collected(GarbageCollector *collector, uint32_t volume) {

@@ -362,7 +362,13 @@ static void on_checked(HttpCall *call, const HttpResult *result, void *userdata)
 
 /* Returns 0 if the call is under way. */
 static int start_call(Stale *stale, Page *page) {
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
+        Order order = {
+                .volume = page->volume,
+                .kind = CALL_CHECK,
+                .client = stale->options.client,
+                .on_done = on_checked,
+                .userdata = page,
+        };
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
@@ -370,20 +376,13 @@ static int start_call(Stale *stale, Page *page) {
         for (size_t i = 0; i < page->n; i++)
                 buffer_put_u64(&body, page->copies[i].version);
         r = buffer_error(&body);
-        if (r >= 0)
-                r = order_new(stale->options.client, stale->options.volumes, page->volume,
-                              "/-/check", &body, &call);
         if (r < 0)
                 return r;
 
         (void) pthread_mutex_lock(&stale->lock);
-        if (stale->stopping)
-                r = -ESHUTDOWN;
-        else
-                stale->call = http_call_ref(call);
+        order.body = &body;
+        r = stale->stopping ? -ESHUTDOWN : order_send(stale->options.volumes, &order, &stale->call);
         (void) pthread_mutex_unlock(&stale->lock);
-        if (r >= 0)
-                http_call_start(TAKE_PTR(call), on_checked, page);
         return r;
 }
 

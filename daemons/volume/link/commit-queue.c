@@ -154,7 +154,6 @@ static Commit *take_batch(CommitQueue *queue, Buffer *body) {
 /* On the client's thread, as all that touches what was sent. */
 static void send_next(void *userdata) {
         CommitQueue *queue = userdata;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
@@ -164,13 +163,9 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = master_call_new(queue->volume, "/-/commit", &body, &call);
-        if (r < 0) {
+                r = master_call(queue->volume, CALL_COMMIT, &body, on_answer, queue);
+        if (r < 0)
                 on_answer(NULL, &(HttpResult){ .error = r }, queue);
-                return;
-        }
-
-        http_call_start(TAKE_PTR(call), on_answer, queue);
 }
 
 void commit_queue_submit(CommitQueue *queue, Commit *commit) {

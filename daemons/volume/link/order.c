@@ -61,29 +61,27 @@ int neighbor_read(HttpRequest *request, const Buffer **ret_body) {
         return rpc_check(request, volume->secret, ret_body);
 }
 
-int master_call_new(VolumeDaemon *volume, const char *path, Buffer *body, HttpCall **ret) {
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
-        _cleanup_free_ char *url = NULL;
+int master_call(VolumeDaemon *volume,
+                CallKind kind,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata) {
         Parties parties;
-        int r;
 
         if (!allegiance_call(volume->allegiance, &parties))
                 return -EINPROGRESS;
 
-        if (asprintf(&url, "%s%s", volume->conf.master, path) < 0) {
-                url = NULL;
-                return -ENOMEM;
-        }
-        r = http_call_new(volume->client, "POST", url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, body);
-        r = http_call_sign(call, &parties);
-        if (r < 0)
-                return r;
-
-        *ret = TAKE_PTR(call);
-        return 0;
+        return rpc_call(
+                        &(RpcCall){
+                                        .client = volume->client,
+                                        .kind = kind,
+                                        .url = volume->conf.master,
+                                        .parties = &parties,
+                                        .body = body,
+                                        .on_done = on_done,
+                                        .userdata = userdata,
+                        },
+                        NULL);
 }
 
 int master_call_result(VolumeDaemon *volume, const HttpResult *result) {

@@ -4,9 +4,8 @@
 /* Order: a call of the master that this volume follows; and what calls of others have in common
  * with it. They are refused before any of their body is kept. */
 
-#include "base/buffer.h"
 #include "http/request.h"
-#include "rpc/client.h"
+#include "rpc/rpc-call.h"
 #include "volume/link/allegiance.h"
 
 typedef struct VolumeDaemon VolumeDaemon;
@@ -26,9 +25,13 @@ int order_read(HttpRequest *request, const Buffer **ret_body);
 int neighbor_begin(HttpRequest *request);
 int neighbor_read(HttpRequest *request, const Buffer **ret_body);
 
-/* A call of this volume to the master: POST PATH with BODY, which is taken over; not started.
- * Returns 0, or -EINPROGRESS while there is no leader that this volume follows. */
-int master_call_new(VolumeDaemon *volume, const char *path, Buffer *body, HttpCall **ret);
+/* Calls the master, as rpc_call() does. Returns 0, -EINPROGRESS while there is no leader that this
+ * volume follows, or another negative errno. */
+int master_call(VolumeDaemon *volume,
+                CallKind kind,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata);
 
 /* What the answer says: 0 for a status of 2xx, or a negative errno. When that says that the master
  * does not know this volume, it will soon. */

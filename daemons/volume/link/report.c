@@ -16,14 +16,11 @@
 #include "base/periodic.h"
 #include "core/call/wire.h"
 #include "core/key.h"
+#include "rpc/rpc-call.h"
 #include "store/object/object-reach.h"
 #include "volume/link/allegiance.h"
 #include "volume/link/report.h"
 #include "volume/volume.h"
-
-/* After so long the master takes the volume for down, as VolumeTimeoutSec= is. An answer may be
- * lost with a cable; another connection finds out. */
-#define PATIENCE_USEC (3 * USEC_PER_SEC)
 
 /* Reports that somebody has asked for are so far apart at least. */
 #define SOON_USEC (20 * USEC_PER_MSEC)
@@ -38,7 +35,6 @@
 struct Report {
         VolumeDaemon *volume; /* not owned */
         Periodic *timer;
-        char *url;
         bool accepted;       /* atomic */
         uint64_t taken_usec; /* atomic: when the leader that is followed has taken one; monotonic */
         bool soon;           /* atomic: one was asked for that was not begun yet */
@@ -308,7 +304,6 @@ static void log_space(Report *report, const ObjectStoreCounters *counters) {
 
 static int start_call(Report *report) {
         VolumeDaemon *volume = report->volume;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         ObjectStoreCounters counters;
         Parties parties;
@@ -322,21 +317,25 @@ static int start_call(Report *report) {
         r = make_body(report, &counters, &body);
         if (r < 0)
                 return r;
-        r = http_call_new(volume->client, "POST", report->url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, &body);
-        http_call_set_patience(call, PATIENCE_USEC);
         (void) allegiance_call(volume->allegiance, &parties); /* also before it follows anybody */
-        r = http_call_sign(call, &parties);
-        if (r < 0)
-                return r;
 
         report->sent_usec = clock_monotonic();
         report->sequence = parties.sequence;
         report->busy = true;
-        http_call_start(TAKE_PTR(call), on_answer, report);
-        return 0;
+        r = rpc_call(
+                        &(RpcCall){
+                                        .client = volume->client,
+                                        .kind = CALL_REPORT,
+                                        .url = volume->conf.master,
+                                        .parties = &parties,
+                                        .body = &body,
+                                        .on_done = on_answer,
+                                        .userdata = report,
+                        },
+                        NULL);
+        if (r < 0)
+                report->busy = false;
+        return r;
 }
 
 static void send_report(void *userdata) {
@@ -398,10 +397,6 @@ int report_new(VolumeDaemon *volume, Report **ret) {
         r = copy_zone(report);
         if (r < 0)
                 return r;
-        if (asprintf(&report->url, "%s/-/report", volume->conf.master) < 0) {
-                report->url = NULL;
-                return -ENOMEM;
-        }
         r = periodic_new(
                         volume->event, 0, volume->conf.report_usec, on_tick, report,
                         &report->timer);
@@ -419,7 +414,6 @@ Report *report_free(Report *report) {
         (void) periodic_free(report->timer);
         (void) pthread_mutex_destroy(&report->lock);
         free(report->zone);
-        free(report->url);
         free(report);
         return NULL;
 }

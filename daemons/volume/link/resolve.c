@@ -79,7 +79,6 @@ static int put_item(VolumeDaemon *volume, uint64_t version, Buffer *scratch, Buf
 
 static int ask(Settle *settle) {
         VolumeDaemon *volume = settle->volume;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {}, scratch = {};
         uint64_t versions[BATCH_MAX], grace = report_grace_usec(volume->report), until_usec;
         size_t n, n_swept;
@@ -110,13 +109,11 @@ static int ask(Settle *settle) {
                 return 0;
         }
 
-        r = master_call_new(volume, "/-/settle", &body, &call);
-        if (r < 0)
-                return r == -EINPROGRESS ? 0 : r;
-
         __atomic_store_n(&settle->busy, true, __ATOMIC_RELAXED);
-        http_call_start(TAKE_PTR(call), on_answer, settle);
-        return 0;
+        r = master_call(volume, CALL_SETTLE, &body, on_answer, settle);
+        if (r < 0)
+                __atomic_store_n(&settle->busy, false, __ATOMIC_RELAXED);
+        return r == -EINPROGRESS ? 0 : r;
 }
 
 static void on_tick(void *userdata) {

@@ -156,7 +156,7 @@ int forward_new(HttpClient *client,
                 return r;
         http_call_set_source(forward->call, size, on_read);
         if (patience_usec > 0)
-                http_call_set_patience(forward->call, patience_usec);
+                http_call_set_stall_timeout(forward->call, patience_usec);
 
         forward->references = 2;
         http_call_start(http_call_ref(forward->call), on_done, forward);

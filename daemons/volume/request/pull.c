@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "core/call/fetch-parser.h"
+#include "rpc/rpc-call.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
 #include "volume/link/order.h"
@@ -279,9 +279,7 @@ static int start_source(PullSource *source) {
                 .on_end = on_end,
         };
         VolumeDaemon *volume = source->pull->volume;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
-        char url[WIRE_URL_MAX + sizeof("/-/fetch")];
         Parties parties;
         int r;
 
@@ -291,22 +289,24 @@ static int start_source(PullSource *source) {
         if (r < 0)
                 return r;
 
-        (void) snprintf(url, sizeof(url), "%s/-/fetch", source->wire->url);
-        r = http_call_new(volume->disk, "POST", url, &call);
-        if (r < 0)
-                return r;
-        http_call_set_body(call, &body);
-        http_call_set_sink(call, on_head, on_body);
         (void) allegiance_call(volume->allegiance, &parties); /* the pull was an order */
         parties.to = source->wire->store;
-        r = http_call_sign(call, &parties);
-        if (r < 0)
-                return r;
 
         fetch_parser_init(&source->parser, &events);
         source->parser.events.userdata = source;
-        http_call_start(TAKE_PTR(call), on_done, source);
-        return 0;
+        return rpc_call(
+                        &(RpcCall){
+                                        .client = volume->disk,
+                                        .kind = CALL_FETCH,
+                                        .url = source->wire->url,
+                                        .parties = &parties,
+                                        .body = &body,
+                                        .on_head = on_head,
+                                        .on_body = on_body,
+                                        .on_done = on_done,
+                                        .userdata = source,
+                        },
+                        NULL);
 }
 
 static void want(PullItem *item) {

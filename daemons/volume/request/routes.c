@@ -295,12 +295,12 @@ static int health_finish(HttpRequest *request) {
 /* clang-format off */
 const HttpRoute volume_routes[] = {
         { "GET",  "/-/health",  HTTP_PUBLIC, .finish = health_finish                                                  },
-        { "POST", "/-/hello",   HTTP_DAEMON, hello_begin,       rpc_body,    hello_finish,        rpc_end, 64         },
-        { "POST", "/-/store",   HTTP_DAEMON, order_begin,       rpc_body,    batch_store_finish,  rpc_end, 4 * MIB    },
-        { "POST", "/-/delete",  HTTP_DAEMON, order_begin,       rpc_body,    deletions_finish,    rpc_end, 64 * KIB   },
-        { "POST", "/-/pull",    HTTP_DAEMON, order_begin,       rpc_body,    pull_finish,         rpc_end, 1 * MIB    },
-        { "POST", "/-/check",   HTTP_DAEMON, order_begin,       rpc_body,    check_finish,        rpc_end, 64 * KIB   },
-        { "POST", "/-/fetch",   HTTP_DAEMON, neighbor_begin,    rpc_body,    fetch_finish,        rpc_end, 64 * KIB   },
+        RPC_ROUTE(HELLO,  hello_begin,    hello_finish),
+        RPC_ROUTE(STORE,  order_begin,    batch_store_finish),
+        RPC_ROUTE(DELETE, order_begin,    deletions_finish),
+        RPC_ROUTE(PULL,   order_begin,    pull_finish),
+        RPC_ROUTE(CHECK,  order_begin,    check_finish),
+        RPC_ROUTE(FETCH,  neighbor_begin, fetch_finish),
         { "PUT",  "/-/copy/",   HTTP_TICKET, upload_begin_copy, upload_body, upload_finish,       upload_end          },
         { "GET",  "/",          HTTP_TICKET, .finish = get_finish,           .end = get_end                           },
         { "PUT",  "/",          HTTP_TICKET, upload_begin,      upload_body, upload_finish,       upload_end          },

@@ -356,7 +356,6 @@ static bool take_batch(Damage *damage, Buffer *body) {
 /* On the client's thread, as all that touches what was sent. */
 static void send_next(void *userdata) {
         Damage *damage = userdata;
-        _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         _cleanup_(buffer_done) Buffer body = {};
         int r;
 
@@ -365,11 +364,7 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = master_call_new(damage->volume, "/-/damaged", &body, &call);
-        if (r < 0) {
+                r = master_call(damage->volume, CALL_DAMAGED, &body, on_answer, damage);
+        if (r < 0)
                 on_answer(NULL, &(HttpResult){ .error = r }, damage);
-                return;
-        }
-
-        http_call_start(TAKE_PTR(call), on_answer, damage);
 }

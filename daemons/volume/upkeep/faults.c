@@ -122,7 +122,7 @@ static void probe_peer(Faults *faults, const char *authority) {
                 free(probe);
                 return;
         }
-        http_call_set_patience(call, AGAIN_USEC);
+        http_call_set_stall_timeout(call, AGAIN_USEC);
         http_call_start(TAKE_PTR(call), on_peer_answer, probe);
 }
 

@@ -70,7 +70,7 @@ static void trial_start(Trial *trial, uint64_t patience_usec) {
         (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i/", fixture.port);
         assert_ok(http_call_new(client, "GET", url, &trial->call));
         if (patience_usec > 0)
-                http_call_set_patience(trial->call, patience_usec);
+                http_call_set_stall_timeout(trial->call, patience_usec);
         http_call_start(http_call_ref(trial->call), on_done, trial);
         wait_for(&request_parked);
         trial->request = parked;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* RPC call: the one way to call another daemon. rpc.h is the other end. */
+
+#include "base/buffer.h"
+#include "core/call/calls.h"
+#include "core/call/signature.h"
+#include "rpc/client.h"
+
+typedef struct RpcCall {
+        HttpClient *client;
+        CallKind kind;
+        const char *url;        /* of the daemon: "http://host:port" */
+        const Parties *parties; /* who calls whom; signed */
+        Buffer *body;           /* taken over if all goes well; NULL for an empty one */
+
+        /* How long the call may go without progress; 0 for what the table of calls says. */
+        uint64_t stall_timeout_usec;
+
+        /* For an answer that is taken piece by piece; see http_call_set_sink(). */
+        int (*on_head)(HttpCall *call, unsigned status, void *userdata);
+        int (*on_body)(void *userdata, const void *data, size_t size);
+
+        /* Called exactly once, on the client's thread, if rpc_call() returns 0. */
+        void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata);
+        void *userdata;
+} RpcCall;
+
+/* Signs and starts a call; from any thread. Nothing of WHAT is needed afterwards but what on_done()
+ * uses. RET, which may be NULL, is a reference for http_call_cancel(), set before the call starts.
+ * Returns 0, or a negative errno: then on_done() is not called. */
+int rpc_call(const RpcCall *what, HttpCall **ret);

@@ -4,8 +4,8 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "volume/link/caller.h"
 #include "volume/link/commit-queue.h"
-#include "volume/link/order.h"
 #include "volume/volume.h"
 
 #define BATCH_MAX  512

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/request/check.h"
 #include "volume/request/store-call.h"
 #include "volume/volume.h"

@@ -8,7 +8,7 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/reader.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/request/fetch.h"
 #include "volume/volume.h"
 

@@ -9,7 +9,7 @@
 #include "rpc/rpc-call.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/request/pull.h"
 #include "volume/request/store-call.h"
 #include "volume/volume.h"

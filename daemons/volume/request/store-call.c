@@ -6,7 +6,7 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/request/store-call.h"
 #include "volume/volume.h"
 

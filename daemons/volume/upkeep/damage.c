@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "core/call/wire.h"
 #include "core/key.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/upkeep/damage.h"
 #include "volume/volume.h"
 

@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "rpc/rpc.h"
-#include "volume/link/hello.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
+#include "volume/request/hello.h"
 #include "volume/volume.h"
 
 int hello_begin(HttpRequest *request) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "volume/link/to-master.h"
+#include "volume/link/master-link.h"
 #include "volume/volume.h"
 
 #define PREFIX "http://"

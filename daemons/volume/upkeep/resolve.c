@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "core/call/wire.h"
-#include "volume/link/order.h"
-#include "volume/link/report.h"
-#include "volume/link/resolve.h"
+#include "volume/link/caller.h"
+#include "volume/upkeep/report.h"
+#include "volume/upkeep/resolve.h"
 #include "volume/volume.h"
 
 #define BATCH_MAX     1024

@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 #include "rpc/rpc.h"
-#include "volume/link/order.h"
-#include "volume/request/deletions.h"
+#include "volume/link/caller.h"
 #include "volume/request/store-call.h"
+#include "volume/upkeep/deletions.h"
 #include "volume/volume.h"
 
 #define OBJECTS_MAX 4096

@@ -19,7 +19,7 @@
 #include "rpc/rpc-call.h"
 #include "store/object/object-reach.h"
 #include "volume/link/allegiance.h"
-#include "volume/link/report.h"
+#include "volume/upkeep/report.h"
 #include "volume/volume.h"
 
 /* Reports that somebody has asked for are so far apart at least. */

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "rpc/rpc.h"
 #include "store/object/object-reach.h"
-#include "volume/link/order.h"
+#include "volume/link/caller.h"
 #include "volume/volume.h"
 
 /* Says who is here, to whoever looked for somebody else. */

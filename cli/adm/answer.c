@@ -10,7 +10,7 @@
 #include <string.h>
 #include <systemd/sd-login.h>
 
-#include "adm/dkvadm.h"
+#include "adm/answer.h"
 #include "adm/view/job-view.h"
 #include "adm/view/view.h"
 #include "core/placement/cluster.h"
@@ -50,14 +50,14 @@ static int connect_quietly(Context *context) {
 
         (void) fflush(stdout);
         (void) alarm(PATIENCE_SEC);
-        return context_open_bus(context);
+        return connection_open(&context->connection);
 }
 
 static View *get_view(Context *context) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         View *view;
 
-        if (connect_quietly(context) < 0 || view_get(context->bus, &error, &view) < 0)
+        if (connect_quietly(context) < 0 || view_get(context->connection.bus, &error, &view) < 0)
                 return NULL;
 
         return view;
@@ -128,7 +128,8 @@ static void answer_jobs(Context *context, const CompletionQuestion *question, co
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(jobs_view_done) JobsView jobs = {};
 
-        if (connect_quietly(context) < 0 || jobs_view_get(context->bus, &error, &jobs) < 0)
+        if (connect_quietly(context) < 0 ||
+            jobs_view_get(context->connection.bus, &error, &jobs) < 0)
                 return;
 
         for (size_t i = 0; i < jobs.n; i++) {
@@ -148,7 +149,7 @@ static void answer_stores(Context *context, const CompletionQuestion *question, 
         StoreView *stores;
         size_t n;
 
-        if (connect_quietly(context) < 0 || stores_get(context->bus, &stores, &n) < 0)
+        if (connect_quietly(context) < 0 || stores_get(context->connection.bus, &stores, &n) < 0)
                 return;
 
         for (size_t i = 0; i < n; i++) {
@@ -165,7 +166,7 @@ static void answer_files(Context *context, const CompletionQuestion *question, c
         _cleanup_free_ char *pattern = NULL;
         glob_t found = {};
 
-        if (asprintf(&pattern, "%s/etc/dkv/volume@*.conf", context->root ?: "") < 0) {
+        if (asprintf(&pattern, "%s/etc/dkv/volume@*.conf", context->options.root ?: "") < 0) {
                 pattern = NULL;
                 return;
         }
@@ -219,7 +220,7 @@ static const Source sources[] = { /* the first that fits counts */
 };
 /* clang-format on */
 
-void context_answer(Context *context, const CompletionQuestion *question) {
+void answer_print(Context *context, const CompletionQuestion *question) {
         const char *verb = question->verb ? question->verb->name : "";
 
         for (const Source *source = sources; source->name; source++)

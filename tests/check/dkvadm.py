@@ -14,16 +14,16 @@ SKIP = 77
 
 def table(text, name):
     """The entries of the C table NAME, each as the list of its strings."""
-    body = re.search(rf'^static const \w+ {name}\[\] = {{\n(.*?)^}};', text, re.M | re.S)[1]
+    body = re.search(rf'^const \w+ {name}\[\] = {{\n(.*?)^}};', text, re.M | re.S)[1]
     for row in re.findall(r'^ +{ (.+) },$', body, re.M):
         yield re.findall(r'"((?:[^"\\]|\\.)*)"', row)
 
 
 def complaints(root, program):
-    source = (root / 'cli/adm/dkvadm.c').read_text()
+    source = (root / 'cli/adm/tables.c').read_text()
     page = pages.Page(root / 'man/dkvadm.8')
-    verbs = {row[0]: row for row in table(source, 'verbs')}
-    options = {row[0]: row for row in table(source, 'options')}
+    verbs = {row[0]: row for row in table(source, 'adm_verbs')}
+    options = {row[0]: row for row in table(source, 'adm_options')}
     help_ = subprocess.run([program, '--help'], capture_output=True, text=True, timeout=10).stdout
 
     bodies = dict(page.section('VERBS').bodies())
@@ -43,7 +43,7 @@ def complaints(root, program):
             yield f'dkvadm --help: nothing about "{verb}"'
         shown = subprocess.run([program, *verb.split(), '--help'], capture_output=True, text=True).stdout
         names = row[2].split()
-        yield from (f'cli/adm/dkvadm.c: {verb} takes --{o}, but there is no such option'
+        yield from (f'cli/adm/tables.c: {verb} takes --{o}, but there is no such option'
                     for o in names if o not in options)
         yield from (f'dkvadm {verb} --help: nothing about --{o}'
                     for o in names if f'--{o}' not in shown)

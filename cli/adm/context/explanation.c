@@ -67,15 +67,15 @@ static char *fill_in(const char *text, const char *word, const char *replacement
 }
 
 /* Without a bus nobody knows how the daemons are. */
-static int explain_bus(Explanation *explanation, const Context *context, int error) {
+static int explain_bus(Explanation *explanation, const Connection *connection, int error) {
         /* clang-format off */
         const struct {
                 const char *name, *reason, *advice;
         } places[] = {
-                { context->host,        "The bus of 'NAME' cannot be reached over ssh",     "Does this work? ssh NAME busctl status org.dkv.Master1" },
-                { context->machine,     "The bus of the container 'NAME' cannot be reached", "Does it run? machinectl status NAME" },
-                { context->sandbox,     "The bus of the sandbox 'NAME' cannot be reached",  "Does it run? dkv-sandbox start NAME" },
-                { context->bus_address, "The bus at 'NAME' cannot be reached",              "" },
+                { connection->host,        "The bus of 'NAME' cannot be reached over ssh",     "Does this work? ssh NAME busctl status org.dkv.Master1" },
+                { connection->machine,     "The bus of the container 'NAME' cannot be reached", "Does it run? machinectl status NAME" },
+                { connection->sandbox,     "The bus of the sandbox 'NAME' cannot be reached",  "Does it run? dkv-sandbox start NAME" },
+                { connection->bus_address, "The bus at 'NAME' cannot be reached",              "" },
                 { "",                   "The system bus cannot be reached",
                   "Does it run? systemctl status dbus.socket. For a private cluster: dkvadm --sandbox=DIR ..." },
         };
@@ -91,8 +91,8 @@ static int explain_bus(Explanation *explanation, const Context *context, int err
                 return -ENOMEM;
 
         /* Of a connection that was lost, the error only tells that. */
-        if (asprintf(&explanation->reason, "%s%s%s.", reason, context->bus ? "" : ": ",
-                     context->bus ? "" : strerror(abs(error))) < 0) {
+        if (asprintf(&explanation->reason, "%s%s%s.", reason, connection->bus ? "" : ": ",
+                     connection->bus ? "" : strerror(abs(error))) < 0) {
                 explanation->reason = NULL;
                 return -ENOMEM;
         }
@@ -102,7 +102,7 @@ static int explain_bus(Explanation *explanation, const Context *context, int err
 
 int explanation_init(
                 Explanation *explanation,
-                const Context *context,
+                const Connection *connection,
                 int error,
                 const sd_bus_error *bus_error) {
         const Advice *advice = find_advice(bus_error ? bus_error->name : NULL);
@@ -110,12 +110,12 @@ int explanation_init(
 
         *explanation = (Explanation){};
 
-        if (!context->bus || sd_bus_is_open(context->bus) <= 0)
-                return explain_bus(explanation, context, error);
+        if (!connection->bus || sd_bus_is_open(connection->bus) <= 0)
+                return explain_bus(explanation, connection, error);
 
         if (advice) {
                 reason = advice->reason;
-                text = context->sandbox && advice->sandbox ? advice->sandbox : advice->system;
+                text = connection->sandbox && advice->sandbox ? advice->sandbox : advice->system;
         }
         if (!reason && bus_error)
                 reason = bus_error->message;
@@ -123,7 +123,7 @@ int explanation_init(
                 reason = strerror(abs(error));
 
         explanation->reason = strdup(reason);
-        explanation->advice = fill_in(text, "DIR", context->sandbox);
+        explanation->advice = fill_in(text, "DIR", connection->sandbox);
         return explanation->reason && explanation->advice ? 0 : -ENOMEM;
 }
 

@@ -3,7 +3,7 @@
 
 /* Explanation: why a daemon could not be asked or refused something, and what to do about that. */
 
-#include "adm/dkvadm.h"
+#include "adm/context/connection.h"
 
 typedef struct Explanation {
         char *reason; /* a sentence */
@@ -14,7 +14,7 @@ typedef struct Explanation {
  * bus says of it. Returns 0 or -ENOMEM. */
 int explanation_init(
                 Explanation *explanation,
-                const Context *context,
+                const Connection *connection,
                 int error,
                 const sd_bus_error *bus_error);
 void explanation_done(Explanation *explanation);

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
 
 typedef struct VolumeNames {
         char socket[sizeof("dkv-volume@.socket") + 10];

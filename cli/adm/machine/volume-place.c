@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adm/context/bus-names.h"
 #include "adm/machine/volume-file.h"
 #include "adm/machine/volume-place.h"
 #include "base/file.h"
 #include "core/address.h"
 #include "core/placement/cluster.h"
+#include "frame/complaint.h"
 #include "frame/properties.h"
 #include "rpc/own-address.h"
 
@@ -25,12 +27,12 @@ void volume_place_done(VolumePlace *place) {
 
 /* Where the master of this machine listens, NULL if there is none or it has nothing to say.
  * -ENOMEM is all that fails. */
-static int ask_master(Context *context, bool start_it, char **ret) {
+static int ask_master(sd_bus *bus, bool start_it, char **ret) {
         int r;
 
         r = property_get_string(
-                        context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Listen",
-                        start_it, ret, NULL);
+                        bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Listen", start_it, ret,
+                        NULL);
         if (r == -ENOMEM)
                 return complain(r, "Failed to ask the master where it is: %m");
         if (r < 0)
@@ -125,16 +127,16 @@ static int follow_sibling(uint32_t sibling, uint32_t number, VolumePlace *place)
 }
 
 /* In this order: who is there now, what was said before, who can be started. */
-static int find(Context *context, uint32_t number, VolumePlace *place) {
+static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
         _cleanup_free_ char *listen = NULL;
         uint32_t sibling = find_sibling(number);
         int r;
 
-        r = ask_master(context, false, &listen);
+        r = ask_master(bus, false, &listen);
         if (r >= 0 && !listen && sibling > 0)
                 r = follow_sibling(sibling, number, place);
         if (r >= 0 && !listen && !place->master)
-                r = ask_master(context, true, &listen);
+                r = ask_master(bus, true, &listen);
         place->is_here = listen;
         if (r >= 0 && listen)
                 r = follow_master(listen, number, place);
@@ -159,49 +161,54 @@ static int find_listen(uint32_t number, VolumePlace *place) {
 }
 
 /* What was said on the command line. Returns 0, EXIT_USAGE or a negative errno. */
-static int take_options(const Context *context, VolumePlace *place) {
+static int take_options(const char *listen, const char *master, VolumePlace *place) {
         const char *reason = NULL;
         Address address;
         int r;
 
-        if (context->listen) {
-                if (address_complain(context->listen))
+        if (listen) {
+                if (address_complain(listen))
                         return complain_usage(
-                                        "--listen takes ADDRESS:PORT, and '%s' %s.",
-                                        context->listen, address_complain(context->listen));
-                if (address_parse(context->listen, &address, &reason) < 0 || !address.is_numeric)
+                                        "--listen takes ADDRESS:PORT, and '%s' %s.", listen,
+                                        address_complain(listen));
+                if (address_parse(listen, &address, &reason) < 0 || !address.is_numeric)
                         return complain_usage(
                                         "--listen takes ADDRESS:PORT, where ADDRESS is an IP address of this machine "
                                         "that clients can send to, and not '%s'.",
-                                        context->listen);
-                place->listen = strdup(context->listen);
+                                        listen);
+                place->listen = strdup(listen);
                 if (!place->listen)
                         return -ENOMEM;
         }
-        if (context->master) {
-                r = url_normalize(context->master, &place->master, &reason);
+        if (master) {
+                r = url_normalize(master, &place->master, &reason);
                 if (r == -EINVAL)
                         return complain_usage(
-                                        "--master takes http://ADDRESS:PORT, and '%s' %s.",
-                                        context->master, reason);
+                                        "--master takes http://ADDRESS:PORT, and '%s' %s.", master,
+                                        reason);
                 return r;
         }
         return 0;
 }
 
-int volume_place_find(Context *context, uint32_t number, VolumePlace *ret) {
+int volume_place_find(
+                sd_bus *bus,
+                uint32_t number,
+                const char *listen,
+                const char *master,
+                VolumePlace *ret) {
         _cleanup_(volume_place_done) VolumePlace place = {};
         int r;
 
-        r = take_options(context, &place);
-        if (r == 0 && context->bus && !context->master)
-                r = find(context, number, &place);
+        r = take_options(listen, master, &place);
+        if (r == 0 && bus && !master)
+                r = find(bus, number, &place);
         if (r == -ENOMEM)
                 return complain(r, "Failed to find the master: %m");
         if (r != 0)
                 return r;
 
-        if (!place.listen && place.master && !context->root && number <= UINT16_MAX - MASTER_PORT)
+        if (!place.listen && place.master && bus && number <= UINT16_MAX - MASTER_PORT)
                 r = find_listen(number, &place);
         if (r == -ENOMEM)
                 return complain(r, "Failed to find an address: %m");

@@ -5,7 +5,9 @@
  * unless that is said. The master of this machine is asked, or else the settings of the other
  * volumes of this machine are looked at. */
 
-#include "adm/dkvadm.h"
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
 
 typedef struct VolumePlace {
         char *master; /* owned; NULL to leave it to the default, http://127.0.0.1:3000 */
@@ -15,6 +17,12 @@ typedef struct VolumePlace {
 
 void volume_place_done(VolumePlace *place);
 
-/* Decides for volume NUMBER, from --master and --listen as far as they are given. Needs the bus,
- * but for --root. Returns 0, EXIT_USAGE or a negative errno, having said what is wrong. */
-int volume_place_find(Context *context, uint32_t number, VolumePlace *ret);
+/* Decides for volume NUMBER. LISTEN and MASTER are what was given by --listen and --master, or
+ * NULL. BUS is NULL if nothing shall be asked, as with --root. Returns 0, EXIT_USAGE or a negative
+ * errno, having said what is wrong. */
+int volume_place_find(
+                sd_bus *bus,
+                uint32_t number,
+                const char *listen,
+                const char *master,
+                VolumePlace *ret);

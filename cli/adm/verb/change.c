@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/change.h"
 #include "adm/view/job-limits.h"
 #include "adm/view/job-view.h"
 #include "adm/view/job-watch.h"
@@ -63,8 +66,8 @@ static bool has_numbers(const Change *change) {
 
 static int new_call(const Change *change, const char *method, sd_bus_message **ret) {
         return sd_bus_message_new_method_call(
-                        change->context->bus, ret, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
-                        method);
+                        change->context->connection.bus, ret, MASTER_NAME, MASTER_PATH,
+                        MASTER_INTERFACE, method);
 }
 
 static int append_numbers(const Change *change, sd_bus_message *call) {
@@ -80,7 +83,7 @@ static int append_options(const Change *change, sd_bus_message *call) {
                 r = sd_bus_message_append(call, "{sv}", "epoch", "t", change->epoch);
         if (r >= 0 && change->type == CHANGE_ADD)
                 r = sd_bus_message_append(call, "{sv}", "rebalance", "b", change->rebalance);
-        if (r >= 0 && change->type == CHANGE_DELETE && change->context->accept_loss)
+        if (r >= 0 && change->type == CHANGE_DELETE && change->context->options.accept_loss)
                 r = sd_bus_message_append(call, "{sv}", "accept-loss", "b", true);
         if (r >= 0)
                 r = job_limits_append(&change->limits, call);
@@ -136,7 +139,7 @@ static void complain_about(const Change *change, int error, const sd_bus_error *
                         change->context, error, bus_error, "%s", types[change->type].failure);
         if (may_come_yet(change, bus_error))
                 advise("See which the master knows: dkvadm volume list. Start one: %s",
-                       change->context->sandbox
+                       change->context->connection.sandbox
                                        ? "dkv-sandbox restart DIR N"
                                        : "systemctl start dkv-volume@N; a new one: dkvadm volume create N");
 }
@@ -148,7 +151,7 @@ static int call_patiently(
                 int (*new_one)(const Change *change, sd_bus_message **ret),
                 sd_bus_message **ret_reply) {
         uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
-        bool told = change->context->quiet;
+        bool told = change->context->output.quiet;
 
         for (;;) {
                 _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -158,7 +161,8 @@ static int call_patiently(
 
                 r = new_one(change, &call);
                 if (r >= 0)
-                        r = sd_bus_call(change->context->bus, call, PLAN_USEC, &error, ret_reply);
+                        r = sd_bus_call(change->context->connection.bus, call, PLAN_USEC, &error,
+                                        ret_reply);
                 if (r >= 0)
                         return 0;
                 if (!may_come_yet(change, &error) || clock_monotonic() >= deadline) {
@@ -212,12 +216,12 @@ static int start(const Change *change, uint32_t *ret_id) {
 static int print_plan(const Change *change, const PlanView *plan) {
         Context *context = change->context;
         _cleanup_free_ char *text = NULL;
-        TableLook look = context_look(context);
+        TableLook look = output_look(&context->output);
 
-        if (context->json != JSON_OFF) {
+        if (context->output.json != JSON_OFF) {
                 _cleanup_(json_freep) Json *json = plan_view_to_json(plan, change->limits.rate);
 
-                return context_print_json(context, json);
+                return output_print_json(&context->output, json);
         }
 
         text = plan_view_format(plan, change->limits.rate, &look);
@@ -233,7 +237,7 @@ static int ask(const Change *change, const PlanView *plan) {
         size_t size = 0;
         int r;
 
-        if (change->context->json != JSON_OFF || isatty(STDIN_FILENO) != 1 ||
+        if (change->context->output.json != JSON_OFF || isatty(STDIN_FILENO) != 1 ||
             isatty(STDOUT_FILENO) != 1)
                 return complain_usage(
                                 "Nobody is here to be asked: --yes goes on, --dry-run shows what would be moved.");
@@ -257,13 +261,13 @@ static int plan_and_ask(Change *change, bool *ret_go_on) {
         int r;
 
         *ret_go_on = true;
-        if (!context->dry_run && (context->yes || !change->rebalance))
+        if (!context->options.dry_run && (context->options.yes || !change->rebalance))
                 return 0;
 
         r = get_plan(change, &plan);
         if (r < 0)
                 return r;
-        if (context->dry_run) {
+        if (context->options.dry_run) {
                 *ret_go_on = false;
                 return print_plan(change, &plan);
         }
@@ -277,19 +281,21 @@ static int print_id(Context *context, uint32_t id) {
         _cleanup_(json_freep) Json *json = NULL;
         int r;
 
-        if (context->json == JSON_OFF) {
+        if (context->output.json == JSON_OFF) {
                 (void) printf("%" PRIu32 "\n", id);
                 return 0;
         }
 
         json = json_new_object();
         r = json_add_uint(json, "job", id);
-        return r < 0 ? complain(r, "Failed to print: %m") : context_print_json(context, json);
+        return r < 0 ? complain(r, "Failed to print: %m")
+                     : output_print_json(&context->output, json);
 }
 
 static void say_volumes(const Change *change, const char *what) {
-        for (size_t i = 0; i < change->n && change->context->json == JSON_OFF; i++)
-                context_say(change->context, "Volume %" PRIu32 " is %s.", change->numbers[i], what);
+        for (size_t i = 0; i < change->n && change->context->output.json == JSON_OFF; i++)
+                output_say(&change->context->output, "Volume %" PRIu32 " is %s.",
+                           change->numbers[i], what);
 }
 
 static int run(Change *change) {
@@ -298,10 +304,10 @@ static int run(Change *change) {
         uint32_t id;
         int r;
 
-        r = job_limits_parse(context, &change->limits);
+        r = job_limits_parse(context->options.rate, context->options.parallel, &change->limits);
         if (r != 0)
                 return r;
-        change->epoch = context->epoch;
+        change->epoch = context->options.epoch;
         r = context_connect(context);
         if (r < 0)
                 return r;
@@ -312,11 +318,11 @@ static int run(Change *change) {
         if (r < 0)
                 return r;
 
-        if (change->type == CHANGE_ADD && !context->no_block)
+        if (change->type == CHANGE_ADD && !context->options.no_block)
                 say_volumes(change, "active");
         if (id == 0)
                 return 0;
-        if (context->no_block)
+        if (context->options.no_block)
                 return print_id(context, id);
 
         r = job_watch(context, id);
@@ -360,11 +366,11 @@ int verb_volume_add(int argc, char *argv[], void *userdata) {
         _cleanup_(change_done) Change change = {
                 .context = context,
                 .type = CHANGE_ADD,
-                .rebalance = !context->no_rebalance,
+                .rebalance = !context->options.no_rebalance,
         };
         int r;
 
-        if (context->no_rebalance && context->dry_run)
+        if (context->options.no_rebalance && context->options.dry_run)
                 return complain_usage("With --no-rebalance there is nothing to be moved.");
         r = parse_volumes(argc, argv, &change);
         return r != 0 ? r : run(&change);

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/config.h"
 
 /* clang-format off */
 static const Column columns[] = {
@@ -54,14 +57,14 @@ static int call(Context *context, const char *argument, sd_bus_error *error, sd_
 
         if (!argument)
                 return sd_bus_call_method(
-                                context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                                context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
                                 "GetConfig", error, ret, NULL);
 
         (void) parse_volume(argument, &number); /* has been looked at before */
         (void) snprintf(name, sizeof(name), STORE_NAME_PREFIX "%" PRIu32, number);
         return sd_bus_call_method(
-                        context->bus, name, STORE_PATH, STORE_INTERFACE, "GetConfig", error, ret,
-                        NULL);
+                        context->connection.bus, name, STORE_PATH, STORE_INTERFACE, "GetConfig",
+                        error, ret, NULL);
 }
 
 /* The master's advice is of no use for a volume. */
@@ -77,8 +80,8 @@ static int complain_volume(
                                 bus_error->message ?: strerror(abs(error)));
 
         (void) complain(error, "Failed to ask volume %s: It does not run.", number);
-        if (context->sandbox)
-                advise("Start it: dkv-sandbox start %s", context->sandbox);
+        if (context->connection.sandbox)
+                advise("Start it: dkv-sandbox start %s", context->connection.sandbox);
         else
                 advise("If it belongs here: systemctl start dkv-volume@%s, or dkvadm volume create %s if it is new. If it is on another"
                        " machine: dkvadm -H HOST config %s",
@@ -109,13 +112,13 @@ int verb_config(int argc, char *argv[], void *userdata) {
 
         if (argc == 0)
                 (void) sd_bus_get_property_trivial(
-                                context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Copies",
-                                NULL, 'u', &copies);
+                                context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                                "Copies", NULL, 'u', &copies);
         r = table_new(columns, &table);
         if (r >= 0)
                 r = read_settings(reply, copies, table);
         if (r < 0)
                 return complain(r, "Failed to understand what the daemon says: %m");
 
-        return context_print_table(context, table);
+        return output_print_table(&context->output, table);
 }

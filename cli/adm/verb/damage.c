@@ -6,7 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/damage.h"
 #include "base/clock.h"
 #include "frame/format.h"
 #include "frame/table.h"
@@ -63,8 +65,8 @@ int verb_damage(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
         r = sd_bus_call_method(
-                        context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "GetDamage",
-                        &error, &reply, "");
+                        context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                        "GetDamage", &error, &reply, "");
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to list damaged copies");
 
@@ -76,12 +78,12 @@ int verb_damage(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to understand what the master says: %m");
 
-        if (context->json == JSON_OFF && n == 0) {
+        if (context->output.json == JSON_OFF && n == 0) {
                 (void) puts("No copy is known to be damaged.");
                 return 0;
         }
-        r = context_print_table(context, table);
-        if (r >= 0 && context->json == JSON_OFF && n < copies)
+        r = output_print_table(&context->output, table);
+        if (r >= 0 && context->output.json == JSON_OFF && n < copies)
                 (void) printf("and %" PRIu64 " more\n", copies - n);
         return r;
 }

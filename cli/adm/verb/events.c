@@ -8,7 +8,9 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/events.h"
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "frame/time-parse.h"
@@ -217,7 +219,7 @@ static int print_event_json(const Context *context, Event *event) {
         (void) json_add_string(json, "message", event->message);
         (void) json_add(json, "fields", TAKE_PTR(event->fields));
 
-        text = json_format(json, context->json == JSON_PRETTY);
+        text = json_format(json, context->output.json == JSON_PRETTY);
         if (!text)
                 return -ENOMEM;
 
@@ -227,7 +229,7 @@ static int print_event_json(const Context *context, Event *event) {
 
 /* Prints what comes next, up to the end. Returns how many events there were. */
 static int print_events(const Context *context, sd_journal *journal, uint64_t since) {
-        TableLook look = context_look(context);
+        TableLook look = output_look(&context->output);
         int n = 0, r;
 
         while ((r = sd_journal_next(journal)) > 0) {
@@ -239,7 +241,7 @@ static int print_events(const Context *context, sd_journal *journal, uint64_t si
                 if (event.usec < since)
                         continue;
 
-                if (context->json == JSON_OFF)
+                if (context->output.json == JSON_OFF)
                         print_event(&look, &event);
                 else
                         r = print_event_json(context, &event);
@@ -255,8 +257,9 @@ static int open_journal(const Context *context, sd_journal **ret) {
         _cleanup_(close_journal) sd_journal *journal = NULL;
         int r;
 
-        r = context->directory ? sd_journal_open_directory(&journal, context->directory, 0)
-                               : sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+        r = context->options.directory
+                            ? sd_journal_open_directory(&journal, context->options.directory, 0)
+                            : sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
         if (r < 0)
                 return r;
 
@@ -268,10 +271,11 @@ static int open_journal(const Context *context, sd_journal **ret) {
                 if (r < 0)
                         return r;
         }
-        if (context->volume > 0) {
+        if (context->options.volume > 0) {
                 char match[sizeof("DKV_VOLUME=") + 20];
 
-                (void) snprintf(match, sizeof(match), "DKV_VOLUME=%u", (unsigned) context->volume);
+                (void) snprintf(match, sizeof(match), "DKV_VOLUME=%u",
+                                (unsigned) context->options.volume);
                 r = sd_journal_add_match(journal, match, 0);
                 if (r < 0)
                         return r;
@@ -283,10 +287,10 @@ static int open_journal(const Context *context, sd_journal **ret) {
 
 /* Goes to where the events begin that are to be shown. */
 static int seek(const Context *context, sd_journal *journal, uint64_t since) {
-        uint64_t lines = context->lines;
+        uint64_t lines = context->options.lines;
         int r;
 
-        if (lines == 0 && context->follow && since == 0)
+        if (lines == 0 && context->options.follow && since == 0)
                 lines = FOLLOWED_LINES;
         if (lines == 0)
                 return since > 0 ? sd_journal_seek_realtime_usec(journal, since)
@@ -309,20 +313,20 @@ static int show(Context *context, sd_journal *journal, uint64_t since) {
         if (r < 0)
                 return r;
 
-        if (!context->follow)
-                context_page(context);
-        if (context->json == JSON_OFF && !context->no_legend) {
-                TableLook look = context_look(context);
+        if (!context->options.follow)
+                output_page(&context->output);
+        if (context->output.json == JSON_OFF && !context->output.no_legend) {
+                TableLook look = output_look(&context->output);
 
                 print_row(&look, COLOUR_BOLD,
                           (const char *[]){ "TIME", "UNIT", "EVENT", "MESSAGE" });
         }
 
         n = print_events(context, journal, since);
-        if (n == 0 && !context->directory && geteuid() != 0)
+        if (n == 0 && !context->options.directory && geteuid() != 0)
                 advise("Nothing to see; only root and members of the group systemd-journal see all of the journal.");
 
-        while (n >= 0 && context->follow) {
+        while (n >= 0 && context->options.follow) {
                 if (fflush(stdout) != 0)
                         return -errno;
                 r = sd_journal_wait(journal, UINT64_MAX);
@@ -339,16 +343,19 @@ int verb_events(int argc, char *argv[], void *userdata) {
         uint64_t since = 0;
         int r;
 
-        if (context->since && parse_moment(context->since, clock_realtime(), &since) < 0)
+        if (context->options.since &&
+            parse_moment(context->options.since, clock_realtime(), &since) < 0)
                 return complain_usage(
                                 "'%s' is no time such as '2h ago', '03:04', yesterday or '2026-01-02 03:04'.",
-                                context->since);
-        if (context->host || context->machine || context->sandbox) {
+                                context->options.since);
+        if (context->connection.host || context->connection.machine ||
+            context->connection.sandbox) {
                 (void) complain_usage("'events' reads the journal of this machine.");
                 advise("%s",
-                       context->sandbox ? "A sandbox has its events in the *.log of its directory."
-                                        : "On another one: ssh HOST dkvadm events, or "
-                                          "machinectl shell CONTAINER /usr/bin/dkvadm events");
+                       context->connection.sandbox
+                                       ? "A sandbox has its events in the *.log of its directory."
+                                       : "On another one: ssh HOST dkvadm events, or "
+                                         "machinectl shell CONTAINER /usr/bin/dkvadm events");
                 return EXIT_USAGE;
         }
 
@@ -357,6 +364,7 @@ int verb_events(int argc, char *argv[], void *userdata) {
                 r = show(context, journal, since);
         if (r < 0)
                 return complain(r, "Failed to read the journal in '%s': %m",
-                                context->directory ?: "/var/log/journal and /run/log/journal");
+                                context->options.directory
+                                                ?: "/var/log/journal and /run/log/journal");
         return 0;
 }

@@ -7,21 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/job.h"
 #include "adm/view/job-limits.h"
 #include "adm/view/job-table.h"
 #include "adm/view/job-watch.h"
-#include "base/file.h"
-
-static int parse_job(const char *argument, uint32_t *ret) {
-        uint64_t id;
-
-        if (parse_u64(argument, UINT32_MAX, &id) < 0 || id == 0)
-                return complain_usage("'%s' is no job: that is a number from 1 on.", argument);
-
-        *ret = (uint32_t) id;
-        return 0;
-}
 
 int verb_job_list(int argc, char *argv[], void *userdata) {
         Context *context = userdata;
@@ -33,18 +25,18 @@ int verb_job_list(int argc, char *argv[], void *userdata) {
         r = context_connect(context);
         if (r < 0)
                 return r;
-        r = jobs_view_get(context->bus, &error, &jobs);
+        r = jobs_view_get(context->connection.bus, &error, &jobs);
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to ask the master");
-        if (jobs.n == 0 && context->json == JSON_OFF) {
-                context_say(context, "There was no job yet.");
+        if (jobs.n == 0 && context->output.json == JSON_OFF) {
+                output_say(&context->output, "There was no job yet.");
                 return 0;
         }
 
         r = job_table_new(&jobs, &table);
         if (r < 0)
                 return complain(r, "Failed to list the jobs: %m");
-        return context_print_table(context, table);
+        return output_print_table(&context->output, table);
 }
 
 /* Says what is wrong with a call to a job's object. */
@@ -75,7 +67,7 @@ static int get_job(Context *context, const char *argument, JobView *ret) {
         if (r < 0)
                 return r;
 
-        r = job_view_get(context->bus, id, &error, ret);
+        r = job_view_get(context->connection.bus, id, &error, ret);
         return r < 0 ? complain_job(context, r, &error, "show", id) : 0;
 }
 
@@ -88,7 +80,7 @@ static int print_lost_keys(Context *context, const JobView *job) {
         int r;
 
         r = sd_bus_call_method(
-                        context->bus, MASTER_NAME, job_path_format(path, job->id),
+                        context->connection.bus, MASTER_NAME, job_path_format(path, job->id),
                         MASTER_JOB_INTERFACE, "GetLostKeys", &error, &reply, "");
         if (r < 0)
                 return complain_job(context, r, &error, "show the lost keys of", job->id);
@@ -117,8 +109,8 @@ int verb_job_show(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to show the job: %m");
 
-        r = context_print_list(context, table);
-        if (r < 0 || job.lost_keys == 0 || context->json != JSON_OFF)
+        r = output_print_list(&context->output, table);
+        if (r < 0 || job.lost_keys == 0 || context->output.json != JSON_OFF)
                 return r;
         return print_lost_keys(context, &job);
 }
@@ -153,33 +145,36 @@ static int change(Context *context, const char *argument, const char *method, co
                 return r;
 
         r = sd_bus_call_method(
-                        context->bus, MASTER_NAME, job_path_format(path, id), MASTER_JOB_INTERFACE,
-                        method, &error, NULL, "");
+                        context->connection.bus, MASTER_NAME, job_path_format(path, id),
+                        MASTER_JOB_INTERFACE, method, &error, NULL, "");
         return r < 0 ? complain_job(context, r, &error, what, id) : 0;
 }
 
 int verb_job_pause(int argc, char *argv[], void *userdata) {
-        int r = change(userdata, argv[0], "Pause", "pause");
+        Context *context = userdata;
+        int r = change(context, argv[0], "Pause", "pause");
 
         if (r == 0)
-                context_say(userdata, "Job %s pauses. Let it go on: dkvadm job resume %s", argv[0],
-                            argv[0]);
+                output_say(&context->output, "Job %s pauses. Let it go on: dkvadm job resume %s",
+                           argv[0], argv[0]);
         return r;
 }
 
 int verb_job_resume(int argc, char *argv[], void *userdata) {
-        int r = change(userdata, argv[0], "Resume", "resume");
+        Context *context = userdata;
+        int r = change(context, argv[0], "Resume", "resume");
 
         if (r == 0)
-                context_say(userdata, "Job %s goes on.", argv[0]);
+                output_say(&context->output, "Job %s goes on.", argv[0]);
         return r;
 }
 
 int verb_job_cancel(int argc, char *argv[], void *userdata) {
-        int r = change(userdata, argv[0], "Cancel", "cancel");
+        Context *context = userdata;
+        int r = change(context, argv[0], "Cancel", "cancel");
 
         if (r == 0)
-                context_say(userdata, "Job %s is cancelled.", argv[0]);
+                output_say(&context->output, "Job %s is cancelled.", argv[0]);
         return r;
 }
 
@@ -190,7 +185,7 @@ call_set(Context *context, uint32_t id, const JobLimits *limits, sd_bus_error *r
         int r;
 
         r = sd_bus_message_new_method_call(
-                        context->bus, &call, MASTER_NAME, job_path_format(path, id),
+                        context->connection.bus, &call, MASTER_NAME, job_path_format(path, id),
                         MASTER_JOB_INTERFACE, "Set");
         if (r < 0)
                 return r;
@@ -202,7 +197,7 @@ call_set(Context *context, uint32_t id, const JobLimits *limits, sd_bus_error *r
         if (r < 0)
                 return r;
 
-        return sd_bus_call(context->bus, call, 0, reterr_error, NULL);
+        return sd_bus_call(context->connection.bus, call, 0, reterr_error, NULL);
 }
 
 int verb_job_set(int argc, char *argv[], void *userdata) {
@@ -215,7 +210,7 @@ int verb_job_set(int argc, char *argv[], void *userdata) {
         r = parse_job(argv[0], &id);
         if (r != 0)
                 return r;
-        r = job_limits_parse(context, &limits);
+        r = job_limits_parse(context->options.rate, context->options.parallel, &limits);
         if (r != 0)
                 return r;
         if (!limits.has_rate && limits.parallel == 0)
@@ -228,6 +223,6 @@ int verb_job_set(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain_job(context, r, &error, "change", id);
 
-        context_say(context, "Job %" PRIu32 " is changed.", id);
+        output_say(&context->output, "Job %" PRIu32 " is changed.", id);
         return 0;
 }

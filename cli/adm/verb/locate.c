@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/locate.h"
 #include "base/clock.h"
 #include "core/key.h"
 #include "frame/format.h"
@@ -157,21 +159,21 @@ static int read_reply(sd_bus_message *reply, const char *key, Table **ret, Table
 static int print(Context *context, const Table *value, const Table *copies) {
         int r;
 
-        if (context->json != JSON_OFF) {
+        if (context->output.json != JSON_OFF) {
                 _cleanup_(json_freep) Json *rows = table_to_json(value);
                 Json *object = (Json *) json_array_get(rows, 0);
 
                 if (json_add(object, "copies", table_to_json(copies)) < 0)
                         return complain(-ENOMEM, "Failed to print: %m");
-                return context_print_json(context, object);
+                return output_print_json(&context->output, object);
         }
 
-        r = context_print_list(context, value);
+        r = output_print_list(&context->output, value);
         if (r < 0)
                 return r;
 
         (void) putchar('\n');
-        return context_print_table(context, copies);
+        return output_print_table(&context->output, copies);
 }
 
 int verb_locate(int argc, char *argv[], void *userdata) {
@@ -189,8 +191,8 @@ int verb_locate(int argc, char *argv[], void *userdata) {
                 return r;
 
         r = sd_bus_call_method(
-                        context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Locate", &error,
-                        &reply, "s", path);
+                        context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                        "Locate", &error, &reply, "s", path);
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to locate '%s'", argv[0]);
 

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/master.h"
 #include "adm/view/view.h"
 
 /* Returns 0 to go on, or else the exit status. */
@@ -15,9 +17,10 @@ static int ask(const Context *context, const char *reason) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
 
-        if (context->yes)
+        if (context->options.yes)
                 return 0;
-        if (context->json != JSON_OFF || isatty(STDIN_FILENO) != 1 || isatty(STDOUT_FILENO) != 1)
+        if (context->output.json != JSON_OFF || isatty(STDIN_FILENO) != 1 ||
+            isatty(STDOUT_FILENO) != 1)
                 return complain_usage("Nobody is here to be asked: --yes goes on.");
 
         (void) printf("%s\nWhat this index does not know is given up: newer values, and deletions.\n"
@@ -41,7 +44,7 @@ int verb_master_accept_rollback(int argc, char *argv[], void *userdata) {
         r = context_connect(context);
         if (r < 0)
                 return r;
-        r = view_get(context->bus, &error, &view);
+        r = view_get(context->connection.bus, &error, &view);
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to ask the master");
         r = ask(context, view->health_reason);
@@ -49,11 +52,12 @@ int verb_master_accept_rollback(int argc, char *argv[], void *userdata) {
                 return r;
 
         r = sd_bus_call_method(
-                        context->bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "AcceptRollback",
-                        &error, NULL, "a{sv}", 0);
+                        context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
+                        "AcceptRollback", &error, NULL, "a{sv}", 0);
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to accept the older index");
 
-        context_say(context, "The master leads with the older index. What is lost: dkvadm status");
+        output_say(&context->output,
+                   "The master leads with the older index. What is lost: dkvadm status");
         return 0;
 }

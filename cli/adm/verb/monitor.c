@@ -10,7 +10,10 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
 #include "adm/context/explanation.h"
+#include "adm/verb/monitor.h"
 #include "adm/view/monitor-page.h"
 #include "base/periodic.h"
 #include "frame/screen.h"
@@ -34,8 +37,8 @@ static void monitor_done(Monitor *monitor) {
         if (monitor->screen)
                 screen_leave();
         (void) view_question_free(monitor->question);
-        if (monitor->context->bus)
-                (void) sd_bus_detach_event(monitor->context->bus);
+        if (monitor->context->connection.bus)
+                (void) sd_bus_detach_event(monitor->context->connection.bus);
         (void) periodic_free(monitor->timer);
         (void) view_free(monitor->view);
         (void) view_free(monitor->previous);
@@ -47,9 +50,9 @@ static int show_line(const Monitor *monitor, const MonitorPage *page) {
         _cleanup_(json_freep) Json *json = NULL;
         _cleanup_free_ char *text = NULL;
 
-        if (monitor->context->json != JSON_OFF) {
+        if (monitor->context->output.json != JSON_OFF) {
                 json = monitor_page_to_json(page);
-                text = json_format(json, monitor->context->json == JSON_PRETTY);
+                text = json_format(json, monitor->context->output.json == JSON_PRETTY);
         } else
                 text = monitor_line_format(page);
 
@@ -68,7 +71,7 @@ static void show(Monitor *monitor) {
                 .advice = monitor->explanation.advice,
                 .history = monitor->history,
                 .n_history = monitor->n_history,
-                .look = context_look(monitor->context),
+                .look = output_look(&monitor->context->output),
         };
         unsigned columns;
         int r;
@@ -103,7 +106,8 @@ static void set_reason(Monitor *monitor, int error, const sd_bus_error *bus_erro
         int r;
 
         explanation_done(&monitor->explanation);
-        r = explanation_init(&monitor->explanation, monitor->context, error, bus_error);
+        r = explanation_init(
+                        &monitor->explanation, &monitor->context->connection, error, bus_error);
         if (r < 0)
                 (void) sd_event_exit(monitor->event, r);
 }
@@ -130,22 +134,20 @@ static int ask(Monitor *monitor) {
         Context *context = monitor->context;
         int r;
 
-        if (context->bus && sd_bus_is_open(context->bus) <= 0) {
-                (void) sd_bus_detach_event(context->bus);
-                context->bus = sd_bus_close_unref(context->bus);
-        }
-        if (!context->bus) {
-                r = context_open_bus(context);
+        connection_drop_if_lost(&context->connection);
+        if (!context->connection.bus) {
+                r = connection_open(&context->connection);
                 if (r < 0)
                         return r;
         }
-        if (!sd_bus_get_event(context->bus)) {
-                r = sd_bus_attach_event(context->bus, monitor->event, SD_EVENT_PRIORITY_NORMAL);
+        if (!sd_bus_get_event(context->connection.bus)) {
+                r = sd_bus_attach_event(
+                                context->connection.bus, monitor->event, SD_EVENT_PRIORITY_NORMAL);
                 if (r < 0)
                         return r;
         }
 
-        return view_ask(context->bus, on_view, monitor, &monitor->question);
+        return view_ask(context->connection.bus, on_view, monitor, &monitor->question);
 }
 
 static void on_tick(void *userdata) {
@@ -220,10 +222,10 @@ int verb_monitor(int argc, char *argv[], void *userdata) {
         Context *context = userdata;
         _cleanup_(monitor_done) Monitor monitor = {
                 .context = context,
-                .screen = context->json == JSON_OFF && isatty(STDIN_FILENO) &&
+                .screen = context->output.json == JSON_OFF && isatty(STDIN_FILENO) &&
                           isatty(STDOUT_FILENO),
         };
-        uint64_t seconds = context->interval ?: 1;
+        uint64_t seconds = context->options.interval ?: 1;
         int r;
 
         if (seconds > INTERVAL_MAX)

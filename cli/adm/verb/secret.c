@@ -9,7 +9,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/secret.h"
 #include "base/file.h"
 
 #define CREDENTIAL_DIRECTORY "/etc/credstore"
@@ -81,7 +83,7 @@ static int write_secret(const Context *context, const char *directory, const cha
         if (r < 0)
                 return r;
 
-        if (context->force)
+        if (context->options.force)
                 r = write_file(AT_FDCWD, path, text, sizeof(text), 0600);
         else
                 r = write_exclusively(path, text, sizeof(text));
@@ -91,7 +93,7 @@ static int write_secret(const Context *context, const char *directory, const cha
 
 /* The path of the secret and of its directory, which may be NULL. */
 static int find_paths(const Context *context, char **ret_directory, char **ret_path) {
-        const char *root = context->root ?: "";
+        const char *root = context->options.root ?: "";
 
         if (asprintf(ret_directory, "%s" CREDENTIAL_DIRECTORY, root) < 0) {
                 *ret_directory = NULL;
@@ -106,13 +108,14 @@ static int find_paths(const Context *context, char **ret_directory, char **ret_p
 }
 
 static void say_what_next(const Context *context, const char *path) {
-        context_say(context, "There is a new secret in '%s'.\n", path);
-        context_say(context, "Daemons that run here read it when they start:");
-        context_say(context, "  systemctl try-restart dkv-master 'dkv-volume@*'");
-        context_say(context, "All machines of the cluster need the same; to copy it to HOST:");
-        context_say(context,
-                    "  dkvadm secret show | ssh root@HOST 'umask 077; mkdir -p " CREDENTIAL_DIRECTORY
-                    "; cat >" CREDENTIAL_DIRECTORY "/dkv.secret'");
+        output_say(&context->output, "There is a new secret in '%s'.\n", path);
+        output_say(&context->output, "Daemons that run here read it when they start:");
+        output_say(&context->output, "  systemctl try-restart dkv-master 'dkv-volume@*'");
+        output_say(&context->output,
+                   "All machines of the cluster need the same; to copy it to HOST:");
+        output_say(&context->output,
+                   "  dkvadm secret show | ssh root@HOST 'umask 077; mkdir -p " CREDENTIAL_DIRECTORY
+                   "; cat >" CREDENTIAL_DIRECTORY "/dkv.secret'");
 }
 
 int verb_secret_create(int argc, char *argv[], void *userdata) {

@@ -9,11 +9,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
 #include "adm/context/explanation.h"
-#include "adm/dkvadm.h"
 #include "adm/machine/units.h"
+#include "adm/verb/status.h"
 #include "adm/view/health-line.h"
 #include "adm/view/view.h"
+#include "adm/view/volume-table.h"
 #include "base/clock.h"
 #include "frame/format.h"
 #include "rpc/own-address.h"
@@ -134,23 +137,23 @@ static int print_json(Context *context, const Report *report, const char *volume
         if (r < 0)
                 return complain(r, "Failed to print: %m");
 
-        return context_print_json(context, json);
+        return output_print_json(&context->output, json);
 }
 
 static int print(Context *context, const Report *report) {
         int r = 0;
 
-        TableLook look = context_look(context);
-        context_page(context);
+        TableLook look = output_look(&context->output);
+        output_page(&context->output);
         health_line_print(stdout, &look, report->health, report->reason, report->advice);
 
         if (report->master) {
                 (void) putchar('\n');
-                r = context_print_list(context, report->master);
+                r = output_print_list(&context->output, report->master);
         }
         if (r >= 0 && report->volumes && table_rows(report->volumes) > 0) {
                 printf("\n%s", report->volumes_title);
-                r = context_print_table(context, report->volumes);
+                r = output_print_table(&context->output, report->volumes);
         }
 
         return r;
@@ -201,7 +204,9 @@ static int explain_elsewhere(
                 const StoreView *witness,
                 Explanation *explanation,
                 const char **ret_health) {
-        const char *user = context->host && strchr(context->host, '@') ? context->host : "";
+        const char *user = context->connection.host && strchr(context->connection.host, '@')
+                                           ? context->connection.host
+                                           : "";
         char *reason, *advice;
         Address master;
         int n;
@@ -239,8 +244,9 @@ static int report_without_master(Context *context, int error, const sd_bus_error
         const StoreView *witness = NULL;
         int r;
 
-        r = explanation_init(&explanation, context, error, bus_error);
-        if (r >= 0 && context->bus && stores_get(context->bus, &stores.stores, &stores.n) >= 0) {
+        r = explanation_init(&explanation, &context->connection, error, bus_error);
+        if (r >= 0 && context->connection.bus &&
+            stores_get(context->connection.bus, &stores.stores, &stores.n) >= 0) {
                 r = store_table_new(stores.stores, stores.n, &report.volumes);
                 witness = find_witness(&stores);
         }
@@ -251,8 +257,8 @@ static int report_without_master(Context *context, int error, const sd_bus_error
 
         report.reason = explanation.reason;
         report.advice = explanation.advice;
-        r = context->json != JSON_OFF ? print_json(context, &report, "local_volumes")
-                                      : print(context, &report);
+        r = context->output.json != JSON_OFF ? print_json(context, &report, "local_volumes")
+                                             : print(context, &report);
         return r < 0 ? r : exit_status(report.health);
 }
 
@@ -264,10 +270,10 @@ static int get_view(Context *context, sd_bus_error *reterr_error, View **ret) {
                 const struct timespec pause = { .tv_nsec = RETRY_USEC * 1000 };
                 int r;
 
-                r = view_get(context->bus, reterr_error, ret);
-                if (r >= 0 || !is_absent(reterr_error) || context->sandbox ||
-                    context->bus_address || clock_monotonic() >= deadline ||
-                    !unit_is_coming(context->bus, "dkv-master.service"))
+                r = view_get(context->connection.bus, reterr_error, ret);
+                if (r >= 0 || !is_absent(reterr_error) || context->connection.sandbox ||
+                    context->connection.bus_address || clock_monotonic() >= deadline ||
+                    !unit_is_coming(context->connection.bus, "dkv-master.service"))
                         return r;
 
                 sd_bus_error_free(reterr_error);
@@ -282,7 +288,7 @@ int verb_status(int argc, char *argv[], void *userdata) {
         _cleanup_(view_freep) View *view = NULL;
         int r;
 
-        r = context_open_bus(context);
+        r = connection_open(&context->connection);
         if (r >= 0)
                 r = get_view(context, &error, &view);
         if (r < 0)
@@ -290,7 +296,7 @@ int verb_status(int argc, char *argv[], void *userdata) {
 
         r = master_table_new(view, &report.master);
         if (r >= 0)
-                r = volume_table_new(view, context_rows(context), &report.volumes);
+                r = volume_table_new(view, volume_table_rows(context), &report.volumes);
         if (r < 0)
                 return complain(r, "Failed to print: %m");
 
@@ -298,7 +304,7 @@ int verb_status(int argc, char *argv[], void *userdata) {
         report.reason = view->health_reason;
         report.advice = view->health_advice;
         report.troubles = &view->troubles;
-        r = context->json != JSON_OFF ? print_json(context, &report, "volumes")
-                                      : print(context, &report);
+        r = context->output.json != JSON_OFF ? print_json(context, &report, "volumes")
+                                             : print(context, &report);
         return r < 0 ? r : exit_status(view->health);
 }

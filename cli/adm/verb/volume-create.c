@@ -10,12 +10,16 @@
 #include <string.h>
 #include <time.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
 #include "adm/machine/unit-log.h"
 #include "adm/machine/units.h"
 #include "adm/machine/volume-file.h"
 #include "adm/machine/volume-names.h"
 #include "adm/machine/volume-place.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/change.h"
+#include "adm/verb/volume-create.h"
 #include "base/clock.h"
 #include "core/placement/cluster.h"
 #include "frame/properties.h"
@@ -44,16 +48,16 @@ static void creation_done(Creation *creation) {
 static int check_options(const Creation *creation) {
         const Context *context = creation->context;
 
-        if (context->directory && context->directory[0] != '/')
+        if (context->options.directory && context->options.directory[0] != '/')
                 return complain_usage(
                                 "--directory takes an absolute path, not '%s'.",
-                                context->directory);
-        if (context->weight > WEIGHT_MAX)
+                                context->options.directory);
+        if (context->options.weight > WEIGHT_MAX)
                 return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
-        if (context->root && (context->add || context->weight > 0))
+        if (context->options.root && (context->options.add || context->options.weight > 0))
                 return complain_usage(
                                 "With --root nothing is started: --add and --weight have to wait.");
-        if (context->master && (context->add || context->weight > 0))
+        if (context->options.master && (context->options.add || context->options.weight > 0))
                 return complain_usage(
                                 "Give --add and --weight where the master runs; they do not go with --master.");
 
@@ -76,7 +80,7 @@ static int check_number(const Creation *creation) {
                 return 0;
 
         r = property_get_string(
-                        creation->context->bus, MASTER_NAME, creation->names.object,
+                        creation->context->connection.bus, MASTER_NAME, creation->names.object,
                         MASTER_VOLUME_INTERFACE, "State", false, &state, NULL);
         if (r < 0 || strcmp(state, "removed") != 0)
                 return 0; /* not known, or moved here, as far as one can tell */
@@ -93,30 +97,31 @@ static int write_settings(Creation *creation) {
         Context *context = creation->context;
         int r;
 
-        r = context->directory ? volume_directory_make(
-                                                 context->root, creation->number,
-                                                 context->directory, &creation->made)
-                               : 0;
+        r = context->options.directory
+                            ? volume_directory_make(
+                                              context->options.root, creation->number,
+                                              context->options.directory, &creation->made)
+                            : 0;
         if (r < 0)
                 return r;
 
         r = volume_file_write(
                         creation->path, creation->number,
                         &(VolumeFileInput){
-                                        .directory = context->directory,
+                                        .directory = context->options.directory,
                                         .listen = creation->place.listen,
                                         .master = creation->place.master,
-                                        .zone = context->zone,
+                                        .zone = context->options.zone,
                         });
         if (r < 0)
-                volume_file_take_back(creation->path, context->directory, creation->made);
+                volume_file_take_back(creation->path, context->options.directory, creation->made);
         return r;
 }
 
 /* The volume may run already, with the settings it has without a configuration. */
 static int start(const Creation *creation) {
         static char *const target[] = { (char *) "dkv.target", NULL };
-        sd_bus *bus = creation->context->bus;
+        sd_bus *bus = creation->context->connection.bus;
         int r;
 
         r = units_reload(bus);
@@ -133,10 +138,10 @@ static int start(const Creation *creation) {
 
 /* As if nothing had been said, but for what the log tells. */
 static void take_back(const Creation *creation) {
-        sd_bus *bus = creation->context->bus;
+        sd_bus *bus = creation->context->connection.bus;
 
         (void) units_stop(bus, creation->names.units);
-        volume_file_take_back(creation->path, creation->context->directory, creation->made);
+        volume_file_take_back(creation->path, creation->context->options.directory, creation->made);
         (void) units_disable(bus, creation->names.units);
         unit_log_print(creation->names.units, creation->begun);
         advise("Nothing was changed: the settings of volume %" PRIu32 " are taken back.",
@@ -148,7 +153,7 @@ static int ask_volume(const Creation *creation, bool *ret) {
         int accepts, r;
 
         r = sd_bus_get_property_trivial(
-                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        creation->context->connection.bus, creation->names.bus_name, STORE_PATH,
                         STORE_INTERFACE, "MasterAccepts", NULL, 'b', &accepts);
         if (r >= 0)
                 *ret = accepts;
@@ -160,7 +165,7 @@ static int complain_unaccepted(const Creation *creation, int error) {
         _cleanup_free_ char *reason = NULL;
 
         (void) property_get_string(
-                        creation->context->bus, creation->names.bus_name, STORE_PATH,
+                        creation->context->connection.bus, creation->names.bus_name, STORE_PATH,
                         STORE_INTERFACE, "MasterError", false, &reason, NULL);
         if (reason && *reason)
                 (void) complain(-EHOSTUNREACH,
@@ -208,29 +213,30 @@ static int join(const Creation *creation) {
         uint32_t number = creation->number;
         int r = 0;
 
-        if (context->weight > 0) {
+        if (context->options.weight > 0) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
                 r = sd_bus_call_method(
-                                context->bus, MASTER_NAME, creation->names.object,
+                                context->connection.bus, MASTER_NAME, creation->names.object,
                                 MASTER_VOLUME_INTERFACE, "Set", &error, NULL, "a{sv}", 1, "weight",
-                                "u", (uint32_t) context->weight);
+                                "u", (uint32_t) context->options.weight);
                 if (r < 0)
                         return context_complain(context, r, &error, "Failed to set the weight");
         }
-        if (context->add)
+        if (context->options.add)
                 r = master_add_volumes(context, &number, 1);
         if (r < 0)
                 return r;
 
-        if (context->add)
-                context_say(context, "Volume %" PRIu32 " is active.", number);
-        else if (context->master)
-                context_say(context,
-                            "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
-                            number);
+        if (context->options.add)
+                output_say(&context->output, "Volume %" PRIu32 " is active.", number);
+        else if (context->options.master)
+                output_say(&context->output,
+                           "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
+                           number);
         else
-                context_say(context, "To store values on it: dkvadm volume add %" PRIu32, number);
+                output_say(&context->output, "To store values on it: dkvadm volume add %" PRIu32,
+                           number);
         return 0;
 }
 
@@ -241,10 +247,12 @@ static int create(Creation *creation) {
         r = check_options(creation);
         if (r != 0)
                 return r;
-        r = context->root ? 0 : context_connect(context);
+        r = context->options.root ? 0 : context_connect(context);
         if (r < 0)
                 return r;
-        r = volume_place_find(context, creation->number, &creation->place);
+        r = volume_place_find(
+                        context->connection.bus, creation->number, context->options.listen,
+                        context->options.master, &creation->place);
         if (r != 0)
                 return r;
         r = check_number(creation);
@@ -254,20 +262,20 @@ static int create(Creation *creation) {
         r = write_settings(creation);
         if (r < 0)
                 return r;
-        r = context->root ? 0 : start(creation);
+        r = context->options.root ? 0 : start(creation);
         if (r < 0) {
                 take_back(creation);
                 return r;
         }
-        context_say(context, "Volume %" PRIu32 " is configured by '%s'.", creation->number,
-                    creation->path);
-        if (context->root)
+        output_say(&context->output, "Volume %" PRIu32 " is configured by '%s'.", creation->number,
+                   creation->path);
+        if (context->options.root)
                 return 0;
 
         r = await_acceptance(creation);
         if (r < 0)
                 return r;
-        context_say(context, "%s is running.", creation->names.service);
+        output_say(&context->output, "%s is running.", creation->names.service);
         return join(creation);
 }
 
@@ -283,6 +291,6 @@ int verb_volume_create(int argc, char *argv[], void *userdata) {
         if (r != 0)
                 return r;
         volume_names_init(&creation.names, creation.number);
-        r = volume_file_path(creation.context->root, creation.number, &creation.path);
+        r = volume_file_path(creation.context->options.root, creation.number, &creation.path);
         return r < 0 ? r : create(&creation);
 }

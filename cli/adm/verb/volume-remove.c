@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
 #include "adm/machine/units.h"
 #include "adm/machine/volume-file.h"
 #include "adm/machine/volume-names.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/volume-remove.h"
 #include "frame/properties.h"
 
 /* What the master says of the volume. It is not started for that: a new one knows nothing. Returns
@@ -22,8 +25,8 @@ static int ask_state(Context *context, uint32_t number, const char *object, char
         int r;
 
         r = property_get_string(
-                        context->bus, MASTER_NAME, object, MASTER_VOLUME_INTERFACE, "State", false,
-                        ret, &error);
+                        context->connection.bus, MASTER_NAME, object, MASTER_VOLUME_INTERFACE,
+                        "State", false, ret, &error);
         if (sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 return -ENOENT;
         return r < 0 ? context_complain(
@@ -63,25 +66,25 @@ static int check_unused(Context *context, uint32_t number, const char *object) {
 static int remove_file(Context *context, const char *path, const VolumeNames *names) {
         int r;
 
-        r = context->root ? 0 : units_reload(context->bus);
-        if (r >= 0 && !context->root)
-                r = units_stop(context->bus, names->units);
+        r = context->options.root ? 0 : units_reload(context->connection.bus);
+        if (r >= 0 && !context->options.root)
+                r = units_stop(context->connection.bus, names->units);
         if (r < 0)
                 return r;
         if (unlink(path) < 0)
                 return complain(-errno, "Failed to remove '%s': %m", path);
 
-        return context->root ? 0 : units_disable(context->bus, names->units);
+        return context->options.root ? 0 : units_disable(context->connection.bus, names->units);
 }
 
 static int check_remove(Context *context, uint32_t number, const VolumeNames *names) {
         int r;
 
-        if (context->root)
+        if (context->options.root)
                 return 0;
 
         r = context_connect(context);
-        if (r < 0 || context->force)
+        if (r < 0 || context->options.force)
                 return r;
         return check_unused(context, number, names->object);
 }
@@ -101,7 +104,7 @@ int verb_volume_remove_config(int argc, char *argv[], void *userdata) {
         if (r != 0)
                 return r;
         volume_names_init(&names, number);
-        r = volume_file_path(context->root, number, &path);
+        r = volume_file_path(context->options.root, number, &path);
         if (r < 0)
                 return r;
 
@@ -118,11 +121,11 @@ int verb_volume_remove_config(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        context_say(context, "Volume %" PRIu32 " is not configured here any more.", number);
+        output_say(&context->output, "Volume %" PRIu32 " is not configured here any more.", number);
         if (*file.directory)
-                context_say(context, "Its values are still in '%s'.", file.directory);
+                output_say(&context->output, "Its values are still in '%s'.", file.directory);
         else
-                context_say(context, "Its values are still in '/var/lib/dkv/volume-%" PRIu32 "'.",
-                            number);
+                output_say(&context->output,
+                           "Its values are still in '/var/lib/dkv/volume-%" PRIu32 "'.", number);
         return 0;
 }

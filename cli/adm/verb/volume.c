@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
+#include "adm/context/context.h"
+#include "adm/verb/arguments.h"
+#include "adm/verb/volume.h"
 #include "adm/view/view.h"
+#include "adm/view/volume-table.h"
 #include "base/clock.h"
 #include "core/placement/cluster.h"
 #include "frame/format.h"
@@ -22,7 +26,7 @@ static int get_view(Context *context, View **ret) {
         if (r < 0)
                 return r;
 
-        r = view_get(context->bus, &error, ret);
+        r = view_get(context->connection.bus, &error, ret);
         if (r < 0)
                 return context_complain(context, r, &error, "Failed to ask the master");
 
@@ -39,18 +43,18 @@ int verb_volume_list(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        r = volume_table_new(view, context_rows(context), &table);
+        r = volume_table_new(view, volume_table_rows(context), &table);
         if (r < 0)
                 return complain(r, "Failed to list the volumes: %m");
 
-        if (table_rows(table) == 0 && context->json == JSON_OFF) {
-                context_say(context,
-                            view->n_volumes == 0
-                                            ? "No volume is known yet. To make one: dkvadm volume create 1 --add"
-                                            : "All volumes were removed; --all shows them.");
+        if (table_rows(table) == 0 && context->output.json == JSON_OFF) {
+                output_say(&context->output,
+                           view->n_volumes == 0
+                                           ? "No volume is known yet. To make one: dkvadm volume create 1 --add"
+                                           : "All volumes were removed; --all shows them.");
                 return 0;
         }
-        return context_print_table(context, table);
+        return output_print_table(&context->output, table);
 }
 
 int verb_volume_show(int argc, char *argv[], void *userdata) {
@@ -80,7 +84,7 @@ int verb_volume_show(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to show the volume: %m");
 
-        return context_print_list(context, table);
+        return output_print_list(&context->output, table);
 }
 
 /* A method of the volume's object; the caller appends the arguments. */
@@ -90,7 +94,8 @@ static int new_volume_call(
 
         (void) snprintf(path, sizeof(path), MASTER_PATH "/volume/%" PRIu32, number);
         return sd_bus_message_new_method_call(
-                        context->bus, ret, MASTER_NAME, path, MASTER_VOLUME_INTERFACE, method);
+                        context->connection.bus, ret, MASTER_NAME, path, MASTER_VOLUME_INTERFACE,
+                        method);
 }
 
 /* Sends CALL, which has been built if R is not negative. */
@@ -98,7 +103,7 @@ static int finish_volume_call(Context *context, sd_bus_message *call, int r, uin
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
         if (r >= 0)
-                r = sd_bus_call(context->bus, call, 0, &error, NULL);
+                r = sd_bus_call(context->connection.bus, call, 0, &error, NULL);
         if (r >= 0)
                 return 0;
 
@@ -116,14 +121,15 @@ static int append_settings(const Context *context, sd_bus_message *call) {
         int r;
 
         r = sd_bus_message_open_container(call, 'a', "{sv}");
-        if (r >= 0 && context->weight > 0)
-                r = sd_bus_message_append(call, "{sv}", "weight", "u", (uint32_t) context->weight);
-        if (r >= 0 && context->zone)
-                r = sd_bus_message_append(call, "{sv}", "zone", "s", context->zone);
-        if (r >= 0 && context->url)
-                r = sd_bus_message_append(call, "{sv}", "url", "s", context->url);
-        if (r >= 0 && context->epoch > 0)
-                r = sd_bus_message_append(call, "{sv}", "epoch", "t", context->epoch);
+        if (r >= 0 && context->options.weight > 0)
+                r = sd_bus_message_append(
+                                call, "{sv}", "weight", "u", (uint32_t) context->options.weight);
+        if (r >= 0 && context->options.zone)
+                r = sd_bus_message_append(call, "{sv}", "zone", "s", context->options.zone);
+        if (r >= 0 && context->options.url)
+                r = sd_bus_message_append(call, "{sv}", "url", "s", context->options.url);
+        if (r >= 0 && context->options.epoch > 0)
+                r = sd_bus_message_append(call, "{sv}", "epoch", "t", context->options.epoch);
 
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
@@ -137,9 +143,9 @@ int verb_volume_set(int argc, char *argv[], void *userdata) {
         r = parse_volume(argv[0], &number);
         if (r != 0)
                 return r;
-        if (context->weight == 0 && !context->zone && !context->url)
+        if (context->options.weight == 0 && !context->options.zone && !context->options.url)
                 return complain_usage("There is nothing to set: give --weight, --zone or --url.");
-        if (context->weight > WEIGHT_MAX)
+        if (context->options.weight > WEIGHT_MAX)
                 return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
         r = context_connect(context);
         if (r < 0)
@@ -152,7 +158,7 @@ int verb_volume_set(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        context_say(context, "Volume %" PRIu32 " is changed.", number);
+        output_say(&context->output, "Volume %" PRIu32 " is changed.", number);
         return 0;
 }
 
@@ -177,7 +183,7 @@ static void warn_about_maintenance(Context *context, uint32_t number) {
         _cleanup_(view_freep) View *view = NULL;
         uint32_t n = 0, needed;
 
-        if (view_get(context->bus, &error, &view) < 0)
+        if (view_get(context->connection.bus, &error, &view) < 0)
                 return; /* the call that follows says why */
 
         for (size_t i = 0; i < view->n_volumes; i++) {
@@ -201,6 +207,13 @@ static void warn_about_maintenance(Context *context, uint32_t number) {
                 advise("Warning: Values on volume %" PRIu32
                        " have no other copy, and cannot be read while it is down.",
                        number);
+}
+
+static int append_epoch(const Context *context, sd_bus_message *call) {
+        uint64_t epoch = context->options.epoch;
+
+        return epoch > 0 ? sd_bus_message_append(call, "a{sv}", 1, "epoch", "t", epoch)
+                         : sd_bus_message_append(call, "a{sv}", 0);
 }
 
 int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
@@ -230,16 +243,17 @@ int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
         if (r >= 0)
                 r = sd_bus_message_append(call, "t", until);
         if (r >= 0)
-                r = context_append_epoch(context, call);
+                r = append_epoch(context, call);
         r = finish_volume_call(context, call, r, number);
         if (r < 0)
                 return r;
 
         if (until == 0)
-                context_say(context, "Volume %" PRIu32 " takes new values again.", number);
+                output_say(&context->output, "Volume %" PRIu32 " takes new values again.", number);
         else
-                context_say(context, "Volume %" PRIu32 " is in maintenance until %s.", number,
-                            until == UINT64_MAX ? "it is told otherwise"
-                                                : format_time(text, until, now));
+                output_say(&context->output, "Volume %" PRIu32 " is in maintenance until %s.",
+                           number,
+                           until == UINT64_MAX ? "it is told otherwise"
+                                               : format_time(text, until, now));
         return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "adm/view/job-limits.h"
 #include "base/conf.h"
+#include "frame/complaint.h"
 
 #define PARALLEL_MAX 64
 
@@ -25,16 +26,16 @@ static int parse_size(const char *text, uint64_t *ret) {
         return r;
 }
 
-int job_limits_parse(const Context *context, JobLimits *ret) {
+int job_limits_parse(const char *rate, uint64_t parallel, JobLimits *ret) {
         JobLimits limits = {
-                .has_rate = context->rate,
-                .parallel = (uint32_t) MIN(context->parallel, UINT32_MAX),
+                .has_rate = rate,
+                .parallel = (uint32_t) MIN(parallel, UINT32_MAX),
         };
 
-        if (context->rate && (!*context->rate || parse_size(context->rate, &limits.rate) < 0))
+        if (rate && (!*rate || parse_size(rate, &limits.rate) < 0))
                 return complain_usage(
                                 "--rate is a number of bytes per second such as 50M, or 0 for no limit.");
-        if (context->parallel > PARALLEL_MAX)
+        if (parallel > PARALLEL_MAX)
                 return complain_usage("--parallel is a number from 1 to %d.", PARALLEL_MAX);
 
         *ret = limits;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The limits of a job: --rate and --parallel, as they were typed. */
+/* JobLimits: the limits of a job, as typed after --rate and --parallel. */
 
-#include "adm/dkvadm.h"
+#include <systemd/sd-bus.h>
+
+#include "base/macro.h"
 
 typedef struct JobLimits {
         bool has_rate;
@@ -11,8 +13,9 @@ typedef struct JobLimits {
         uint32_t parallel; /* 0 if it was not given */
 } JobLimits;
 
-/* Returns 0 or EXIT_USAGE, having said what is wrong. */
-int job_limits_parse(const Context *context, JobLimits *ret);
+/* RATE is NULL and PARALLEL 0 if the option was not given. Returns 0 or EXIT_USAGE, having said
+ * what is wrong. */
+int job_limits_parse(const char *rate, uint64_t parallel, JobLimits *ret);
 
 /* Appends entries to an open a{sv}. */
 int job_limits_append(const JobLimits *limits, sd_bus_message *call);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
 #include "adm/view/job-view.h"
 #include "base/file.h"
 #include "bus/bus.h"

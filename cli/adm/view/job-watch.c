@@ -63,14 +63,13 @@ static int look(Watch *watch, sd_bus_error *reterr_error) {
         JobView job = {};
         int r;
 
-        if (context->bus && sd_bus_is_open(context->bus) <= 0)
-                context->bus = sd_bus_close_unref(context->bus);
-        if (!context->bus) {
-                r = context_open_bus(context);
+        connection_drop_if_lost(&context->connection);
+        if (!context->connection.bus) {
+                r = connection_open(&context->connection);
                 if (r < 0)
                         return r;
         }
-        r = job_view_get(context->bus, watch->id, reterr_error, &job);
+        r = job_view_get(context->connection.bus, watch->id, reterr_error, &job);
         if (r < 0)
                 return r;
 
@@ -153,7 +152,7 @@ static int print_json(const Watch *watch) {
         r = job_table_new_detailed(&watch->job, &table);
         if (r < 0)
                 return complain(r, "Failed to show the job: %m");
-        return context_print_list(watch->context, table);
+        return output_print_list(&watch->context->output, table);
 }
 
 static int report_end(const Watch *watch) {
@@ -162,7 +161,7 @@ static int report_end(const Watch *watch) {
         int r;
 
         clear_line(watch);
-        if (watch->context->json != JSON_OFF) {
+        if (watch->context->output.json != JSON_OFF) {
                 r = print_json(watch);
                 if (r < 0)
                         return r;
@@ -170,11 +169,12 @@ static int report_end(const Watch *watch) {
         if (strcmp(job->state, "done") != 0)
                 return report_failure(watch);
 
-        if (watch->context->json == JSON_OFF)
-                context_say(watch->context, "Job %" PRIu32 " (%s) is done: %s keys with %s in %s.",
-                            job->id, job->type, format_count(keys, job->keys_done),
-                            format_bytes(bytes, job->bytes_done),
-                            format_span(span, job->ended_at - MIN(job->ended_at, job->started_at)));
+        if (watch->context->output.json == JSON_OFF)
+                output_say(&watch->context->output,
+                           "Job %" PRIu32 " (%s) is done: %s keys with %s in %s.", job->id,
+                           job->type, format_count(keys, job->keys_done),
+                           format_bytes(bytes, job->bytes_done),
+                           format_span(span, job->ended_at - MIN(job->ended_at, job->started_at)));
         return 0;
 }
 
@@ -190,7 +190,8 @@ int job_watch(Context *context, uint32_t id) {
         _cleanup_(watch_done) Watch watch = {
                 .context = context,
                 .id = id,
-                .bar = !context->quiet && context->json == JSON_OFF && isatty(STDOUT_FILENO) == 1,
+                .bar = !context->output.quiet && context->output.json == JSON_OFF &&
+                       isatty(STDOUT_FILENO) == 1,
                 .answered_usec = clock_monotonic(),
         };
         const struct timespec pause = { .tv_nsec = LOOK_NSEC };

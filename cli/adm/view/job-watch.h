@@ -3,7 +3,7 @@
 
 /* Watching a job up to its end: with a bar on a terminal, else without a word. */
 
-#include "adm/dkvadm.h"
+#include "adm/context/context.h"
 
 #define EXIT_DETACHED 130 /* by Ctrl-C, as a shell has it */
 

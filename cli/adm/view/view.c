@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
 #include "adm/view/view.h"
 #include "base/clock.h"
 #include "base/file.h"

@@ -120,6 +120,11 @@ static void hide_what_says_nothing(Table *table, const View *view) {
                 table_hide(table, "weight");
 }
 
+VolumeTableRows volume_table_rows(const Context *context) {
+        return context->options.all || context->output.json != JSON_OFF ? VOLUME_TABLE_WITH_REMOVED
+                                                                        : VOLUME_TABLE_PRESENT;
+}
+
 int volume_table_new(const View *view, VolumeTableRows rows, Table **ret) {
         uint64_t now = clock_realtime();
         Table *table;

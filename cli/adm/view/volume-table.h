@@ -3,6 +3,7 @@
 
 /* The tables of volumes, as several verbs show them. */
 
+#include "adm/context/context.h"
 #include "adm/view/view.h"
 #include "frame/table.h"
 
@@ -12,6 +13,9 @@ typedef enum VolumeTableRows {
         VOLUME_TABLE_PRESENT,
         VOLUME_TABLE_WITH_REMOVED,
 } VolumeTableRows;
+
+/* Programs get all volumes, and so do people who say --all. */
+VolumeTableRows volume_table_rows(const Context *context);
 
 int volume_table_new(const View *view, VolumeTableRows rows, Table **ret);
 

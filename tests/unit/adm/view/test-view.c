@@ -8,7 +8,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-#include "adm/dkvadm.h"
+#include "adm/context/bus-names.h"
 #include "adm/view/view.h"
 #include "bus/bus.h"
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The verbs that show volumes and change what the master says of them. See verbs.h for what a verb
+ * is. */
+
+int verb_volume_list(int argc, char *argv[], void *userdata);
+int verb_volume_show(int argc, char *argv[], void *userdata);
+int verb_volume_set(int argc, char *argv[], void *userdata);
+int verb_volume_maintenance(int argc, char *argv[], void *userdata);

@@ -103,7 +103,7 @@ static void answer_epoch(Context *context, const CompletionQuestion *question, c
                 return;
 
         (void) snprintf(epoch, sizeof(epoch), "%" PRIu64, view->epoch);
-        completion_print_answer(question, epoch, "as it is now");
+        completion_print_answer(question, epoch, "current");
 }
 
 /* There can be as many as there are volumes. */
@@ -119,7 +119,7 @@ static void answer_copies(Context *context, const CompletionQuestion *question, 
 
                 (void) snprintf(number, sizeof(number), "%" PRIu32, copies);
                 (void) snprintf(about, sizeof(about), "%s of each value%s", number,
-                                copies == view->copies ? ", as it is now" : "");
+                                copies == view->copies ? " (current)" : "");
                 completion_print_answer(question, number, about);
         }
 }

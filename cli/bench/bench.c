@@ -184,7 +184,7 @@ static const Verb *find_verb(int argc, char *argv[]) {
         const Verb *verb = verbs;
 
         if (argc == 0) {
-                log_error("There is no verb; see --help.");
+                log_error("A verb is missing; see --help.");
                 return NULL;
         }
 

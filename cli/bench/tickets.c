@@ -55,8 +55,8 @@ int bench_get_tickets(Bench *bench, Tickets *ret) {
         for (size_t i = 0; i < tickets.n; i++)
                 if (!tickets.urls[i])
                         return log_error_errno(
-                                        -ENOENT, "There is no redirect for key number %zu of %zu.",
-                                        i, tickets.n);
+                                        -ENOENT, "Found no redirect for key number %zu of %zu.", i,
+                                        tickets.n);
 
         *ret = tickets;
         tickets = (Tickets){};

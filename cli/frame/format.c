@@ -126,3 +126,7 @@ const char *format_share(char ret[static FORMAT_SIZE], uint64_t bytes, uint64_t 
 
         return ret;
 }
+
+const char *plural(uint64_t n, const char *one, const char *many) {
+        return n == 1 ? one : many;
+}

@@ -23,5 +23,8 @@ const char *format_ago(char ret[static FORMAT_SIZE], uint64_t usec, uint64_t now
  * lies in the next 12. */
 const char *format_time(char ret[static FORMAT_SIZE], uint64_t usec, uint64_t now);
 
+/* ONE if N is 1, else MANY. */
+const char *plural(uint64_t n, const char *one, const char *many) _const_;
+
 /* "56.2G 81%"; no percent if WHOLE is 0. */
 const char *format_share(char ret[static FORMAT_SIZE], uint64_t bytes, uint64_t whole);

@@ -50,8 +50,8 @@ static int set(const Option *option, void *values, const char *argument) {
                 break;
         }
         if (r < 0)
-                return complain(-EINVAL, "--%s=%s cannot be: it is --%s=%s. See --help.",
-                                option->name, argument, option->name, option->argument);
+                return complain(-EINVAL, "Invalid value '%s' for --%s=%s; see --help.", argument,
+                                option->name, option->argument);
 
         return 0;
 }
@@ -102,11 +102,11 @@ static int complain_option(int code, char *argv[]) {
         if (optopt > 0 && optopt < CODE_FIRST)
                 word = letter;
         if (code == ':')
-                return complain(-EINVAL, "The option %s wants a value; see --help.", word);
+                return complain(-EINVAL, "Option %s needs a value; see --help.", word);
         if (optopt >= CODE_FIRST)
-                return complain(-EINVAL, "The option %s takes no value; see --help.", word);
+                return complain(-EINVAL, "Option %s takes no value; see --help.", word);
 
-        return complain(-EINVAL, "There is no option '%s' here; see --help.", word);
+        return complain(-EINVAL, "Unknown option '%s'; see --help.", word);
 }
 
 int options_parse(

@@ -115,13 +115,13 @@ static void complain_mistyped(const Verb verbs[], const char *word) {
                 if (!is_near(verb->name, word))
                         continue;
                 if (first)
-                        (void) complain_usage("There is no verb '%s'. There is:", word);
+                        (void) complain_usage("Unknown verb '%s'. Did you mean:", word);
                 print_verb(verb);
                 first = false;
         }
 
         if (first)
-                (void) complain_usage("There is no verb '%s'; see --help.", word);
+                (void) complain_usage("Unknown verb '%s'; see --help.", word);
 }
 
 /* Tells what there is that begins with the same word. */
@@ -129,7 +129,7 @@ static void complain_unknown(const Verb verbs[], int argc, char *const argv[]) {
         bool first = true;
 
         if (argc == 0) {
-                (void) complain_usage("There is no verb; see --help.");
+                (void) complain_usage("A verb is missing; see --help.");
                 return;
         }
 
@@ -138,11 +138,9 @@ static void complain_unknown(const Verb verbs[], int argc, char *const argv[]) {
                         continue;
                 if (first && argc > 1)
                         (void) complain_usage(
-                                        "There is no verb '%s %s'. There is:", argv[0], argv[1]);
+                                        "Unknown verb '%s %s'. The verbs are:", argv[0], argv[1]);
                 else if (first)
-                        (void) complain_usage(
-                                        "'%s' is only the first word of a verb. There is:",
-                                        argv[0]);
+                        (void) complain_usage("'%s' needs a second word. The verbs are:", argv[0]);
                 print_verb(verb);
                 first = false;
         }
@@ -170,7 +168,7 @@ const Verb *verbs_match(
         n = argc - words;
         if (n < verb->min_args || n > verb->max_args) {
                 (void) complain_usage(
-                                "Too %s arguments for '%s', which is used as: %s%s%s",
+                                "Too %s arguments for '%s'. Usage: %s%s%s",
                                 n < verb->min_args ? "few" : "many", verb->name, verb->name,
                                 *verb->args ? " " : "", verb->args);
                 return NULL;

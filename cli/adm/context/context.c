@@ -30,11 +30,11 @@ int context_check_local(const Context *context, const char *verb) {
 
         if (option)
                 return complain_usage(
-                                "'%s' works on files of this machine: %s is not for it.", verb,
-                                option);
+                                "'%s' works on files of this machine and does not go with %s.",
+                                verb, option);
 
         if (!context->options.root && geteuid() != 0) {
-                (void) complain(-EPERM, "Only root may do that.");
+                (void) complain(-EPERM, "Only root can do that.");
                 advise("Try: sudo dkvadm %s", verb);
                 return -EPERM;
         }

@@ -14,31 +14,31 @@ typedef struct Advice {
         const char *sandbox;
 } Advice;
 
-#define NO_MASTER "The master does not run."
+#define NO_MASTER "The master is not running."
 #define START \
         "If it belongs here: systemctl start dkv-master.socket dkv-master. If it is on another" \
         " machine: dkvadm -H HOST ..."
 #define START_THERE "Start it: dkv-sandbox start DIR"
-#define LOOK        "See what it does: systemctl status dkv-master; journalctl -u dkv-master -n 50"
-#define LOOK_THERE  "See what it does: dkv-sandbox status DIR, and its logs"
+#define LOOK        "See what it is doing: systemctl status dkv-master; journalctl -u dkv-master -n 50"
+#define LOOK_THERE  "See what it is doing: dkv-sandbox status DIR, and its logs"
 #define ALLOW       "Try sudo; or allow the polkit action org.dkv.manage-volumes, see dkvadm(8)."
-#define ALLOW_THERE "Only the user whose sandbox it is may change it."
+#define ALLOW_THERE "Only the user who owns the sandbox may change it."
 #define RELEASE \
-        "dkvadm and the master are of different releases: compare dkvadm --version and dkvadm status."
+        "dkvadm and the master are different releases: compare dkvadm --version and dkvadm status."
 
 /* clang-format off */
 static const Advice advices[] = {
         { SD_BUS_ERROR_SERVICE_UNKNOWN,   NO_MASTER,                         START, START_THERE },
         { SD_BUS_ERROR_NAME_HAS_NO_OWNER, NO_MASTER,                         START, START_THERE },
-        { SD_BUS_ERROR_NO_REPLY,          "The master does not answer.",     LOOK,  LOOK_THERE  },
-        { SD_BUS_ERROR_TIMEOUT,           "The master does not answer.",     LOOK,  LOOK_THERE  },
+        { SD_BUS_ERROR_NO_REPLY,          "The master does not respond.",     LOOK,  LOOK_THERE  },
+        { SD_BUS_ERROR_TIMEOUT,           "The master does not respond.",     LOOK,  LOOK_THERE  },
         { SD_BUS_ERROR_ACCESS_DENIED,     NULL,                              ALLOW, ALLOW_THERE },
         { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, NULL,             ALLOW, ALLOW_THERE },
         { SD_BUS_ERROR_UNKNOWN_METHOD,    NULL,                              RELEASE, RELEASE   },
         { SD_BUS_ERROR_UNKNOWN_INTERFACE, NULL,                              RELEASE, RELEASE   },
         { SD_BUS_ERROR_UNKNOWN_PROPERTY,  NULL,                              RELEASE, RELEASE   },
         { "org.dkv.Error.Conflict",       NULL,
-          "See what has changed (dkvadm volume list), then repeat it with the new --epoch=, or with none.", NULL },
+          "See what has changed (dkvadm volume list), then try again with the new --epoch= or without it.", NULL },
         { "org.dkv.Error.Internal",       NULL,                              LOOK,  LOOK_THERE  },
         {}
 };
@@ -73,11 +73,11 @@ static int explain_bus(Explanation *explanation, const Connection *connection, i
                 const char *name, *reason, *advice;
         } places[] = {
                 { connection->host,        "The bus of 'NAME' cannot be reached over ssh",     "Does this work? ssh NAME busctl status org.dkv.Master1" },
-                { connection->machine,     "The bus of the container 'NAME' cannot be reached", "Does it run? machinectl status NAME" },
-                { connection->sandbox,     "The bus of the sandbox 'NAME' cannot be reached",  "Does it run? dkv-sandbox start NAME" },
+                { connection->machine,     "The bus of the container 'NAME' cannot be reached", "Is it running? machinectl status NAME" },
+                { connection->sandbox,     "The bus of the sandbox 'NAME' cannot be reached",  "Is it running? dkv-sandbox start NAME" },
                 { connection->bus_address, "The bus at 'NAME' cannot be reached",              "" },
                 { "",                   "The system bus cannot be reached",
-                  "Does it run? systemctl status dbus.socket. For a private cluster: dkvadm --sandbox=DIR ..." },
+                  "Is it running? systemctl status dbus.socket. For a private cluster: dkvadm --sandbox=DIR ..." },
         };
         /* clang-format on */
         _cleanup_free_ char *reason = NULL;

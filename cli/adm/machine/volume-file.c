@@ -36,7 +36,7 @@ void volume_file_done(VolumeFile *file) {
 
 int volume_file_path(const char *root, uint32_t number, char **ret) {
         if (asprintf(ret, "%s/etc/dkv/volume@%" PRIu32 ".conf", root ?: "", number) < 0)
-                return complain(-ENOMEM, "Failed to name the configuration file: %m");
+                return complain(-ENOMEM, "Failed to find the configuration file: %m");
 
         return 0;
 }
@@ -75,7 +75,8 @@ static int print_setting(FILE *stream, const char *name, const char *value) {
         if (!value)
                 return 0;
         if (!is_writable(value))
-                return complain(-EINVAL, "A configuration file cannot carry %s='%s'.", name, value);
+                return complain(-EINVAL, "A configuration file cannot contain %s='%s'.", name,
+                                value);
 
         (void) fprintf(stream, "%s=%s\n", name, value);
         return 0;
@@ -206,29 +207,30 @@ static int give_to(int fd, const char *name, uint32_t number, uid_t uid, gid_t g
         int r;
 
         if (fstat(fd, &st) < 0)
-                return complain(-errno, "Failed to look at '%s': %m", name);
+                return complain(-errno, "Failed to access '%s': %m", name);
         r = is_empty(fd);
         if (r < 0)
                 return complain(r, "Failed to read '%s': %m", name);
 
         if ((st.st_mode & S_IWOTH) ||
             (is_of_the_system(name) && !(r > 0 && is_mount_point(fd, &st))))
-                return refuse(name, "belongs to all of this machine", number);
+                return refuse(name, "is a directory of the system", number);
         if (st.st_uid == uid)
                 return 0;
         if (r == 0 && faccessat(fd, "objects.db", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
                 (void) complain(-EPERM,
-                                "The values of a volume are in '%s', and belong to another user than dkv.",
+                                "'%s' holds the values of a volume but is not owned by user dkv.",
                                 name);
-                advise("If they are those of volume %" PRIu32 ", moved here: chown -R dkv:dkv '%s'",
+                advise("If they are the values of volume %" PRIu32
+                       ", moved here: chown -R dkv:dkv '%s'",
                        number, name);
                 return -EPERM;
         }
         if (r == 0)
-                return refuse(name, "is not empty and does not belong to the user dkv", number);
+                return refuse(name, "is not empty and not owned by user dkv", number);
 
         if (fchown(fd, uid, gid) < 0)
-                return complain(-errno, "Failed to give '%s' to the user dkv: %m", name);
+                return complain(-errno, "Failed to make user dkv the owner of '%s': %m", name);
         return 0;
 }
 
@@ -267,8 +269,7 @@ static int make_and_give(
         int r;
 
         if (is_short_lived(name)) {
-                (void) complain(-EPERM, "What is stored in '%s' is gone after the next boot.",
-                                name);
+                (void) complain(-EPERM, "Data in '%s' does not survive a reboot.", name);
                 advise("Give the volume a directory on a disk, such as --directory=/srv/dkv-volume-%" PRIu32,
                        number);
                 return -EPERM;
@@ -276,7 +277,7 @@ static int make_and_give(
 
         r = make_directory(full, 0755);
         if (r < 0)
-                return complain(r, "Failed to make '%s': %m", full);
+                return complain(r, "Failed to create '%s': %m", full);
         fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return complain(-errno, "Failed to open '%s': %m", full);
@@ -296,21 +297,21 @@ int volume_directory_make(const char *root, uint32_t number, const char *path, b
 
         if (asprintf(&full, "%s%s", root ?: "", path) < 0) {
                 full = NULL;
-                return complain(-ENOMEM, "Failed to make '%s': %m", path);
+                return complain(-ENOMEM, "Failed to create '%s': %m", path);
         }
 
         name = find_out(full, root, path);
         if (!name)
-                return complain(-ENOMEM, "Failed to make '%s': %m", path);
+                return complain(-ENOMEM, "Failed to create '%s': %m", path);
 
         r = find_user(root, &uid, &gid);
         if (r == -ESRCH) {
-                (void) complain(r, "There is no user dkv.");
-                advise("It comes with the packages of dkv; to make it now: systemd-sysusers");
+                (void) complain(r, "User dkv does not exist.");
+                advise("The packages of dkv create it; to create it now: systemd-sysusers");
                 return r;
         }
         if (r < 0)
-                return complain(r, "Failed to look up the user dkv: %m");
+                return complain(r, "Failed to look up user dkv: %m");
 
         return make_and_give(full, name, number, uid, gid, ret_made);
 }

@@ -34,7 +34,7 @@ static int ask_master(sd_bus *bus, bool start_it, char **ret) {
                         bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE, "Listen", start_it, ret,
                         NULL);
         if (r == -ENOMEM)
-                return complain(r, "Failed to ask the master where it is: %m");
+                return complain(r, "Failed to ask the master for its address: %m");
         if (r < 0)
                 *ret = NULL;
         return 0;
@@ -152,7 +152,7 @@ static int find_listen(uint32_t number, VolumePlace *place) {
                 return 0;
         if (route_find(master.host, 0, &own) < 0)
                 return complain_usage(
-                                "Please say by which address the master at '%s' and clients reach this machine: "
+                                "Name the address by which the master at '%s' and clients reach this machine: "
                                 "--listen=ADDRESS:%" PRIu32,
                                 place->master, MASTER_PORT + number);
 
@@ -169,12 +169,12 @@ static int take_options(const char *listen, const char *master, VolumePlace *pla
         if (listen) {
                 if (address_complain(listen))
                         return complain_usage(
-                                        "--listen takes ADDRESS:PORT, and '%s' %s.", listen,
+                                        "--listen takes ADDRESS:PORT, but '%s' %s.", listen,
                                         address_complain(listen));
                 if (address_parse(listen, &address, &reason) < 0 || !address.is_numeric)
                         return complain_usage(
                                         "--listen takes ADDRESS:PORT, where ADDRESS is an IP address of this machine "
-                                        "that clients can send to, and not '%s'.",
+                                        "that clients can reach, not '%s'.",
                                         listen);
                 place->listen = strdup(listen);
                 if (!place->listen)
@@ -184,7 +184,7 @@ static int take_options(const char *listen, const char *master, VolumePlace *pla
                 r = url_normalize(master, &place->master, &reason);
                 if (r == -EINVAL)
                         return complain_usage(
-                                        "--master takes http://ADDRESS:PORT, and '%s' %s.", master,
+                                        "--master takes http://ADDRESS:PORT, but '%s' %s.", master,
                                         reason);
                 return r;
         }

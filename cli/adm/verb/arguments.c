@@ -10,7 +10,7 @@ int parse_volume(const char *argument, uint32_t *ret) {
 
         if (parse_u64(argument, VOLUME_MAX, &number) < 0 || number == 0)
                 return complain_usage(
-                                "'%s' is no volume: that is a number from 1 to %u.", argument,
+                                "'%s' is not a volume number, which is from 1 to %u.", argument,
                                 (unsigned) VOLUME_MAX);
 
         *ret = (uint32_t) number;
@@ -21,7 +21,7 @@ int parse_job(const char *argument, uint32_t *ret) {
         uint64_t id;
 
         if (parse_u64(argument, UINT32_MAX, &id) < 0 || id == 0)
-                return complain_usage("'%s' is no job: that is a number from 1 on.", argument);
+                return complain_usage("'%s' is not a job number.", argument);
 
         *ret = (uint32_t) id;
         return 0;

@@ -138,10 +138,10 @@ static void complain_about(const Change *change, int error, const sd_bus_error *
         (void) context_complain(
                         change->context, error, bus_error, "%s", types[change->type].failure);
         if (may_come_yet(change, bus_error))
-                advise("See which the master knows: dkvadm volume list. Start one: %s",
+                advise("To list the volumes that the master knows: dkvadm volume list. To start one: %s",
                        change->context->connection.sandbox
                                        ? "dkv-sandbox restart DIR N"
-                                       : "systemctl start dkv-volume@N; a new one: dkvadm volume create N");
+                                       : "systemctl start dkv-volume@N; to create one: dkvadm volume create N");
 }
 
 /* Calls what NEW_ONE makes, and waits for volumes that are just being started. Returns 0 or a
@@ -171,7 +171,7 @@ static int call_patiently(
                 }
 
                 if (!told)
-                        advise("%s Waiting for it...", error.message ?: "It does not report yet.");
+                        advise("%s Waiting for it...", error.message ?: "It has not reported yet.");
                 told = true;
                 (void) nanosleep(&pause, NULL);
         }
@@ -204,13 +204,13 @@ static int start(const Change *change, uint32_t *ret_id) {
         if (r >= 0)
                 r = sd_bus_message_read(reply, "o", &path);
         if (r < 0)
-                return complain(r, "Failed to read what the master answers: %m");
+                return complain(r, "Failed to read the master's reply: %m");
 
         *ret_id = 0;
         if (strcmp(path, "/") == 0)
                 return 0;
         r = job_path_parse(path, ret_id);
-        return r < 0 ? complain(r, "The master started something that is no job: '%s'.", path) : 0;
+        return r < 0 ? complain(r, "The master's reply is not the path of a job: '%s'.", path) : 0;
 }
 
 static int print_plan(const Change *change, const PlanView *plan) {
@@ -240,12 +240,12 @@ static int ask(const Change *change, const PlanView *plan) {
         if (change->context->output.json != JSON_OFF || isatty(STDIN_FILENO) != 1 ||
             isatty(STDOUT_FILENO) != 1)
                 return complain_usage(
-                                "Nobody is here to be asked: --yes goes on, --dry-run shows what would be moved.");
+                                "Cannot ask for confirmation without a terminal: --yes proceeds, --dry-run shows what would be moved.");
 
         r = print_plan(change, plan);
         if (r < 0)
                 return r;
-        (void) fputs("Go on? [y/N] ", stdout);
+        (void) fputs("Proceed? [y/N] ", stdout);
         (void) fflush(stdout);
         if (getline(&line, &size, stdin) > 0 && (*line == 'y' || *line == 'Y'))
                 return 0;
@@ -294,8 +294,8 @@ static int print_id(Context *context, uint32_t id) {
 
 static void say_volumes(const Change *change, const char *what) {
         for (size_t i = 0; i < change->n && change->context->output.json == JSON_OFF; i++)
-                output_say(&change->context->output, "Volume %" PRIu32 " is %s.",
-                           change->numbers[i], what);
+                output_say(&change->context->output, "Volume %" PRIu32 " %s.", change->numbers[i],
+                           what);
 }
 
 static int run(Change *change) {
@@ -319,7 +319,7 @@ static int run(Change *change) {
                 return r;
 
         if (change->type == CHANGE_ADD && !context->options.no_block)
-                say_volumes(change, "active");
+                say_volumes(change, "is active");
         if (id == 0)
                 return 0;
         if (context->options.no_block)
@@ -327,7 +327,7 @@ static int run(Change *change) {
 
         r = job_watch(context, id);
         if (r == 0 && change->type == CHANGE_DELETE)
-                say_volumes(change, "removed");
+                say_volumes(change, "was removed");
         return r;
 }
 
@@ -371,7 +371,7 @@ int verb_volume_add(int argc, char *argv[], void *userdata) {
         int r;
 
         if (context->options.no_rebalance && context->options.dry_run)
-                return complain_usage("With --no-rebalance there is nothing to be moved.");
+                return complain_usage("--no-rebalance moves nothing that --dry-run could show.");
         r = parse_volumes(argc, argv, &change);
         return r != 0 ? r : run(&change);
 }
@@ -400,10 +400,9 @@ int verb_set(int argc, char *argv[], void *userdata) {
         uint64_t copies;
 
         if (strncmp(argv[0], name, strlen(name)) != 0)
-                return complain_usage(
-                                "'%s' is nothing that can be set: there is copies=N.", argv[0]);
+                return complain_usage("'%s' cannot be set; copies=N can.", argv[0]);
         if (parse_u64(argv[0] + strlen(name), COPIES_MAX, &copies) < 0 || copies == 0)
-                return complain_usage("A value has from 1 to %d copies.", COPIES_MAX);
+                return complain_usage("A value can have from 1 to %d copies.", COPIES_MAX);
 
         change.copies = (uint32_t) copies;
         return run(&change);

@@ -13,11 +13,11 @@
 
 /* clang-format off */
 static const Column columns[] = {
-        { "SETTING",   "name"                       },
-        { "VALUE",     "value",   .shrinks = true   },
-        { "DEFAULT",   "default", .shrinks = true   },
-        { "TAKES",     "live"                       },
-        { "SET IN",    "origin",  .shrinks = true   },
+        { "SETTING",    "name"                      },
+        { "VALUE",      "value",   .shrinks = true  },
+        { "DEFAULT",    "default", .shrinks = true  },
+        { "APPLIES ON", "live"                      },
+        { "SET IN",     "origin",  .shrinks = true  },
         {}
 };
 /* clang-format on */
@@ -76,10 +76,10 @@ static int complain_volume(
         if (!sd_bus_error_has_names(
                             bus_error, SD_BUS_ERROR_SERVICE_UNKNOWN,
                             SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                return complain(error, "Failed to ask volume %s: %s", number,
+                return complain(error, "Failed to query volume %s: %s", number,
                                 bus_error->message ?: strerror(abs(error)));
 
-        (void) complain(error, "Failed to ask volume %s: It does not run.", number);
+        (void) complain(error, "Failed to query volume %s: It is not running.", number);
         if (context->connection.sandbox)
                 advise("Start it: dkv-sandbox start %s", context->connection.sandbox);
         else
@@ -108,7 +108,7 @@ int verb_config(int argc, char *argv[], void *userdata) {
         if (r < 0 && argc > 0)
                 return complain_volume(context, r, &error, argv[0]);
         if (r < 0)
-                return context_complain(context, r, &error, "Failed to ask the master");
+                return context_complain(context, r, &error, "Failed to query the master");
 
         if (argc == 0)
                 (void) sd_bus_get_property_trivial(
@@ -118,7 +118,7 @@ int verb_config(int argc, char *argv[], void *userdata) {
         if (r >= 0)
                 r = read_settings(reply, copies, table);
         if (r < 0)
-                return complain(r, "Failed to understand what the daemon says: %m");
+                return complain(r, "Failed to read the daemon's reply: %m");
 
         return output_print_table(&context->output, table);
 }

@@ -76,10 +76,10 @@ int verb_damage(int argc, char *argv[], void *userdata) {
         if (r >= 0)
                 r = read_copies(reply, table, &n);
         if (r < 0)
-                return complain(r, "Failed to understand what the master says: %m");
+                return complain(r, "Failed to read the master's reply: %m");
 
         if (context->output.json == JSON_OFF && n == 0) {
-                (void) puts("No copy is known to be damaged.");
+                (void) puts("No damaged copies are known.");
                 return 0;
         }
         r = output_print_table(&context->output, table);

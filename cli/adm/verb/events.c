@@ -324,7 +324,7 @@ static int show(Context *context, sd_journal *journal, uint64_t since) {
 
         n = print_events(context, journal, since);
         if (n == 0 && !context->options.directory && geteuid() != 0)
-                advise("Nothing to see; only root and members of the group systemd-journal see all of the journal.");
+                advise("No events; only root and members of group systemd-journal can see the whole journal.");
 
         while (n >= 0 && context->options.follow) {
                 if (fflush(stdout) != 0)
@@ -346,15 +346,15 @@ int verb_events(int argc, char *argv[], void *userdata) {
         if (context->options.since &&
             parse_moment(context->options.since, clock_realtime(), &since) < 0)
                 return complain_usage(
-                                "'%s' is no time such as '2h ago', '03:04', yesterday or '2026-01-02 03:04'.",
+                                "Invalid time '%s'; valid are '2h ago', '03:04', yesterday or '2026-01-02 03:04'.",
                                 context->options.since);
         if (context->connection.host || context->connection.machine ||
             context->connection.sandbox) {
-                (void) complain_usage("'events' reads the journal of this machine.");
+                (void) complain_usage("'events' can read only the journal of this machine.");
                 advise("%s",
                        context->connection.sandbox
-                                       ? "A sandbox has its events in the *.log of its directory."
-                                       : "On another one: ssh HOST dkvadm events, or "
+                                       ? "A sandbox logs its events to *.log in its directory."
+                                       : "On another machine: ssh HOST dkvadm events, or "
                                          "machinectl shell CONTAINER /usr/bin/dkvadm events");
                 return EXIT_USAGE;
         }

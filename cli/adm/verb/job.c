@@ -27,9 +27,9 @@ int verb_job_list(int argc, char *argv[], void *userdata) {
                 return r;
         r = jobs_view_get(context->connection.bus, &error, &jobs);
         if (r < 0)
-                return context_complain(context, r, &error, "Failed to ask the master");
+                return context_complain(context, r, &error, "Failed to query the master");
         if (jobs.n == 0 && context->output.json == JSON_OFF) {
-                output_say(&context->output, "There was no job yet.");
+                output_say(&context->output, "No jobs yet.");
                 return 0;
         }
 
@@ -88,7 +88,7 @@ static int print_lost_keys(Context *context, const JobView *job) {
         if (r < 0)
                 return complain(r, "Failed to show the lost keys: %m");
 
-        (void) fputs("\nKeys of which no other copy can be read:\n", stdout);
+        (void) fputs("\nKeys that have no other readable copy:\n", stdout);
         for (; (r = sd_bus_message_read(reply, "s", &key)) > 0; n++)
                 (void) printf("  %s\n", key);
         if (n < job->lost_keys)
@@ -155,7 +155,7 @@ int verb_job_pause(int argc, char *argv[], void *userdata) {
         int r = change(context, argv[0], "Pause", "pause");
 
         if (r == 0)
-                output_say(&context->output, "Job %s pauses. Let it go on: dkvadm job resume %s",
+                output_say(&context->output, "Job %s is paused. To resume it: dkvadm job resume %s",
                            argv[0], argv[0]);
         return r;
 }
@@ -165,7 +165,7 @@ int verb_job_resume(int argc, char *argv[], void *userdata) {
         int r = change(context, argv[0], "Resume", "resume");
 
         if (r == 0)
-                output_say(&context->output, "Job %s goes on.", argv[0]);
+                output_say(&context->output, "Job %s is resumed.", argv[0]);
         return r;
 }
 
@@ -214,7 +214,7 @@ int verb_job_set(int argc, char *argv[], void *userdata) {
         if (r != 0)
                 return r;
         if (!limits.has_rate && limits.parallel == 0)
-                return complain_usage("There is nothing to set: give --rate or --parallel.");
+                return complain_usage("Nothing to set: give --rate or --parallel.");
         r = context_connect(context);
         if (r < 0)
                 return r;
@@ -223,6 +223,6 @@ int verb_job_set(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain_job(context, r, &error, "change", id);
 
-        output_say(&context->output, "Job %" PRIu32 " is changed.", id);
+        output_say(&context->output, "Limits of job %" PRIu32 " changed.", id);
         return 0;
 }

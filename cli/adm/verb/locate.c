@@ -185,7 +185,8 @@ int verb_locate(int argc, char *argv[], void *userdata) {
         int r;
 
         if (percent_encode(argv[0], path, sizeof(path)) <= 0)
-                return complain_usage("'%s' is no key: that has 1 to %d bytes.", argv[0], KEY_MAX);
+                return complain_usage(
+                                "'%s' is not a key: keys have 1 to %d bytes.", argv[0], KEY_MAX);
         r = context_connect(context);
         if (r < 0)
                 return r;
@@ -198,7 +199,7 @@ int verb_locate(int argc, char *argv[], void *userdata) {
 
         r = read_reply(reply, argv[0], &value, &copies);
         if (r < 0)
-                return complain(r, "Failed to understand what the master says: %m");
+                return complain(r, "Failed to read the master's reply: %m");
 
         return print(context, value, copies);
 }

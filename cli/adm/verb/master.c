@@ -21,11 +21,12 @@ static int ask(const Context *context, const char *reason) {
                 return 0;
         if (context->output.json != JSON_OFF || isatty(STDIN_FILENO) != 1 ||
             isatty(STDOUT_FILENO) != 1)
-                return complain_usage("Nobody is here to be asked: --yes goes on.");
+                return complain_usage(
+                                "Cannot ask for confirmation without a terminal: --yes proceeds.");
 
-        (void) printf("%s\nWhat this index does not know is given up: newer values, and deletions.\n"
-                      "This cannot be undone; if there is a newer index, restore that instead.\n"
-                      "Go on? [y/N] ",
+        (void) printf("%s\nNewer values and deletions, which this index does not know, will be given up.\n"
+                      "This cannot be undone. If there is a newer index, restore that one instead.\n"
+                      "Proceed? [y/N] ",
                       reason);
         (void) fflush(stdout);
         if (getline(&line, &size, stdin) > 0 && (*line == 'y' || *line == 'Y'))
@@ -46,7 +47,7 @@ int verb_master_accept_rollback(int argc, char *argv[], void *userdata) {
                 return r;
         r = view_get(context->connection.bus, &error, &view);
         if (r < 0)
-                return context_complain(context, r, &error, "Failed to ask the master");
+                return context_complain(context, r, &error, "Failed to query the master");
         r = ask(context, view->health_reason);
         if (r != 0)
                 return r;
@@ -58,6 +59,6 @@ int verb_master_accept_rollback(int argc, char *argv[], void *userdata) {
                 return context_complain(context, r, &error, "Failed to accept the older index");
 
         output_say(&context->output,
-                   "The master leads with the older index. What is lost: dkvadm status");
+                   "The master leads with the older index. To see what is lost: dkvadm status");
         return 0;
 }

@@ -230,14 +230,14 @@ int verb_monitor(int argc, char *argv[], void *userdata) {
 
         if (seconds > INTERVAL_MAX)
                 return complain_usage(
-                                "--interval is a number of seconds from 1 to %d.", INTERVAL_MAX);
+                                "--interval takes a number of seconds from 1 to %d.", INTERVAL_MAX);
         r = start(&monitor, seconds * USEC_PER_SEC);
         if (r >= 0)
                 r = sd_event_loop(monitor.event);
         if (r < 0 && r != -EPIPE) {
                 if (monitor.screen)
                         screen_leave(); /* or the complaint would go with it */
-                return complain(r, "Failed to watch: %m");
+                return complain(r, "Failed to watch the cluster: %m");
         }
 
         return 0;

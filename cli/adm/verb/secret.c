@@ -108,11 +108,11 @@ static int find_paths(const Context *context, char **ret_directory, char **ret_p
 }
 
 static void say_what_next(const Context *context, const char *path) {
-        output_say(&context->output, "There is a new secret in '%s'.\n", path);
-        output_say(&context->output, "Daemons that run here read it when they start:");
+        output_say(&context->output, "Created a new secret in '%s'.\n", path);
+        output_say(&context->output, "Daemons on this machine read it when they start:");
         output_say(&context->output, "  systemctl try-restart dkv-master 'dkv-volume@*'");
         output_say(&context->output,
-                   "All machines of the cluster need the same; to copy it to HOST:");
+                   "All machines of the cluster need the same secret; to copy it to HOST:");
         output_say(&context->output,
                    "  dkvadm secret show | ssh root@HOST 'umask 077; mkdir -p " CREDENTIAL_DIRECTORY
                    "; cat >" CREDENTIAL_DIRECTORY "/dkv.secret'");
@@ -132,8 +132,8 @@ int verb_secret_create(int argc, char *argv[], void *userdata) {
 
         r = write_secret(context, directory, path);
         if (r == -EEXIST) {
-                (void) complain(r, "There is a secret in '%s' already.", path);
-                advise("All machines of the cluster need the same one. To replace it: dkvadm secret create --force");
+                (void) complain(r, "There already is a secret in '%s'.", path);
+                advise("All machines of the cluster need the same secret. To replace it: dkvadm secret create --force");
                 return r;
         }
         if (r < 0)
@@ -160,7 +160,7 @@ int verb_secret_show(int argc, char *argv[], void *userdata) {
         r = read_file(AT_FDCWD, path, SECRET_FILE_MAX, &secret, &size);
         if (r == -ENOENT) {
                 (void) complain(r, "There is no secret: '%s' does not exist.", path);
-                advise("To make one for a new cluster: dkvadm secret create");
+                advise("To create one for a new cluster: dkvadm secret create");
                 return r;
         }
         if (r < 0)

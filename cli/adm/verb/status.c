@@ -57,18 +57,20 @@ static void add_master_for_people(Table *table, const View *view) {
         uint64_t now = clock_realtime();
 
         table_add(table, COLOUR_NONE, NULL,
-                  "dkv %s at %s, up for %s, map epoch %" PRIu64 ", %" PRIu32 "%s", view->version,
+                  "dkv %s at %s, up for %s, map epoch %" PRIu64 ", %" PRIu32 " %s", view->version,
                   view->listen, format_span(span, now - MIN(now, view->started_at)), view->epoch,
-                  view->copies, view->copies == 1 ? " copy" : " copies");
+                  view->copies, plural(view->copies, "copy", "copies"));
         table_add(table, COLOUR_NONE, NULL, "%s, free: %s", view->directory,
                   format_share(share, view->disk_free, view->disk_size));
-        table_add(table, COLOUR_NONE, NULL, "%" PRIu64 " with %s; %" PRIu64 " old copies to delete",
-                  view->keys, format_bytes(span, view->bytes), view->garbage);
+        table_add(table, COLOUR_NONE, NULL, "%" PRIu64 " with %s; %" PRIu64 " old %s to delete",
+                  view->keys, format_bytes(span, view->bytes), view->garbage,
+                  plural(view->garbage, "copy", "copies"));
         table_add(table, COLOUR_NONE, NULL,
-                  "%" PRIu32 " under way on %" PRIu32 " connections; %" PRIu64 " so far, %" PRIu64
+                  "%" PRIu32 " in progress on %" PRIu32 " %s; %" PRIu64 " so far, %" PRIu64
                   " of them failed here",
-                  view->traffic.active_requests, view->traffic.connections, view->traffic.requests,
-                  view->traffic.errors);
+                  view->traffic.active_requests, view->traffic.connections,
+                  plural(view->traffic.connections, "connection", "connections"),
+                  view->traffic.requests, view->traffic.errors);
 }
 
 static int master_table_new(const View *view, Table **ret) {

@@ -53,18 +53,19 @@ static int check_options(const Creation *creation) {
                                 "--directory takes an absolute path, not '%s'.",
                                 context->options.directory);
         if (context->options.weight > WEIGHT_MAX)
-                return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
+                return complain_usage(
+                                "--weight takes a number from 1 to %u.", (unsigned) WEIGHT_MAX);
         if (context->options.root && (context->options.add || context->options.weight > 0))
                 return complain_usage(
-                                "With --root nothing is started: --add and --weight have to wait.");
+                                "--add and --weight do not go with --root, which starts nothing.");
         if (context->options.master && (context->options.add || context->options.weight > 0))
                 return complain_usage(
-                                "Give --add and --weight where the master runs; they do not go with --master.");
+                                "--add and --weight do not go with --master; use dkvadm where the master runs.");
 
         if (faccessat(AT_FDCWD, creation->path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-                (void) complain(-EEXIST, "Volume %" PRIu32 " is configured already, by '%s'.",
+                (void) complain(-EEXIST, "Volume %" PRIu32 " is already configured in '%s'.",
                                 creation->number, creation->path);
-                advise("To change it, edit that file; then: systemctl restart dkv-volume@%" PRIu32,
+                advise("To change it, edit that file, then: systemctl restart dkv-volume@%" PRIu32,
                        creation->number);
                 return -EEXIST;
         }
@@ -87,9 +88,9 @@ static int check_number(const Creation *creation) {
 
         (void) complain(-EEXIST,
                         "Volume %" PRIu32
-                        " was removed from the cluster, and its number is never used again.",
+                        " was removed from the cluster, and its number cannot be used again.",
                         creation->number);
-        advise("Take another one; those that are used: dkvadm volume list --all");
+        advise("Choose another one; to list those in use: dkvadm volume list --all");
         return -EEXIST;
 }
 
@@ -144,7 +145,7 @@ static void take_back(const Creation *creation) {
         volume_file_take_back(creation->path, creation->context->options.directory, creation->made);
         (void) units_disable(bus, creation->names.units);
         unit_log_print(creation->names.units, creation->begun);
-        advise("Nothing was changed: the settings of volume %" PRIu32 " are taken back.",
+        advise("Nothing was changed: the settings of volume %" PRIu32 " were removed again.",
                creation->number);
 }
 
@@ -169,20 +170,20 @@ static int complain_unaccepted(const Creation *creation, int error) {
                         STORE_INTERFACE, "MasterError", false, &reason, NULL);
         if (reason && *reason)
                 (void) complain(-EHOSTUNREACH,
-                                "Volume %" PRIu32 " runs, but it is not in a cluster: %s",
+                                "Volume %" PRIu32 " is running but is not in a cluster: %s",
                                 creation->number, reason);
         else
                 (void) complain(error,
                                 "Volume %" PRIu32
-                                " runs, but its master at '%s' has not answered within 10 s.",
+                                " is running, but its master at '%s' has not answered within 10 s.",
                                 creation->number, master);
         if (!creation->place.master && !creation->place.is_here)
-                advise("If its master is on another machine, begin again and say where: "
+                advise("If its master is on another machine, start over and name it: "
                        "dkvadm volume remove-config %" PRIu32
                        " --force; dkvadm volume create %" PRIu32 " --master=http://ADDRESS:3000",
                        creation->number, creation->number);
         else
-                advise("It goes on trying. To take it back: dkvadm volume remove-config %" PRIu32
+                advise("It keeps trying. To remove it again: dkvadm volume remove-config %" PRIu32
                        " --force",
                        creation->number);
         return -EHOSTUNREACH;
@@ -232,7 +233,7 @@ static int join(const Creation *creation) {
                 output_say(&context->output, "Volume %" PRIu32 " is active.", number);
         else if (context->options.master)
                 output_say(&context->output,
-                           "To store values on it, say where the master is: dkvadm volume add %" PRIu32,
+                           "To store values on it, run on the master's machine: dkvadm volume add %" PRIu32,
                            number);
         else
                 output_say(&context->output, "To store values on it: dkvadm volume add %" PRIu32,
@@ -267,7 +268,7 @@ static int create(Creation *creation) {
                 take_back(creation);
                 return r;
         }
-        output_say(&context->output, "Volume %" PRIu32 " is configured by '%s'.", creation->number,
+        output_say(&context->output, "Volume %" PRIu32 " is configured in '%s'.", creation->number,
                    creation->path);
         if (context->options.root)
                 return 0;

@@ -31,7 +31,7 @@ static int ask_state(Context *context, uint32_t number, const char *object, char
                 return -ENOENT;
         return r < 0 ? context_complain(
                                        context, r, &error,
-                                       "Failed to ask the master about volume %" PRIu32, number)
+                                       "Failed to query the master about volume %" PRIu32, number)
                      : 0;
 }
 
@@ -44,7 +44,7 @@ static int check_unused(Context *context, uint32_t number, const char *object) {
         if (r == -ENOENT)
                 return 0;
         if (r < 0) {
-                advise("Ask it where it runs: dkvadm volume show %" PRIu32
+                advise("Ask it on its own machine: dkvadm volume show %" PRIu32
                        ". If the volume is new or removed, "
                        "use --force here.",
                        number);
@@ -53,10 +53,9 @@ static int check_unused(Context *context, uint32_t number, const char *object) {
         if (strcmp(state, "new") == 0 || strcmp(state, "removed") == 0)
                 return 0;
 
-        (void) complain(-EBUSY,
-                        "Volume %" PRIu32 " is %s: values that the cluster needs are on it.",
+        (void) complain(-EBUSY, "Volume %" PRIu32 " is %s and holds values that the cluster needs.",
                         number, state);
-        advise("To stop it for a while: systemctl stop dkv-volume@%" PRIu32
+        advise("To stop it temporarily: systemctl stop dkv-volume@%" PRIu32
                ".socket dkv-volume@%" PRIu32,
                number, number);
         return -EBUSY;
@@ -121,7 +120,7 @@ int verb_volume_remove_config(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        output_say(&context->output, "Volume %" PRIu32 " is not configured here any more.", number);
+        output_say(&context->output, "Volume %" PRIu32 " is no longer configured here.", number);
         if (*file.directory)
                 output_say(&context->output, "Its values are still in '%s'.", file.directory);
         else

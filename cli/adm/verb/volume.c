@@ -28,7 +28,7 @@ static int get_view(Context *context, View **ret) {
 
         r = view_get(context->connection.bus, &error, ret);
         if (r < 0)
-                return context_complain(context, r, &error, "Failed to ask the master");
+                return context_complain(context, r, &error, "Failed to query the master");
 
         return 0;
 }
@@ -50,8 +50,8 @@ int verb_volume_list(int argc, char *argv[], void *userdata) {
         if (table_rows(table) == 0 && context->output.json == JSON_OFF) {
                 output_say(&context->output,
                            view->n_volumes == 0
-                                           ? "No volume is known yet. To make one: dkvadm volume create 1 --add"
-                                           : "All volumes were removed; --all shows them.");
+                                           ? "No volumes yet. To create one: dkvadm volume create 1 --add"
+                                           : "All volumes have been removed; --all shows them.");
                 return 0;
         }
         return output_print_table(&context->output, table);
@@ -75,7 +75,7 @@ int verb_volume_show(int argc, char *argv[], void *userdata) {
         volume = view_find(view, number);
         if (!volume) {
                 (void) complain(-ENOENT, "The master knows no volume %" PRIu32 ".", number);
-                advise("See which there are: dkvadm volume list. A new one: dkvadm volume create %" PRIu32,
+                advise("To list the volumes: dkvadm volume list. To create it: dkvadm volume create %" PRIu32,
                        number);
                 return -ENOENT;
         }
@@ -113,7 +113,7 @@ static int finish_volume_call(Context *context, sd_bus_message *call, int r, uin
 
         (void) complain(r, "Failed to change volume %" PRIu32 ": The master knows no such volume.",
                         number);
-        advise("See which there are: dkvadm volume list");
+        advise("To list the volumes: dkvadm volume list");
         return r;
 }
 
@@ -144,9 +144,10 @@ int verb_volume_set(int argc, char *argv[], void *userdata) {
         if (r != 0)
                 return r;
         if (context->options.weight == 0 && !context->options.zone && !context->options.url)
-                return complain_usage("There is nothing to set: give --weight, --zone or --url.");
+                return complain_usage("Nothing to set: give --weight, --zone or --url.");
         if (context->options.weight > WEIGHT_MAX)
-                return complain_usage("--weight is a number from 1 to %u.", (unsigned) WEIGHT_MAX);
+                return complain_usage(
+                                "--weight takes a number from 1 to %u.", (unsigned) WEIGHT_MAX);
         r = context_connect(context);
         if (r < 0)
                 return r;
@@ -158,7 +159,7 @@ int verb_volume_set(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return r;
 
-        output_say(&context->output, "Volume %" PRIu32 " is changed.", number);
+        output_say(&context->output, "Settings of volume %" PRIu32 " changed.", number);
         return 0;
 }
 
@@ -171,7 +172,7 @@ static int parse_until(const char *argument, uint64_t now, uint64_t *ret) {
                 return 0;
         }
         if (parse_span(argument, &span) < 0 || span < USEC_PER_SEC)
-                return complain_usage("'%s' is no time such as 30min, 2h or 1d.", argument);
+                return complain_usage("Invalid time '%s'; valid are 30min, 2h or 1d.", argument);
 
         *ret = now + span;
         return 0;
@@ -195,17 +196,17 @@ static void warn_about_maintenance(Context *context, uint32_t number) {
 
         needed = view->copies / 2 + 1;
         if (n < needed)
-                advise("Warning: Nothing can be stored meanwhile. A write takes %" PRIu32
+                advise("Warning: Nothing can be stored in the meantime. A write needs %" PRIu32
                        " of its %" PRIu32 " %s, and %" PRIu32 " %s left for new values.",
-                       needed, view->copies, view->copies == 1 ? "copy" : "copies", n,
-                       n == 1 ? "volume is" : "volumes are");
+                       needed, view->copies, plural(view->copies, "copy", "copies"), n,
+                       plural(n, "volume is", "volumes are"));
         else if (n < view->copies)
-                advise("Warning: What is stored meanwhile has %" PRIu32 " of %" PRIu32
-                       " copies. When the work is done: dkvadm rebalance",
+                advise("Warning: Values stored in the meantime get %" PRIu32 " of %" PRIu32
+                       " copies. When maintenance is over: dkvadm rebalance",
                        n, view->copies);
         if (view->copies == 1)
                 advise("Warning: Values on volume %" PRIu32
-                       " have no other copy, and cannot be read while it is down.",
+                       " have no other copy and cannot be read while it is down.",
                        number);
 }
 
@@ -229,7 +230,7 @@ int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
         if (r != 0)
                 return r;
         if (!on && (argc > 2 || strcmp(argv[1], "off") != 0))
-                return complain_usage("Usage: volume maintenance N on [TIME], or off");
+                return complain_usage("Usage: dkvadm volume maintenance N on [TIME], or off");
         r = on ? parse_until(argc > 2 ? argv[2] : NULL, now, &until) : 0;
         if (r != 0)
                 return r;
@@ -249,11 +250,10 @@ int verb_volume_maintenance(int argc, char *argv[], void *userdata) {
                 return r;
 
         if (until == 0)
-                output_say(&context->output, "Volume %" PRIu32 " takes new values again.", number);
+                output_say(&context->output, "Volume %" PRIu32 " left maintenance.", number);
         else
                 output_say(&context->output, "Volume %" PRIu32 " is in maintenance until %s.",
                            number,
-                           until == UINT64_MAX ? "it is told otherwise"
-                                               : format_time(text, until, now));
+                           until == UINT64_MAX ? "turned off" : format_time(text, until, now));
         return 0;
 }

@@ -191,6 +191,6 @@ int job_table_new_detailed(const JobView *job, Table **ret) {
 
 int job_complain_unknown(uint32_t id) {
         (void) complain(-ENOENT, "The master knows no job %" PRIu32 ".", id);
-        advise("See which there are: dkvadm job list");
+        advise("To list the jobs: dkvadm job list");
         return -ENOENT;
 }

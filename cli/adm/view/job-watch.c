@@ -104,7 +104,7 @@ static int look_and_draw(Watch *watch) {
                 return job_complain_unknown(watch->id);
         }
         if (clock_monotonic() - watch->answered_usec < PATIENCE) {
-                draw(watch, "The master does not answer. Waiting for it...");
+                draw(watch, "The master does not respond. Waiting for it...");
                 return 0;
         }
         clear_line(watch);
@@ -136,7 +136,7 @@ static int report_failure(const Watch *watch) {
                 return complain(-ECANCELED, "Job %" PRIu32 " was cancelled.", job->id);
 
         (void) complain(-EIO, "Job %" PRIu32 " failed: %s", job->id,
-                        *job->error ? job->error : "nobody knows why.");
+                        *job->error ? job->error : "for an unknown reason.");
         if (job->lost_keys > 0)
                 advise_about_loss(job);
         else
@@ -171,8 +171,9 @@ static int report_end(const Watch *watch) {
 
         if (watch->context->output.json == JSON_OFF)
                 output_say(&watch->context->output,
-                           "Job %" PRIu32 " (%s) is done: %s keys with %s in %s.", job->id,
-                           job->type, format_count(keys, job->keys_done),
+                           "Job %" PRIu32 " (%s) is done: %s %s with %s in %s.", job->id, job->type,
+                           format_count(keys, job->keys_done),
+                           plural(job->keys_done, "key", "keys"),
                            format_bytes(bytes, job->bytes_done),
                            format_span(span, job->ended_at - MIN(job->ended_at, job->started_at)));
         return 0;
@@ -180,8 +181,9 @@ static int report_end(const Watch *watch) {
 
 static int detach(const Watch *watch) {
         clear_line(watch);
-        advise("Job %" PRIu32 " goes on by itself. Watch it again: dkvadm job watch %" PRIu32
-               "; end it: dkvadm job cancel %" PRIu32,
+        advise("Job %" PRIu32
+               " goes on in the background. To watch it again: dkvadm job watch %" PRIu32
+               "; to cancel it: dkvadm job cancel %" PRIu32,
                watch->id, watch->id, watch->id);
         return EXIT_DETACHED;
 }

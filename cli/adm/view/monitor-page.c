@@ -148,7 +148,7 @@ static void put_history(FILE *file, const MonitorPage *page) {
         for (size_t i = 0; i < page->n_history; i++)
                 (void) fputs(use[(size_t) (page->history[i] / most * (BARS - 1))], file);
         if (page->n_history > 0)
-                (void) fprintf(file, " at most %s/s", format_count(text, (uint64_t) most));
+                (void) fprintf(file, " peak %s/s", format_count(text, (uint64_t) most));
         (void) putc('\n', file);
 }
 
@@ -161,12 +161,16 @@ static int put_master(FILE *file, const MonitorPage *page) {
         if (!rates)
                 return -ENOMEM;
 
-        (void) fprintf(file, "%" PRIu64 " keys with %s; free for the index: %s; up for %s\n",
-                       view->keys, format_bytes(bytes, view->bytes),
+        (void) fprintf(file, "%" PRIu64 " %s with %s; free for the index: %s; up for %s\n",
+                       view->keys, plural(view->keys, "key", "keys"),
+                       format_bytes(bytes, view->bytes),
                        format_share(share, view->disk_free, view->disk_size),
                        format_span(span, now - MIN(now, view->started_at)));
-        (void) fprintf(file, "%" PRIu32 " requests under way on %" PRIu32 " connections\n\n%s\n",
-                       view->traffic.active_requests, view->traffic.connections, rates);
+        (void) fprintf(file, "%" PRIu32 " %s in progress on %" PRIu32 " %s\n\n%s\n",
+                       view->traffic.active_requests,
+                       plural(view->traffic.active_requests, "request", "requests"),
+                       view->traffic.connections,
+                       plural(view->traffic.connections, "connection", "connections"), rates);
         put_history(file, page);
         (void) putc('\n', file);
         return 0;
@@ -217,7 +221,7 @@ char *monitor_page_format(const MonitorPage *page) {
                 r = put_master(file, page);
         if (view && r >= 0)
                 r = fflush(file) == 0 ? put_volumes(file, page, count_lines(text)) : -errno;
-        (void) fprintf(file, "%s  dkvadm monitor  q: leave", format_time(now, usec, usec));
+        (void) fprintf(file, "%s  dkvadm monitor  q: quit", format_time(now, usec, usec));
 
         return fclose(file) == 0 && r >= 0 ? TAKE_PTR(text) : NULL;
 }
@@ -238,11 +242,12 @@ char *monitor_line_format(const MonitorPage *page) {
                         n_up += page->view->volumes[i].up;
                 n = asprintf(&line,
                              "%s %s: %.0f reads/s, %.0f writes/s, %.0f deletes/s, %.0f errors/s, in %s/s,"
-                             " out %s/s, %" PRIu64 " keys, %zu of %zu volumes up\n",
+                             " out %s/s, %" PRIu64 " %s, %zu of %zu %s up\n",
                              time, page->view->health, rates.reads, rates.writes, rates.deletes,
                              rates.errors, format_bytes(in, (uint64_t) rates.bytes_received),
-                             format_bytes(out, (uint64_t) rates.bytes_sent), page->view->keys, n_up,
-                             page->view->n_volumes);
+                             format_bytes(out, (uint64_t) rates.bytes_sent), page->view->keys,
+                             plural(page->view->keys, "key", "keys"), n_up, page->view->n_volumes,
+                             plural(page->view->n_volumes, "volume", "volumes"));
         }
 
         return n < 0 ? NULL : line;

@@ -204,25 +204,26 @@ static void put_sum(FILE *file, const PlanView *plan, uint64_t rate) {
         uint64_t now = clock_realtime();
 
         if (plan->keys == 0)
-                (void) fprintf(file, "Nothing has to be moved.\n");
+                (void) fprintf(file, "Nothing to move.\n");
         else if (plan->waits_until > now)
                 (void) fprintf(file,
-                               "%s of %s keys (%.1f%%) and %s are to be moved; that waits until %s, when old copies are deleted.\n",
+                               "%s of %s %s (%.1f%%) and %s will be moved. The job waits until %s, when old copies are deleted.\n",
                                format_count(keys, plan->keys), format_count(all, plan->all_keys),
-                               share, format_bytes(bytes, plan->bytes),
+                               plural(plan->all_keys, "key", "keys"), share,
+                               format_bytes(bytes, plan->bytes),
                                format_time(span, plan->waits_until, now));
         else
-                (void) fprintf(file,
-                               "%s of %s keys (%.1f%%) and %s are to be moved, in about %s.\n",
+                (void) fprintf(file, "%s of %s %s (%.1f%%) and %s will be moved, in about %s.\n",
                                format_count(keys, plan->keys), format_count(all, plan->all_keys),
-                               share, format_bytes(bytes, plan->bytes),
+                               plural(plan->all_keys, "key", "keys"), share,
+                               format_bytes(bytes, plan->bytes),
                                format_span(span,
                                            MAX(progress_estimate(plan->keys, plan->bytes, rate),
                                                USEC_PER_SEC)));
         if (plan->lost_keys > 0)
-                (void) fprintf(file,
-                               "%s keys have no other copy that can be read: they would be lost.\n",
-                               format_count(keys, plan->lost_keys));
+                (void) fprintf(file, "%s %s no other readable copy and would be lost.\n",
+                               format_count(keys, plan->lost_keys),
+                               plural(plan->lost_keys, "key has", "keys have"));
 }
 
 char *plan_view_format(const PlanView *plan, uint64_t rate, const TableLook *look) {

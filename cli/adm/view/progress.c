@@ -51,9 +51,9 @@ static void put_figures(
         char keys[FORMAT_SIZE], all_keys[FORMAT_SIZE], bytes[FORMAT_SIZE], all_bytes[FORMAT_SIZE];
         char rate[FORMAT_SIZE], left[FORMAT_SIZE];
 
-        (void) fprintf(file, "%s/%s keys, %s/%s", format_count(keys, job->keys_done),
+        (void) fprintf(file, "%s/%s %s, %s/%s", format_count(keys, job->keys_done),
                        format_count(all_keys, job->keys_total),
-                       format_bytes(bytes, job->bytes_done),
+                       plural(job->keys_total, "key", "keys"), format_bytes(bytes, job->bytes_done),
                        format_bytes(all_bytes, job->bytes_total));
         if (with_key_rate && progress->keys_per_second >= 1)
                 (void) fprintf(file, ", %s keys/s",

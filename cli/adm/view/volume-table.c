@@ -84,7 +84,7 @@ static void add_maintenance(Table *table, uint64_t until, uint64_t now) {
         table_add(table, until > 0 ? COLOUR_YELLOW : COLOUR_NONE, json_new_uint(until), "%s%s",
                   until > 0 && until != UINT64_MAX ? "until " : "",
                   until == 0            ? "no"
-                  : until == UINT64_MAX ? "until told otherwise"
+                  : until == UINT64_MAX ? "until turned off"
                                         : format_time(text, until, now));
 }
 

@@ -301,9 +301,9 @@ PLAIN_FAULTS = [
     Fault('a disk of the index that is nearly full', lambda house: house.fill(left=270 << 20),
           'degraded', r"The disk of the index in '.*' is nearly full\.", 'Make room'),
     Fault('no master', lambda house: house.stop('master'),
-          'down', r'The master does not run\.', 'dkv-sandbox start', None, None),
+          'down', r'The master is not running\.', 'dkv-sandbox start', None, None),
     Fault('a master that hangs', lambda house: house.stop('master', sig=signal.SIGSTOP),
-          'down', r'The master does not answer\.', 'See what it does', None, None),
+          'down', r'The master does not respond\.', 'See what it is doing', None, None),
 ]
 # pylint: enable=line-too-long
 
@@ -407,7 +407,7 @@ def test_job_says_until_when_it_waits(new_cluster):
     cluster.dkvadm('rebalance', '--yes')
 
     plan = cluster.dkvadm('set', 'copies=2', '--dry-run')
-    assert re.search(r'that waits until \d\d:\d\d(:\d\d)?, when old copies are deleted\.', plan), plan
+    assert re.search(r'The job waits until \d\d:\d\d(:\d\d)?, when old copies are deleted\.', plan), plan
     cluster.dkvadm('set', 'copies=2', '--yes', '--no-block')
 
     def waiting():

@@ -129,7 +129,7 @@ def test_an_accepted_rollback_reuses_and_deletes_nothing(new_cluster, hot):
     roll_back(cluster, hot)
     objects = all_objects(cluster)
     wait_for(lambda: is_down(cluster, 'older than its volumes'), 'refusal')
-    assert 'Nobody is here' in cluster.dkvadm('master', 'accept-rollback', status=2)
+    assert 'without a terminal' in cluster.dkvadm('master', 'accept-rollback', status=2)
     cluster.dkvadm('master', 'accept-rollback', '--yes')
     cluster.wait_healthy()
     assert cluster.health()['status'] == 'ok'

@@ -54,7 +54,7 @@ def numbers_of_copies(cluster, key):
 
 
 def test_no_jobs(partly):
-    assert 'no job' in partly.dkvadm('job', 'list')
+    assert 'No jobs' in partly.dkvadm('job', 'list')
     assert partly.dkvadm_json('job', 'list') == []
     for verb in 'show', 'watch', 'pause', 'resume', 'cancel':
         assert 'no job 7' in partly.dkvadm('job', verb, 7, status=1)
@@ -79,7 +79,7 @@ def test_plan_changes_nothing(partly):
 
     plan = partly.dkvadm_json('volume', 'delete', 2, '--dry-run')
     assert {(move['source'], move['target']) for move in plan['moves']} == {(2, 1)}
-    assert partly.dkvadm('rebalance', '--dry-run') == 'Nothing has to be moved.\n'
+    assert partly.dkvadm('rebalance', '--dry-run') == 'Nothing to move.\n'
     assert volumes(partly)[3]['state'] == 'new' and volumes(partly)[2]['state'] == 'active'
     assert partly.dkvadm_json('job', 'list') == []
 
@@ -133,7 +133,7 @@ def test_delete_is_refused_with_the_reason(partly):
 
 def test_delete_moves_all_and_removes(partly):
     text = partly.dkvadm('volume', 'delete', 2, '--yes')
-    assert 'Job 1 (drain) is done' in text and text.endswith('Volume 2 is removed.\n')
+    assert 'Job 1 (drain) is done' in text and text.endswith('Volume 2 was removed.\n')
     assert volumes(partly)[2]['state'] == 'removed'
     check(partly)
     assert 'removed' in partly.dkvadm('volume', 'add', 2, '--yes', status=1)
@@ -182,7 +182,7 @@ def test_question_and_bar_on_a_terminal(slow):
     with terminal([*command[:2], 'job', 'watch', '1']) as (process, fd):
         read_until(fd, b'Job 1: ')
         slow.kill('master')
-        read_until(fd, b'does not answer')
+        read_until(fd, b'does not respond')
         slow.start('master')
         read_until(fd, b'Job 1: ')
         slow.dkvadm('job', 'cancel', 1)

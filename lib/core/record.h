@@ -14,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/macro.h"
 #include "core/checksum.h"
-#include "core/placement/cluster.h"
+#include "core/limits.h"
 
 #define CONTENT_TYPE_MAX 255
 #define METADATA_MAX     (8 * KIB) /* all names and values of a key, encoded */

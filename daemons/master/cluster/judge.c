@@ -1,8 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <string.h>
 
 #include "master/cluster/judge.h"
+
+int lead_report_of(const VolumeReport *report, LeadMember member, LeadReport *ret) {
+        const uint64_t limit = UINT64_C(1) << 62; /* far from where they would overflow */
+
+        if (report->lead.term >= limit || report->version_max >= limit ||
+            report->deletion >= limit || report->revision >= limit || report->objects_ever >= limit)
+                return -EINVAL;
+
+        *ret = (LeadReport){
+                .volume = report->number,
+                .member = member,
+                .is_bound = !cluster_id_is_null(report->lead.cluster),
+                .reach = { .term = report->lead.term,
+                           .version = MAX(report->version_max, report->deletion),
+                           .revision = report->revision },
+                .objects = report->objects,
+        };
+        memcpy(ret->cluster, report->lead.cluster, sizeof(ret->cluster));
+        return 0;
+}
 
 bool lead_reach_is_behind(const LeadReach *index, const LeadReach *other) {
         return other->term > index->term || other->revision > index->revision ||

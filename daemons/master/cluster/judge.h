@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/macro.h"
+#include "master/cluster/volume-report.h"
 #include "store/index/identity.h"
 
 /* What the cluster map says of a store. */
@@ -32,6 +33,10 @@ typedef struct LeadReport {
         LeadReach reach;
         uint64_t objects;
 } LeadReport;
+
+/* What REPORT says of this; MEMBER is what the map says. Returns 0 or -EINVAL for impossible
+ * numbers. */
+int lead_report_of(const VolumeReport *report, LeadMember member, LeadReport *ret);
 
 /* The index. */
 typedef struct LeadStanding {

@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "master/cluster/lead.h"
-#include "master/cluster/run.h"
 #include "store/index/rollback.h"
 
 #define STATE_FORMAT 1
@@ -315,38 +314,11 @@ static void note_ahead(Lead *lead, const LeadReport *report) {
         save(lead);
 }
 
-static int check_numbers(const VolumeReport *report, uint64_t term) {
-        const uint64_t limit = UINT64_C(1) << 62; /* far from where they would overflow */
-
-        return term < limit && report->version_max < limit && report->deletion < limit &&
-                                               report->revision < limit &&
-                                               report->objects_ever < limit
-                               ? 0
-                               : -EINVAL;
-}
-
-static LeadReport
-make_report(Volumes *volumes, const VolumeReport *report, const uint8_t *cluster, uint64_t term) {
-        LeadReport result = {
-                .volume = report->number,
-                .member = volumes_find_store(volumes, report->number, report->uuid),
-                .is_bound = cluster,
-                .reach = { .term = term,
-                           .version = MAX(report->version_max, report->deletion),
-                           .revision = report->revision },
-                .objects = report->objects,
-        };
-
-        if (cluster)
-                memcpy(result.cluster, cluster, sizeof(result.cluster));
-        return result;
-}
-
-static bool is_empty(const Lead *lead, Volumes *volumes) {
+static bool is_empty(const Lead *lead, size_t n_used) {
         IndexCounters counters;
 
         index_counters(lead->options.index, &counters);
-        return counters.keys == 0 && volumes_count_used(volumes) == 0;
+        return counters.keys == 0 && n_used == 0;
 }
 
 /* With the lock held. */
@@ -369,21 +341,16 @@ static int decide(Lead *lead, const LeadReport *report, bool empty) {
         return verdict == LEAD_IS_STRANGER ? -EEXIST : 0;
 }
 
-int lead_hear(Lead *lead,
-              Volumes *volumes,
-              const VolumeReport *volume_report,
-              const uint8_t *cluster,
-              uint64_t term) {
+int lead_hear(Lead *lead, const VolumeReport *volume_report, LeadMember member, size_t n_used) {
         LeadReport report;
         bool empty, accept;
         int r;
 
-        r = check_numbers(volume_report, term);
+        r = lead_report_of(volume_report, member, &report);
         if (r < 0)
                 return r;
 
-        report = make_report(volumes, volume_report, cluster, term);
-        empty = is_empty(lead, volumes);
+        empty = is_empty(lead, n_used);
         (void) pthread_mutex_lock(&lead->lock);
         r = decide(lead, &report, empty);
         accept = lead->state == LEAD_BEHIND && lead->options.accept_rollback;

@@ -12,10 +12,13 @@
  * An index that was found to be older stays so, also after a restart, until the administrator
  * accepts that, or puts the newer one in its place. */
 
+#include <systemd/sd-event.h>
+
 #include "http/request.h"
 #include "master/cluster/judge.h"
 #include "master/cluster/trouble.h"
-#include "master/cluster/volumes.h"
+#include "master/cluster/volume-report.h"
+#include "store/index/index.h"
 
 typedef enum LeadState {
         LEAD_LEADS,
@@ -60,14 +63,11 @@ bool lead_refuses(Lead *lead, HttpRequest *request);
  * with LEAD_EXIT_DEPOSED. From any thread. */
 void lead_depose(Lead *lead, const char *format, ...) _printf_(2, 3);
 
-/* What a report says about who is older; before anything else is made of the report. CLUSTER is
- * what the volume is bound to, NULL if it is not yet. Returns 0 to go on, -EOWNERDEAD if this
- * master does not lead, -EEXIST if the volume belongs to another index and is not taken. */
-int lead_hear(Lead *lead,
-              Volumes *volumes,
-              const VolumeReport *report,
-              const uint8_t *cluster,
-              uint64_t term);
+/* Judges by a report who is older; comes before anything else is made of the report. MEMBER is what
+ * the map says of its store, N_USED how many volumes there are that may hold values. Returns 0 to
+ * go on, -EINVAL for impossible numbers, -EOWNERDEAD if this master does not lead, -EEXIST if the
+ * volume belongs to another index and is not taken. */
+int lead_hear(Lead *lead, const VolumeReport *report, LeadMember member, size_t n_used);
 
 /* For volumes that the map does not know: what speaks against adding NUMBER, as a sentence, or "".
  * LEAD may be NULL. */

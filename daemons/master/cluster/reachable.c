@@ -59,7 +59,7 @@ place(const Volumes *volumes, uint64_t hash, size_t copies, Choice *choice, uint
 
         choice->reached_only = true;
         n = cluster_place(volumes->map.cluster, hash, copies, is_usable, choice, ret);
-        if (n > copies / 2)
+        if (copies_suffice(n, copies))
                 return n;
 
         choice->reached_only = false;

@@ -45,7 +45,7 @@ static bool find_of_cluster(
                 const Counts *counts,
                 TroubleKind kind,
                 char detail[static TROUBLE_DETAIL_SIZE]) {
-        uint64_t needed = input->copies / 2 + 1;
+        size_t needed = copies_needed(input->copies);
 
         /* Why the master does not lead is all that is worth to be told; advice about volumes would
          * be wrong. */
@@ -62,7 +62,7 @@ static bool find_of_cluster(
         case TROUBLE_TOO_FEW_VOLUMES:
                 (void) snprintf(detail, TROUBLE_DETAIL_SIZE,
                                 "%zu of %zu volumes can take new values, Copies=%" PRIu64
-                                " needs %" PRIu64,
+                                " needs %zu",
                                 counts->usable, counts->active, input->copies, needed);
                 return counts->active > 0 && counts->usable < needed;
         case TROUBLE_TOO_FEW_ACTIVE:

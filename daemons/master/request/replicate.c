@@ -173,7 +173,7 @@ static bool try_again(Replication *replication) {
                 submit(replication, chosen);
                 return true;
         }
-        return may_work && count_stored(replication) <= replication->wanted / 2 &&
+        return may_work && !copies_suffice(count_stored(replication), replication->wanted) &&
                http_client_post(
                                replication->master->client, PAUSE_USEC, submit_failed,
                                replication) >= 0;
@@ -189,7 +189,7 @@ static void on_copied(OutboxItem *item, int error) {
 
         if (count_stored(replication) < replication->n_copies && try_again(replication))
                 return;
-        if (count_stored(replication) > replication->wanted / 2)
+        if (copies_suffice(count_stored(replication), replication->wanted))
                 commit(replication);
         else
                 fail(replication, summary(replication));

@@ -8,8 +8,8 @@
 #include "core/call/wire.h"
 #include "http/server.h"
 #include "master/cluster/deadlines.h"
+#include "master/cluster/report-health.h"
 #include "master/cluster/run.h"
-#include "master/health/report-health.h"
 #include "master/link/caller.h"
 #include "master/master.h"
 #include "master/request/volume-calls.h"
@@ -110,9 +110,9 @@ int peer_report_finish(HttpRequest *request) {
         if (r >= 0 && volumes_has_other_run(master->volumes, &report))
                 r = -ENOTUNIQ;
         if (r >= 0)
-                r = lead_hear(master->lead, master->volumes, &report,
-                              cluster_id_is_null(report.lead.cluster) ? NULL : report.lead.cluster,
-                              report.lead.term);
+                r = lead_hear(master->lead, &report,
+                              volumes_find_store(master->volumes, report.number, report.uuid),
+                              volumes_count_used(master->volumes));
         if (r >= 0)
                 r = caller_check_cluster(&master->callers, &report);
         if (r == -EOWNERDEAD) { /* how it is shall be told all the same */

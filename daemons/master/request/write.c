@@ -60,7 +60,7 @@ static int place(Master *master, Write *write, uint64_t size) {
                         master->volumes, key_hash(write->key), write->wanted, size, write->volumes);
         if (r < 0)
                 return r;
-        if ((uint64_t) r <= write->wanted / 2)
+        if (!copies_suffice((size_t) r, write->wanted))
                 return -EHOSTDOWN;
 
         write->n_volumes = write->n_tried = (size_t) r;
@@ -174,7 +174,7 @@ static int replace_failed(
                         write->volumes[k] = write->tried[write->n_tried++] = (uint32_t) r;
                         continue;
                 }
-                if (write->n_volumes - 1 <= write->wanted / 2)
+                if (!copies_suffice(write->n_volumes - 1, write->wanted))
                         return r;
                 memmove(write->volumes + k, write->volumes + k + 1,
                         (--write->n_volumes - k) * sizeof(*write->volumes));

@@ -145,7 +145,7 @@ static void complete(Upload *upload) {
         record.n_copies = 0;
         choose_copies(upload, &record);
 
-        if (record.n_copies == 0 || record.n_copies <= upload->ticket.wanted / 2) {
+        if (!copies_suffice(record.n_copies, upload->ticket.wanted)) {
                 error = upload->error == -ENOSPC || upload->error == -EBADMSG ? upload->error
                                                                               : -EHOSTDOWN;
                 add_failed(upload);

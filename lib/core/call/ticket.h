@@ -9,7 +9,7 @@
 #include "base/macro.h"
 #include "core/call/identity.h"
 #include "core/call/signer.h"
-#include "core/placement/cluster.h"
+#include "core/limits.h"
 
 typedef enum TicketMethod {
         TICKET_READ, /* GET and HEAD */

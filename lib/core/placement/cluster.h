@@ -7,11 +7,10 @@
  * a volume can be reached right now is not part of it. */
 
 #include "base/macro.h"
+#include "core/limits.h"
 #include "core/placement/placement.h"
 
-#define VOLUME_MAX 65535 /* numbers are 1 to VOLUME_MAX */
 #define WEIGHT_MAX 256
-#define COPIES_MAX 8
 
 typedef enum VolumeState {
         VOLUME_NEW,      /* known, holds nothing, waits to be added */

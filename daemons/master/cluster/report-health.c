@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "master/cluster/reachable.h"
-#include "master/health/report-health.h"
+#include "master/cluster/report-health.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");

@@ -287,7 +287,7 @@ static int start(Master *master) {
                 .troubles = master->troubles,
                 .prober = master->prober,
         };
-        r = endpoint_serve(&conf->endpoint, master_routes, master, &server);
+        r = endpoint_serve(&conf->endpoint, master->secret, master_routes, master, &server);
         if (r < 0)
                 return r;
         __atomic_store_n(&master->server, server, __ATOMIC_RELEASE); /* jobs look at it already */

@@ -233,7 +233,7 @@ static int start(VolumeDaemon *volume) {
         r = start_work(volume);
         if (r < 0)
                 return r;
-        r = endpoint_serve(&conf->endpoint, volume_routes, volume, &server);
+        r = endpoint_serve(&conf->endpoint, volume->secret, volume_routes, volume, &server);
         if (r < 0)
                 return r;
         __atomic_store_n(&volume->server, server, __ATOMIC_RELEASE); /* pulls look at it already */

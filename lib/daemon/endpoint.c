@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/endpoint.h"
 #include "daemon/service.h"
+#include "rpc/gate.h"
 
 #define CONNECT_TIMEOUT_USEC  (2 * USEC_PER_SEC)
 #define SHORT_CONNECTIONS_MAX 64
@@ -149,6 +150,7 @@ static unsigned choose_connections_max(const EndpointConf *conf) {
 
 int endpoint_serve(
                 const EndpointConf *conf,
+                Secret *secret,
                 const HttpRoute routes[],
                 void *userdata,
                 HttpServer **ret) {
@@ -162,6 +164,7 @@ int endpoint_serve(
                 .header_max = conf->header_size_max,
                 .timeout_usec = conf->timeout_usec,
                 .routes = routes,
+                .gate = gate_of(secret),
                 .userdata = userdata,
         };
         int more[SOCKETS_MAX];

@@ -35,9 +35,11 @@ int endpoint_connect(
                 HttpClient **bulk,
                 HttpClient **disk);
 
-/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. */
+/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. SECRET is what
+ * the gate knows daemons and tickets by; not owned. */
 int endpoint_serve(
                 const EndpointConf *conf,
+                Secret *secret,
                 const HttpRoute routes[],
                 void *userdata,
                 HttpServer **ret);

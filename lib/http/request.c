@@ -18,6 +18,18 @@ void **http_request_state(HttpRequest *request) {
         return &request->state;
 }
 
+void http_request_set_pass(HttpRequest *request, void *pass, void (*free_pass)(void *pass)) {
+        assert(request);
+        assert(!request->pass);
+
+        request->pass = pass;
+        request->free_pass = free_pass;
+}
+
+void *http_request_pass(HttpRequest *request) {
+        return request->pass;
+}
+
 const char *http_request_method(const HttpRequest *request) {
         return request->method;
 }

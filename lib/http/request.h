@@ -15,6 +15,10 @@ void *http_request_userdata(HttpRequest *request);
 /* A pointer of the route's own; NULL at first. */
 void **http_request_state(HttpRequest *request);
 
+/* What the gate keeps with the request; NULL at first. FREE_PASS is called when it is over. */
+void http_request_set_pass(HttpRequest *request, void *pass, void (*free_pass)(void *pass));
+void *http_request_pass(HttpRequest *request);
+
 const char *http_request_method(const HttpRequest *request);
 
 /* As sent, still percent-encoded, without the query. */

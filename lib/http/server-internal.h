@@ -44,6 +44,7 @@ struct HttpServer {
         int *more_fds; /* owned; each that of one of the others */
         size_t n_more;
         const HttpRoute *routes;
+        HttpGate gate;
         void *userdata;
         const char *cors_origins; /* "" for none; not owned */
         bool cors_redirected;
@@ -78,6 +79,8 @@ struct HttpRequest {
         const HttpRoute *route;
         const char *method;
         void *state;
+        void *pass; /* the gate's */
+        void (*free_pass)(void *pass);
         char *kept;
         HttpCount kind;
         uint64_t size, received; /* of the body */

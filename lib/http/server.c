@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "core/record.h"
+#include "http/drain.h"
 #include "http/origin.h"
 #include "http/route.h"
 #include "http/server-internal.h"
@@ -22,10 +23,6 @@
 
 /* For the replies to what was waiting when the server is freed. */
 #define STOP_GRACE_USEC (200 * USEC_PER_MSEC)
-
-/* For requests that are on their way when the server begins to drain */
-#define LINGER_USEC (250 * USEC_PER_MSEC)
-#define POLL_USEC   (5 * USEC_PER_MSEC)
 
 /* Requests that need no place among the clients': a signature makes them a daemon's. */
 #define OURS_PREFIX "/-/"
@@ -97,23 +94,36 @@ static bool header_section_too_large(HttpRequest *request) {
         return info && info->header_size > request->server->header_max;
 }
 
-static void release_active(HttpServer *server) {
-        if (atomic_fetch_sub(&server->n_active, 1) > 1 || !atomic_load(&server->draining))
-                return;
-
-        (void) pthread_mutex_lock(&server->lock);
-        (void) pthread_cond_broadcast(&server->idle);
-        (void) pthread_mutex_unlock(&server->lock);
-}
-
 static bool exceeds_route(const HttpRequest *request, uint64_t size) {
         uint64_t max = request->route->body_max;
 
         return max > 0 && size > max;
 }
 
+/* Returns 0 if the request may use its route, or was answered, or a negative errno. */
+static int enter_route(HttpRequest *request) {
+        const HttpGate *gate = &request->server->gate;
+        const HttpRoute *route = request->route;
+        int r;
+
+        if (!gate->enter)
+                return 0;
+        r = gate->enter(request, route, gate->userdata);
+        return r < 0 && route->refuse ? route->refuse(request, r) : r;
+}
+
+/* The body is complete. */
+static int finish_route(HttpRequest *request) {
+        const HttpGate *gate = &request->server->gate;
+        int r;
+
+        r = gate->confirm ? gate->confirm(request, request->route, gate->userdata) : 0;
+        return r < 0 ? r : request->route->finish(request);
+}
+
 static int begin_route(HttpRequest *request) {
         HttpServer *server = request->server;
+        int r;
 
         if (header_section_too_large(request))
                 return -E2BIG;
@@ -132,15 +142,15 @@ static int begin_route(HttpRequest *request) {
         if (request->size != HTTP_SIZE_UNKNOWN && exceeds_route(request, request->size))
                 return -EFBIG;
 
-        /* Counted first, so that whoever closes the door knows who is in. */
-        (void) atomic_fetch_add(&server->n_active, 1);
-        if (atomic_load(&server->closed)) {
-                release_active(server);
-                return -ESHUTDOWN;
-        }
+        r = http_drain_enter(server);
+        if (r < 0)
+                return r;
         request->begun = true;
 
-        return request->route->begin ? request->route->begin(request) : 0;
+        r = enter_route(request);
+        if (r < 0 || http_request_is_answered(request) || !request->route->begin)
+                return MIN(r, 0);
+        return request->route->begin(request);
 }
 
 static enum MHD_Result send_reply(HttpRequest *request) {
@@ -284,7 +294,7 @@ static enum MHD_Result on_end(HttpRequest *request) {
         http_guest_set_phase(request->guest, GUEST_OURS);
 
         if (!request->later && !http_request_is_answered(request)) {
-                r = request->route->finish(request);
+                r = finish_route(request);
                 if (r < 0)
                         http_request_fail(request, r);
                 else if (r == HTTP_LATER)
@@ -345,10 +355,12 @@ static void on_completed(
                 request->stream.closed(request->stream.userdata);
         if (request->begun && request->route->end)
                 request->route->end(request);
+        if (request->free_pass)
+                request->free_pass(request->pass);
         if (request->response)
                 MHD_destroy_response(request->response);
         if (request->begun)
-                release_active(request->server);
+                http_drain_leave(request->server);
 
         buffer_done(&request->headers);
         free(request->kept);
@@ -433,6 +445,15 @@ unsigned http_server_descriptors(unsigned connections_max) {
         return http_guard_connections_max(connections_max);
 }
 
+/* Whether each route says who may use it, and somebody checks it. */
+static bool is_guarded(const HttpServerOptions *options) {
+        for (const HttpRoute *route = options->routes; route->method; route++)
+                if (route->access < HTTP_PUBLIC ||
+                    (route->access > HTTP_CLIENT && !options->gate.enter))
+                        return false;
+        return true;
+}
+
 int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         _cleanup_(http_server_freep) HttpServer *server = NULL;
         pthread_condattr_t attributes;
@@ -442,8 +463,7 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         assert(options->listen_fd >= 0);
         assert(options->routes);
         assert(ret);
-        for (const HttpRoute *route = options->routes; route->method; route++)
-                assert(route->access); /* who may is never left out */
+        assert(is_guarded(options));
 
         server = malloc(sizeof(*server));
         if (!server)
@@ -452,6 +472,7 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         *server = (HttpServer){
                 .listen_fd = -1,
                 .routes = options->routes,
+                .gate = options->gate,
                 .userdata = options->userdata,
                 .cors_origins = options->cors_origins ?: "",
                 .cors_redirected = options->cors_redirected,
@@ -487,72 +508,11 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         return 0;
 }
 
-static void begin_drain(HttpServer *server) {
-        if (atomic_exchange(&server->draining, true))
-                return;
-
-        server->linger_until = clock_monotonic() + LINGER_USEC;
-        for (size_t i = 0; i < server->n_threads; i++)
-                (void) MHD_quiesce_daemon(server->threads[i].daemon);
-}
-
-/* With the lock held. Connections that are kept alive go on bringing requests until there is a
- * moment without any. One that brings none for a while is cut: its client has to be ready for that
- * at any time. */
-static bool close_door(HttpServer *server, uint64_t now) {
-        if (atomic_load(&server->n_active) > 0)
-                return false;
-        if (now < server->linger_until && !server->stopping && http_server_connections(server) > 0)
-                return false;
-
-        atomic_store(&server->closed, true);
-        if (atomic_load(&server->n_active) == 0)
-                return true;
-
-        atomic_store(&server->closed, false);
-        return false;
-}
-
-int http_server_drain(HttpServer *server, uint64_t timeout_usec) {
-        uint64_t now = clock_monotonic(), deadline = now + timeout_usec;
-        bool is_closed;
-
-        assert(server);
-
-        begin_drain(server);
-
-        (void) pthread_mutex_lock(&server->lock);
-        while (!(is_closed = close_door(server, now)) && now < deadline) {
-                uint64_t until = MIN(deadline, now + POLL_USEC);
-                struct timespec spec = {
-                        .tv_sec = (time_t) (until / USEC_PER_SEC),
-                        .tv_nsec = (long) (until % USEC_PER_SEC * 1000),
-                };
-
-                (void) pthread_cond_timedwait(&server->idle, &server->lock, &spec);
-                now = clock_monotonic();
-        }
-        (void) pthread_mutex_unlock(&server->lock);
-
-        return is_closed ? 0 : -ETIMEDOUT;
-}
-
-/* MHD must not be stopped while a connection is suspended. */
-static void wake_all(HttpServer *server) {
-        HttpRequest *request;
-
-        (void) pthread_mutex_lock(&server->lock);
-        server->stopping = true;
-        DL_FOREACH(server->parked, request)
-        http_request_wake(request, HTTP_WOKEN);
-        (void) pthread_mutex_unlock(&server->lock);
-}
-
 HttpServer *http_server_free(HttpServer *server) {
         if (!server)
                 return NULL;
 
-        wake_all(server);
+        http_drain_wake(server);
         (void) http_server_drain(server, STOP_GRACE_USEC); /* the rest is cut off */
         for (size_t i = 0; i < server->n_threads; i++)
                 MHD_stop_daemon(server->threads[i].daemon);
@@ -567,10 +527,4 @@ HttpServer *http_server_free(HttpServer *server) {
         (void) pthread_mutex_destroy(&server->lock);
         free(server);
         return NULL;
-}
-
-unsigned http_server_active(const HttpServer *server) {
-        assert(server);
-
-        return atomic_load(&server->n_active);
 }

@@ -35,8 +35,9 @@ typedef struct HttpRoute {
         const char *prefix;
         HttpAccess access;
 
-        /* The headers are in. Optional. May reply at once: the body is then read and thrown away,
-         * or, if the client waits for 100 Continue, never sent. Must not return HTTP_LATER. */
+        /* The headers are in, and the gate lets the request in. Optional. May reply at once: the
+         * body is then read and thrown away, or, if the client waits for 100 Continue, never sent.
+         * Must not return HTTP_LATER. */
         int (*begin)(HttpRequest *request);
 
         /* A piece of the body is in. Optional; without it, a body is refused with 413. Returns how
@@ -49,13 +50,30 @@ typedef struct HttpRoute {
 
         /* The request is over, in success or failure (the client may be gone at any time but
          * between HTTP_LATER and the reply): release http_request_state(). Called exactly once if
-         * begin() was. Optional. */
+         * begin() was, or if the gate refused the request: there is no state then. Optional. */
         void (*end)(HttpRequest *request);
 
         /* Larger bodies are refused with 413, before begin() where the size is announced. 0 leaves
          * the limit to body(). */
         uint64_t body_max;
+
+        /* The gate does not let the request in, because of ERROR: replies, or returns the error to
+         * be replied. Optional; without it, ERROR is. */
+        int (*refuse)(HttpRequest *request, int error);
 } HttpRoute;
+
+/* Who decides whether a request may use its route; see rpc/gate.h. Both return 0 or a negative
+ * errno, and may leave what they found out with http_request_set_pass(). A server without a gate
+ * has no routes but HTTP_PUBLIC and HTTP_CLIENT ones. */
+typedef struct HttpGate {
+        int (*enter)(HttpRequest *request,
+                     const HttpRoute *route,
+                     void *userdata); /* before begin() */
+        int (*confirm)(HttpRequest *request,
+                       const HttpRoute *route,
+                       void *userdata); /* before finish() */
+        void *userdata;
+} HttpGate;
 
 /* A handler that returns a negative errno has that error replied. */
 #define HTTP_LATER 1
@@ -76,6 +94,7 @@ typedef struct HttpServerOptions {
         bool cors_redirected; /* requests come here by a redirect, of which browsers hide the origin
                                */
         const HttpRoute *routes;
+        HttpGate gate;
         void *userdata;
 } HttpServerOptions;
 

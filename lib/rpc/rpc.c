@@ -43,7 +43,16 @@ static bool may_call(HttpRequest *request, const Parties *parties) {
         return !type || call_role(&parties->from) == type->caller;
 }
 
-int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
+static void rpc_free(void *pass) {
+        Rpc *rpc = pass;
+
+        if (rpc->free_state)
+                rpc->free_state(rpc->state);
+        release_body(rpc);
+        free(rpc);
+}
+
+int rpc_admit(HttpRequest *request, Secret *secret) {
         Signer *signer = secret_signer(secret);
         char target[TICKET_QUERY_SIZE];
         Signature signature;
@@ -69,14 +78,13 @@ int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
         if (!rpc)
                 return -ENOMEM;
         *rpc = (Rpc){ .signature = signature };
-        *http_request_state(request) = rpc;
+        http_request_set_pass(request, rpc, rpc_free);
         http_request_trust(request);
-        *ret = &rpc->signature.parties;
         return late;
 }
 
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
-        Rpc *rpc = *http_request_state(request);
+        Rpc *rpc = http_request_pass(request);
         size_t before = rpc->body.allocated, growth;
         int r;
 
@@ -92,41 +100,42 @@ ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
         return (ssize_t) size;
 }
 
-void rpc_end(HttpRequest *request) {
-        Rpc *rpc = *http_request_state(request);
-
-        if (!rpc)
-                return;
-
-        if (rpc->free_state)
-                rpc->free_state(rpc->state);
-        release_body(rpc);
-        free(rpc);
-}
-
-int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
-        Rpc *rpc = *http_request_state(request);
+int rpc_confirm(HttpRequest *request, Secret *secret) {
+        const Rpc *rpc = http_request_pass(request);
         Signer *signer = secret_signer(secret);
-        int r;
 
         if (!signer)
                 return -ENOMEM;
-        r = signature_check_body(&rpc->signature, rpc->body.data, rpc->body.size, signer);
-        if (r < 0)
-                return r;
-
-        *ret_body = &rpc->body;
-        return 0;
+        return signature_check_body(&rpc->signature, rpc->body.data, rpc->body.size, signer);
 }
 
 const Parties *rpc_parties(HttpRequest *request) {
-        Rpc *rpc = *http_request_state(request);
+        const Rpc *rpc = http_request_pass(request);
 
         return &rpc->signature.parties;
 }
 
+const Buffer *rpc_request_body(HttpRequest *request) {
+        const Rpc *rpc = http_request_pass(request);
+
+        return &rpc->body;
+}
+
+int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
+        *ret = rpc_parties(request);
+        return 0;
+}
+
+int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
+        *ret_body = rpc_request_body(request);
+        return 0;
+}
+
+void rpc_end(HttpRequest *request) {
+}
+
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state)) {
-        Rpc *rpc = *http_request_state(request);
+        Rpc *rpc = http_request_pass(request);
 
         rpc->state = state;
         rpc->free_state = free_state;

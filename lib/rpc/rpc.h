@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* RPC: signed requests from one daemon to another, with a body that fits memory.
+/* RPC: signed requests from one daemon to another, with a body that fits memory: the side of the
+ * daemon that is called.
  *
- * A route names a begin function of its own, which calls rpc_begin() and looks whether the call is
- * for this daemon and from whom it may come; then rpc_body, rpc_end, its largest body, and a finish
- * function, which gets the body from rpc_check(). http_request_state() belongs to this file; what
- * the route itself wants to keep goes to rpc_set_state().
+ * The gate (rpc/gate.h) checks the signature before any of the body is kept, so strangers cannot
+ * fill the memory, and before finish() that the body is the one that was signed. A route names a
+ * begin function of its own, which looks at rpc_parties(): whether the call is for this daemon, and
+ * whether it may come from that one; then rpc_body, its largest body, and a finish function, which
+ * finds the body in rpc_request_body().
  *
- * The signature is checked before any of the body is kept, so strangers cannot fill the memory.
- * Besides, all bodies of the process together take at most RPC_MEMORY_MAX; beyond that requests are
- * refused with 503. */
+ * All bodies of the process together take at most RPC_MEMORY_MAX; beyond that requests are refused
+ * with 503. */
 
 #include "base/buffer.h"
 #include "core/call/calls.h"
@@ -20,27 +21,35 @@
 
 #define RPC_MEMORY_MAX (64 * MIB)
 
-/* A row of a table of routes for the call NAME of core/call/calls.h. */
-#define RPC_ROUTE(name, begin_, finish_) \
+/* A row of a table of routes for the call NAME of core/call/calls.h; HttpRoute.refuse may follow.
+ */
+#define RPC_ROUTE(name, begin_, finish_, ...) \
         { \
                 "POST", call_types[CALL_##name].path, HTTP_DAEMON, begin_, rpc_body, finish_, \
-                                rpc_end, CALL_##name##_BODY_MAX \
+                                NULL, CALL_##name##_BODY_MAX, ##__VA_ARGS__ \
         }
 
-/* The headers are in. Returns 0 and who calls whom, which is good until rpc_end(); -EPROTO if the
- * caller runs another release; -EACCES if the signature is not right; -EREMOTE if a daemon in the
- * caller's role does not make this call; and -ETIME, also with who calls whom, if the signature has
- * expired: the caller's clock is behind. */
-int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret);
+/* For the gate, once the headers are in. Returns 0; -EPROTO if the caller runs another release;
+ * -EACCES if the signature is missing or wrong; -EREMOTE if a daemon in the caller's role does not
+ * make this call; or -ETIME if it has expired, since the caller's
+ * clock is behind: then rpc_parties() and rpc_reply() work nevertheless. */
+int rpc_admit(HttpRequest *request, Secret *secret);
 
+/* For the gate, once the body is complete. Returns 0, or -EACCES if it is not the one that was
+ * signed. */
+int rpc_confirm(HttpRequest *request, Secret *secret);
+
+/* For the route: takes a piece of the body. */
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);
-void rpc_end(HttpRequest *request);
 
-/* Returns 0 and the body, or -EACCES if it is not the one that was announced. */
-int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body);
-
-/* What rpc_begin() returned. */
+/* Who calls whom, and the body; both good until the request is over. */
 const Parties *rpc_parties(HttpRequest *request);
+const Buffer *rpc_request_body(HttpRequest *request);
+
+/* For routes that still ask what the gate knows already. */
+int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret);
+int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body);
+void rpc_end(HttpRequest *request);
 
 /* FREE_STATE is called when the request is over. */
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state));

@@ -24,15 +24,6 @@ static int check_receiver(const Callers *callers, const Parties *parties) {
         return cluster_id_equal(parties->lead.cluster, lead->cluster) ? 0 : -EREMOTE;
 }
 
-static int begin(const Callers *callers, HttpRequest *request, const Parties **ret) {
-        int r;
-
-        r = rpc_begin(request, callers->secret, ret);
-        if (r == -EPROTO)
-                return http_request_reply_error(request, r, other_release);
-        return r < 0 ? r : 1;
-}
-
 /* A volume whose clock is behind learns from this what time it is, and asks again. */
 static int tell_time(const Callers *callers, HttpRequest *request) {
         Parties parties = { .lead = *index_identity(callers->index) };
@@ -52,17 +43,21 @@ static void note_secret(const Callers *callers, HttpRequest *request) {
                 troubles_note(callers->troubles, TROUBLE_SECRET, 0, "%s", address);
 }
 
-int caller_begin_report(const Callers *callers, HttpRequest *request) {
-        const Parties *parties;
-        int r;
+int caller_refuse(HttpRequest *request, int error) {
+        return error == -EPROTO ? http_request_reply_error(request, error, other_release) : error;
+}
 
-        r = begin(callers, request, &parties);
-        if (r == -ETIME)
+int caller_refuse_reporter(const Callers *callers, HttpRequest *request, int error) {
+        if (error == -ETIME)
                 return tell_time(callers, request);
-        if (r == -EACCES)
+        if (error == -EACCES)
                 note_secret(callers, request);
-        if (r <= 0)
-                return r;
+        return caller_refuse(request, error);
+}
+
+int caller_begin_report(HttpRequest *request) {
+        const Parties *parties = rpc_parties(request);
+
         return parties->to.number == 0 && parties->from.number != 0 ? 0 : -EREMOTE;
 }
 
@@ -85,22 +80,15 @@ static int check_lead(const Callers *callers, const Leadership *lead) {
 }
 
 int caller_begin(const Callers *callers, HttpRequest *request) {
-        const Parties *parties;
+        const Parties *parties = rpc_parties(request);
         int r;
 
-        r = begin(callers, request, &parties);
-        if (r <= 0)
-                return r;
         r = check_receiver(callers, parties);
         if (r >= 0)
                 r = check_lead(callers, &parties->lead);
         if (r >= 0)
                 r = volumes_check_caller(callers->volumes, &parties->from, parties->sequence);
         return r;
-}
-
-int caller_read(const Callers *callers, HttpRequest *request, const Buffer **ret_body) {
-        return rpc_check(request, callers->secret, ret_body);
 }
 
 static int refuse_run(const Callers *callers, HttpRequest *request, const VolumeReport *report) {

@@ -22,14 +22,16 @@ typedef struct Callers {
 
 /* For the route table. A report comes from any store; everything else from the run that is the
  * volume, and that follows this leader. */
-int caller_begin_report(const Callers *callers, HttpRequest *request);
+int caller_begin_report(HttpRequest *request);
 int caller_begin(const Callers *callers, HttpRequest *request);
+
+/* For the route table: what the gate refuses. A volume whose clock is behind learns from the answer
+ * to its report what time it is; one that signs with another secret is noted as trouble. */
+int caller_refuse(HttpRequest *request, int error);
+int caller_refuse_reporter(const Callers *callers, HttpRequest *request, int error);
 
 /* Returns 0, or -EREMOTE if the store belongs to another cluster. */
 int caller_check_cluster(const Callers *callers, const VolumeReport *report);
-
-/* Returns 0 and the body, or -EACCES if that is not the one that was announced. */
-int caller_read(const Callers *callers, HttpRequest *request, const Buffer **ret_body);
 
 /* Says why a report was refused, to the volume and to the administrator. */
 int caller_refuse_report(

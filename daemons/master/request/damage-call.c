@@ -59,13 +59,9 @@ static int read_batch(const Buffer *body, DamageBatch *batch) {
 
 int damage_call_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         DamageBatch *batch;
         int r;
-
-        r = caller_read(&master->callers, request, &body);
-        if (r < 0)
-                return r;
 
         batch = calloc(1, sizeof(*batch));
         if (!batch)

@@ -25,10 +25,10 @@ int peer_begin(HttpRequest *request) {
         return caller_begin(&master->callers, request);
 }
 
-int peer_begin_report(HttpRequest *request) {
+int peer_refuse_report(HttpRequest *request, int error) {
         const Master *master = http_request_userdata(request);
 
-        return caller_begin_report(&master->callers, request);
+        return caller_refuse_reporter(&master->callers, request, error);
 }
 
 static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
@@ -97,12 +97,9 @@ int peer_report_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
         _cleanup_(json_freep) Json *json = NULL;
         VolumeReport report;
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         int r;
 
-        r = rpc_check(request, master->secret, &body);
-        if (r < 0)
-                return r;
         r = json_parse((const char *) body->data, body->size, &json);
         if (r < 0)
                 return -EINVAL;
@@ -232,13 +229,9 @@ static int read_commits(
 
 int peer_commit_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         CommitBatch *batch;
         int r;
-
-        r = caller_read(&master->callers, request, &body);
-        if (r < 0)
-                return r;
 
         if (lead_refuses(master->lead, request))
                 return 0;
@@ -297,13 +290,9 @@ static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
 
 int peer_settle_finish(HttpRequest *request) {
         Master *master = http_request_userdata(request);
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         SettleBatch *batch;
         int r;
-
-        r = caller_read(&master->callers, request, &body);
-        if (r < 0)
-                return r;
 
         if (lead_refuses(master->lead, request))
                 return 0;

@@ -8,7 +8,7 @@
 
 /* Check the caller before its body is read. */
 int peer_begin(HttpRequest *request);
-int peer_begin_report(HttpRequest *request);
+int peer_refuse_report(HttpRequest *request, int error);
 
 int peer_report_finish(HttpRequest *request);
 int peer_commit_finish(HttpRequest *request);

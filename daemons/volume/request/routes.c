@@ -200,6 +200,12 @@ static int get_verified_start(HttpRequest *request, const char *key, const Ticke
         return HTTP_LATER;
 }
 
+/* Those who have no ticket at all want the master. */
+static int get_refuse(HttpRequest *request, int error) {
+        return error == -EACCES && to_master_is_wanted(request) ? to_master_redirect(request)
+                                                                : error;
+}
+
 static int get_finish(HttpRequest *request) {
         VolumeDaemon *volume = http_request_userdata(request);
         Signer *signer = secret_signer(volume->secret);
@@ -212,8 +218,6 @@ static int get_finish(HttpRequest *request) {
         r = key_from_path(http_request_path(request), key);
         if (r < 0)
                 return r;
-        if (to_master_is_wanted(request))
-                return to_master_redirect(request);
         r = ticket_parse(
                         http_request_query(request), TICKET_READ, key,
                         clock_cluster() / USEC_PER_SEC, signer, &ticket);
@@ -302,7 +306,7 @@ const HttpRoute volume_routes[] = {
         RPC_ROUTE(CHECK,  order_begin,    check_finish),
         RPC_ROUTE(FETCH,  neighbor_begin, fetch_finish),
         { "PUT",  "/-/copy/",   HTTP_TICKET, upload_begin_copy, upload_body, upload_finish,       upload_end          },
-        { "GET",  "/",          HTTP_TICKET, .finish = get_finish,           .end = get_end                           },
+        { "GET",  "/",          HTTP_TICKET, .finish = get_finish, .end = get_end, .refuse = get_refuse               },
         { "PUT",  "/",          HTTP_TICKET, upload_begin,      upload_body, upload_finish,       upload_end          },
         { "POST", "/",          HTTP_TICKET, upload_begin,      upload_body, upload_finish,       upload_end          },
         {}

@@ -125,14 +125,14 @@ TEST(server_starts_where_it_can) {
         Fixture *fixture = *state;
         HttpServer *server = NULL;
 
-        assert_int_equal(endpoint_serve(&fixture->conf, routes, NULL, &server), 0);
+        assert_int_equal(endpoint_serve(&fixture->conf, NULL, routes, NULL, &server), 0);
         assert_int_equal(http_server_active(server), 0);
         endpoint_cut(server); /* returns, since there is nothing to cut */
         endpoint_cut(NULL);
         assert_null(http_server_free(server));
 
         fixture->conf.listen = (char *) "nonsense";
-        assert_int_equal(endpoint_serve(&fixture->conf, routes, NULL, &server), -EINVAL);
+        assert_int_equal(endpoint_serve(&fixture->conf, NULL, routes, NULL, &server), -EINVAL);
 }
 
 #define ENDPOINT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -6,6 +6,7 @@
 
 #include "http/http.h"
 #include "rpc/client.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
 
 #define SECRET "0123456789abcdef"
@@ -23,22 +24,11 @@ typedef struct StandIn {
         const Buffer *body;
 } StandIn;
 
-static inline int stand_in_begin(HttpRequest *request) {
-        StandIn *stand_in = http_request_userdata(request);
-        const Parties *parties;
-
-        return rpc_begin(request, stand_in->secret, &parties);
-}
-
 /* Only those who know the secret get through. */
 static inline int stand_in_finish(HttpRequest *request) {
         StandIn *stand_in = http_request_userdata(request);
-        int r;
 
-        r = rpc_check(request, stand_in->secret, &stand_in->body);
-        if (r < 0)
-                return r;
-
+        stand_in->body = rpc_request_body(request);
         stand_in->request = request;
         assert_ok(sem_post(&stand_in->arrived));
         return HTTP_LATER;
@@ -71,9 +61,9 @@ static inline void stand_in_init(StandIn *stand_in) {
 }
 
 static inline void stand_in_listen(StandIn *stand_in) {
-        static const HttpRoute routes[] = { { "POST", "/-/", HTTP_DAEMON, stand_in_begin, rpc_body,
-                                              stand_in_finish, rpc_end },
-                                            {} };
+        static const HttpRoute routes[] = {
+                { "POST", "/-/", HTTP_DAEMON, .body = rpc_body, .finish = stand_in_finish }, {}
+        };
         HttpServerOptions options = {
                 .listen_fd = TAKE_FD(stand_in->fd),
                 .n_threads = 1,
@@ -81,6 +71,7 @@ static inline void stand_in_listen(StandIn *stand_in) {
                 .header_max = 8 * KIB,
                 .timeout_usec = NO_TIMEOUT,
                 .routes = routes,
+                .gate = gate_of(stand_in->secret),
                 .userdata = stand_in,
         };
 

@@ -8,6 +8,7 @@
 #include "core/call/ticket.h"
 #include "http/http.h"
 #include "rpc/client.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
 
 #define SECRET   "0123456789abcdef"
@@ -35,26 +36,14 @@ static void free_state(void *state) {
 }
 
 static int begin(HttpRequest *request) {
-        const Parties *found;
-        int r;
-
-        r = rpc_begin(request, secret, &found);
-        if (r < 0)
-                return r;
-        assert_true(parties_equal(found, &parties));
-        assert_ptr_equal(found, rpc_parties(request));
+        assert_true(parties_equal(rpc_parties(request), &parties));
         return 0;
 }
 
 /* Answers the body out of a state, if the call is signed. */
 static int echo_finish(HttpRequest *request) {
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         Buffer *state;
-        int r;
-
-        r = rpc_check(request, secret, &body);
-        if (r < 0)
-                return r;
 
         state = calloc(1, sizeof(*state));
         buffer_put(state, body->data, body->size);
@@ -64,16 +53,13 @@ static int echo_finish(HttpRequest *request) {
 }
 
 static int stateless_finish(HttpRequest *request) {
-        const Buffer *body;
-        int r = rpc_check(request, secret, &body);
-
-        return r < 0 ? r : http_request_reply(request, 204);
+        return http_request_reply(request, 204);
 }
 
 /* clang-format off */
 static const HttpRoute routes[] = {
-        { "POST", "/echo",      HTTP_DAEMON, begin, rpc_body, echo_finish,      rpc_end, BODY_MAX },
-        { "POST", "/stateless", HTTP_DAEMON, begin, rpc_body, stateless_finish, rpc_end, BODY_MAX },
+        { "POST", "/echo",      HTTP_DAEMON, begin, rpc_body, echo_finish,      NULL, BODY_MAX },
+        { "POST", "/stateless", HTTP_DAEMON, begin, rpc_body, stateless_finish, NULL, BODY_MAX },
         {}
 };
 /* clang-format on */
@@ -96,7 +82,15 @@ static int setup(void **state) {
         n_states = n_freed = 0;
         assert_ok(sem_init(&freed, 0, 0));
         assert_ok(secret_new(SECRET, strlen(SECRET), &secret));
-        fixture_start(&fixture, routes, NULL);
+        fixture_start_with(
+                        &fixture, (HttpServerOptions){
+                                                  .n_threads = 2,
+                                                  .connections_max = 100,
+                                                  .header_max = 8 * KIB,
+                                                  .timeout_usec = NO_TIMEOUT,
+                                                  .routes = routes,
+                                                  .gate = gate_of(secret),
+                                  });
         client = client_new(SECRET);
         return 0;
 }

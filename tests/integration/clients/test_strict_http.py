@@ -99,12 +99,20 @@ def test_if_modified_since(cluster):
 
 
 @pytest.mark.sanitize
-def test_not_modified_lets_caches_keep_what_they_have(cluster):
-    etag = cluster.put('304', b'value').expect(201)['ETag']
-    for target in '/304', cluster.redirect('304'):
-        answer = cluster.request('GET', target, headers={'If-None-Match': etag}).expect(304)
+@pytest.mark.parametrize('size', [0, 5, 3000, 200_000])
+@pytest.mark.parametrize('method', ['GET', 'HEAD'])
+@pytest.mark.parametrize('condition', ['If-None-Match', 'If-Modified-Since'])
+def test_not_modified_lets_caches_keep_what_they_have(cluster, size, method, condition):
+    """The length of a 304 is that of the value, as RFC 9110 8.6 wants it if there is one at all: a
+    cache that is told 0 would empty what it has."""
+    key = f'304-{size}'
+    etag = cluster.put(key, b'v' * size)['ETag']
+    value = {'If-None-Match': etag, 'If-Modified-Since': cluster.head(key)['Last-Modified']}[condition]
+    for target in f'/{key}', f'/{key}?proxy=1', cluster.redirect(key):
+        answer = cluster.request(method, target, headers={condition: value}).expect(304)
         assert answer['ETag'] == etag and answer['Cache-Control'] == 'no-cache'
-        assert answer['Content-Length'] in (None, '5')
+        assert answer['Content-Length'] == str(size)
+        assert answer.body == b''
 
 
 @pytest.mark.sanitize

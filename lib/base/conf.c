@@ -11,6 +11,7 @@
 #include <syslog.h>
 
 #include "base/conf.h"
+#include "base/error.h"
 #include "base/file.h"
 
 #define FILE_SIZE_MAX MIB
@@ -356,6 +357,13 @@ _printf_(4, 5) static void complain(
         parser->report(level, parser->path, line, message, parser->userdata);
 }
 
+static void complain_about_file(const Parser *parser, const char *what, int error) {
+        char reason[ERROR_REASON_SIZE];
+
+        error_format_reason(error, reason);
+        complain(parser, LOG_ERR, 0, "Failed to read the %s: %s", what, reason);
+}
+
 /* The ini_reader. To inih an indented line continues the one above, to systemd it does not, so the
  * indentation is taken away. Counts the lines, because inih does not tell its handler. */
 static char *on_read(char *room, int size, void *userdata) {
@@ -481,8 +489,7 @@ static int parse_file(Parser *parser, const char *path) {
         if (r == -ENOENT)
                 return 0;
         if (r < 0) {
-                errno = -r;
-                complain(parser, LOG_ERR, 0, "Failed to read the file: %m");
+                complain_about_file(parser, "file", r);
                 return r;
         }
 
@@ -520,7 +527,7 @@ static int parse_drop_ins(Parser *parser, const char *directory) {
 
                 r = -errno;
                 parser->path = directory;
-                complain(parser, LOG_ERR, 0, "Failed to read the directory: %m");
+                complain_about_file(parser, "directory", r);
                 return r;
         }
 

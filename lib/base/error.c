@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -75,6 +76,60 @@ int error_from_call_status(unsigned status) {
         default:
                 return error;
         }
+}
+
+/* clang-format off */
+static const struct {
+        int error;
+        const char *cause, *advice;
+} reasons[] = {
+        { EACCES,        "permission is denied",                    "check owner and mode of the path and of its parent directories" },
+        { EPERM,         "permission is denied",                    "check owner and mode of the path and of its parent directories" },
+        { ENOENT,        "it is not there",                         "is its disk mounted?" },
+        { ENOTDIR,       "part of the path is not a directory",     "is its disk mounted?" },
+        { EISDIR,        "it is a directory",                       "a file is expected there" },
+        { EEXIST,        "it already exists",                       "move it away if it is not needed" },
+        { EROFS,         "its file system is read-only",            "journalctl -k may say why" },
+        { ENOSPC,        "there is no space left",                  "free some" },
+        { EDQUOT,        "the quota is used up",                    "free some space or raise the quota" },
+        { EIO,           "the disk failed",                         "see journalctl -k and smartctl(8)" },
+        { EUCLEAN,       "the file system is damaged",              "see journalctl -k; it must be repaired first" },
+        { EBADMSG,       "it is damaged",                           "see A DAMAGED LOG in dkv-operations(7)" },
+        { EINVAL,        "this version does not understand it",     "was it written by another one?" },
+        { EPROTO,        "it belongs to another version of dkv",    "install the same version everywhere" },
+        { ENOMEM,        "there is not enough memory",              "free some, or raise MemoryMax= of the unit" },
+        { EMFILE,        "too many files are open",                 "raise LimitNOFILE= of the unit" },
+        { ENFILE,        "too many files are open on this machine", "raise fs.file-max, see sysctl(8)" },
+        { EBUSY,         "something else is using it",              "does the daemon run twice?" },
+        { EADDRINUSE,    "another program listens there",           "ss -tlnp shows which one" },
+        { EADDRNOTAVAIL, "this machine does not have that address", "ip address lists those it has" },
+        { ECONNREFUSED,  "nobody listens there",                    "is the daemon running?" },
+        { EHOSTDOWN,     "it cannot be reached",                    "see dkvadm status" },
+        { EHOSTUNREACH,  "there is no route to it",                 "check cables, routes and firewalls" },
+        { ENETUNREACH,   "there is no route to it",                 "check cables, routes and firewalls" },
+        { ETIMEDOUT,     "there was no answer in time",             "is the machine up, and does a firewall let the traffic through?" },
+        { EAGAIN,        "it is overloaded at the moment",          "try again later" },
+        { ESHUTDOWN,     "it is shutting down",                     "nothing needs to be done" },
+};
+/* clang-format on */
+
+void error_format_reason(int error, char ret[static ERROR_REASON_SIZE]) {
+        const char *cause = "something unexpected happened",
+                   *advice = "earlier messages may say more";
+        const char *end = ".";
+
+        if (error < 0)
+                error = -error;
+
+        for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
+                if (reasons[i].error == error) {
+                        cause = reasons[i].cause;
+                        advice = reasons[i].advice;
+                }
+        if (advice[strlen(advice) - 1] == '?')
+                end = "";
+        errno = error;
+        (void) snprintf(ret, ERROR_REASON_SIZE, "%s (%m); %s%s", cause, advice, end);
 }
 
 /* clang-format off */

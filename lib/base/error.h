@@ -29,6 +29,11 @@ int error_from_http_status(unsigned status) _const_;
  * from somebody else at that address, and becomes EHOSTDOWN. */
 int error_from_call_status(unsigned status) _const_;
 
+/* Why something failed and what to do about it, in words that follow "Failed to open '…': ", such
+ * as "there is no space left (No space left on device); free some." ERROR may have either sign. */
+#define ERROR_REASON_SIZE 256
+void error_format_reason(int error, char ret[static ERROR_REASON_SIZE]);
+
 /* What an errno of the system that a store got when it was to keep something means for the store.
  * It is never the fault of whoever asked. */
 typedef enum StoreFault {

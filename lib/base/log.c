@@ -12,6 +12,7 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -135,6 +136,22 @@ static int send_to_journal(
         return sd_journal_sendv(parts, n);
 }
 
+/* Replaces the text of %m at the end of MESSAGE by the cause and what to do about it. */
+static void explain(int error, const char *format, char message[static MESSAGE_SIZE]) {
+        static const char ending[] = ": %m";
+        char plain[ERROR_REASON_SIZE], reason[ERROR_REASON_SIZE];
+        size_t length = strlen(format), size = strlen(message), n;
+
+        if (length < strlen(ending) || strcmp(format + length - strlen(ending), ending) != 0)
+                return;
+
+        errno = error;
+        n = (size_t) snprintf(plain, sizeof(plain), "%m");
+        error_format_reason(error, reason);
+        if (size >= n && size - n + strlen(reason) < MESSAGE_SIZE)
+                memcpy(message + size - n, reason, strlen(reason) + 1);
+}
+
 _printf_(5, 0) static void dispatch(
                 int level,
                 int error,
@@ -147,6 +164,8 @@ _printf_(5, 0) static void dispatch(
 
         errno = error;
         (void) vsnprintf(message, sizeof(message), format, arguments);
+        if (error != 0 && level <= LOG_WARNING)
+                explain(error, format, message);
 
         if (!use_journal() || send_to_journal(level, error, message, message_id, fields) < 0)
                 send_to_stderr(level, message);

@@ -16,8 +16,10 @@
 void log_set_level(int level);
 int log_get_level(void);
 
-/* Sets errno to ERROR's absolute value, so that FORMAT may use %m. Returns -abs(ERROR), so that
- * one may write return log_error_errno(r, "Failed to …: %m"). */
+/* Sets errno to ERROR's absolute value, so that FORMAT may use %m. If it ends in ": %m", the
+ * message tells the cause and what to do about it instead (see error_format_reason()); before that
+ * it has to say what failed, and for which file or volume. Returns -abs(ERROR), so that one may
+ * write return log_error_errno(r, "Failed to open '%s': %m", path). */
 int log_errno(int level, int error, const char *format, ...) _printf_(3, 4);
 
 /* An event that operators search for: MESSAGE_ID is 32 hex digits (see base/event-ids.h), FIELDS a

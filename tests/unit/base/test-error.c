@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -110,6 +111,39 @@ TEST(status_of_a_call_says_nothing_of_what_the_call_is_about) {
         assert_int_equal(error_from_call_status(503), EHOSTDOWN);
 }
 
+TEST(a_reason_is_told_with_what_to_do) {
+        static const int errors[] = { EACCES, ENOENT, ENOSPC, EROFS,     EIO,        EBADMSG,
+                                      EINVAL, ENOMEM, EMFILE, EHOSTDOWN, EADDRINUSE, EXDEV };
+        char reason[ERROR_REASON_SIZE], other[ERROR_REASON_SIZE], plain[128];
+
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
+                const char *inside;
+
+                error_format_reason(errors[i], reason);
+                error_format_reason(-errors[i], other);
+                assert_string_equal(reason, other);
+
+                /* What people search for, and more than that before and behind it. */
+                (void) snprintf(plain, sizeof(plain), " (%s); ", strerror(errors[i]));
+                inside = strstr(reason, plain);
+                assert_non_null(inside);
+                assert_true(inside > reason);
+                assert_true(strlen(inside) > strlen(plain));
+                assert_non_null(strchr(".?", reason[strlen(reason) - 1]));
+        }
+}
+
+/* A sentence that is cut off would help nobody. */
+TEST(every_reason_has_room) {
+        char reason[ERROR_REASON_SIZE];
+
+        for (int error = 1; error < 256; error++) {
+                error_format_reason(error, reason);
+                assert_in_range(strlen(reason), 10, sizeof(reason) - 2);
+                assert_non_null(strchr(".?", reason[strlen(reason) - 1]));
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
@@ -117,6 +151,8 @@ int main(void) {
                 cmocka_unit_test(unknown_error_is_internal),
                 cmocka_unit_test(only_what_may_pass_says_when_to_retry),
                 cmocka_unit_test(titles_are_sentences),
+                cmocka_unit_test(a_reason_is_told_with_what_to_do),
+                cmocka_unit_test(every_reason_has_room),
                 cmocka_unit_test(status_goes_back_to_its_error),
                 cmocka_unit_test(status_of_a_call_says_nothing_of_what_the_call_is_about),
         };

@@ -37,7 +37,9 @@ TEST(message_goes_to_the_journal) {
 TEST(errno_is_a_field) {
         assert_int_equal(log_error_errno(-ENOENT, "Failed: %m"), -ENOENT);
         assert_string_equal(
-                        sent, "MESSAGE=Failed: No such file or directory\nPRIORITY=3\nERRNO=2\n");
+                        sent,
+                        "MESSAGE=Failed: it is not there (No such file or directory); is its disk "
+                        "mounted?\nPRIORITY=3\nERRNO=2\n");
 }
 
 TEST(event_has_its_id_and_fields) {

@@ -53,9 +53,31 @@ TEST(errno_is_named_and_returned_negative) {
         errno = EPIPE;
         assert_int_equal(log_error_errno(-ENOENT, "Failed to open '%s': %m", "a"), -ENOENT);
         assert_int_equal(errno, EPIPE);
-        assert_logged("err Failed to open 'a': No such file or directory\n$");
+        assert_logged("err Failed to open 'a': it is not there [(]No such file or directory[)]; "
+                      "is its disk mounted[?]\n$");
 
         assert_int_equal(log_error_errno(EEXIST, "x"), -EEXIST);
+}
+
+TEST(only_what_ends_with_the_error_is_explained) {
+        log_warning_errno(-EROFS, "Cannot go on (%m): is '%s' mounted?", "a");
+        assert_logged("warning Cannot go on [(]Read-only file system[)]: is 'a' mounted[?]\n$");
+        log_warning_errno(-EROFS, "It is read-only: %%m");
+        assert_logged("It is read-only: %m\n$");
+        log_warning("Nothing failed: %s", "%m");
+        assert_logged("Nothing failed: %m\n$");
+}
+
+TEST(an_explanation_never_goes_beyond_a_message) {
+        char name[3000];
+
+        memset(name, 'x', sizeof(name));
+        for (size_t size = 1900; size < sizeof(name); size += 7) {
+                name[size] = '\0';
+                log_warning_errno(-ENOSPC, "%s: %m", name);
+                name[size] = 'x';
+                assert_logged("warning x+");
+        }
 }
 
 TEST(level_decides_what_is_shown) {
@@ -94,6 +116,8 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 CAPTURED(message_is_one_line_with_time_and_level),
                 CAPTURED(errno_is_named_and_returned_negative),
+                CAPTURED(only_what_ends_with_the_error_is_explained),
+                CAPTURED(an_explanation_never_goes_beyond_a_message),
                 CAPTURED(level_decides_what_is_shown),
                 CAPTURED(message_stays_one_line),
                 CAPTURED(long_message_is_cut),

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "adm/verb.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adm/context/context.h"
+#include "adm/tables.h"
+#include "adm/words.h"
+
+#define WORDS_MAX 24
+
+typedef struct Capture {
+        int fd, saved, file;
+} Capture;
+
+static void capture_begin(Capture *capture, int fd, FILE *stream) {
+        FILE *file = tmpfile();
+
+        assert_non_null(file);
+        (void) fflush(stream);
+        *capture = (Capture){ .fd = fd, .saved = dup(fd), .file = dup(fileno(file)) };
+        (void) fclose(file);
+        assert_ok(dup2(capture->file, fd));
+}
+
+/* Returns a new string. */
+static char *capture_end(Capture *capture, FILE *stream) {
+        off_t size;
+        char *text;
+
+        (void) fflush(stream);
+        size = lseek(capture->file, 0, SEEK_END);
+        assert_ok(size);
+        text = calloc(1, (size_t) size + 1);
+        assert_non_null(text);
+        assert_int_equal(pread(capture->file, text, (size_t) size, 0), size);
+        assert_ok(dup2(capture->saved, capture->fd));
+        (void) close(capture->saved);
+        (void) close(capture->file);
+        return text;
+}
+
+static int run(char *argv[], int argc, const char *address) {
+        Context context = {};
+        const Verb *verb;
+        uint64_t given;
+        int first, words, r;
+
+        first = options_parse(adm_options, argc, argv, &context, &given);
+        if (first < 0)
+                return EXIT_USAGE;
+        verb = verbs_match(adm_verbs, adm_options, given, argc - first, argv + first, &words);
+        if (!verb)
+                return EXIT_USAGE;
+
+        if (!context.connection.sandbox && !context.connection.host)
+                context.connection.bus_address = address;
+        r = verb->run(argc - first - words, argv + first + words, &context);
+        context_done(&context);
+        return r < 0 ? EXIT_FAILURE : r;
+}
+
+static const char *address_of_stand_in;
+
+int verb_run(const char *words, const char *address, char **ret_out, char **ret_err) {
+        char *argv[WORDS_MAX + 1] = { (char *) "dkvadm" };
+        Capture out, err;
+        int argc = 1, r;
+
+        while ((argv[argc] = words_next(&words)))
+                assert_true(++argc < WORDS_MAX);
+
+        capture_begin(&out, STDOUT_FILENO, stdout);
+        capture_begin(&err, STDERR_FILENO, stderr);
+        r = run(argv, argc, address ?: address_of_stand_in);
+        *ret_err = capture_end(&err, stderr);
+        *ret_out = capture_end(&out, stdout);
+
+        for (int i = 1; i < argc; i++)
+                free(argv[i]);
+        return r;
+}
+
+void verb_check(const VerbCase *one) {
+        char *out, *err;
+        int status;
+
+        stand_in_set(one->answers);
+        status = verb_run(one->words, NULL, &out, &err);
+        if (status != one->status || (one->out && !matches(one->out, out)) ||
+            (one->err && !matches(one->err, err)) ||
+            (one->calls && !matches(one->calls, stand_in_calls())))
+                fail_msg("\n--- dkvadm %s: status %d instead of %d\n--- stdout\n%s\n--- stderr\n%s\n"
+                         "--- calls\n%s\n---",
+                         one->words, status, one->status, out, err, stand_in_calls());
+        free(out);
+        free(err);
+}
+
+void verb_check_all(const VerbCase cases[]) {
+        for (const VerbCase *one = cases; one->words; one++)
+                verb_check(one);
+}
+
+bool verb_start_tests(void) {
+        (void) setenv("COLUMNS", "200", 1);
+        (void) setenv("TZ", "UTC", 1);
+        (void) unsetenv("SYSTEMD_COLORS");
+        address_of_stand_in = stand_in_start();
+        return address_of_stand_in;
+}
+
+int verb_end_tests(void **state) {
+        stand_in_stop();
+        return 0;
+}

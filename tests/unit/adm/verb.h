@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a verb of dkvadm prints, calls and returns, as rows of a table. */
+
+#include <stdlib.h>
+
+#include "adm/stand-in.h"
+
+typedef struct VerbCase {
+        const char *words; /* the command line behind "dkvadm" */
+        Answer answers[ANSWERS_MAX];
+        int status;            /* of the program */
+        const char *out, *err; /* in which each * stands for any text; NULL for any */
+        const char *calls;     /* likewise */
+} VerbCase;
+
+/* Runs the command line as dkvadm does, and compares. */
+void verb_check(const VerbCase *one);
+
+/* Tests in one program: each row of a table that ends with {}. */
+void verb_check_all(const VerbCase cases[]);
+
+/* Parses WORDS, runs the verb on this bus address (NULL for the stand-in's) and returns the exit
+ * status, with what was printed in new strings. */
+int verb_run(const char *words, const char *address, char **ret_out, char **ret_err);
+
+/* What main() of such a test does: starts and stops the stand-in around the tests. Returns 77,
+ * which skips them, if there is no dbus-daemon. */
+#define verb_run_tests(tests) \
+        (verb_start_tests() ? cmocka_run_group_tests(tests, NULL, verb_end_tests) : 77)
+bool verb_start_tests(void);
+int verb_end_tests(void **state);

@@ -320,8 +320,15 @@ static int on_entry(const char *path, const struct stat *st, int type, struct FT
         return remove(path) < 0 ? -errno : 0;
 }
 
-void volume_file_take_back(const char *path, const char *directory, bool made) {
+void volume_file_take_back(const char *root, const char *path, const char *directory, bool made) {
+        _cleanup_free_ char *full = NULL;
+
         (void) unlink(path);
-        if (made && directory)
-                (void) nftw(directory, on_entry, 16, FTW_DEPTH | FTW_PHYS);
+        if (!made || !directory)
+                return;
+
+        if (asprintf(&full, "%s%s", root ?: "", directory) < 0)
+                full = NULL;
+        else
+                (void) nftw(full, on_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

@@ -40,6 +40,6 @@ int volume_file_write(const char *path, uint32_t number, const VolumeFileInput *
  * a directory of its own below it. RET_MADE says whether it is a new one. */
 int volume_directory_make(const char *root, uint32_t number, const char *path, bool *ret_made);
 
-/* Takes back what was just made: the file and, if MADE, the directory, unless something is in it.
- */
-void volume_file_take_back(const char *path, const char *directory, bool made);
+/* Removes what was just made: the file at PATH and, if MADE, the directory that
+ * volume_directory_make() has made, with what a volume that did not start has left there. */
+void volume_file_take_back(const char *root, const char *path, const char *directory, bool made);

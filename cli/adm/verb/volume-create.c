@@ -115,7 +115,9 @@ static int write_settings(Creation *creation) {
                                         .zone = context->options.zone,
                         });
         if (r < 0)
-                volume_file_take_back(creation->path, context->options.directory, creation->made);
+                volume_file_take_back(
+                                context->options.root, creation->path, context->options.directory,
+                                creation->made);
         return r;
 }
 
@@ -142,7 +144,8 @@ static void take_back(const Creation *creation) {
         sd_bus *bus = creation->context->connection.bus;
 
         (void) units_stop(bus, creation->names.units);
-        volume_file_take_back(creation->path, creation->context->options.directory, creation->made);
+        volume_file_take_back(
+                        NULL, creation->path, creation->context->options.directory, creation->made);
         (void) units_disable(bus, creation->names.units);
         unit_log_print(creation->names.units, creation->begun);
         advise("Nothing was changed: the settings of volume %" PRIu32 " were removed again.",

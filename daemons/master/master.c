@@ -245,6 +245,33 @@ static const ServiceHooks service_hooks = {
         .stop = on_stop,
 };
 
+static bool on_has_clients(void *userdata) {
+        return master_has_clients(userdata);
+}
+
+static int start_jobs(Master *master) {
+        JobsOptions options = {
+                .event = master->event,
+                .index = master->index,
+                .lead = master->lead,
+                .volumes = master->volumes,
+                .troubles = master->troubles,
+                .outbox = master->outbox,
+                .client = master->client,
+                .bulk = master->bulk,
+                .grace_usec = &master->conf.grace_usec,
+                .ticket_usec = &master->conf.ticket_usec,
+                .has_clients = on_has_clients,
+                .userdata = master,
+        };
+        int r;
+
+        r = jobs_new(&options, &master->jobs);
+        if (r < 0)
+                return log_error_errno(r, "Failed to load the jobs: %m");
+        return 0;
+}
+
 static int start(Master *master) {
         MasterConf *conf = &master->conf;
         HttpServer *server;
@@ -274,9 +301,9 @@ static int start(Master *master) {
         r = connect_volumes(master);
         if (r < 0)
                 return r;
-        r = jobs_new(master, &master->jobs);
+        r = start_jobs(master);
         if (r < 0)
-                return log_error_errno(r, "Failed to load the jobs: %m");
+                return r;
         r = load_stale(master);
         if (r < 0)
                 return r;

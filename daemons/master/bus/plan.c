@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "master/bus/change.h"
 #include "master/bus/plan.h"
-#include "master/job/plan.h"
+#include "master/job/job.h"
 #include "master/master.h"
 
 /* One call, until it is answered. */

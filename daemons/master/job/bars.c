@@ -1,72 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Drains and the map: which volumes no commit may name, and which ones have to be drained. */
-
 #include <errno.h>
 
-#include "master/job/table.h"
-#include "master/master.h"
+#include "master/job/bars.h"
+#include "store/index/move.h"
 
-static bool is_about(const Job *job, uint32_t number) {
-        for (size_t i = 0; job->status.type == JOB_DRAIN && i < job->status.n_numbers; i++)
-                if (job->status.numbers[i] == number)
-                        return true;
-        return false;
+static bool is_drain_of(const Job *job, uint32_t number) {
+        return job->status.type == JOB_DRAIN && job_status_has_volume(&job->status, number);
 }
 
 /* With the lock held. */
-static bool is_barred(const Jobs *jobs, const VolumeStatus *volume) {
+static bool is_barred(const JobTable *table, const VolumeStatus *volume) {
         if (volume->state != VOLUME_DRAINING)
                 return volume->state == VOLUME_REMOVED;
 
-        for (size_t i = 0; i < jobs->n_jobs; i++)
-                if (jobs->jobs[i]->is_barred && !job_state_is_final(jobs->jobs[i]->status.state) &&
-                    is_about(jobs->jobs[i], volume->number))
+        for (size_t i = 0; i < table->n_jobs; i++) {
+                const Job *job = table->jobs[i];
+
+                if (job->is_barred && !job_state_is_final(job->status.state) &&
+                    is_drain_of(job, volume->number))
                         return true;
+        }
         return false;
 }
 
-int jobs_set_bars(Jobs *jobs) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
+int bars_set(Index *index, Volumes *volumes, JobTable *table) {
+        _cleanup_free_ VolumeStatus *list = NULL;
         _cleanup_free_ uint32_t *numbers = NULL;
         size_t n, n_numbers = 0;
         uint64_t epoch;
         int r;
 
-        r = volumes_list(jobs->master->volumes, &volumes, &n, &epoch);
+        r = volumes_list(volumes, &list, &n, &epoch);
         if (r < 0)
                 return r;
         numbers = calloc(n + 1, sizeof(*numbers));
         if (!numbers)
                 return -ENOMEM;
 
-        (void) pthread_mutex_lock(&jobs->lock);
+        (void) pthread_mutex_lock(&table->lock);
         for (size_t i = 0; i < n; i++)
-                if (is_barred(jobs, volumes + i))
-                        numbers[n_numbers++] = volumes[i].number;
-        (void) pthread_mutex_unlock(&jobs->lock);
-        return index_set_bars(jobs->master->index, numbers, n_numbers);
+                if (is_barred(table, list + i))
+                        numbers[n_numbers++] = list[i].number;
+        (void) pthread_mutex_unlock(&table->lock);
+        return index_set_bars(index, numbers, n_numbers);
 }
 
-/* The last drain of a volume says what is to become of it. One that has failed leaves it as it is,
- * until somebody decides. */
-static bool is_covered(const Jobs *jobs, uint32_t number) {
+/* The last drain of a volume decides what becomes of it. One that has failed leaves the volume as
+ * it is until somebody decides. */
+static bool is_covered(const JobTable *table, uint32_t number) {
         const Job *last = NULL;
 
-        for (size_t i = 0; i < jobs->n_jobs; i++)
-                if (is_about(jobs->jobs[i], number))
-                        last = jobs->jobs[i];
+        for (size_t i = 0; i < table->n_jobs; i++)
+                if (is_drain_of(table->jobs[i], number))
+                        last = table->jobs[i];
         return last && last->status.state != JOB_DONE && last->status.state != JOB_CANCELLED;
 }
 
-/* The master may have ended after it had changed the map, and before the job was durable. */
-static int make_up_drain(Jobs *jobs, uint32_t number) {
-        Job *job = jobs_add(jobs);
+static int make_up_drain(JobTable *table, uint32_t number) {
+        Job *job = job_table_add(table);
 
         if (!job)
                 return -ENOMEM;
         job->status = (JobStatus){
-                .id = ++jobs->last_id,
+                .id = ++table->last_id,
                 .type = JOB_DRAIN,
                 .numbers = { number },
                 .n_numbers = 1,
@@ -75,15 +72,15 @@ static int make_up_drain(Jobs *jobs, uint32_t number) {
         return 0;
 }
 
-int jobs_make_up(Jobs *jobs) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
+int bars_make_up(Index *index, Volumes *volumes, JobTable *table) {
+        _cleanup_free_ VolumeStatus *list = NULL;
         uint64_t epoch;
         size_t n;
         int r;
 
-        r = volumes_list(jobs->master->volumes, &volumes, &n, &epoch);
+        r = volumes_list(volumes, &list, &n, &epoch);
         for (size_t i = 0; r >= 0 && i < n; i++)
-                if (volumes[i].state == VOLUME_DRAINING && !is_covered(jobs, volumes[i].number))
-                        r = make_up_drain(jobs, volumes[i].number);
-        return r < 0 ? r : jobs_set_bars(jobs);
+                if (list[i].state == VOLUME_DRAINING && !is_covered(table, list[i].number))
+                        r = make_up_drain(table, list[i].number);
+        return r < 0 ? r : bars_set(index, volumes, table);
 }

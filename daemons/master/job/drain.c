@@ -1,34 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Drain: passes over all keys until one finds nothing any more on the volumes that are to go, and
- * nothing can come any more; then they are removed. */
-
 #include <errno.h>
 #include <inttypes.h>
 #include <semaphore.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "master/cluster/settings.h"
-#include "master/job/pass.h"
-#include "master/master.h"
+#include "master/job/bars.h"
+#include "master/job/drain.h"
 
 #define WAIT_USEC USEC_PER_SEC
 
-/* For clocks that differ, and for writes that are nearly through. */
+/* For clocks that differ, and for writes that are nearly done. */
 #define SLACK_USEC (5 * USEC_PER_SEC)
 
-/* A volume that has been down for so long is dead, if it is to go; a shorter while is a restart. */
+/* A volume that is to go and has been down for this long is dead; a shorter while is a restart. */
 #define DEAD_USEC (15 * USEC_PER_SEC)
 
-static bool is_leaving(const Job *job, uint32_t number) {
-        for (size_t i = 0; i < job->status.n_numbers; i++)
-                if (job->status.numbers[i] == number)
-                        return true;
-        return false;
+struct Drain {
+        DrainOptions options;
+        Index *index;        /* not owned */
+        Volumes *volumes;    /* not owned */
+        uint64_t began_usec; /* since the epoch */
+};
+
+int drain_new(const DrainOptions *options, Drain **ret) {
+        Drain *drain = malloc(sizeof(*drain));
+
+        if (!drain)
+                return -ENOMEM;
+
+        *drain = (Drain){
+                .options = *options,
+                .index = passes_index(options->passes),
+                .volumes = passes_volumes(options->passes),
+                .began_usec = clock_realtime(),
+        };
+        *ret = drain;
+        return 0;
 }
 
-static bool wants(const Job *job, const Record *record, const Plan *plan) {
+Drain *drain_free(Drain *drain) {
+        free(drain);
+        return NULL;
+}
+
+static bool is_leaving(const Job *job, uint32_t number) {
+        return job_status_has_volume(&job->status, number);
+}
+
+static bool wants(const Job *job, const Record *record) {
         for (size_t i = 0; i < record->n_copies; i++)
                 if (is_leaving(job, record->copies[i]))
                         return true;
@@ -50,7 +73,7 @@ static void on_changed(VolumesChange *change, int result) {
 
 /* Changes the map for these volumes and waits for it. */
 static int change(
-                const Job *job,
+                const Drain *drain,
                 const uint32_t numbers[],
                 size_t n,
                 int (*function)(Volumes *volumes,
@@ -61,7 +84,7 @@ static int change(
         int r;
 
         (void) sem_init(&waiter.done, 0, 0);
-        r = function(job->jobs->master->volumes, numbers, n, &waiter.change);
+        r = function(drain->volumes, numbers, n, &waiter.change);
         if (r >= 0) {
                 while (sem_wait(&waiter.done) < 0)
                         ;
@@ -71,15 +94,16 @@ static int change(
         return r;
 }
 
-/* Whether the volumes that have not reported lately have not done so for long. */
+/* Whether those of the volumes that are down have been so for long. */
 static bool are_dead(const Pass *pass) {
+        const Drain *drain = pass->userdata;
         uint64_t now = clock_realtime();
 
-        for (size_t i = 0; i < pass->n_volumes; i++) {
-                const VolumeStatus *volume = pass->volumes + i;
+        for (size_t i = 0; i < pass->view.n_volumes; i++) {
+                const VolumeStatus *volume = pass->view.volumes + i;
 
                 if (is_leaving(pass->job, volume->number) && !volume->up &&
-                    now < MAX(volume->seen_usec, pass->jobs->began_usec) + DEAD_USEC)
+                    now < MAX(volume->seen_usec, drain->began_usec) + DEAD_USEC)
                         return false;
         }
         return true;
@@ -88,133 +112,182 @@ static bool are_dead(const Pass *pass) {
 static int wait_because(Pass *pass, const char *why) {
         job_explain(pass->job, "%s", why);
         job_wait(pass->job, WAIT_USEC);
-        return 0;
+        return JOB_STEP_AGAIN;
 }
 
-/* The keys that are left have no copy that can be read. */
+/* The keys that are left have no copy that can be read. Returns JOB_STEP_DONE if they are given
+ * up. */
 static int handle_lost(Pass *pass) {
+        uint64_t n = pass->counts.n_lost;
         Job *job = pass->job;
 
         if (!are_dead(pass))
                 return wait_because(pass, "Waits for a volume that is down.");
 
-        job_set_lost(job, &pass->lost, pass->n_lost);
+        job_set_lost(job, &pass->counts.lost, n);
         if (job->status.accept_loss)
-                return 1;
+                return JOB_STEP_DONE;
         job_explain(job,
                     "%" PRIu64 " keys have their only good copy on volumes that are to go and "
                     "cannot be read.",
-                    pass->n_lost);
+                    n);
         return -EHOSTDOWN;
 }
 
-/* From now on, or no longer, no commit may name the volumes. */
-static int bar(Job *job, bool is_barred) {
-        (void) pthread_mutex_lock(&job->jobs->lock);
-        job->is_barred = is_barred;
-        (void) pthread_mutex_unlock(&job->jobs->lock);
-        return jobs_set_bars(job->jobs);
+static int set_bars(Drain *drain, const Job *job) {
+        return bars_set(drain->index, drain->volumes, job->table);
 }
 
-/* Whoever has made a volume active again does not want it to be removed. */
+/* From now on, or no longer, no commit may name the volumes. */
+static int bar(Drain *drain, Job *job, bool is_barred) {
+        (void) pthread_mutex_lock(&job->table->lock);
+        job->is_barred = is_barred;
+        (void) pthread_mutex_unlock(&job->table->lock);
+        return set_bars(drain, job);
+}
+
+/* If somebody has made a volume active again, it must not be removed. */
 static int check_leaving(const Pass *pass) {
-        for (size_t i = 0; i < pass->n_volumes; i++) {
-                const VolumeStatus *volume = pass->volumes + i;
+        for (size_t i = 0; i < pass->view.n_volumes; i++) {
+                const VolumeStatus *volume = pass->view.volumes + i;
 
                 if (!is_leaving(pass->job, volume->number) || volume->state == VOLUME_DRAINING ||
                     volume->state == VOLUME_REMOVED)
                         continue;
-                job_explain(pass->job, "Volume %" PRIu32 " is not to be drained any more.",
+                job_explain(pass->job, "Volume %" PRIu32 " is no longer to be drained.",
                             volume->number);
                 return -EBUSY;
         }
         return 0;
 }
 
-/* Until then writes may come that were begun before, with the tickets of then; the few that still
- * come later are refused, and begun anew by their clients. */
-static uint64_t quiet_usec(const Job *job) {
-        return job->status.started_usec + job->jobs->master->conf.ticket_usec + SLACK_USEC;
+/* Writes that began earlier may still arrive on old tickets until this time. The few that arrive
+ * later are refused; their clients retry. */
+static uint64_t quiet_usec(const Drain *drain, const Job *job) {
+        return job->status.started_usec + *drain->options.ticket_usec + SLACK_USEC;
 }
 
-/* A pass has found nothing. That is final if nothing could come meanwhile. */
+/* A pass has found nothing. That is final if nothing could arrive in the meantime. */
 static int remove_volumes(Pass *pass) {
+        Drain *drain = pass->userdata;
         Job *job = pass->job;
-        uint64_t now = clock_realtime(), quiet = quiet_usec(job);
+        uint64_t now = clock_realtime(), quiet = quiet_usec(drain, job);
         int r;
 
         r = check_leaving(pass);
         if (r < 0)
                 return r;
         if (now < quiet) {
-                job_explain(job, "Waits until no ticket for its volumes is valid any more.");
                 job_wait(job, quiet - now);
-                return 0;
+                job_explain(job, "Waits until the last ticket for its volumes has expired.");
+                return JOB_STEP_AGAIN;
         }
-        if (!job->is_barred)
-                return MIN(bar(job, true), 0);
+        if (!job->is_barred) {
+                r = bar(drain, job, true);
+                return r < 0 ? r : JOB_STEP_AGAIN;
+        }
 
-        r = change(job, job->status.numbers, job->status.n_numbers, volumes_remove);
+        r = change(drain, job->status.numbers, job->status.n_numbers, volumes_remove);
         if (r < 0) {
                 job_explain(job, "The volumes could not be removed from the map: %s.",
                             strerror(-r));
                 return r;
         }
-        return 1;
+        return JOB_STEP_DONE;
 }
 
 static int pass_ended(Pass *pass) {
+        const PassCounts *counts = &pass->counts;
         Job *job = pass->job;
         int r;
 
-        if (pass->n_moved > 0) {
-                if (pass->n_later > 0)
+        if (counts->n_moved > 0) {
+                if (counts->n_later > 0)
                         job_wait(job, WAIT_USEC);
-                return 0;
+                return JOB_STEP_AGAIN;
         }
-        if (pass->n_later > 0)
+        if (counts->n_later > 0)
                 return wait_because(pass, "Some copies cannot be moved now, trying again.");
-        if (pass->n_full > 0) {
-                job_explain(job, "Volume %" PRIu32 " has no room for %" PRIu64 " keys.", pass->full,
-                            pass->n_full);
+        if (counts->n_full > 0) {
+                job_explain(job, "Volume %" PRIu32 " has no room for %" PRIu64 " keys.",
+                            counts->full, counts->n_full);
                 return -ENOSPC;
         }
-        if (pass->n_down > 0)
+        if (counts->n_down > 0)
                 return wait_because(pass, "Waits for a volume that is down.");
-        if (pass->n_lost > 0) {
+        if (counts->n_lost > 0) {
                 r = handle_lost(pass);
-                if (r <= 0)
+                if (r != JOB_STEP_DONE)
                         return r;
         }
         return remove_volumes(pass);
 }
 
-/* Those that another job drains, too, or has removed, stay as they are. */
-static int cancel(Job *job) {
+static int run(Job *job, void *userdata) {
+        static const PassKind kind = {
+                .is_about_all = true,
+                .wants = wants,
+                .ended = pass_ended,
+        };
+        Drain *drain = userdata;
+
+        return passes_run(drain->options.passes, job, &kind, drain);
+}
+
+/* Makes its volumes active again, but for those that were removed or that another drain wants. */
+static int cancel(Job *job, void *userdata) {
+        Drain *drain = userdata;
         _cleanup_free_ VolumeStatus *volumes = NULL;
         uint32_t numbers[JOB_VOLUMES_MAX];
         size_t n = 0, n_volumes;
         uint64_t epoch;
         int r;
 
-        r = bar(job, false);
+        r = bar(drain, job, false);
         if (r >= 0)
-                r = volumes_list(job->jobs->master->volumes, &volumes, &n_volumes, &epoch);
+                r = volumes_list(drain->volumes, &volumes, &n_volumes, &epoch);
         if (r < 0)
                 return r;
 
-        (void) pthread_mutex_lock(&job->jobs->lock);
+        (void) pthread_mutex_lock(&job->table->lock);
         for (size_t i = 0; i < n_volumes && n < ELEMENTSOF(numbers); i++)
                 if (volumes[i].state == VOLUME_DRAINING && is_leaving(job, volumes[i].number) &&
-                    !job_is_wanted_elsewhere(job, volumes[i].number))
+                    !job_starts_want(drain->options.starts, volumes[i].number, job))
                         numbers[n++] = volumes[i].number;
-        (void) pthread_mutex_unlock(&job->jobs->lock);
-        return n > 0 ? change(job, numbers, n, volumes_undrain) : 0;
+        (void) pthread_mutex_unlock(&job->table->lock);
+        return n > 0 ? change(drain, numbers, n, volumes_undrain) : 0;
 }
 
-const JobKind job_drain = {
-        .is_about_all = true,
-        .wants = wants,
-        .pass_ended = pass_ended,
-        .cancel = cancel,
-};
+static void ended(Job *job, void *userdata) {
+        Drain *drain = userdata;
+        bool was_barred;
+        int r;
+
+        (void) pthread_mutex_lock(&job->table->lock);
+        was_barred = job->is_barred;
+        job->is_barred = false;
+        (void) pthread_mutex_unlock(&job->table->lock);
+
+        r = was_barred ? set_bars(drain, job) : 0;
+        if (r < 0)
+                (void) log_warning_errno(
+                                r, "Job %" PRIu32 " leaves its volumes barred: %m", job->status.id);
+}
+
+static void wake(Job *job, void *userdata) {
+        Drain *drain = userdata;
+
+        passes_wake(drain->options.passes, job);
+}
+
+JobKind drain_kind(Drain *drain) {
+        return (JobKind){
+                .type = JOB_DRAIN,
+                .lane = JOB_LANE_MOVE,
+                .run = run,
+                .cancel = cancel,
+                .ended = ended,
+                .wake = wake,
+                .userdata = drain,
+        };
+}

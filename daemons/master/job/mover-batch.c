@@ -7,7 +7,6 @@
 #include "master/cluster/run.h"
 #include "master/job/mover-internal.h"
 #include "master/link/order.h"
-#include "master/master.h"
 #include "store/index/damage.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
@@ -16,7 +15,7 @@
 static void move_is_through(Batch *batch) {
         Mover *mover = batch->mover;
 
-        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+        if (atomic_fetch_sub(&batch->n_left, 1) > 1)
                 return;
 
         (void) pthread_mutex_lock(&mover->lock);
@@ -34,7 +33,7 @@ static void on_swapped(Operation *operation, int result) {
 }
 
 static void swap(Move *move) {
-        Master *master = move->batch->mover->master;
+        const MoverOptions *options = &move->batch->mover->options;
         PlanStep step;
 
         plan_step(&move->plan, move->step, &step);
@@ -46,17 +45,17 @@ static void swap(Move *move) {
                 .add = step.add,
                 .drop = step.drop,
                 .n_drop = step.n_drop,
-                .garbage_due_usec = deadline_of_garbage(master->conf.grace_usec),
+                .garbage_due_usec = deadline_of_garbage(*options->grace_usec),
         };
-        index_move(master->index, &move->change);
+        index_move(options->index, &move->change);
 }
 
 void batch_count_call(Batch *batch, int difference) {
-        const LaneId *id = &batch->id;
-        unsigned *n_calls = batch->mover->n_calls[id->is_large];
+        const RouteId *id = &batch->id;
+        atomic_uint *n_calls = batch->mover->n_calls[id->is_large];
 
-        (void) __atomic_fetch_add(n_calls + id->source, (unsigned) difference, __ATOMIC_RELAXED);
-        (void) __atomic_fetch_add(n_calls + id->target, (unsigned) difference, __ATOMIC_RELAXED);
+        (void) atomic_fetch_add(n_calls + id->source, (unsigned) difference);
+        (void) atomic_fetch_add(n_calls + id->target, (unsigned) difference);
 }
 
 void batch_swap(Batch *batch, int error, Reader *answer) {
@@ -86,7 +85,7 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
         Reader answer = READER(result->body, result->body_size);
         int error = order_result(result);
 
-        volumes_note_call(batch->mover->master->volumes, batch->id.target, result);
+        volumes_note_call(batch->mover->options.volumes, batch->id.target, result);
         /* Soon the target will ask whether it may delete what nobody has confirmed. */
         if (error == 0 && clock_realtime() > batch->deadline_usec)
                 error = -ESTALE;
@@ -96,7 +95,7 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
 
 /* A copy that is made anew where the damaged one is. */
 static bool is_damaged(const Batch *batch, const Move *move) {
-        return index_damage_kind(batch->mover->master->index, move->version, batch->id.target) !=
+        return index_damage_kind(batch->mover->options.index, move->version, batch->id.target) !=
                DAMAGE_NONE;
 }
 
@@ -126,16 +125,16 @@ static int put_pull(const Batch *batch, const WirePullSource *source, Buffer *bo
 }
 
 int batch_pull(Batch *batch, uint64_t bytes) {
-        Master *master = batch->mover->master;
+        const MoverOptions *options = &batch->mover->options;
         _cleanup_(buffer_done) Buffer body = {};
         char url[VOLUME_URL_SIZE];
         WirePullSource source = { .url = url };
-        uint64_t patience = master->conf.grace_usec / 2, rate = batch->mover->in_force.rate;
+        uint64_t patience = *options->grace_usec / 2, rate = batch->mover->in_force.rate;
         int r;
 
-        r = volumes_store(master->volumes, batch->id.source, &source.store);
+        r = volumes_store(options->volumes, batch->id.source, &source.store);
         if (r >= 0)
-                r = volumes_url(master->volumes, batch->id.source, url);
+                r = volumes_url(options->volumes, batch->id.source, url);
         if (r < 0)
                 return r;
 
@@ -149,12 +148,12 @@ int batch_pull(Batch *batch, uint64_t bytes) {
                 return r;
 
         return order_send(
-                        master->volumes,
+                        options->volumes,
                         &(Order){
                                         .volume = batch->id.target,
                                         .kind = CALL_PULL,
-                                        .client = batch->id.is_large ? master->bulk
-                                                                     : master->client,
+                                        .client = batch->id.is_large ? options->bulk
+                                                                     : options->client,
                                         .body = &body,
                                         .stall_timeout_usec = patience + PATIENCE_USEC,
                                         .on_done = on_pulled,

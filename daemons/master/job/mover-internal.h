@@ -5,6 +5,7 @@
  * share. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "core/call/wire.h"
 #include "master/job/mover.h"
@@ -30,35 +31,35 @@ struct Move {
 };
 
 /* What waits for the same kind of call. */
-typedef struct LaneId {
+typedef struct RouteId {
         uint32_t source, target;
         uint32_t is_large;
-} LaneId;
+} RouteId;
 
 /* A call that is under way, and the swaps behind it. */
 struct Batch {
         Mover *mover;
         Batch *next, *previous; /* of those that are not reported */
         Batch *next_ended;
-        LaneId id;
+        RouteId id;
         HttpCall *call;
         uint64_t deadline_usec; /* since the epoch */
         uint64_t started_usec;  /* monotonic */
-        size_t n_left;          /* atomic: moves that are not through */
+        atomic_size_t n_left;   /* moves that are not through */
         size_t n;
         Move *moves[WIRE_PULL_MAX];
 };
 
 struct Mover {
-        Master *master; /* not owned */
+        MoverOptions options;
         MoverDone done;
         void *userdata;
-        struct Lane *lanes;
+        struct Route *routes;
         Batch *batches;
         size_t n_moves;
         JobLimits in_force;
-        uint64_t not_before_usec, looked_usec; /* monotonic */
-        unsigned n_calls[2][VOLUME_MAX + 1];   /* small, large; atomic */
+        uint64_t not_before_usec, looked_usec;  /* monotonic */
+        atomic_uint n_calls[2][VOLUME_MAX + 1]; /* small, large */
 
         bool is_polite;                      /* clients are at work */
         uint64_t rest_until[VOLUME_MAX + 1]; /* monotonic; UINT64_MAX while one is under way */

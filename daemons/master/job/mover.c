@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/job/mover-internal.h"
-#include "master/master.h"
 #include "master/upkeep/damage.h"
 
 #define SMALL_MAX       (1 * MIB) /* larger values go alone */
@@ -25,20 +24,20 @@
 #define POLITE_BYTES (512 * KIB)
 #define POLITE_RESTS 3
 
-typedef struct Lane {
-        LaneId id;
+typedef struct Route {
+        RouteId id;
         Move *first, **tail;
         UT_hash_handle hh;
-} Lane;
+} Route;
 
-int mover_new(Master *master, MoverDone done, void *userdata, Mover **ret) {
+int mover_new(const MoverOptions *options, MoverDone done, void *userdata, Mover **ret) {
         pthread_condattr_t attributes;
         Mover *mover = calloc(1, sizeof(*mover));
 
         if (!mover)
                 return -ENOMEM;
 
-        mover->master = master;
+        mover->options = *options;
         mover->done = done;
         mover->userdata = userdata;
         mover->limits.parallel = mover->in_force.parallel = JOB_PARALLEL;
@@ -70,15 +69,15 @@ static void free_moves(Move *moves) {
 }
 
 Mover *mover_free(Mover *mover) {
-        Lane *lane, *next;
+        Route *route, *next;
 
         if (!mover)
                 return NULL;
 
-        HASH_ITER(hh, mover->lanes, lane, next) {
-                HASH_DEL(mover->lanes, lane);
-                free_moves(lane->first);
-                free(lane);
+        HASH_ITER(hh, mover->routes, route, next) {
+                HASH_DEL(mover->routes, route);
+                free_moves(route->first);
+                free(route);
         }
         while (mover->batches) {
                 Batch *batch = mover->batches;
@@ -136,29 +135,29 @@ static uint32_t source_of(const Move *move) {
 
 /* Queues the move for its next call. A step that only drops needs none, but goes the same way. */
 static int enqueue(Mover *mover, Move *move) {
-        LaneId id = { .source = source_of(move), .is_large = move->size > SMALL_MAX };
+        RouteId id = { .source = source_of(move), .is_large = move->size > SMALL_MAX };
         PlanStep step;
-        Lane *lane;
+        Route *route;
 
         plan_step(&move->plan, move->step, &step);
         id.target = step.add;
         if (step.add == 0)
                 id.source = id.is_large = 0;
 
-        HASH_FIND(hh, mover->lanes, &id, sizeof(id), lane);
-        if (!lane) {
-                lane = calloc(1, sizeof(*lane));
-                if (!lane)
+        HASH_FIND(hh, mover->routes, &id, sizeof(id), route);
+        if (!route) {
+                route = calloc(1, sizeof(*route));
+                if (!route)
                         return -ENOMEM;
-                lane->id = id;
-                lane->tail = &lane->first;
-                HASH_ADD(hh, mover->lanes, id, sizeof(lane->id), lane);
+                route->id = id;
+                route->tail = &route->first;
+                HASH_ADD(hh, mover->routes, id, sizeof(route->id), route);
         }
         move->next = NULL;
         move->error = 0;
         move->was_pulled = false;
-        *lane->tail = move;
-        lane->tail = &move->next;
+        *route->tail = move;
+        route->tail = &move->next;
         return 0;
 }
 
@@ -186,24 +185,24 @@ int mover_submit(Mover *mover, const char *key, const Record *record, const Plan
         return 0;
 }
 
-/* Takes moves off the lane, as many as go into one call. */
-static uint64_t fill(Batch *batch, Lane *lane) {
+/* Takes moves off the route, as many as go into one call. */
+static uint64_t fill(Batch *batch, Route *route) {
         bool is_polite = batch->mover->is_polite;
         size_t max = is_polite ? POLITE_MOVES : WIRE_PULL_MAX;
         uint64_t bytes = 0, bytes_max = is_polite ? POLITE_BYTES : BATCH_BYTES_MAX;
 
-        while (lane->first && batch->n < max) {
-                Move *move = lane->first;
+        while (route->first && batch->n < max) {
+                Move *move = route->first;
 
                 if (batch->n > 0 && (batch->id.is_large || bytes + move->size > bytes_max))
                         break;
-                lane->first = move->next;
+                route->first = move->next;
                 move->batch = batch;
                 batch->moves[batch->n++] = move;
                 bytes += move->size;
         }
-        if (!lane->first)
-                lane->tail = &lane->first;
+        if (!route->first)
+                route->tail = &route->first;
         return bytes;
 }
 
@@ -241,8 +240,8 @@ static void rest(const Batch *batch) {
                                         : 0);
 }
 
-/* The lane has a move. */
-static int start_batch(Mover *mover, Lane *lane) {
+/* The route has a move. */
+static int start_batch(Mover *mover, Route *route) {
         Batch *batch = calloc(1, sizeof(*batch));
         uint64_t bytes;
         int r = 0;
@@ -251,8 +250,8 @@ static int start_batch(Mover *mover, Lane *lane) {
                 return -ENOMEM;
 
         batch->mover = mover;
-        batch->id = lane->id;
-        bytes = fill(batch, lane);
+        batch->id = route->id;
+        bytes = fill(batch, route);
         batch->n_left = batch->n + 1; /* one for the call */
         batch->started_usec = clock_monotonic();
         if (mover->is_polite)
@@ -269,7 +268,7 @@ static int start_batch(Mover *mover, Lane *lane) {
         return 0;
 }
 
-static bool is_resting(Mover *mover, const LaneId *id) {
+static bool is_resting(Mover *mover, const RouteId *id) {
         uint64_t until = MAX(mover->rest_until[id->source], mover->rest_until[id->target]);
 
         if (!mover->is_polite || until <= clock_monotonic())
@@ -278,33 +277,32 @@ static bool is_resting(Mover *mover, const LaneId *id) {
         return true;
 }
 
-static bool has_room(const Mover *mover, const LaneId *id) {
-        const unsigned *n_calls = mover->n_calls[id->is_large];
+static bool has_room(const Mover *mover, const RouteId *id) {
+        const atomic_uint *n_calls = mover->n_calls[id->is_large];
         unsigned max = mover->in_force.parallel;
 
-        return __atomic_load_n(n_calls + id->target, __ATOMIC_RELAXED) < max &&
-               __atomic_load_n(n_calls + id->source, __ATOMIC_RELAXED) < max;
+        return atomic_load(n_calls + id->target) < max && atomic_load(n_calls + id->source) < max;
 }
 
 /* Returns whether a call was started. */
 static bool start_some(Mover *mover) {
-        Lane *lane, *next;
+        Route *route, *next;
         bool started = false;
 
-        HASH_ITER(hh, mover->lanes, lane, next) {
+        HASH_ITER(hh, mover->routes, route, next) {
                 if (mover->not_before_usec > clock_monotonic())
                         return false;
-                if (!has_room(mover, &lane->id) || is_resting(mover, &lane->id) ||
-                    start_batch(mover, lane) < 0)
+                if (!has_room(mover, &route->id) || is_resting(mover, &route->id) ||
+                    start_batch(mover, route) < 0)
                         continue;
 
                 /* To the end, so that each has its turn. */
                 started = true;
-                HASH_DEL(mover->lanes, lane);
-                if (lane->first)
-                        HASH_ADD(hh, mover->lanes, id, sizeof(lane->id), lane);
+                HASH_DEL(mover->routes, route);
+                if (route->first)
+                        HASH_ADD(hh, mover->routes, id, sizeof(route->id), route);
                 else
-                        free(lane);
+                        free(route);
         }
         return started;
 }
@@ -320,7 +318,7 @@ static void look_at_targets(Mover *mover) {
         mover->looked_usec = now;
         for (Batch *batch = mover->batches; batch; batch = batch->next)
                 if (batch->call &&
-                    volumes_url(mover->master->volumes, batch->id.target, url) == -EHOSTDOWN)
+                    volumes_url(mover->options.volumes, batch->id.target, url) == -EHOSTDOWN)
                         http_call_cancel(batch->call);
 }
 
@@ -349,7 +347,7 @@ static void step_on(Mover *mover, Move *move) {
         plan_step(&move->plan, move->step, &step);
         if (step.add != 0) {
                 move->bytes += move->size;
-                outbox_confirm(mover->master->outbox, step.add, move->version);
+                outbox_confirm(mover->options.outbox, step.add, move->version);
         }
         move->n_tried = 0;
         if (++move->step < plan_steps(&move->plan))
@@ -363,7 +361,7 @@ static bool is_current(Mover *mover, const Move *move) {
         Record record;
         int r;
 
-        r = index_get(mover->master->index, move->key, &scratch, &record);
+        r = index_get(mover->options.index, move->key, &scratch, &record);
         return r >= 0 ? record.version == move->version : r != -ENOENT;
 }
 
@@ -374,7 +372,7 @@ static void try_another(Mover *mover, Move *move, uint32_t source) {
                 return;
         }
         if (move->error != -EHOSTDOWN)
-                damage_mark(mover->master->index, move->key, move->version, source,
+                damage_mark(mover->options.index, move->key, move->version, source,
                             damage_kind_of_error(move->error));
         if (++move->n_tried < move->plan.n_sources)
                 retry(mover, move);
@@ -417,7 +415,7 @@ static void finish_batch(Mover *mover, Batch *batch) {
                 finish_move(mover, TAKE_PTR(batch->moves[i]), batch->id.source);
 
         if (batch->id.target != 0)
-                outbox_flush(mover->master->outbox, batch->id.target);
+                outbox_flush(mover->options.outbox, batch->id.target);
         rest(batch);
         unlink_batch(mover, batch);
         (void) batch_free(batch);
@@ -451,34 +449,35 @@ static void finish_ended(Mover *mover, Batch *ended) {
 }
 
 void mover_work(Mover *mover, uint64_t until_usec) {
+        const MoverOptions *options = &mover->options;
         uint64_t now = clock_monotonic();
 
         take_limits(mover);
         look_at_targets(mover);
-        mover->is_polite = master_has_clients(mover->master);
+        mover->is_polite = options->has_clients && options->has_clients(options->userdata);
         mover->next_start_usec = UINT64_MAX;
         while (start_some(mover))
                 ;
         if (mover->n_moves == 0)
                 return;
-        if (mover->lanes && mover->not_before_usec > now)
+        if (mover->routes && mover->not_before_usec > now)
                 until_usec = MIN(until_usec, mover->not_before_usec);
         until_usec = MIN(until_usec, mover->next_start_usec);
         finish_ended(mover, wait_for_ended(mover, MIN(until_usec, now + LOOK_USEC)));
 }
 
 static void give_up_waiting(Mover *mover) {
-        Lane *lane, *next;
+        Route *route, *next;
 
-        HASH_ITER(hh, mover->lanes, lane, next) {
-                while (lane->first) {
-                        Move *move = lane->first;
+        HASH_ITER(hh, mover->routes, route, next) {
+                while (route->first) {
+                        Move *move = route->first;
 
-                        lane->first = move->next;
+                        route->first = move->next;
                         report(mover, move, MOVE_DROPPED);
                 }
-                HASH_DEL(mover->lanes, lane);
-                free(lane);
+                HASH_DEL(mover->routes, route);
+                free(route);
         }
 }
 

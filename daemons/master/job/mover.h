@@ -14,7 +14,9 @@
  * called by any. */
 
 #include "core/placement/plan.h"
-#include "master/job/job.h"
+#include "master/cluster/volumes.h"
+#include "master/job/status.h"
+#include "master/link/outbox.h"
 
 typedef struct Mover Mover;
 
@@ -41,8 +43,19 @@ typedef struct MoveResult {
 /* On the thread of the jobs, within mover_work() and mover_stop(). */
 typedef void (*MoverDone)(const MoveResult *result, void *userdata);
 
-/* MASTER is not owned. */
-int mover_new(Master *master, MoverDone done, void *userdata, Mover **ret);
+/* None of it is owned. */
+typedef struct MoverOptions {
+        Index *index;
+        Volumes *volumes;
+        Outbox *outbox;
+        HttpClient *client;                  /* for calls that are short */
+        HttpClient *bulk;                    /* for large values */
+        const _Atomic uint64_t *grace_usec;  /* how long copies that are dropped stay readable */
+        bool (*has_clients)(void *userdata); /* clients are at work; from any thread; optional */
+        void *userdata;                      /* for has_clients() */
+} MoverOptions;
+
+int mover_new(const MoverOptions *options, MoverDone done, void *userdata, Mover **ret);
 
 /* The clients and the index must have ended: nothing is under way then. */
 Mover *mover_free(Mover *mover);

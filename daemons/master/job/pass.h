@@ -1,76 +1,109 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Passes of jobs over the index, the inside: what job-run.c (the thread, and passes over all keys)
- * and the kinds of jobs share. */
+/* Passes: what the jobs that move copies have in common.
+ *
+ * A pass reads all keys in order, plans what each one lacks, and has the mover carry that out. A
+ * job first counts what there is to do, then makes passes until its kind says that it is done:
+ * first over the keys with the fewest copies that can be read, in the end over all of them. How far
+ * a pass has come is kept with the job.
+ *
+ * One pass runs at a time, on the thread of its lane. */
 
-#include "master/job/table.h"
+#include "core/placement/plan.h"
+#include "master/job/mover.h"
+#include "master/job/queue.h"
+#include "master/job/stray.h"
+#include "master/job/view.h"
 
-/* One pass over the keys, in order; of the thread, without the lock. */
-struct Pass {
-        Jobs *jobs;
-        Job *job;
-        const struct JobKind *kind;
-        uint64_t began_usec; /* since the epoch */
-        bool is_counting;    /* instead of moving */
-        bool is_partial;     /* began in the middle */
-        uint32_t urgency;    /* for keys with at most so many copies that can be read; 0: for all */
-        char cursor[KEY_MAX + 1];
+typedef struct Pass Pass;
+typedef struct Passes Passes;
 
-        /* The cluster as it was lately. */
-        Cluster *cluster;      /* owned */
-        VolumeStatus *volumes; /* of the map's, in the same order; owned */
-        size_t n_volumes;
-        uint32_t copies;
-        bool is_constrained; /* a volume is down or nearly full */
-        uint64_t looked_usec;
-        uint64_t size, version; /* of the value that is being planned for */
-        uint64_t after;         /* of a repair, instead of the cursor: a version */
+/* What makes a job of this kind special. Thread: the lane's. */
+typedef struct PassKind {
+        bool is_about_all; /* it wants each of its keys to be moved, whatever the plan says */
 
-        uint64_t n_found;                 /* keys for which there is something to do */
-        uint64_t n_urgent[COPIES_MAX];    /* of them: by copies that can be read */
-        uint64_t bytes;                   /* that are to be copied */
-        uint64_t n_moved;                 /* keys that were moved */
-        uint64_t n_later, n_full, n_down; /* could not be: for now; for lack of room; since a volume
-                                           * is down */
-        uint64_t n_strays;                /* of those for now: an old copy is to be deleted first */
-        Stray stray;                      /* one of them */
-        uint64_t n_lost;                  /* no good copy of them is left */
-        uint32_t full;                    /* a volume that lacks room */
-        Buffer lost;                      /* the first names, each with its 0 */
+        /* Whether the job is about this key. Under the index's read lock. Not needed with
+         * read_on(). */
+        bool (*wants)(const Job *job, const Record *record);
+
+        /* Optional: takes the place of reading the next keys. Submits what is to be moved. Returns
+         * how many things it looked at, 0 at the end, or a negative errno. */
+        int (*read_on)(Pass *pass);
+
+        /* Optional: told of each move that has ended. */
+        void (*moved)(Pass *pass, const MoveResult *result);
+
+        /* A pass over all keys has ended. Returns JOB_STEP_DONE, JOB_STEP_AGAIN for another pass,
+         * or a negative errno if the job has failed, with its error explained. */
+        int (*ended)(Pass *pass);
+} PassKind;
+
+/* What a pass has found and done. */
+typedef struct PassCounts {
+        uint64_t n_found;              /* keys for which there is something to do */
+        uint64_t n_urgent[COPIES_MAX]; /* of them, by how many copies can be read */
+        uint64_t bytes;                /* to be copied */
+        uint64_t n_moved;              /* keys that were moved */
+        uint64_t n_later;              /* keys that could not be moved now */
+        uint64_t n_full;               /* keys for which a volume has no room */
+        uint64_t n_down;               /* keys that wait for a volume that is down */
+        uint64_t n_strays;             /* of n_later: an old copy has to be deleted first */
+        Stray stray;                   /* one of these */
+        uint32_t full;                 /* a volume without room */
+        uint64_t n_lost;               /* keys without a good copy */
+        Buffer lost;                   /* the names of the first ones, each with its NUL */
         size_t n_names;
+} PassCounts;
+
+struct Pass {
+        Passes *passes; /* not owned */
+        Job *job;       /* not owned */
+        const PassKind *kind;
+        void *userdata;   /* the kind's; not owned */
+        bool is_counting; /* instead of moving */
+        bool is_partial;  /* began in the middle */
+        uint32_t urgency; /* for keys with at most so many copies that can be read; 0: for all */
+        char cursor[KEY_MAX + 1];
+        uint64_t after; /* instead of the cursor, for a read_on() */
+
+        ClusterView view;
+        uint64_t size, version; /* of the value that is being planned for, see pass_ability() */
+        PassCounts counts;
 
         uint64_t ticked_usec, saved_usec, ticked_bytes;
 };
 
-/* NULL if there is none. */
-const VolumeStatus *pass_volume(const Pass *pass, uint32_t number);
+/* QUEUE is not owned, nor what MOVER refers to. */
+int passes_new(JobQueue *queue, const MoverOptions *mover, Passes **ret);
 
-typedef struct JobKind {
-        bool is_about_all; /* whatever it wants, it wants to be moved */
+/* After the clients and the index have ended. */
+Passes *passes_free(Passes *passes);
+DEFINE_CLEANUP(Passes *, passes_free);
 
-        /* Instead of a look at the next keys, without the index's lock: submits what is to be
-         * moved. Returns how many things it looked at, 0 at the end, or a negative errno. Optional,
-         * as the next. */
-        int (*read_on)(Pass *pass);
-        void (*moved)(Pass *pass, const MoveResult *result);
+Index *passes_index(const Passes *passes);
+Volumes *passes_volumes(const Passes *passes);
 
-        /* Whether the job is about this key. Under the index's lock. */
-        bool (*wants)(const Job *job, const Record *record, const Plan *plan);
+/* For JobKind.run(): counts, or makes one pass. Returns a JobStep or a negative errno. */
+int passes_run(Passes *passes, Job *job, const PassKind *kind, void *userdata);
 
-        /* At the end of a pass over all keys. Returns 1 if the job is done, 0 for another pass,
-         * soon or after job_wait(), or a negative errno if it has failed, with its error explained.
-         */
-        int (*pass_ended)(Pass *pass);
+/* For JobKind.wake(), with Passes as its userdata. */
+void passes_wake(Passes *passes, const Job *job);
 
-        /* Undoes what its start did. NULL if that is nothing. */
-        int (*cancel)(Job *job);
-} JobKind;
-
-extern const JobKind job_rebalance, job_drain, job_repair;
-
-/* For a kind with a read_on(): what a volume can do now; has the copies moved; names a key that
- * cannot be. */
+/* For a kind: what a volume can do now for the value of pass->size and pass->version. A PlanAsk
+ * with the pass as its userdata. */
 PlanAbility pass_ability(const Volume *volume, void *userdata);
+
+/* For a kind: has the copies moved, or notes that this has to wait. */
 void pass_submit(Pass *pass, const char *key, const Record *record, const Plan *plan);
+
+/* For a kind: notes that no good copy of the key is left. */
 void pass_note_lost(Pass *pass, const char *key);
+
+/* For a kind: if moves have to wait for strays, explains until when. Returns whether it did. */
+bool pass_explain_strays(Pass *pass);
+
+#define PASS_TIME_SIZE 16
+
+/* "12:03:04", in local time, or "" if there is no such time. For explanations. */
+const char *pass_format_time(uint64_t usec, char ret[static PASS_TIME_SIZE]);

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* The table is small; without memory for it there is nothing left to do. */
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+#include "core/key.h"
+#include "core/placement/plan.h"
 #include "master/cluster/settings.h"
 #include "master/job/plan.h"
-#include "master/job/table.h"
-#include "master/master.h"
+#include "master/job/stray.h"
+#include "master/job/view.h"
 
 #define SCAN_MAX 1000
 #define SAMPLES  64
@@ -41,78 +45,87 @@ typedef struct Pair {
         UT_hash_handle hh;
 } Pair;
 
-typedef struct JobPlanner {
-        Jobs *jobs; /* not owned */
+struct JobPlanner {
+        Index *index;     /* not owned */
+        Volumes *volumes; /* not owned */
+        atomic_bool stopping;
+        atomic_bool is_planning;
+        bool has_thread;
+        pthread_t thread;
+};
+
+/* A plan that is being made. */
+typedef struct Planning {
+        JobPlanner *planner; /* not owned */
         JobPlanDone done;
         void *userdata;
         JobPlanWhat what;
         uint32_t numbers[JOB_VOLUMES_MAX];
         size_t n_numbers;
-        uint32_t copies;
 
-        Cluster *cluster;      /* as it would be */
-        VolumeStatus *volumes; /* in the same order */
-        size_t n_volumes;
+        ClusterView view; /* as it would be */
         JobPlan plan;
         Pair *pairs;
         char cursor[KEY_MAX + 1];
         size_t n_seen; /* in this scan */
 
-        /* Some of the copies that are to be made, which may have to wait. */
+        /* Some of the copies that would be made, which may have to wait. */
         Stray samples[SAMPLES];
         uint64_t n_samples;
-} JobPlanner;
+} Planning;
 
-static JobPlanner *planner_free(JobPlanner *planner) {
+static Planning *planning_free(Planning *planning) {
         Pair *pair, *next;
 
-        if (!planner)
+        if (!planning)
                 return NULL;
 
-        HASH_ITER(hh, planner->pairs, pair, next) {
-                HASH_DEL(planner->pairs, pair);
+        HASH_ITER(hh, planning->pairs, pair, next) {
+                HASH_DEL(planning->pairs, pair);
                 free(pair);
         }
-        (void) cluster_free(planner->cluster);
-        free(planner->volumes);
-        free(planner->plan.moves);
-        free(planner->plan.volumes);
-        free(planner);
+        cluster_view_done(&planning->view);
+        free(planning->plan.moves);
+        free(planning->plan.volumes);
+        free(planning);
         return NULL;
 }
-DEFINE_CLEANUP(JobPlanner *, planner_free);
+DEFINE_CLEANUP(Planning *, planning_free);
 
-static size_t index_of(const JobPlanner *planner, uint32_t number) {
-        return (size_t) (cluster_find(planner->cluster, number) - planner->cluster->volumes);
+/* NULL for a volume that is not in the map. */
+static JobPlanVolume *find_volume(const Planning *planning, uint32_t number) {
+        const Volume *volume = cluster_find(planning->view.cluster, number);
+
+        return volume ? planning->plan.volumes + (volume - planning->view.cluster->volumes) : NULL;
 }
 
 /* As if all volumes were there, but for those that are down and to go. */
 static PlanAbility ability(const Volume *volume, void *userdata) {
-        const JobPlanner *planner = userdata;
-        const VolumeStatus *status = planner->volumes + (volume - planner->cluster->volumes);
+        const Planning *planning = userdata;
+        const VolumeStatus *status = cluster_view_status(&planning->view, volume);
 
         if (!status->up && volume->state == VOLUME_DRAINING)
                 return PLAN_DOWN;
         return status->maintenance_until > 0 ? PLAN_SOURCE : PLAN_TARGET;
 }
 
-static int add_move(JobPlanner *planner, uint32_t source, uint32_t target, uint64_t size) {
+static int add_move(Planning *planning, uint32_t source, uint32_t target, uint64_t size) {
         uint64_t id = (uint64_t) source << 32 | target;
         Pair *pair;
 
-        HASH_FIND(hh, planner->pairs, &id, sizeof(id), pair);
+        HASH_FIND(hh, planning->pairs, &id, sizeof(id), pair);
         if (!pair) {
                 pair = calloc(1, sizeof(*pair));
                 if (!pair)
                         return -ENOMEM;
                 pair->id = id;
                 pair->move = (JobPlanMove){ .source = source, .target = target };
-                HASH_ADD(hh, planner->pairs, id, sizeof(pair->id), pair);
+                HASH_ADD(hh, planning->pairs, id, sizeof(pair->id), pair);
         }
         pair->move.keys++;
         if (target != 0) {
                 pair->move.bytes += size;
-                planner->plan.volumes[index_of(planner, target)].bytes_after += size;
+                find_volume(planning, target)->bytes_after += size;
         }
         return 0;
 }
@@ -125,66 +138,68 @@ static uint32_t find_source(const Plan *plan, size_t i) {
         return plan->sources[0];
 }
 
-static int add_key(JobPlanner *planner, const Record *record, const Plan *plan) {
-        JobPlanVolume *volumes = planner->plan.volumes;
+static int add_key(Planning *planning, const Record *record, const Plan *plan) {
         int r = 0;
 
         for (size_t i = 0; i < plan->n_add && r >= 0; i++) {
-                planner->samples[planner->n_samples++ % SAMPLES] = (Stray){
+                planning->samples[planning->n_samples++ % SAMPLES] = (Stray){
                         .version = record->version,
                         .volume = plan->add[i],
                 };
-                r = add_move(planner, find_source(plan, i), plan->add[i], record->size);
-                planner->plan.bytes += record->size;
+                r = add_move(planning, find_source(plan, i), plan->add[i], record->size);
+                planning->plan.bytes += record->size;
         }
         for (size_t i = 0; i < plan->n_drop && r >= 0; i++) {
-                if (cluster_find(planner->cluster, plan->drop[i]))
-                        volumes[index_of(planner, plan->drop[i])].bytes_after -= record->size;
+                JobPlanVolume *volume = find_volume(planning, plan->drop[i]);
+
+                if (volume)
+                        volume->bytes_after -= record->size;
                 if (i >= plan->n_add)
-                        r = add_move(planner, plan->drop[i], 0, record->size);
+                        r = add_move(planning, plan->drop[i], 0, record->size);
         }
-        planner->plan.keys++;
+        planning->plan.keys++;
         return r;
 }
 
-/* A drain leaves alone what is not on the volumes that are to go, wherever that belongs. */
-static bool is_for_job(const JobPlanner *planner, const Record *record) {
-        if (planner->what != JOB_PLAN_DELETE)
+/* A drain leaves alone what is not on the volumes that are to go, wherever it belongs. */
+static bool is_for_job(const Planning *planning, const Record *record) {
+        if (planning->what != JOB_PLAN_DELETE)
                 return true;
 
         for (size_t i = 0; i < record->n_copies; i++)
-                for (size_t j = 0; j < planner->n_numbers; j++)
-                        if (record->copies[i] == planner->numbers[j])
+                for (size_t j = 0; j < planning->n_numbers; j++)
+                        if (record->copies[i] == planning->numbers[j])
                                 return true;
         return false;
 }
 
 /* Under the index's lock. */
 static int on_entry(const char *key, const Record *record, void *userdata) {
-        JobPlanner *planner = userdata;
+        Planning *planning = userdata;
         Plan plan;
 
-        planner->n_seen++;
-        planner->plan.all_keys++;
-        memcpy(planner->cursor, key, strlen(key) + 1);
-        for (size_t i = 0; i < record->n_copies; i++)
-                if (cluster_find(planner->cluster, record->copies[i])) {
-                        JobPlanVolume *volume = planner->plan.volumes +
-                                                index_of(planner, record->copies[i]);
+        planning->n_seen++;
+        planning->plan.all_keys++;
+        memcpy(planning->cursor, key, strlen(key) + 1);
+        for (size_t i = 0; i < record->n_copies; i++) {
+                JobPlanVolume *volume = find_volume(planning, record->copies[i]);
 
+                if (volume) {
                         volume->bytes_before += record->size;
                         volume->bytes_after += record->size;
                 }
+        }
 
-        if (!is_for_job(planner, record))
+        if (!is_for_job(planning, record))
                 return 0;
 
-        plan_key(planner->cluster, key_hash(key), record, planner->copies, ability, planner, &plan);
+        plan_key(planning->view.cluster, key_hash(key), record, planning->view.copies, ability,
+                 planning, &plan);
         if (plan.n_sources == 0) {
-                planner->plan.lost_keys++;
+                planning->plan.lost_keys++;
                 return 0;
         }
-        return plan_steps(&plan) > 0 ? add_key(planner, record, &plan) : 0;
+        return plan_steps(&plan) > 0 ? add_key(planning, record, &plan) : 0;
 }
 
 static int by_source(const void *a, const void *b) {
@@ -195,70 +210,72 @@ static int by_source(const void *a, const void *b) {
         return x->target < y->target ? -1 : x->target > y->target;
 }
 
-static int list_moves(JobPlanner *planner) {
-        JobPlan *plan = &planner->plan;
+static int list_moves(Planning *planning) {
+        JobPlan *plan = &planning->plan;
         Pair *pair, *next;
 
-        plan->moves = calloc(HASH_COUNT(planner->pairs) + 1, sizeof(*plan->moves));
+        plan->moves = calloc(HASH_COUNT(planning->pairs) + 1, sizeof(*plan->moves));
         if (!plan->moves)
                 return -ENOMEM;
 
-        HASH_ITER(hh, planner->pairs, pair, next)
+        HASH_ITER(hh, planning->pairs, pair, next)
         plan->moves[plan->n_moves++] = pair->move;
         qsort(plan->moves, plan->n_moves, sizeof(*plan->moves), by_source);
         return 0;
 }
 
-/* What was dropped lately has nearly the same time, so a few tell it. */
-static void look_what_waits(JobPlanner *planner) {
-        for (size_t i = 0; i < MIN(planner->n_samples, (uint64_t) SAMPLES); i++) {
-                const Stray *sample = planner->samples + i;
+/* Copies that were dropped lately are due at nearly the same time, so a few samples suffice. */
+static void look_what_waits(Planning *planning) {
+        Index *index = planning->planner->index;
 
-                if (stray_is_there(planner->jobs, sample))
-                        planner->plan.waits_until_usec = MAX(
-                                        planner->plan.waits_until_usec,
-                                        stray_due(planner->jobs, sample));
+        for (size_t i = 0; i < MIN(planning->n_samples, (uint64_t) SAMPLES); i++) {
+                const Stray *sample = planning->samples + i;
+
+                if (stray_exists(index, sample))
+                        planning->plan.waits_until_usec = MAX(
+                                        planning->plan.waits_until_usec, stray_due(index, sample));
         }
 }
 
-static int read_all(JobPlanner *planner) {
+static int read_all(Planning *planning) {
         char after[KEY_MAX + 1];
         int r;
 
         do {
-                if (__atomic_load_n(&planner->jobs->stopping, __ATOMIC_RELAXED))
+                if (atomic_load(&planning->planner->stopping))
                         return -ESHUTDOWN;
-                planner->n_seen = 0;
-                memcpy(after, planner->cursor, sizeof(after));
-                r = index_scan(planner->jobs->master->index, "", after, SCAN_MAX, on_entry,
-                               planner);
+                planning->n_seen = 0;
+                memcpy(after, planning->cursor, sizeof(after));
+                r = index_scan(planning->planner->index, "", after, SCAN_MAX, on_entry, planning);
                 if (r < 0)
                         return r;
-        } while (planner->n_seen > 0);
+        } while (planning->n_seen > 0);
 
-        look_what_waits(planner);
-        return list_moves(planner);
+        look_what_waits(planning);
+        return list_moves(planning);
 }
 
 static void *run(void *userdata) {
-        JobPlanner *planner = userdata;
+        Planning *planning = userdata;
+        JobPlanner *planner = planning->planner;
         int r;
 
-        r = read_all(planner);
-        planner->done(r, r < 0 ? NULL : &planner->plan, planner->userdata);
-        __atomic_store_n(&planner->jobs->is_planning, false, __ATOMIC_RELEASE);
-        (void) planner_free(planner);
+        r = read_all(planning);
+        planning->done(r, r < 0 ? NULL : &planning->plan, planning->userdata);
+        (void) planning_free(planning);
+        atomic_store(&planner->is_planning, false);
         return NULL;
 }
 
-static int change_map(JobPlanner *planner) {
-        VolumeState state = planner->what == JOB_PLAN_ADD ? VOLUME_ACTIVE : VOLUME_DRAINING;
+static int change_map(Planning *planning) {
+        VolumeState state = planning->what == JOB_PLAN_ADD ? VOLUME_ACTIVE : VOLUME_DRAINING;
+        Cluster *cluster = planning->view.cluster;
 
-        if (planner->what != JOB_PLAN_ADD && planner->what != JOB_PLAN_DELETE)
+        if (planning->what != JOB_PLAN_ADD && planning->what != JOB_PLAN_DELETE)
                 return 0;
 
-        for (size_t i = 0; i < planner->n_numbers; i++) {
-                const Volume *volume = cluster_find(planner->cluster, planner->numbers[i]);
+        for (size_t i = 0; i < planning->n_numbers; i++) {
+                const Volume *volume = cluster_find(cluster, planning->numbers[i]);
                 int r;
 
                 if (!volume)
@@ -266,7 +283,7 @@ static int change_map(JobPlanner *planner) {
                 if (volume->state == state ||
                     (state == VOLUME_DRAINING && volume->state == VOLUME_NEW))
                         continue;
-                r = cluster_set_state(planner->cluster, planner->numbers[i], state);
+                r = cluster_set_state(cluster, planning->numbers[i], state);
                 if (r < 0)
                         return r;
         }
@@ -274,102 +291,127 @@ static int change_map(JobPlanner *planner) {
 }
 
 /* Looks at the map as it is now, and makes it what it would be. */
-static int look(JobPlanner *planner) {
-        Volumes *volumes = planner->jobs->master->volumes;
-        uint64_t epoch;
+static int look(Planning *planning, const JobPlanRequest *request) {
+        ClusterView *view = &planning->view;
+        JobPlan *plan = &planning->plan;
         int r;
 
-        do {
-                planner->cluster = cluster_free(planner->cluster);
-                free(TAKE_PTR(planner->volumes));
-                r = volumes_list(volumes, &planner->volumes, &planner->n_volumes, &epoch);
-                if (r >= 0)
-                        r = volumes_snapshot(volumes, &planner->cluster);
-                if (r < 0)
-                        return r;
-        } while (planner->cluster->epoch != epoch);
+        r = cluster_view_look(view, planning->planner->volumes);
+        if (r < 0)
+                return r;
+        if (request->what == JOB_PLAN_COPIES)
+                view->copies = request->copies;
 
-        planner->plan.n_volumes = planner->n_volumes;
-        planner->plan.volumes = calloc(planner->n_volumes + 1, sizeof(*planner->plan.volumes));
-        if (!planner->plan.volumes)
+        plan->n_volumes = view->n_volumes;
+        plan->volumes = calloc(view->n_volumes + 1, sizeof(*plan->volumes));
+        if (!plan->volumes)
                 return -ENOMEM;
-        for (size_t i = 0; i < planner->n_volumes; i++) {
-                planner->plan.volumes[i].number = planner->volumes[i].number;
-                planner->plan.volumes[i].disk_free = planner->volumes[i].seen_usec > 0
-                                                                     ? planner->volumes[i].disk_free
-                                                                     : UINT64_MAX;
+        for (size_t i = 0; i < view->n_volumes; i++) {
+                const VolumeStatus *status = view->volumes + i;
+
+                plan->volumes[i].number = status->number;
+                plan->volumes[i].disk_free = status->seen_usec > 0 ? status->disk_free : UINT64_MAX;
         }
-        return change_map(planner);
+        return change_map(planning);
 }
 
-static int check(Jobs *jobs, const JobPlanRequest *request, uint32_t *reterr_number) {
+static int check(Volumes *volumes, const JobPlanRequest *request, uint32_t *reterr_number) {
         if (request->n_numbers > JOB_VOLUMES_MAX)
                 return -EINVAL;
 
         switch (request->what) {
         case JOB_PLAN_ADD:
                 return volumes_check_add(
-                                jobs->master->volumes, request->numbers, request->n_numbers,
-                                reterr_number);
+                                volumes, request->numbers, request->n_numbers, reterr_number);
         case JOB_PLAN_DELETE:
                 return volumes_check_drain(
-                                jobs->master->volumes, request->numbers, request->n_numbers,
-                                reterr_number);
+                                volumes, request->numbers, request->n_numbers, reterr_number);
         case JOB_PLAN_COPIES:
-                return request->copies >= 1
-                                       ? volumes_check_copies(
-                                                         jobs->master->volumes, request->copies)
-                                       : -EINVAL;
+                return request->copies >= 1 ? volumes_check_copies(volumes, request->copies)
+                                            : -EINVAL;
         default:
                 return 0;
         }
 }
 
-int job_plan(Jobs *jobs,
-             const JobPlanRequest *request,
-             JobPlanDone done,
-             void *userdata,
-             uint32_t *reterr_number) {
-        _cleanup_(planner_freep) JobPlanner *planner = NULL;
+static void join_thread(JobPlanner *planner) {
+        if (planner->has_thread)
+                (void) pthread_join(planner->thread, NULL);
+        planner->has_thread = false;
+}
+
+static int start_thread(JobPlanner *planner, Planning *planning) {
+        int r;
+
+        join_thread(planner); /* that of the last plan, which has ended */
+        atomic_store(&planner->is_planning, true);
+        r = pthread_create(&planner->thread, NULL, run, planning);
+        planner->has_thread = r == 0;
+        if (r > 0)
+                atomic_store(&planner->is_planning, false);
+        return -r;
+}
+
+int job_planner_plan(
+                JobPlanner *planner,
+                const JobPlanRequest *request,
+                JobPlanDone done,
+                void *userdata,
+                uint32_t *reterr_number) {
+        _cleanup_(planning_freep) Planning *planning = NULL;
         int r;
 
         *reterr_number = 0;
-        r = check(jobs, request, reterr_number);
+        r = check(planner->volumes, request, reterr_number);
         if (r < 0)
                 return r;
-        if (__atomic_load_n(&jobs->is_planning, __ATOMIC_ACQUIRE))
+        if (atomic_load(&planner->is_planning))
                 return -EAGAIN;
 
-        planner = calloc(1, sizeof(*planner));
-        if (!planner)
+        planning = calloc(1, sizeof(*planning));
+        if (!planning)
                 return -ENOMEM;
-        planner->jobs = jobs;
-        planner->done = done;
-        planner->userdata = userdata;
-        planner->what = request->what;
-        planner->n_numbers = request->n_numbers;
+        planning->planner = planner;
+        planning->done = done;
+        planning->userdata = userdata;
+        planning->what = request->what;
+        planning->n_numbers = request->n_numbers;
         if (request->n_numbers > 0)
-                memcpy(planner->numbers, request->numbers,
+                memcpy(planning->numbers, request->numbers,
                        request->n_numbers * sizeof(*request->numbers));
-        planner->copies = request->what == JOB_PLAN_COPIES ? request->copies
-                                                           : volumes_copies(jobs->master->volumes);
-        r = look(planner);
+        r = look(planning, request);
         if (r < 0)
                 return r;
 
-        job_plan_end(jobs);
-        jobs->is_planning = jobs->has_planner = true;
-        r = pthread_create(&jobs->planner, NULL, run, planner);
-        if (r > 0) {
-                jobs->is_planning = jobs->has_planner = false;
-                return -r;
-        }
-        TAKE_PTR(planner);
+        r = start_thread(planner, planning);
+        if (r < 0)
+                return r;
+        TAKE_PTR(planning);
         return 0;
 }
 
-void job_plan_end(Jobs *jobs) {
-        if (jobs->has_planner)
-                (void) pthread_join(jobs->planner, NULL);
-        jobs->has_planner = false;
+int job_planner_new(Index *index, Volumes *volumes, JobPlanner **ret) {
+        JobPlanner *planner = calloc(1, sizeof(*planner));
+
+        if (!planner)
+                return -ENOMEM;
+
+        planner->index = index;
+        planner->volumes = volumes;
+        *ret = planner;
+        return 0;
+}
+
+void job_planner_stop(JobPlanner *planner) {
+        atomic_store(&planner->stopping, true);
+        join_thread(planner);
+}
+
+JobPlanner *job_planner_free(JobPlanner *planner) {
+        if (!planner)
+                return NULL;
+
+        assert(!planner->has_thread);
+        free(planner);
+        return NULL;
 }

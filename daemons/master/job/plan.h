@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Job plan: what a change would move, without any moving: counted in a pass over the index, on a
- * thread of its own. */
+/* Job plan: what a change would move, without moving anything: counted in a pass over the index, on
+ * a thread of its own. */
 
-#include "master/job/job.h"
+#include "master/cluster/volumes.h"
+#include "master/job/status.h"
 
 typedef enum JobPlanWhat {
         JOB_PLAN_REBALANCE,
@@ -46,13 +47,28 @@ typedef struct JobPlan {
         uint64_t waits_until_usec; /* when old copies are deleted that are in the way; 0 for none */
 } JobPlan;
 
-/* Returns 0 if done() will be called, on the thread that counted, where it must not block; PLAN is
- * borrowed, NULL on errors. Else -EAGAIN while another plan is being made, or what volumes_add() or
- * volumes_drain() would say, and about which volume, 0 for all. */
+/* PLAN is borrowed; NULL if RESULT is an error. Thread: the planner's; it must not block. */
 typedef void (*JobPlanDone)(int result, const JobPlan *plan, void *userdata);
-/* From one thread at a time. */
-int job_plan(Jobs *jobs,
-             const JobPlanRequest *request,
-             JobPlanDone done,
-             void *userdata,
-             uint32_t *reterr_number);
+
+typedef struct JobPlanner JobPlanner;
+
+/* INDEX and VOLUMES are not owned. */
+int job_planner_new(Index *index, Volumes *volumes, JobPlanner **ret);
+
+/* Breaks off the plan that is being made, if there is one, and waits for the thread. From one
+ * thread at a time; more than once. */
+void job_planner_stop(JobPlanner *planner);
+
+/* After job_planner_stop(). */
+JobPlanner *job_planner_free(JobPlanner *planner);
+DEFINE_CLEANUP(JobPlanner *, job_planner_free);
+
+/* Returns 0 if done() will be called. Else -EAGAIN while another plan is being made, -EINVAL, or
+ * what volumes_add(), volumes_drain() or volumes_set_copies() would say; then *RETERR_NUMBER is the
+ * volume that it is about, 0 for all. From one thread at a time. */
+int job_planner_plan(
+                JobPlanner *planner,
+                const JobPlanRequest *request,
+                JobPlanDone done,
+                void *userdata,
+                uint32_t *reterr_number);

@@ -1,90 +1,217 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The thread of the jobs: which one goes on, and how each ends. */
-
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/job/table.h"
-#include "master/master.h"
+#include "master/job/queue.h"
 
-#define TICK_USEC USEC_PER_SEC
+/* How often it looks whether it leads again. */
+#define LEAD_USEC USEC_PER_SEC
 
-/* With the lock held. It goes on if somebody has asked for it meanwhile: then it has to look once
- * more. What is asked for from here on is another job, or comes too late, but for a drain that has
- * failed. Returns whether it had barred its volumes. */
+typedef struct Lane {
+        JobQueue *queue; /* not owned */
+        JobLane id;
+        pthread_t thread;
+        bool has_thread;
+} Lane;
+
+struct JobQueue {
+        JobTable *table;  /* not owned */
+        const Lead *lead; /* not owned */
+        JobKind kinds[_JOB_TYPE_MAX];
+        Lane lanes[_JOB_LANE_MAX];
+        atomic_bool stopping; /* set with the table's lock held */
+};
+
+int job_queue_new(JobTable *table, const Lead *lead, JobQueue **ret) {
+        JobQueue *queue = calloc(1, sizeof(*queue));
+
+        if (!queue)
+                return -ENOMEM;
+
+        queue->table = table;
+        queue->lead = lead;
+        for (JobLane id = 0; id < _JOB_LANE_MAX; id++)
+                queue->lanes[id] = (Lane){ .queue = queue, .id = id };
+        *ret = queue;
+        return 0;
+}
+
+JobQueue *job_queue_free(JobQueue *queue) {
+        if (!queue)
+                return NULL;
+
+        for (JobLane id = 0; id < _JOB_LANE_MAX; id++)
+                assert(!queue->lanes[id].has_thread);
+        free(queue);
+        return NULL;
+}
+
+void job_queue_add_kind(JobQueue *queue, const JobKind *kind) {
+        assert(kind->run);
+
+        queue->kinds[kind->type] = *kind;
+}
+
+JobTable *job_queue_table(const JobQueue *queue) {
+        return queue->table;
+}
+
+bool job_queue_is_stopping(const JobQueue *queue) {
+        return atomic_load(&queue->stopping);
+}
+
+static const JobKind *kind_of(const JobQueue *queue, const Job *job) {
+        return queue->kinds + job->status.type;
+}
+
+bool job_queue_interrupts(const JobQueue *queue, Job *job) {
+        bool interrupts;
+
+        (void) pthread_mutex_lock(&job->table->lock);
+        interrupts = job_queue_is_stopping(queue) || job->wants_cancel ||
+                     job->status.state != JOB_RUNNING || !lead_is_leading(queue->lead);
+        (void) pthread_mutex_unlock(&job->table->lock);
+        return interrupts;
+}
+
+void job_queue_wake(JobQueue *queue, Job *job) {
+        const JobKind *kind = kind_of(queue, job);
+
+        (void) pthread_cond_broadcast(&queue->table->changed);
+        if (kind->wake)
+                kind->wake(job, kind->userdata);
+}
+
+int job_queue_cancel(JobQueue *queue, Job *job) {
+        const JobKind *kind = kind_of(queue, job);
+
+        return kind->cancel ? kind->cancel(job, kind->userdata) : 0;
+}
+
+int job_queue_pause(JobQueue *queue, uint32_t id) {
+        JobTable *table = queue->table;
+        Job *job;
+        int r;
+
+        (void) pthread_mutex_lock(&table->lock);
+        r = job_table_find_alive(table, id, &job);
+        if (r >= 0) {
+                job_set_state(job, JOB_PAUSED);
+                job_queue_wake(queue, job);
+        }
+        (void) pthread_mutex_unlock(&table->lock);
+        return r;
+}
+
+int job_queue_resume(JobQueue *queue, uint32_t id) {
+        JobTable *table = queue->table;
+        Job *job;
+        int r;
+
+        (void) pthread_mutex_lock(&table->lock);
+        r = job_table_find_alive(table, id, &job);
+        if (r >= 0 && job->status.state == JOB_PAUSED) {
+                job->not_before_usec = 0;
+                job_set_state(job, JOB_QUEUED);
+                job_queue_wake(queue, job);
+        }
+        (void) pthread_mutex_unlock(&table->lock);
+        return r;
+}
+
+int job_queue_set_limits(JobQueue *queue, uint32_t id, const JobLimits *limits) {
+        JobTable *table = queue->table;
+        Job *job;
+        int r;
+
+        if (limits->parallel == 0 || limits->parallel > JOB_PARALLEL_MAX)
+                return -EINVAL;
+
+        (void) pthread_mutex_lock(&table->lock);
+        r = job_table_find_alive(table, id, &job);
+        if (r >= 0) {
+                job->status.limits = *limits;
+                job_changed(job);
+                job_table_save(table);
+                job_queue_wake(queue, job);
+        }
+        (void) pthread_mutex_unlock(&table->lock);
+        return r;
+}
+
+/* With the lock held. A job that somebody has joined in the meantime goes on, since it has to look
+ * once more. A request that comes after this is another job, or comes too late; only a drain that
+ * has failed can still be cancelled. Returns whether it has ended. */
 static bool set_end(Job *job, JobState state) {
-        bool was_barred = job->is_barred;
-
         if (state == JOB_DONE && job->is_joined && !job->wants_cancel)
                 return false;
 
         if (state == JOB_DONE)
                 job->wants_cancel = false;
         job_set_state(job, state);
-        job->is_barred = false;
-        return was_barred;
+        return true;
 }
 
-static void end_job(Job *job, JobState state) {
-        bool was_barred;
-        int r;
+static void end_job(JobQueue *queue, Job *job, JobState state) {
+        const JobKind *kind = kind_of(queue, job);
+        bool has_ended;
 
-        (void) pthread_mutex_lock(&job->jobs->lock);
-        was_barred = set_end(job, state);
-        (void) pthread_mutex_unlock(&job->jobs->lock);
-
-        r = was_barred ? jobs_set_bars(job->jobs) : 0;
-        if (r < 0)
-                (void) log_warning_errno(
-                                r, "Job %" PRIu32 " leaves its volumes barred: %m", job->status.id);
+        (void) pthread_mutex_lock(&job->table->lock);
+        has_ended = set_end(job, state);
+        (void) pthread_mutex_unlock(&job->table->lock);
+        if (has_ended && kind->ended)
+                kind->ended(job, kind->userdata);
 }
 
-static void cancel_job(Job *job) {
+static void cancel_job(JobQueue *queue, Job *job) {
         int r;
 
-        r = job_cancel_now(job);
+        r = job_queue_cancel(queue, job);
         if (r < 0)
                 job_explain(job, "The volumes could not be made active again: %s.", strerror(-r));
-        (void) pthread_mutex_lock(&job->jobs->lock);
+        (void) pthread_mutex_lock(&job->table->lock);
         job->wants_cancel = false;
         job_set_state(job, r < 0 ? JOB_FAILED : JOB_CANCELLED);
-        (void) pthread_mutex_unlock(&job->jobs->lock);
+        (void) pthread_mutex_unlock(&job->table->lock);
 }
 
-static void fail_job(Job *job, int error) {
-        char path[KEY_PATH_SIZE];
-
-        (void) key_to_path(job->cursor, path); /* for D-Bus, which takes UTF-8 only */
+static void fail_job(JobQueue *queue, Job *job, int error) {
         if (*job->status.error == '\0')
-                job_explain(job, "Stopped behind key '%.100s': %s.", path + 1, strerror(-error));
-        end_job(job, JOB_FAILED);
+                job_explain(job, "Stopped: %s.", strerror(-error));
+        end_job(queue, job, JOB_FAILED);
 }
 
-static void go_on(Job *job) {
-        int r = job_step(job);
+static void go_on(JobQueue *queue, Job *job) {
+        const JobKind *kind = kind_of(queue, job);
+        int r;
 
-        if (__atomic_load_n(&job->jobs->stopping, __ATOMIC_RELAXED))
-                return;
+        r = kind->run(job, kind->userdata);
+        if (job_queue_is_stopping(queue))
+                return; /* as after a crash: the next start goes on with it */
 
         if (r < 0)
-                fail_job(job, r);
+                fail_job(queue, job, r);
         else if (r == JOB_STEP_DONE)
-                end_job(job, JOB_DONE);
+                end_job(queue, job, JOB_DONE);
 }
 
-/* With the lock held. What waits lets others go first; *RET_UNTIL is when the first is to go on. */
-static Job *choose(Jobs *jobs, uint64_t *ret_until) {
+/* With the lock held. A job that waits lets others go first; *RET_UNTIL is when the first of them
+ * may go on. */
+static Job *choose(const Lane *lane, uint64_t *ret_until) {
+        const JobTable *table = lane->queue->table;
         uint64_t now = clock_monotonic(), until = now + USEC_PER_HOUR;
         Job *chosen = NULL;
 
-        for (size_t i = 0; i < jobs->n_jobs; i++) {
-                Job *job = jobs->jobs[i];
+        for (size_t i = 0; i < table->n_jobs; i++) {
+                Job *job = table->jobs[i];
+                const JobKind *kind = kind_of(lane->queue, job);
 
-                if (job->is_new)
+                if (job->is_new || !kind->run || kind->lane != lane->id)
                         continue;
                 if (job->wants_cancel)
                         return job;
@@ -100,55 +227,90 @@ static Job *choose(Jobs *jobs, uint64_t *ret_until) {
         return chosen;
 }
 
-static void wait_for_change(Jobs *jobs, uint64_t until_usec) {
+static void wait_for_change(JobTable *table, uint64_t until_usec) {
         struct timespec until = {
                 .tv_sec = (time_t) (until_usec / USEC_PER_SEC),
                 .tv_nsec = (long) (until_usec % USEC_PER_SEC * 1000),
         };
 
-        (void) pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until);
+        (void) pthread_cond_timedwait(&table->changed, &table->lock, &until);
+}
+
+/* With the lock held, which it gives up meanwhile. */
+static void handle(JobQueue *queue, Job *job) {
+        pthread_mutex_t *lock = &queue->table->lock;
+        bool wants_cancel = job->wants_cancel;
+
+        job->is_in_hand = true;
+        if (job->status.state == JOB_QUEUED && !wants_cancel)
+                job_set_state(job, JOB_RUNNING);
+        (void) pthread_mutex_unlock(lock);
+        if (wants_cancel)
+                cancel_job(queue, job);
+        else
+                go_on(queue, job);
+        (void) pthread_mutex_lock(lock);
+        job->is_in_hand = false;
 }
 
 static void *run(void *userdata) {
-        Jobs *jobs = userdata;
-        uint64_t until;
+        Lane *lane = userdata;
+        JobQueue *queue = lane->queue;
+        JobTable *table = queue->table;
 
-        (void) pthread_mutex_lock(&jobs->lock);
-        while (!jobs->stopping) {
-                Job *job = NULL;
-
-                /* Where it does not lead, nothing is moved; it may lead again. */
-                if (lead_is_leading(jobs->master->lead))
-                        job = choose(jobs, &until);
-                else
-                        until = clock_monotonic() + TICK_USEC;
+        (void) pthread_mutex_lock(&table->lock);
+        while (!job_queue_is_stopping(queue)) {
+                uint64_t until = clock_monotonic() + LEAD_USEC;
+                Job *job = lead_is_leading(queue->lead) ? choose(lane, &until) : NULL;
 
                 if (!job) {
-                        wait_for_change(jobs, until);
+                        wait_for_change(table, until);
                         continue;
                 }
-                if (job->status.state == JOB_QUEUED && !job->wants_cancel)
-                        job_set_state(job, JOB_RUNNING);
-                (void) pthread_mutex_unlock(&jobs->lock);
-                if (job->wants_cancel)
-                        cancel_job(job);
-                else
-                        go_on(job);
-                (void) pthread_mutex_lock(&jobs->lock);
+                handle(queue, job);
         }
-        (void) pthread_mutex_unlock(&jobs->lock);
+        (void) pthread_mutex_unlock(&table->lock);
         return NULL;
 }
 
-int jobs_start_thread(Jobs *jobs) {
-        int r;
+/* The threads wait for the lock, so none of them does anything unless all could be started. */
+int job_queue_start(JobQueue *queue) {
+        int r = 0;
 
-        r = mover_new(jobs->master, job_on_moved, jobs, &jobs->mover);
-        if (r < 0)
-                return r;
-        r = pthread_create(&jobs->thread, NULL, run, jobs);
+        (void) pthread_mutex_lock(&queue->table->lock);
+        for (JobLane id = 0; id < _JOB_LANE_MAX && r == 0; id++) {
+                Lane *lane = queue->lanes + id;
+
+                r = pthread_create(&lane->thread, NULL, run, lane);
+                lane->has_thread = r == 0;
+        }
         if (r > 0)
-                return -r;
-        jobs->has_thread = true;
-        return 0;
+                atomic_store(&queue->stopping, true);
+        (void) pthread_mutex_unlock(&queue->table->lock);
+        return -r;
+}
+
+/* With the lock held. */
+static void wake_all(JobQueue *queue) {
+        const JobTable *table = queue->table;
+
+        (void) pthread_cond_broadcast(&queue->table->changed);
+        for (size_t i = 0; i < table->n_jobs; i++)
+                if (table->jobs[i]->is_in_hand)
+                        job_queue_wake(queue, table->jobs[i]);
+}
+
+void job_queue_stop(JobQueue *queue) {
+        (void) pthread_mutex_lock(&queue->table->lock);
+        atomic_store(&queue->stopping, true);
+        wake_all(queue);
+        (void) pthread_mutex_unlock(&queue->table->lock);
+
+        for (JobLane id = 0; id < _JOB_LANE_MAX; id++) {
+                Lane *lane = queue->lanes + id;
+
+                if (lane->has_thread)
+                        (void) pthread_join(lane->thread, NULL);
+                lane->has_thread = false;
+        }
 }

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Rebalance: passes over all keys until one finds that everything is where placement wants it. */
-
 #include <errno.h>
 #include <inttypes.h>
 
-#include "master/job/pass.h"
+#include "master/job/rebalance.h"
 
-#define PASSES_MAX 10 /* clients who write all along cannot keep it from ending */
+#define PASSES_MAX 10 /* after so many, it ends even if clients make new work all the time */
 #define WAIT_USEC  USEC_PER_SEC
 
-static bool wants(const Job *job, const Record *record, const Plan *plan) {
+static bool wants(const Job *job, const Record *record) {
         return true;
 }
 
 static int wait_for_volumes(Pass *pass) {
-        for (size_t i = 0; i < pass->n_volumes; i++) {
-                const VolumeStatus *volume = pass->volumes + i;
+        for (size_t i = 0; i < pass->view.n_volumes; i++) {
+                const VolumeStatus *volume = pass->view.volumes + i;
 
                 if (!volume->up &&
                     (volume->state == VOLUME_ACTIVE || volume->state == VOLUME_DRAINING)) {
@@ -26,37 +24,58 @@ static int wait_for_volumes(Pass *pass) {
                 }
         }
         job_wait(pass->job, WAIT_USEC);
-        return 0;
+        return JOB_STEP_AGAIN;
 }
 
 static int pass_ended(Pass *pass) {
+        PassCounts *counts = &pass->counts;
         Job *job = pass->job;
 
-        if (pass->n_moved > 0)
-                job->n_passes++;
-        if (pass->n_moved > 0 && job->n_passes < PASSES_MAX) {
-                if (pass->n_later > 0)
+        if (counts->n_moved > 0)
+                job->progress.n_passes++;
+        if (counts->n_moved > 0 && job->progress.n_passes < PASSES_MAX) {
+                if (counts->n_later > 0)
                         job_wait(job, WAIT_USEC);
-                return 0;
+                return JOB_STEP_AGAIN;
         }
-        if (pass->n_later > 0) {
-                (void) pass_wait_for_strays(pass);
+        if (counts->n_later > 0) {
+                (void) pass_explain_strays(pass);
                 job_wait(job, WAIT_USEC);
-                return 0;
+                return JOB_STEP_AGAIN;
         }
-        if (pass->n_down > 0)
+        if (counts->n_down > 0)
                 return wait_for_volumes(pass);
 
-        if (pass->n_full > 0) {
-                job_explain(job, "Volume %" PRIu32 " has no room for %" PRIu64 " keys.", pass->full,
-                            pass->n_full);
+        if (counts->n_full > 0) {
+                job_explain(job, "Volume %" PRIu32 " has no room for %" PRIu64 " keys.",
+                            counts->full, counts->n_full);
                 return -ENOSPC;
         }
-        if (pass->n_lost > 0) {
-                job_set_lost(job, &pass->lost, pass->n_lost);
-                job_explain(job, "%" PRIu64 " keys have no good copy.", pass->n_lost);
+        if (counts->n_lost > 0) {
+                uint64_t n = counts->n_lost;
+
+                job_set_lost(job, &counts->lost, n);
+                job_explain(job, "%" PRIu64 " keys have no good copy.", n);
         }
-        return 1;
+        return JOB_STEP_DONE;
 }
 
-const JobKind job_rebalance = { .wants = wants, .pass_ended = pass_ended };
+static int run(Job *job, void *userdata) {
+        static const PassKind kind = { .wants = wants, .ended = pass_ended };
+
+        return passes_run(userdata, job, &kind, NULL);
+}
+
+static void wake(Job *job, void *userdata) {
+        passes_wake(userdata, job);
+}
+
+JobKind rebalance_kind(Passes *passes) {
+        return (JobKind){
+                .type = JOB_REBALANCE,
+                .lane = JOB_LANE_MOVE,
+                .run = run,
+                .wake = wake,
+                .userdata = passes,
+        };
+}

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Repair: makes the copies again that have a mark (store/index/damage.h), from good ones: where
- * they are, or, if that volume cannot take them, elsewhere. It begins by itself when there is a
- * mark, and ends when there is none. What it can do nothing about, it comes back to after a while
- * that grows, and when there is news: another mark, a volume that came up, a copy that is good
- * after all. */
-
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "master/job/pass.h"
-#include "master/master.h"
+#include "master/job/repair.h"
 #include "master/upkeep/damage.h"
 #include "store/index/damage.h"
 
@@ -22,10 +14,37 @@
 #define WATCH_USEC       USEC_PER_SEC
 #define SOON_USEC        USEC_PER_SEC
 #define PATIENCE_MIN     (5 * USEC_PER_SEC)
-#define IN_PLACE_MAX     3 /* times that a copy is made anew before it goes elsewhere */
 #define PATIENCE_MAX     (10 * USEC_PER_MIN)
+#define IN_PLACE_MAX     3   /* times that a copy is made again in its place, then elsewhere */
+#define PLACES_MAX       256 /* copies for which these times are counted */
+#define REFUSING_MAX     16
 #define LOOK_COPIES_MAX  256
 #define LOOK_VOLUMES_MAX 64
+
+/* A copy that was to be made again in its place. */
+typedef struct Place {
+        uint64_t version;
+        uint32_t volume;
+        unsigned n; /* times */
+} Place;
+
+struct Repair {
+        RepairOptions options;
+        Index *index;     /* not owned */
+        Volumes *volumes; /* not owned */
+
+        /* Of the main loop: what it saw last. */
+        uint64_t looked_usec, n_made, volumes_up;
+
+        /* Of the lane's thread. */
+        uint32_t job;                    /* id of the job that the next two are about */
+        uint32_t refusing[REFUSING_MAX]; /* volumes that could not take a copy again */
+        size_t n_refusing;
+        Place places[PLACES_MAX]; /* a ring */
+        size_t next_place;
+
+        uint64_t patience_usec; /* of a job that can do nothing now; under the table's lock */
+};
 
 /* A value that has marks. */
 typedef struct Marked {
@@ -38,10 +57,15 @@ typedef struct Found {
         size_t n, n_seen;
 } Found;
 
-/* Copies of values that are lost, to be looked at by their volumes. */
-typedef struct Looks {
+/* Copies of lost values on one volume, which is to read them once more. */
+typedef struct Look {
         uint32_t volume;
         DamageCopy *copies; /* owned */
+        size_t n;
+} Look;
+
+typedef struct Looks {
+        Look items[LOOK_VOLUMES_MAX];
         size_t n;
 } Looks;
 
@@ -59,225 +83,287 @@ static int on_mark(const IndexDamageMark *mark, void *userdata) {
         return 0;
 }
 
-static bool is_refusing(const Job *job, uint32_t volume) {
-        for (size_t i = 0; i < job->n_refusing; i++)
-                if (job->refusing[i] == volume)
+static bool is_refusing(const Repair *repair, uint32_t volume) {
+        for (size_t i = 0; i < repair->n_refusing; i++)
+                if (repair->refusing[i] == volume)
                         return true;
         return false;
 }
 
 static void moved(Pass *pass, const MoveResult *result) {
-        Job *job = pass->job;
+        Repair *repair = pass->userdata;
 
         if ((result->outcome == MOVE_FAILED || result->outcome == MOVE_FULL) &&
-            !is_refusing(job, result->target) && job->n_refusing < JOB_REFUSING_MAX)
-                job->refusing[job->n_refusing++] = result->target;
+            !is_refusing(repair, result->target) && repair->n_refusing < REFUSING_MAX)
+                repair->refusing[repair->n_refusing++] = result->target;
 }
 
-/* The marks of what is not current any more mean nothing. */
-static void unmark(const Pass *pass, const Marked *marked, const Record *record) {
-        for (uint32_t i = 0; i < pass->n_volumes; i++) {
-                uint32_t volume = pass->volumes[i].number;
-                bool is_copy = false;
+static bool has_copy(const Record *record, uint32_t volume) {
+        for (size_t i = 0; record && i < record->n_copies; i++)
+                if (record->copies[i] == volume)
+                        return true;
+        return false;
+}
 
-                for (size_t j = 0; record && j < record->n_copies; j++)
-                        is_copy = is_copy || record->copies[j] == volume;
-                if (!is_copy &&
-                    index_damage_kind(pass->jobs->master->index, marked->version, volume) !=
-                                    DAMAGE_NONE)
-                        damage_unmark(pass->jobs->master->index, marked->key, marked->version,
-                                      volume);
+/* Marks of copies that are not current any more mean nothing. */
+static void unmark(const Pass *pass, const Marked *marked, const Record *record) {
+        Index *index = passes_index(pass->passes);
+
+        for (size_t i = 0; i < pass->view.n_volumes; i++) {
+                uint32_t volume = pass->view.volumes[i].number;
+
+                if (!has_copy(record, volume) &&
+                    index_damage_kind(index, marked->version, volume) != DAMAGE_NONE)
+                        damage_unmark(index, marked->key, marked->version, volume);
         }
 }
 
-typedef struct Repair {
+/* What is to be done about one value. */
+typedef struct Mending {
+        Repair *repair;
         Pass *pass;
         const Marked *marked;
         const Record *record;
-        unsigned damaged;  /* of the record's copies, by bits */
-        Record rest;       /* without those that are to go */
-        size_t n_waiting;  /* damaged copies about which nothing can be done now */
-        uint32_t replaced; /* how many of the plan's ADD are where the damaged copy is */
+        unsigned damaged; /* bit I stands for the record's copies[I] */
+        Record rest;      /* the record without the copies that are to go */
+        size_t n_waiting; /* damaged copies about which nothing can be done now */
         Plan plan;
-} Repair;
+} Mending;
 
-static void find_sources(Repair *repair) {
-        const Record *record = repair->record;
+static const VolumeStatus *find_up(const Mending *mending, uint32_t volume) {
+        const VolumeStatus *status = cluster_view_find(&mending->pass->view, volume);
 
-        for (size_t i = 0; i < record->n_copies; i++) {
-                const VolumeStatus *status = pass_volume(repair->pass, record->copies[i]);
-
-                if (!(repair->damaged & (1U << i)) && status && status->up)
-                        repair->plan.sources[repair->plan.n_sources++] = record->copies[i];
-        }
+        return status && status->up ? status : NULL;
 }
 
-/* Counts how often this copy was to be made anew in its place. */
-static unsigned count_made_anew(Jobs *jobs, uint64_t version, uint32_t volume) {
-        RepairState *state = &jobs->repair;
+static bool is_damaged(const Mending *mending, size_t i) {
+        return mending->damaged & (1U << i);
+}
 
-        for (size_t i = 0; i < REPAIR_PLACES_MAX; i++)
-                if (state->places[i].version == version && state->places[i].volume == volume)
-                        return ++state->places[i].n;
+static void find_sources(Mending *mending) {
+        const Record *record = mending->record;
 
-        state->places[state->next_place] = (RepairPlace){ version, volume, 1 };
-        state->next_place = (state->next_place + 1) % REPAIR_PLACES_MAX;
+        for (size_t i = 0; i < record->n_copies; i++)
+                if (!is_damaged(mending, i) && find_up(mending, record->copies[i]))
+                        mending->plan.sources[mending->plan.n_sources++] = record->copies[i];
+}
+
+/* Counts how often this copy was to be made again in its place. */
+static unsigned count_in_place(Repair *repair, uint64_t version, uint32_t volume) {
+        for (size_t i = 0; i < PLACES_MAX; i++) {
+                Place *place = repair->places + i;
+
+                if (place->version == version && place->volume == volume)
+                        return ++place->n;
+        }
+        repair->places[repair->next_place] = (Place){ version, volume, 1 };
+        repair->next_place = (repair->next_place + 1) % PLACES_MAX;
         return 1;
 }
 
 /* Whether the copy had better be elsewhere: the volume does not take it, or spoils it each time. */
-static bool is_hopeless(Repair *repair, uint32_t volume) {
-        Pass *pass = repair->pass;
+static bool is_hopeless(const Mending *mending, uint32_t volume) {
+        Repair *repair = mending->repair;
 
-        if (is_refusing(pass->job, volume))
+        if (is_refusing(repair, volume))
                 return true;
-        return !pass->is_counting &&
-               count_made_anew(pass->jobs, repair->record->version, volume) > IN_PLACE_MAX;
+        return !mending->pass->is_counting &&
+               count_in_place(repair, mending->record->version, volume) > IN_PLACE_MAX;
 }
 
-/* Decides for each damaged copy: made anew in its place, elsewhere, or left for now. */
-static void choose_places(Repair *repair) {
-        const Record *record = repair->record;
-        Plan *plan = &repair->plan;
+/* Decides about each damaged copy: made again in its place, elsewhere, or left for now. */
+static void choose_places(Mending *mending) {
+        const Record *record = mending->record;
+        Plan *plan = &mending->plan;
 
-        repair->rest = *record;
-        repair->rest.n_copies = 0;
+        mending->rest = *record;
+        mending->rest.n_copies = 0;
         for (size_t i = 0; i < record->n_copies; i++) {
                 uint32_t volume = record->copies[i];
-                const VolumeStatus *status = pass_volume(repair->pass, volume);
+                const VolumeStatus *status = find_up(mending, volume);
 
-                if (repair->damaged & (1U << i) && status && status->up &&
-                    is_hopeless(repair, volume)) {
+                if (is_damaged(mending, i) && status && is_hopeless(mending, volume)) {
                         plan->drop[plan->n_drop++] = volume;
                         continue;
                 }
-                repair->rest.copies[repair->rest.n_copies++] = volume;
-                if (!(repair->damaged & (1U << i)))
+                mending->rest.copies[mending->rest.n_copies++] = volume;
+                if (!is_damaged(mending, i))
                         continue;
-                if (status && status->up && status->state != VOLUME_DRAINING)
+                if (status && status->state != VOLUME_DRAINING)
                         plan->add[plan->n_add++] = volume;
                 else
-                        repair->n_waiting++;
+                        mending->n_waiting++;
         }
 }
 
 static PlanAbility ability(const Volume *volume, void *userdata) {
-        const Repair *repair = userdata;
+        const Mending *mending = userdata;
+        const Plan *plan = &mending->plan;
 
-        for (size_t i = 0; i < repair->plan.n_drop; i++)
-                if (repair->plan.drop[i] == volume->number)
+        for (size_t i = 0; i < plan->n_drop; i++)
+                if (plan->drop[i] == volume->number)
                         return PLAN_SOURCE;
-        return is_refusing(repair->pass->job, volume->number) ? PLAN_SOURCE
-                                                              : pass_ability(volume, repair->pass);
+        return is_refusing(mending->repair, volume->number) ? PLAN_SOURCE
+                                                            : pass_ability(volume, mending->pass);
 }
 
-/* Places for what is to be made elsewhere; what finds none stays where it is. */
-static void find_other_places(Repair *repair) {
-        Pass *pass = repair->pass;
-        Plan *plan = &repair->plan, other;
+/* Finds places for copies that are to be elsewhere; one that finds none stays where it is. */
+static void find_other_places(Mending *mending) {
+        Pass *pass = mending->pass;
+        Plan *plan = &mending->plan, other;
 
         if (plan->n_drop == 0)
                 return;
 
-        pass->size = repair->record->size;
-        pass->version = repair->record->version;
-        plan_key(pass->cluster, key_hash(repair->marked->key), &repair->rest, pass->copies, ability,
-                 repair, &other);
+        pass->size = mending->record->size;
+        pass->version = mending->record->version;
+        plan_key(pass->view.cluster, key_hash(mending->marked->key), &mending->rest,
+                 pass->view.copies, ability, mending, &other);
         for (size_t i = 0; i < other.n_add && i < plan->n_drop; i++)
                 plan->add[plan->n_add++] = other.add[i];
         if (other.n_add < plan->n_drop) {
-                pass->n_full += plan->n_drop - other.n_add;
-                pass->full = plan->drop[other.n_add];
+                pass->counts.n_full += plan->n_drop - other.n_add;
+                pass->counts.full = plan->drop[other.n_add];
                 plan->n_drop = other.n_add;
         }
 }
 
-static void add_look(Looks *looks, size_t *n, uint32_t volume, const Marked *marked) {
-        Looks *look = NULL;
+static Look *find_look(Looks *looks, uint32_t volume) {
+        Look *look;
+
+        for (size_t i = 0; i < looks->n; i++)
+                if (looks->items[i].volume == volume)
+                        return looks->items + i;
+        if (looks->n == LOOK_VOLUMES_MAX)
+                return NULL;
+
+        look = looks->items + looks->n++;
+        *look = (Look){
+                .volume = volume,
+                .copies = calloc(LOOK_COPIES_MAX, sizeof(*look->copies)),
+        };
+        return look;
+}
+
+static void add_look(Looks *looks, uint32_t volume, const Marked *marked) {
+        Look *look = find_look(looks, volume);
         char *key;
 
-        for (size_t i = 0; i < *n && !look; i++)
-                if (looks[i].volume == volume)
-                        look = looks + i;
-        if (!look && *n < LOOK_VOLUMES_MAX) {
-                look = looks + (*n)++;
-                *look = (Looks){ .volume = volume };
-                look->copies = calloc(LOOK_COPIES_MAX, sizeof(*look->copies));
-        }
         if (!look || !look->copies || look->n == LOOK_COPIES_MAX)
-                return;
+                return; /* the next time */
         key = strdup(marked->key);
         if (key)
                 look->copies[look->n++] = (DamageCopy){ marked->version, key };
 }
 
-/* All copies have a mark: one of them may be good after all. */
-static void look_again(const Repair *repair, Looks *looks, size_t *n_looks) {
-        const Record *record = repair->record;
+/* There is no source. If all copies have a mark the value is lost, unless one of them turns out to
+ * be good. */
+static void handle_no_source(const Mending *mending, Looks *looks) {
+        const Record *record = mending->record;
+        Pass *pass = mending->pass;
 
-        for (size_t i = 0; i < record->n_copies; i++) {
-                const VolumeStatus *status = pass_volume(repair->pass, record->copies[i]);
-
-                if (status && status->up)
-                        add_look(looks, n_looks, record->copies[i], repair->marked);
+        if (mending->damaged + 1 != 1U << record->n_copies) {
+                pass->counts.n_down++;
+                return;
         }
+        pass_note_lost(pass, mending->marked->key);
+        for (size_t i = 0; !pass->is_counting && i < record->n_copies; i++)
+                if (find_up(mending, record->copies[i]))
+                        add_look(looks, record->copies[i], mending->marked);
 }
 
-static void repair_value(Pass *pass, const Marked *marked, Looks *looks, size_t *n_looks) {
-        Index *index = pass->jobs->master->index;
+static void mend(Mending *mending, Looks *looks) {
+        const Record *record = mending->record;
+        Plan *plan = &mending->plan;
+        Pass *pass = mending->pass;
+
+        find_sources(mending);
+        if (plan->n_sources == 0) {
+                handle_no_source(mending, looks);
+                return;
+        }
+
+        choose_places(mending);
+        find_other_places(mending);
+        pass->counts.n_down += mending->n_waiting;
+        if (plan->n_add == 0)
+                return;
+        pass->counts.n_found++;
+        pass->counts.bytes += record->size * plan->n_add;
+        if (!pass->is_counting)
+                pass_submit(pass, mending->marked->key, record, plan);
+}
+
+static void handle_marked(Pass *pass, const Marked *marked, Looks *looks) {
+        Index *index = passes_index(pass->passes);
         _cleanup_(buffer_done) Buffer scratch = {};
         Record record;
-        Repair repair = { .pass = pass, .marked = marked, .record = &record };
+        Mending mending = {
+                .repair = pass->userdata,
+                .pass = pass,
+                .marked = marked,
+                .record = &record,
+        };
+        bool is_current;
         int r;
 
         r = index_get(index, marked->key, &scratch, &record);
         if (r < 0 && r != -ENOENT)
                 return; /* the index itself is damaged there */
-        unmark(pass, marked, r >= 0 && record.version == marked->version ? &record : NULL);
-        if (r < 0 || record.version != marked->version)
+        is_current = r >= 0 && record.version == marked->version;
+        unmark(pass, marked, is_current ? &record : NULL);
+        if (!is_current)
                 return;
-        repair.damaged = index_damaged(index, &record);
-        if (repair.damaged == 0)
-                return;
-
-        find_sources(&repair);
-        if (repair.plan.n_sources == 0) {
-                if (repair.damaged + 1 == 1U << record.n_copies) {
-                        pass_note_lost(pass, marked->key);
-                        if (!pass->is_counting)
-                                look_again(&repair, looks, n_looks);
-                } else
-                        pass->n_down++;
-                return;
-        }
-
-        choose_places(&repair);
-        find_other_places(&repair);
-        pass->n_down += repair.n_waiting;
-        if (repair.plan.n_add == 0)
-                return;
-        pass->n_found++;
-        pass->bytes += record.size * repair.plan.n_add;
-        if (!pass->is_counting)
-                pass_submit(pass, marked->key, &record, &repair.plan);
+        mending.damaged = index_damaged(index, &record);
+        if (mending.damaged != 0)
+                mend(&mending, looks);
 }
 
-static void on_good(void *userdata) {
-        jobs_wake_repair(userdata);
+/* With the lock held. NULL if there is none that goes on. */
+static Job *find_repair(const JobTable *table) {
+        for (size_t i = 0; i < table->n_jobs; i++)
+                if (table->jobs[i]->status.type == JOB_REPAIR &&
+                    !job_state_is_final(table->jobs[i]->status.state))
+                        return table->jobs[i];
+        return NULL;
+}
+
+/* Has a repair that waits go on, since there is news. From any thread. */
+static void wake_repair(void *userdata) {
+        Repair *repair = userdata;
+        JobTable *table = job_queue_table(repair->options.queue);
+        Job *job;
+
+        (void) pthread_mutex_lock(&table->lock);
+        job = find_repair(table);
+        if (job && job->not_before_usec > 0) {
+                job->not_before_usec = repair->patience_usec = 0;
+                job_queue_wake(repair->options.queue, job);
+        }
+        (void) pthread_mutex_unlock(&table->lock);
+}
+
+static void send_looks(Repair *repair, Looks *looks) {
+        DamageLookOptions options = {
+                .index = repair->index,
+                .volumes = repair->volumes,
+                .client = repair->options.client,
+                .on_good = wake_repair,
+                .userdata = repair,
+        };
+
+        for (size_t i = 0; i < looks->n; i++) {
+                Look *look = looks->items + i;
+
+                if (look->copies) /* else, and if it fails, the next time */
+                        (void) damage_look(&options, look->volume, look->copies, look->n);
+        }
 }
 
 static int read_on(Pass *pass) {
-        const Master *master = pass->jobs->master;
-        const DamageLookOptions options = {
-                .index = master->index,
-                .volumes = master->volumes,
-                .client = master->bulk,
-                .on_good = on_good,
-                .userdata = pass->jobs,
-        };
         _cleanup_free_ Found *found = calloc(1, sizeof(*found));
-        Looks looks[LOOK_VOLUMES_MAX];
-        size_t n_looks = 0, n_seen;
+        Looks looks = {};
+        size_t n_seen;
         int r;
 
         if (!found)
@@ -285,138 +371,148 @@ static int read_on(Pass *pass) {
 
         /* Behind all marks of the last version. */
         r = index_damage_scan(
-                        pass->jobs->master->index, pass->after, UINT32_MAX, SCAN_MAX, on_mark,
+                        passes_index(pass->passes), pass->after, UINT32_MAX, SCAN_MAX, on_mark,
                         found);
         n_seen = found->n_seen;
         for (size_t i = 0; i < found->n; i++) {
                 if (r >= 0)
-                        repair_value(pass, found->items + i, looks, &n_looks);
+                        handle_marked(pass, found->items + i, &looks);
                 pass->after = found->items[i].version;
                 free(found->items[i].key);
         }
-        for (size_t i = 0; i < n_looks; i++)
-                if (looks[i].copies)
-                        (void) damage_look(
-                                        &options, looks[i].volume, looks[i].copies,
-                                        looks[i].n); /* else the next time */
+        send_looks(pass->userdata, &looks);
         return r < 0 ? r : (int) n_seen;
 }
 
-/* "12:03:04", in local time. */
-static const char *format_time(uint64_t usec, char ret[static 16]) {
-        time_t seconds = (time_t) (usec / USEC_PER_SEC);
-        struct tm tm;
+static void explain(Pass *pass, uint64_t until_usec) {
+        const PassCounts *counts = &pass->counts;
+        Job *job = pass->job;
+        char when[PASS_TIME_SIZE];
 
-        if (!localtime_r(&seconds, &tm) || strftime(ret, 16, "%H:%M:%S", &tm) == 0)
-                *ret = '\0';
-        return ret;
+        (void) pass_format_time(until_usec, when);
+        if (counts->n_lost > 0)
+                job_explain(job,
+                            "No good copy is left of %" PRIu64 " values (dkvadm damage); it looks "
+                            "at them again at %s.",
+                            counts->n_lost, when);
+        else if (counts->n_full > 0)
+                job_explain(job,
+                            "Volume %" PRIu32 " cannot take %" PRIu64 " copies again, and no other "
+                            "can; it tries again at %s.",
+                            counts->full, counts->n_full, when);
+        else if (counts->n_down > 0)
+                job_explain(job, "Waits for a volume that is down; it looks again at %s.", when);
+        else
+                job_explain(job, "Some copies cannot be made now; it tries again at %s.", when);
 }
 
-static void explain(Pass *pass, uint64_t until_usec) {
-        Job *job = pass->job;
-        char when[16];
+static uint64_t next_patience(const Pass *pass, uint64_t patience_usec) {
+        if (pass->counts.n_found > 0)
+                return SOON_USEC;
+        return MIN(MAX(2 * patience_usec, (uint64_t) PATIENCE_MIN), (uint64_t) PATIENCE_MAX);
+}
 
-        (void) format_time(until_usec, when);
-        if (pass->n_lost > 0)
-                job_explain(job,
-                            "No good copy is left of %" PRIu64 " values (dkvadm damage); they are "
-                            "looked at again at %s.",
-                            pass->n_lost, when);
-        else if (pass->n_full > 0)
-                job_explain(job,
-                            "Volume %" PRIu32 " cannot take %" PRIu64 " copies anew, and no other "
-                            "can; tried again at %s.",
-                            pass->full, pass->n_full, when);
-        else if (pass->n_down > 0)
-                job_explain(job, "Waits for a volume that is down; looks again at %s.", when);
-        else
-                job_explain(job, "Some copies cannot be made now; tried again at %s.", when);
+/* Nothing could be done. Volumes that refused get another chance, in the end. */
+static void wait_for_news(Pass *pass) {
+        Repair *repair = pass->userdata;
+        uint64_t patience;
+
+        if (pass->counts.n_found == 0 || pass->counts.n_full > 0) {
+                repair->n_refusing = 0;
+                memset(repair->places, 0, sizeof(repair->places));
+        }
+        (void) pthread_mutex_lock(&pass->job->table->lock);
+        patience = repair->patience_usec = next_patience(pass, repair->patience_usec);
+        (void) pthread_mutex_unlock(&pass->job->table->lock);
+        explain(pass, clock_realtime() + patience);
+        job_wait(pass->job, patience);
+}
+
+static void reset_patience(Repair *repair, const Job *job) {
+        (void) pthread_mutex_lock(&job->table->lock);
+        repair->patience_usec = 0;
+        (void) pthread_mutex_unlock(&job->table->lock);
 }
 
 static int pass_ended(Pass *pass) {
+        PassCounts *counts = &pass->counts;
+        Repair *repair = pass->userdata;
         Job *job = pass->job;
-        IndexDamageCounters counters;
+        IndexDamageCounters damage;
 
-        index_damage_counters(pass->jobs->master->index, &counters);
-        if (pass->n_lost > 0 || job->status.lost_keys > 0)
-                job_set_lost(job, &pass->lost, pass->n_lost);
-        if (counters.copies == 0)
-                return 1;
-        if (pass->n_moved > 0) {
-                job->patience_usec = 0;
-                if (pass->n_later > 0)
-                        job_wait(job, SOON_USEC);
-                return 0;
+        index_damage_counters(repair->index, &damage);
+        if (counts->n_lost > 0 || job->status.lost_keys > 0)
+                job_set_lost(job, &counts->lost, counts->n_lost);
+        if (damage.copies == 0)
+                return JOB_STEP_DONE;
+        if (counts->n_moved == 0) {
+                wait_for_news(pass);
+                return JOB_STEP_AGAIN;
         }
 
-        /* Volumes that refused get another chance, in the end. */
-        if (pass->n_found == 0 || pass->n_full > 0) {
-                job->n_refusing = 0;
-                memset(pass->jobs->repair.places, 0, sizeof(pass->jobs->repair.places));
+        reset_patience(repair, job);
+        if (counts->n_later > 0)
+                job_wait(job, SOON_USEC);
+        return JOB_STEP_AGAIN;
+}
+
+static int run(Job *job, void *userdata) {
+        static const PassKind kind = {
+                .read_on = read_on,
+                .moved = moved,
+                .ended = pass_ended,
+        };
+        Repair *repair = userdata;
+
+        if (repair->job != job->status.id) {
+                repair->job = job->status.id;
+                repair->n_refusing = 0;
+                reset_patience(repair, job);
         }
-        job->patience_usec = MIN(
-                        MAX(2 * job->patience_usec, (uint64_t) PATIENCE_MIN),
-                        (uint64_t) PATIENCE_MAX);
-        if (pass->n_found > 0)
-                job->patience_usec = SOON_USEC;
-        explain(pass, clock_realtime() + job->patience_usec);
-        job_wait(job, job->patience_usec);
-        return 0;
+        return passes_run(repair->options.passes, job, &kind, repair);
 }
 
-const JobKind job_repair = { .read_on = read_on, .moved = moved, .pass_ended = pass_ended };
+static void wake(Job *job, void *userdata) {
+        Repair *repair = userdata;
 
-/* With the lock held. */
-static Job *find_repair(const Jobs *jobs) {
-        for (size_t i = 0; i < jobs->n_jobs; i++)
-                if (jobs->jobs[i]->status.type == JOB_REPAIR &&
-                    !job_state_is_final(jobs->jobs[i]->status.state))
-                        return jobs->jobs[i];
-        return NULL;
+        passes_wake(repair->options.passes, job);
 }
 
-void jobs_wake_repair(Jobs *jobs) {
+JobKind repair_kind(Repair *repair) {
+        return (JobKind){
+                .type = JOB_REPAIR,
+                .lane = JOB_LANE_MOVE,
+                .run = run,
+                .wake = wake,
+                .userdata = repair,
+        };
+}
+
+static void start(Repair *repair) {
+        const JobStatus status = {
+                .type = JOB_REPAIR,
+                .limits.parallel = JOB_PARALLEL,
+                .started_by = (uint32_t) geteuid(),
+        };
+        JobTable *table = job_queue_table(repair->options.queue);
         Job *job;
 
-        if (!jobs)
-                return;
-
-        (void) pthread_mutex_lock(&jobs->lock);
-        job = find_repair(jobs);
-        if (job && job->not_before_usec > 0) {
-                job->not_before_usec = job->patience_usec = 0;
-                jobs_wake(jobs);
-        }
-        (void) pthread_mutex_unlock(&jobs->lock);
-}
-
-static void start(Jobs *jobs) {
-        Job *job;
-
-        (void) pthread_mutex_lock(&jobs->lock);
-        job = find_repair(jobs);
+        (void) pthread_mutex_lock(&table->lock);
+        job = find_repair(table);
         if (job) /* it may be about to end */
                 job->is_joined = true;
-        else if ((job = jobs_add(jobs))) {
-                job->status = (JobStatus){
-                        .id = ++jobs->last_id,
-                        .type = JOB_REPAIR,
-                        .limits.parallel = JOB_PARALLEL,
-                        .started_by = (uint32_t) geteuid(),
-                };
-                job->is_new = true;
-                jobs_save(jobs);
-        }
-        (void) pthread_mutex_unlock(&jobs->lock);
+        else
+                (void) job_table_begin(table, &status, NULL); /* else with the next mark */
+        (void) pthread_mutex_unlock(&table->lock);
 }
 
 /* Differs when other volumes are up. */
-static uint64_t mark_of_volumes(const Jobs *jobs) {
+static uint64_t mark_of_volumes(const Repair *repair) {
         _cleanup_free_ VolumeStatus *volumes = NULL;
         uint64_t epoch, mark = 0;
         size_t n;
 
-        if (volumes_list(jobs->master->volumes, &volumes, &n, &epoch) < 0)
+        if (volumes_list(repair->volumes, &volumes, &n, &epoch) < 0)
                 return 0;
         for (size_t i = 0; i < n; i++)
                 if (volumes[i].up)
@@ -425,23 +521,41 @@ static uint64_t mark_of_volumes(const Jobs *jobs) {
 }
 
 /* A repair that was cancelled stays so until there is news. */
-void job_repair_watch(Jobs *jobs) {
-        uint64_t now = clock_monotonic(), volumes;
+void repair_watch(Repair *repair) {
+        uint64_t now = clock_monotonic(), volumes_up;
         IndexDamageCounters counters;
 
-        if (now < jobs->repair.looked_usec + WATCH_USEC)
+        if (now < repair->looked_usec + WATCH_USEC)
                 return;
-        jobs->repair.looked_usec = now;
-        damage_watch(jobs->master->index, jobs->master->volumes, jobs->master->troubles);
-        index_damage_counters(jobs->master->index, &counters);
+        repair->looked_usec = now;
+        damage_watch(repair->index, repair->volumes, repair->options.troubles);
+        index_damage_counters(repair->index, &counters);
         if (counters.copies == 0)
                 return;
 
-        volumes = mark_of_volumes(jobs);
-        if (counters.made == jobs->repair.n_made && volumes == jobs->repair.volumes)
+        volumes_up = mark_of_volumes(repair);
+        if (counters.made == repair->n_made && volumes_up == repair->volumes_up)
                 return;
-        jobs->repair.n_made = counters.made;
-        jobs->repair.volumes = volumes;
-        start(jobs);
-        jobs_wake_repair(jobs);
+        repair->n_made = counters.made;
+        repair->volumes_up = volumes_up;
+        start(repair);
+        wake_repair(repair);
+}
+
+int repair_new(const RepairOptions *options, Repair **ret) {
+        Repair *repair = calloc(1, sizeof(*repair));
+
+        if (!repair)
+                return -ENOMEM;
+
+        repair->options = *options;
+        repair->index = passes_index(options->passes);
+        repair->volumes = passes_volumes(options->passes);
+        *ret = repair;
+        return 0;
+}
+
+Repair *repair_free(Repair *repair) {
+        free(repair);
+        return NULL;
 }

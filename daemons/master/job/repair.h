@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Repair: what it remembers from one job to the next, and what has it begin. */
+/* Repair: makes the copies again that are marked as damaged (store/index/damage.h), from good ones:
+ * where they are, or, if that volume cannot take them, elsewhere.
+ *
+ * It begins by itself when there is a mark, and ends when there is none. What it can do nothing
+ * about it tries again after a while that grows, and as soon as there is news: another mark, a
+ * volume that came up, a copy that turned out to be good. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct Jobs Jobs;
+#include "master/cluster/trouble.h"
+#include "master/job/pass.h"
 
-#define REPAIR_PLACES_MAX 256
+typedef struct RepairOptions {
+        JobQueue *queue; /* not owned, as all of these */
+        Passes *passes;
+        HttpClient *client; /* for calls that take long */
+        Troubles *troubles;
+} RepairOptions;
 
-/* A copy that was to be made anew in its place. */
-typedef struct RepairPlace {
-        uint64_t version;
-        uint32_t volume;
-        unsigned n; /* times */
-} RepairPlace;
+typedef struct Repair Repair;
 
-typedef struct RepairState {
-        /* On the main loop: what it saw last. */
-        uint64_t looked_usec, n_made, volumes;
+int repair_new(const RepairOptions *options, Repair **ret);
 
-        /* On the thread of the jobs: a ring. */
-        RepairPlace places[REPAIR_PLACES_MAX];
-        size_t next_place;
-} RepairState;
+/* After job_queue_stop(), and the end of the clients. */
+Repair *repair_free(Repair *repair);
+DEFINE_CLEANUP(Repair *, repair_free);
 
-/* On the main loop, now and then: has a repair begin, or go on, when there is reason to. */
-void job_repair_watch(Jobs *jobs);
+/* The kind, for job_queue_add_kind(). */
+JobKind repair_kind(Repair *repair);
+
+/* On the main loop, often: starts a repair, or has one go on, when there is reason to; and notes
+ * what is damaged among the troubles. */
+void repair_watch(Repair *repair);

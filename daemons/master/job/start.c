@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* How jobs begin. What is being done already is not begun again: who asks for it gets the job that
- * does it. What contradicts a job under way is refused. */
-
 #include <errno.h>
 #include <string.h>
 
 #include "master/cluster/settings.h"
-#include "master/job/table.h"
-#include "master/master.h"
+#include "master/job/start.h"
 
-/* A drain, from when it is asked for until the map says so; a job that has its volumes already. */
-struct JobStart {
-        JobStart *next;
-        Jobs *jobs; /* not owned */
+/* A drain, from the request until the map says so. It has its volumes already. */
+typedef struct JobStart {
+        struct JobStart *next;
+        JobStarts *starts; /* not owned */
         VolumesChange change;
         JobStatus status;
         JobWaiter *waiters; /* owned */
+} JobStart;
+
+struct JobStarts {
+        JobQueue *queue;    /* not owned */
+        JobTable *table;    /* not owned; its lock guards the rest */
+        Volumes *volumes;   /* not owned */
+        JobStart *starting; /* drains for which the map is being changed */
 };
 
 static JobStart *start_free(JobStart *start) {
@@ -29,35 +32,12 @@ static JobStart *start_free(JobStart *start) {
 }
 DEFINE_CLEANUP(JobStart *, start_free);
 
-JobWaiter *job_waiters_free(JobWaiter *waiters) {
-        while (waiters) {
-                JobWaiter *waiter = waiters;
-
-                waiters = waiter->next;
-                free(waiter);
-        }
-        return NULL;
-}
-
-void job_waiters_tell(JobWaiter *waiters, int result, uint32_t id) {
-        for (JobWaiter *waiter = waiters; waiter; waiter = waiter->next)
-                waiter->done(result, id, waiter->epoch, waiter->userdata);
-        (void) job_waiters_free(waiters);
-}
-
-static bool has_number(const JobStatus *status, uint32_t number) {
-        for (size_t i = 0; i < status->n_numbers; i++)
-                if (status->numbers[i] == number)
-                        return true;
-        return false;
-}
-
-/* How many of the volumes of A are those of B, too; and one of them. */
+/* Counts the volumes that A and B have in common; *RET_NUMBER is the first of them. */
 static size_t count_common(const JobStatus *a, const JobStatus *b, uint32_t *ret_number) {
         size_t n = 0;
 
         for (size_t i = a->n_numbers; i-- > 0;)
-                if (has_number(b, a->numbers[i])) {
+                if (job_status_has_volume(b, a->numbers[i])) {
                         *ret_number = a->numbers[i];
                         n++;
                 }
@@ -68,23 +48,24 @@ static bool goes_on(const Job *job) {
         return job->wants_cancel || !job_state_is_final(job->status.state);
 }
 
-bool job_is_wanted_elsewhere(const Job *job, uint32_t number) {
-        const Jobs *jobs = job->jobs;
+bool job_starts_want(const JobStarts *starts, uint32_t number, const Job *besides) {
+        const JobTable *table = starts->table;
 
-        for (const JobStart *start = jobs->starting; start; start = start->next)
-                if (has_number(&start->status, number))
+        for (const JobStart *start = starts->starting; start; start = start->next)
+                if (job_status_has_volume(&start->status, number))
                         return true;
-        for (size_t i = 0; i < jobs->n_jobs; i++) {
-                const Job *other = jobs->jobs[i];
+        for (size_t i = 0; i < table->n_jobs; i++) {
+                const Job *job = table->jobs[i];
 
-                if (other != job && other->status.type == JOB_DRAIN && goes_on(other) &&
-                    !other->wants_cancel && has_number(&other->status, number))
+                if (job != besides && job->status.type == JOB_DRAIN && !job->wants_cancel &&
+                    !job_state_is_final(job->status.state) &&
+                    job_status_has_volume(&job->status, number))
                         return true;
         }
         return false;
 }
 
-/* What the new request wants besides. */
+/* Adds what the new request wants beyond the earlier one. */
 static void merge(JobStatus *status, const JobRequest *request) {
         status->accept_loss |= request->accept_loss;
         if (request->limits.rate > 0)
@@ -93,146 +74,116 @@ static void merge(JobStatus *status, const JobRequest *request) {
                 status->limits.parallel = request->limits.parallel;
 }
 
-static void add_waiter(JobWaiter **list, JobWaiter *waiter) {
-        while (*list)
-                list = &(*list)->next;
-        *list = waiter;
+static void add_numbers(JobStatus *status, const JobRequest *request) {
+        for (size_t i = 0; i < request->n_numbers; i++)
+                if (status->n_numbers < JOB_VOLUMES_MAX &&
+                    !job_status_has_volume(status, request->numbers[i]))
+                        status->numbers[status->n_numbers++] = request->numbers[i];
 }
 
 /* With the lock held. Takes WAITER over. */
-static void join(Job *job, const JobRequest *request, JobWaiter *waiter) {
-        Jobs *jobs = job->jobs;
-        JobStatus *status = &job->status;
+static void join(JobStarts *starts, Job *job, const JobRequest *request, JobWaiter *waiter) {
+        merge(&job->status, request);
+        if (job->status.type == JOB_REBALANCE) {
+                add_numbers(&job->status, request);
 
-        merge(status, request);
-        if (status->type == JOB_REBALANCE) {
-                for (size_t i = 0; i < request->n_numbers; i++)
-                        if (status->n_numbers < JOB_VOLUMES_MAX &&
-                            !has_number(status, request->numbers[i]))
-                                status->numbers[status->n_numbers++] = request->numbers[i];
-
-                /* The map may have changed: all is counted and looked at once more. */
+                /* The map may have changed: all keys are counted and looked at once more. */
                 job->is_joined = true;
-                job->is_counted = false;
-                job->n_passes = 0;
+                job->progress.is_counted = false;
+                job->progress.n_passes = 0;
         }
         job->not_before_usec = 0;
-        if (status->state == JOB_RUNNING)
-                mover_set_limits(jobs->mover, &status->limits);
-        add_waiter(&job->waiters, waiter);
+        job_waiters_add(&job->waiters, waiter);
         job_changed(job);
-        jobs_save(jobs);
-        jobs_wake(jobs);
-}
-
-/* With the lock held. Makes the job; takes WAITERS over on success. */
-static int add_job(Jobs *jobs, const JobStatus *status, JobWaiter *waiters) {
-        Job *job = jobs_add(jobs);
-
-        if (!job)
-                return -ENOMEM;
-
-        job->status = *status;
-        job->status.id = ++jobs->last_id;
-        job->is_new = true;
-        job->waiters = waiters;
-        jobs_save(jobs);
-        return 0;
+        job_table_save(starts->table);
+        job_queue_wake(starts->queue, job);
 }
 
 /* With the lock held. */
 static void unlink_start(JobStart *start) {
-        JobStart **place = &start->jobs->starting;
+        JobStart **place = &start->starts->starting;
 
         while (*place != start)
                 place = &(*place)->next;
         *place = start->next;
 }
 
-/* On the committer's thread: the map says so now, or never will. */
+/* Thread: committer. The map says so now, or never will. */
 static void on_drained(VolumesChange *change, int result) {
         _cleanup_(start_freep) JobStart *start = CONTAINER_OF(change, JobStart, change);
         uint32_t refused = change->refused;
-        Jobs *jobs = start->jobs;
+        JobTable *table = start->starts->table;
 
-        (void) pthread_mutex_lock(&jobs->lock);
+        (void) pthread_mutex_lock(&table->lock);
         unlink_start(start);
         for (JobWaiter *waiter = start->waiters; waiter; waiter = waiter->next)
                 waiter->epoch = change->epoch;
         if (result >= 0)
-                result = add_job(jobs, &start->status, start->waiters);
+                result = job_table_begin(table, &start->status, start->waiters) ? 0 : -ENOMEM;
         if (result >= 0)
                 TAKE_PTR(start->waiters);
-        (void) pthread_mutex_unlock(&jobs->lock);
+        (void) pthread_mutex_unlock(&table->lock);
 
         if (result < 0)
                 job_waiters_tell(TAKE_PTR(start->waiters), result, refused);
 }
 
-/* Returns 0 or a negative errno; of those who have joined meanwhile, each is told. */
+/* Returns 0 or a negative errno. Of those who have joined in the meantime, each is told. */
 static int change_map(JobStart *start, const JobRequest *request, uint32_t *reterr_number) {
-        Jobs *jobs = start->jobs;
+        JobStarts *starts = start->starts;
         JobWaiter *waiters;
         int r;
 
         start->change = (VolumesChange){ .epoch = request->epoch, .done = on_drained };
-        r = volumes_drain(
-                        jobs->master->volumes, request->numbers, request->n_numbers,
-                        &start->change);
+        r = volumes_drain(starts->volumes, request->numbers, request->n_numbers, &start->change);
         if (r >= 0)
                 return 0;
 
-        (void) pthread_mutex_lock(&jobs->lock);
+        (void) pthread_mutex_lock(&starts->table->lock);
         unlink_start(start);
-        waiters = TAKE_PTR(start->waiters->next); /* the first is who is told by what we return */
-        (void) pthread_mutex_unlock(&jobs->lock);
+        waiters = TAKE_PTR(start->waiters->next); /* the first one learns it from what we return */
+        (void) pthread_mutex_unlock(&starts->table->lock);
         *reterr_number = start->change.refused;
         (void) start_free(start);
         job_waiters_tell(waiters, r, *reterr_number);
         return r;
 }
 
-/* With the lock held: finds who drains any of these volumes already. Returns 1 if it was joined, 0
- * if there is nobody, -EBUSY if it wants something else. */
+/* With the lock held: finds a drain of any of these volumes. Returns 1 if it was joined, 0 if there
+ * is none, -EBUSY if it does something else: then *RETERR_NUMBER is a volume that is in both. */
 static int join_drain(
-                Jobs *jobs,
+                JobStarts *starts,
                 const JobStatus *status,
                 const JobRequest *request,
                 JobWaiter **waiter,
                 uint32_t *reterr_number) {
-        uint32_t common = 0;
-
-        for (JobStart *start = jobs->starting; start; start = start->next) {
-                size_t n = count_common(status, &start->status, &common);
+        for (JobStart *start = starts->starting; start; start = start->next) {
+                size_t n = count_common(status, &start->status, reterr_number);
 
                 if (n == 0)
                         continue;
-                if (n < status->n_numbers) {
-                        *reterr_number = common;
+                if (n < status->n_numbers)
                         return -EBUSY;
-                }
                 merge(&start->status, request);
-                add_waiter(&start->waiters, TAKE_PTR(*waiter));
+                job_waiters_add(&start->waiters, TAKE_PTR(*waiter));
                 return 1;
         }
-        for (size_t i = 0; i < jobs->n_jobs; i++) {
-                Job *job = jobs->jobs[i];
-                size_t n = count_common(status, &job->status, &common);
+        for (size_t i = 0; i < starts->table->n_jobs; i++) {
+                Job *job = starts->table->jobs[i];
+                size_t n = count_common(status, &job->status, reterr_number);
 
                 if (job->status.type != JOB_DRAIN || !goes_on(job) || n == 0)
                         continue;
-                if (n < status->n_numbers || job->wants_cancel) {
-                        *reterr_number = common;
+                if (n < status->n_numbers || job->wants_cancel)
                         return -EBUSY;
-                }
-                join(job, request, TAKE_PTR(*waiter));
+                join(starts, job, request, TAKE_PTR(*waiter));
                 return 1;
         }
         return 0;
 }
 
 static int start_drain(
-                Jobs *jobs,
+                JobStarts *starts,
                 const JobStatus *status,
                 const JobRequest *request,
                 JobWaiter **waiter,
@@ -242,17 +193,17 @@ static int start_drain(
 
         if (!start)
                 return -ENOMEM;
-        start->jobs = jobs;
+        start->starts = starts;
         start->status = *status;
 
-        (void) pthread_mutex_lock(&jobs->lock);
-        r = join_drain(jobs, status, request, waiter, reterr_number);
+        (void) pthread_mutex_lock(&starts->table->lock);
+        r = join_drain(starts, status, request, waiter, reterr_number);
         if (r == 0) {
                 start->waiters = TAKE_PTR(*waiter);
-                start->next = jobs->starting;
-                jobs->starting = start;
+                start->next = starts->starting;
+                starts->starting = start;
         }
-        (void) pthread_mutex_unlock(&jobs->lock);
+        (void) pthread_mutex_unlock(&starts->table->lock);
         if (r == 0)
                 return change_map(start, request, reterr_number);
 
@@ -261,37 +212,38 @@ static int start_drain(
 }
 
 static int start_rebalance(
-                Jobs *jobs,
+                JobStarts *starts,
                 const JobStatus *status,
                 const JobRequest *request,
                 JobWaiter **waiter) {
+        JobTable *table = starts->table;
         int r = 0;
 
-        (void) pthread_mutex_lock(&jobs->lock);
-        for (size_t i = 0; i < jobs->n_jobs && *waiter; i++) {
-                Job *job = jobs->jobs[i];
+        (void) pthread_mutex_lock(&table->lock);
+        for (size_t i = 0; i < table->n_jobs && *waiter; i++) {
+                Job *job = table->jobs[i];
 
                 if (job->status.type == JOB_REBALANCE && !job->wants_cancel &&
                     !job_state_is_final(job->status.state))
-                        join(job, request, TAKE_PTR(*waiter));
+                        join(starts, job, request, TAKE_PTR(*waiter));
         }
         if (*waiter) {
-                r = add_job(jobs, status, *waiter);
+                r = job_table_begin(table, status, *waiter) ? 0 : -ENOMEM;
                 if (r >= 0)
                         TAKE_PTR(*waiter);
         }
-        (void) pthread_mutex_unlock(&jobs->lock);
+        (void) pthread_mutex_unlock(&table->lock);
         return r;
 }
 
-static int waiter_new(Jobs *jobs, JobDone done, void *userdata, JobWaiter **ret) {
-        _cleanup_free_ VolumeStatus *volumes = NULL;
+static int waiter_new(Volumes *volumes, JobDone done, void *userdata, JobWaiter **ret) {
+        _cleanup_free_ VolumeStatus *list = NULL;
         JobWaiter *waiter;
         uint64_t epoch;
         size_t n;
         int r;
 
-        r = volumes_list(jobs->master->volumes, &volumes, &n, &epoch);
+        r = volumes_list(volumes, &list, &n, &epoch);
         if (r < 0)
                 return r;
         waiter = malloc(sizeof(*waiter));
@@ -321,11 +273,12 @@ static JobStatus status_of(const JobRequest *request) {
         return status;
 }
 
-int job_start(Jobs *jobs,
-              const JobRequest *request,
-              JobDone done,
-              void *userdata,
-              uint32_t *reterr_number) {
+int job_starts_begin(
+                JobStarts *starts,
+                const JobRequest *request,
+                JobDone done,
+                void *userdata,
+                uint32_t *reterr_number) {
         _cleanup_free_ JobWaiter *waiter = NULL;
         JobStatus status;
         int r;
@@ -337,22 +290,71 @@ int job_start(Jobs *jobs,
         if (request->n_numbers > JOB_VOLUMES_MAX || request->limits.parallel > JOB_PARALLEL_MAX ||
             (request->type == JOB_DRAIN && request->n_numbers == 0))
                 return -EINVAL;
-        r = waiter_new(jobs, done, userdata, &waiter);
+        r = waiter_new(starts->volumes, done, userdata, &waiter);
         if (r < 0)
                 return r;
 
         status = status_of(request);
         return request->type == JOB_DRAIN
-                               ? start_drain(jobs, &status, request, &waiter, reterr_number)
-                               : start_rebalance(jobs, &status, request, &waiter);
+                               ? start_drain(starts, &status, request, &waiter, reterr_number)
+                               : start_rebalance(starts, &status, request, &waiter);
 }
 
-void job_starts_end(Jobs *jobs) {
-        while (jobs->starting) {
-                JobStart *start = jobs->starting;
+/* With the lock held: a drain that has failed, unless another one wants its volumes by now. */
+static bool may_be_undone(const JobStarts *starts, const Job *job) {
+        if (job->status.type != JOB_DRAIN || job->status.state != JOB_FAILED)
+                return false;
+        for (size_t i = 0; i < job->status.n_numbers; i++)
+                if (job_starts_want(starts, job->status.numbers[i], job))
+                        return false;
+        return true;
+}
 
-                jobs->starting = start->next;
+int job_starts_cancel(JobStarts *starts, uint32_t id) {
+        JobTable *table = starts->table;
+        Job *job;
+        int r;
+
+        (void) pthread_mutex_lock(&table->lock);
+        job = job_table_find(table, id);
+        r = job_table_find_alive(table, id, &job);
+        if (r == -EBUSY && (job->wants_cancel || may_be_undone(starts, job)))
+                r = 0;
+        if (r >= 0) {
+                job->wants_cancel = true;
+                job_table_save(table);
+                job_queue_wake(starts->queue, job);
+        }
+        (void) pthread_mutex_unlock(&table->lock);
+        return r;
+}
+
+int job_starts_new(JobQueue *queue, Volumes *volumes, JobStarts **ret) {
+        JobStarts *starts = malloc(sizeof(*starts));
+
+        if (!starts)
+                return -ENOMEM;
+
+        *starts = (JobStarts){
+                .queue = queue,
+                .table = job_queue_table(queue),
+                .volumes = volumes,
+        };
+        *ret = starts;
+        return 0;
+}
+
+JobStarts *job_starts_free(JobStarts *starts) {
+        if (!starts)
+                return NULL;
+
+        while (starts->starting) {
+                JobStart *start = starts->starting;
+
+                starts->starting = start->next;
                 job_waiters_tell(TAKE_PTR(start->waiters), -ESHUTDOWN, 0);
                 (void) start_free(start);
         }
+        free(starts);
+        return NULL;
 }

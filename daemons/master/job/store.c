@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The form of the jobs in the index: all in one blob, and the names of lost keys in one for each.
- */
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "master/job/table.h"
-#include "master/master.h"
+#include "master/job/store.h"
 
 #define STATE_NAME     "jobs"
 #define LOST_NAME      "job-lost/%" PRIu32
@@ -23,6 +19,16 @@ enum {
         MARK_CANCEL = 1 << 2,
 };
 
+struct JobStore {
+        Index *index;    /* not owned */
+        JobTable *table; /* not owned; its lock guards the rest */
+        IndexSet set;
+        Buffer encoded;
+        bool is_saving;
+        bool is_changed; /* since the save that is under way began */
+        bool has_failed; /* to save, the last time */
+};
+
 static void put_job(Buffer *buffer, const Job *job) {
         const JobStatus *status = &job->status;
 
@@ -30,7 +36,7 @@ static void put_job(Buffer *buffer, const Job *job) {
         buffer_put_u8(buffer, (uint8_t) status->type);
         buffer_put_u8(buffer, (uint8_t) status->state);
         buffer_put_u8(buffer, (uint8_t) ((status->accept_loss ? MARK_ACCEPT_LOSS : 0) |
-                                         (job->is_counted ? MARK_COUNTED : 0) |
+                                         (job->progress.is_counted ? MARK_COUNTED : 0) |
                                          (job->wants_cancel ? MARK_CANCEL : 0)));
         buffer_put_varint(buffer, status->n_numbers);
         for (size_t i = 0; i < status->n_numbers; i++)
@@ -47,9 +53,9 @@ static void put_job(Buffer *buffer, const Job *job) {
         buffer_put_u64(buffer, status->skipped);
         buffer_put_u64(buffer, status->lost_keys);
         buffer_put_string(buffer, status->error);
-        buffer_put_u32(buffer, job->urgency);
-        buffer_put_u32(buffer, job->n_passes);
-        buffer_put_string(buffer, job->cursor);
+        buffer_put_u32(buffer, job->progress.urgency);
+        buffer_put_u32(buffer, job->progress.n_passes);
+        buffer_put_string(buffer, job->progress.cursor);
 }
 
 static void get_string(Reader *reader, char *ret, size_t size) {
@@ -82,7 +88,7 @@ static int get_job(Reader *reader, Job *job) {
         status->type = type;
         status->state = state;
         status->accept_loss = marks & MARK_ACCEPT_LOSS;
-        job->is_counted = job->is_resumed = marks & MARK_COUNTED;
+        job->progress.is_counted = job->progress.is_resumed = marks & MARK_COUNTED;
         job->wants_cancel = marks & MARK_CANCEL;
         status->n_numbers = n;
         for (size_t i = 0; i < n; i++)
@@ -99,13 +105,13 @@ static int get_job(Reader *reader, Job *job) {
         status->skipped = reader_get_u64(reader);
         status->lost_keys = reader_get_u64(reader);
         get_string(reader, status->error, sizeof(status->error));
-        job->urgency = reader_get_u32(reader);
-        job->n_passes = reader_get_u32(reader);
-        get_string(reader, job->cursor, sizeof(job->cursor));
+        job->progress.urgency = reader_get_u32(reader);
+        job->progress.n_passes = reader_get_u32(reader);
+        get_string(reader, job->progress.cursor, sizeof(job->progress.cursor));
         return reader_error(reader);
 }
 
-static int load_lost(Jobs *jobs, Job *job) {
+static int load_lost(JobStore *store, Job *job) {
         char name[LOST_NAME_SIZE];
         int r;
 
@@ -113,33 +119,34 @@ static int load_lost(Jobs *jobs, Job *job) {
                 return 0;
 
         (void) snprintf(name, sizeof(name), LOST_NAME, job->status.id);
-        r = index_get_state(jobs->master->index, name, &job->lost);
+        r = index_get_state(store->index, name, &job->lost);
         return r == -ENOENT ? 0 : r;
 }
 
-int jobs_load(Jobs *jobs) {
+static int load(JobStore *store) {
         _cleanup_(buffer_done) Buffer encoded = {};
+        JobTable *table = store->table;
         Reader reader;
         uint64_t n;
         int r;
 
-        r = index_get_state(jobs->master->index, STATE_NAME, &encoded);
+        r = index_get_state(store->index, STATE_NAME, &encoded);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
 
         reader = READER(encoded.data, encoded.size);
         if (reader_get_u8(&reader) != FORMAT_JOBS)
                 return -EPROTONOSUPPORT;
-        jobs->last_id = reader_get_u32(&reader);
+        table->last_id = reader_get_u32(&reader);
         n = reader_get_varint(&reader);
         for (uint64_t i = 0; i < n && reader_error(&reader) == 0; i++) {
-                Job *job = jobs_add(jobs);
+                Job *job = job_table_add(table);
 
                 if (!job)
                         return -ENOMEM;
                 r = get_job(&reader, job);
                 if (r >= 0)
-                        r = load_lost(jobs, job);
+                        r = load_lost(store, job);
                 if (r < 0)
                         return r;
         }
@@ -152,14 +159,14 @@ typedef struct Told {
         uint32_t id;
 } Told;
 
-/* With the lock held: finds those whose job is durable now, or will not be. NULL without memory:
+/* With the lock held: finds those whose job is durable now, or never will be. NULL without memory:
  * they wait for the next save. */
-static Told *take_told(Jobs *jobs, int result, size_t *ret_n) {
-        Told *told = calloc(2 * jobs->n_jobs + 1, sizeof(*told));
+static Told *take_told(JobTable *table, int result, size_t *ret_n) {
+        Told *told = calloc(2 * table->n_jobs + 1, sizeof(*told));
 
         *ret_n = 0;
-        for (size_t i = jobs->n_jobs; told && i-- > 0;) {
-                Job *job = jobs->jobs[i];
+        for (size_t i = table->n_jobs; told && i-- > 0;) {
+                Job *job = table->jobs[i];
                 bool is_lost = job->is_new && result < 0;
 
                 if (!job->is_saving)
@@ -168,32 +175,33 @@ static Told *take_told(Jobs *jobs, int result, size_t *ret_n) {
                 job->is_saving = job->is_new = false;
                 if (!is_lost)
                         continue;
-                if (job->waiters) /* who has joined it just now */
+                if (job->waiters) /* those who have joined it just now */
                         told[(*ret_n)++] = (Told){ TAKE_PTR(job->waiters), job->status.id };
-                jobs_remove(jobs, i);
+                job_table_remove(table, i);
         }
         return told;
 }
 
 static void on_saved(Operation *operation, int result) {
-        Jobs *jobs = CONTAINER_OF(operation, Jobs, set.operation);
+        JobStore *store = CONTAINER_OF(operation, JobStore, set.operation);
+        JobTable *table = store->table;
         _cleanup_free_ Told *told = NULL;
         size_t n;
 
         result = MIN(result, 0);
-        if (result < 0 && !jobs->has_failed)
+        if (result < 0 && !store->has_failed)
                 (void) log_warning_errno(
                                 result,
                                 "Failed to save the jobs, trying again with the next change: %m");
 
-        (void) pthread_mutex_lock(&jobs->lock);
-        jobs->has_failed = result < 0;
-        jobs->is_saving = false;
-        told = take_told(jobs, result, &n);
-        if (jobs->is_changed)
-                jobs_save(jobs);
-        (void) pthread_cond_broadcast(&jobs->changed);
-        (void) pthread_mutex_unlock(&jobs->lock);
+        (void) pthread_mutex_lock(&table->lock);
+        store->has_failed = result < 0;
+        store->is_saving = false;
+        told = take_told(table, result, &n);
+        if (store->is_changed)
+                job_table_save(table);
+        (void) pthread_cond_broadcast(&table->changed);
+        (void) pthread_mutex_unlock(&table->lock);
 
         for (size_t i = 0; i < n; i++)
                 job_waiters_tell(told[i].waiters, result, told[i].id);
@@ -201,40 +209,43 @@ static void on_saved(Operation *operation, int result) {
 
 /* Those who wait for the next save wait for this one. Some may still wait for one before. */
 static void take_waiters(Job *job) {
-        JobWaiter **end = &job->waiters_saving;
-
-        while (*end)
-                end = &(*end)->next;
-        *end = TAKE_PTR(job->waiters);
+        job_waiters_add(&job->waiters_saving, TAKE_PTR(job->waiters));
         job->is_saving = true;
 }
 
-void jobs_save(Jobs *jobs) {
-        Buffer *buffer = &jobs->encoded;
+static void encode(const JobTable *table, Buffer *ret) {
+        buffer_clear(ret);
+        buffer_put_u8(ret, FORMAT_JOBS);
+        buffer_put_u32(ret, table->last_id);
+        buffer_put_varint(ret, table->n_jobs);
+        for (size_t i = 0; i < table->n_jobs; i++)
+                put_job(ret, table->jobs[i]);
+}
 
-        jobs->is_changed = jobs->is_saving;
-        if (jobs->is_saving)
+/* With the lock held. */
+static void save(void *userdata) {
+        JobStore *store = userdata;
+        JobTable *table = store->table;
+        Buffer *buffer = &store->encoded;
+
+        store->is_changed = store->is_saving;
+        if (store->is_saving)
                 return;
 
-        buffer_clear(buffer);
-        buffer_put_u8(buffer, FORMAT_JOBS);
-        buffer_put_u32(buffer, jobs->last_id);
-        buffer_put_varint(buffer, jobs->n_jobs);
-        for (size_t i = 0; i < jobs->n_jobs; i++)
-                put_job(buffer, jobs->jobs[i]);
+        encode(table, buffer);
         if (buffer_error(buffer) < 0)
                 return; /* the next time there may be memory */
 
-        jobs->is_saving = true;
-        for (size_t i = 0; i < jobs->n_jobs; i++)
-                take_waiters(jobs->jobs[i]);
-        jobs->set = (IndexSet){
+        store->is_saving = true;
+        for (size_t i = 0; i < table->n_jobs; i++)
+                take_waiters(table->jobs[i]);
+        store->set = (IndexSet){
                 .operation.done = on_saved,
                 .name = STATE_NAME,
                 .data = buffer->data,
                 .size = buffer->size,
         };
-        index_set(jobs->master->index, &jobs->set);
+        index_set(store->index, &store->set);
 }
 
 typedef struct LostSet {
@@ -249,7 +260,8 @@ static void on_lost_saved(Operation *operation, int result) {
         free(CONTAINER_OF(operation, LostSet, set.operation));
 }
 
-void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names) {
+static void save_lost(uint32_t id, const Buffer *names, void *userdata) {
+        JobStore *store = userdata;
         size_t size = names ? names->size : 0;
         LostSet *lost = malloc(sizeof(*lost) + size);
 
@@ -267,5 +279,32 @@ void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names) {
                 .data = names ? lost->data : NULL,
                 .size = size,
         };
-        index_set(jobs->master->index, &lost->set);
+        index_set(store->index, &lost->set);
+}
+
+int job_store_new(Index *index, JobTable *table, JobStore **ret) {
+        _cleanup_(job_store_freep) JobStore *store = malloc(sizeof(*store));
+        int r;
+
+        if (!store)
+                return -ENOMEM;
+
+        *store = (JobStore){ .index = index, .table = table };
+        r = load(store);
+        if (r < 0)
+                return r;
+
+        table->keeper = (JobTableKeeper){ save, save_lost, store };
+        *ret = TAKE_PTR(store);
+        return 0;
+}
+
+JobStore *job_store_free(JobStore *store) {
+        if (!store)
+                return NULL;
+
+        store->table->keeper = (JobTableKeeper){};
+        buffer_done(&store->encoded);
+        free(store);
+        return NULL;
 }

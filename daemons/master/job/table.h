@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Jobs, the inside: what job.c (the table), job-start.c (how they begin, or are joined),
- * job-store.c (their form in the index), job-thread.c (the thread), job-run.c (passes over the
- * index), job-bars.c (drains and the map) and the kinds of jobs share. */
+/* Table of jobs: all that are known, ordered by id, and what may be done with one of them.
+ *
+ * One lock guards the table and all of its jobs; each function says whether its caller holds it.
+ * Whoever keeps the table (store.h) and whoever watches it are told by callbacks. */
 
 #include <pthread.h>
 
-#include "base/periodic.h"
+#include "base/buffer.h"
 #include "core/key.h"
-#include "master/job/job.h"
-#include "master/job/mover.h"
-#include "master/job/repair.h"
-#include "master/job/stray.h"
-#include "store/index/move.h"
+#include "master/job/status.h"
 
-#define JOB_REFUSING_MAX 16
+#define JOBS_ENDED_MAX 100  /* jobs that have ended and are remembered */
+#define JOB_LOST_MAX   1000 /* lost keys that are remembered by name */
 
-typedef struct JobStart JobStart;
+typedef struct Job Job;
+typedef struct JobTable JobTable;
 
-/* Who has asked for a job and is told once it is durable. */
+/* RESULT 0: the job NUMBER is durable. Else the job was refused; NUMBER is then the volume that is
+ * the reason, 0 for all or none. EPOCH is that of the map. Thread: committer; it must not block. */
+typedef void (*JobDone)(int result, uint32_t number, uint64_t epoch, void *userdata);
+
+/* Somebody who has asked for a job and is told once it is durable. */
 typedef struct JobWaiter {
         JobDone done;
         void *userdata;
@@ -27,118 +30,116 @@ typedef struct JobWaiter {
         struct JobWaiter *next;
 } JobWaiter;
 
-typedef struct Job {
-        Jobs *jobs; /* not owned */
-        JobStatus status;
-        bool is_counted; /* the totals are known */
-        bool is_resumed; /* by a start of the daemon: what was done last was not saved */
-        bool wants_cancel;
-        bool is_new;                         /* not durable yet */
-        bool is_joined;                      /* somebody has asked for it since its pass began */
-        bool is_barred;                      /* no commit may name its volumes any more */
-        uint32_t urgency;                    /* of the current pass, see there */
-        uint32_t n_passes;                   /* that had something to move */
-        char cursor[KEY_MAX + 1];            /* the pass has come to here */
-        uint64_t not_before_usec;            /* monotonic; waits until then */
-        uint64_t patience_usec;              /* of a repair that can do nothing now */
-        uint32_t refusing[JOB_REFUSING_MAX]; /* volumes that could not take a copy anew */
-        size_t n_refusing;
-        Buffer lost; /* names, each with its 0 */
+/* Frees them without telling them. Returns NULL. */
+JobWaiter *job_waiters_free(JobWaiter *waiters);
 
-        JobWaiter *waiters;        /* for the next time that it is saved; owned */
-        JobWaiter *waiters_saving; /* for that which is under way; owned */
-        bool is_saving;            /* it is in what is being saved */
+/* Calls all of them, and frees them. Without the lock. */
+void job_waiters_tell(JobWaiter *waiters, int result, uint32_t number);
+
+/* Appends WAITER, which is taken over. */
+void job_waiters_add(JobWaiter **list, JobWaiter *waiter);
+
+/* How far the passes of a job have come; kept with it. */
+typedef struct JobProgress {
+        bool is_counted;          /* the totals are known */
+        bool is_resumed;          /* by a start of the daemon: what was done last was not saved */
+        uint32_t urgency;         /* of the current pass, see pass.h */
+        uint32_t n_passes;        /* that had something to move */
+        char cursor[KEY_MAX + 1]; /* the current pass has come to this key */
+} JobProgress;
+
+struct Job {
+        JobTable *table; /* not owned */
+        JobStatus status;
+        JobProgress progress;
+        Buffer lost; /* names of lost keys, each with its NUL */
+        bool wants_cancel;
+        bool is_new;              /* not durable yet */
+        bool is_in_hand;          /* a thread of the queue looks at it: it stays where it is */
+        bool is_joined;           /* somebody has asked for it since its pass began */
+        bool is_barred;           /* no commit may name its volumes any more, see bars.h */
+        uint64_t not_before_usec; /* monotonic; it waits until then */
+
+        JobWaiter *waiters;        /* for the next save; owned */
+        JobWaiter *waiters_saving; /* for the save that is under way; owned */
+        bool is_saving;            /* it is part of that save */
 
         /* For the observer. */
         bool is_known;
-        unsigned changes, changes_told;
-} Job;
+        unsigned n_changes, n_changes_told;
+};
 
-struct Jobs {
-        Master *master; /* not owned */
-        Mover *mover;   /* of the jobs' thread, as is the next */
-        Pass *pass;
-        pthread_t thread;
-        bool has_thread;
-        uint64_t began_usec; /* since the epoch */
+/* How the table is kept. Both are called with the lock held and must not block. */
+typedef struct JobTableKeeper {
+        void (*save)(void *userdata); /* the table has changed in what is kept */
+        void (*save_lost)(uint32_t id, const Buffer *names, void *userdata); /* NULL to forget */
+        void *userdata;
+} JobTableKeeper;
 
-        pthread_mutex_t lock; /* for the rest, and for all jobs */
-        pthread_cond_t changed;
-        bool stopping; /* atomic, too, for passes */
-        Job **jobs;    /* ordered by id; owned */
+/* Told on the main loop. */
+typedef enum JobChange { JOB_NEW, JOB_CHANGED, JOB_FORGOTTEN } JobChange;
+typedef void (*JobsObserver)(uint32_t id, JobChange change, void *userdata);
+
+struct JobTable {
+        pthread_mutex_t lock;   /* for the rest, and for all jobs */
+        pthread_cond_t changed; /* a job may have become ready to go on */
+        Job **jobs;             /* ordered by id; owned */
         size_t n_jobs;
         uint32_t last_id;
-        JobStart *starting; /* drains for which the map is being changed */
-
-        IndexSet set;
-        Buffer encoded;
-        bool is_saving, is_changed;
-        bool has_failed; /* to save, the last time */
+        JobTableKeeper keeper;
 
         uint32_t forgotten[JOBS_ENDED_MAX]; /* that the observer has not been told of */
         size_t n_forgotten;
-        Periodic *watch;
-        JobsObserver on_change; /* of the main loop */
+        JobsObserver on_change;
         void *userdata;
-
-        RepairState repair;
-
-        bool is_planning; /* atomic; see job-plan.h */
-        bool has_planner;
-        pthread_t planner;
 };
 
-/* With the lock held: */
-Job *jobs_find(const Jobs *jobs, uint32_t id);
-Job *jobs_add(Jobs *jobs); /* NULL without memory */
-void jobs_remove(Jobs *jobs, size_t i);
+void job_table_init(JobTable *table);
+
+/* Tells all who wait -ESHUTDOWN, and frees the jobs. No thread uses the table any more. */
+void job_table_done(JobTable *table);
+
+/* With the lock held. Adds a job, zeroed; NULL without memory. */
+Job *job_table_add(JobTable *table);
+
+/* With the lock held. Adds a queued job as STATUS describes it, under the next id, and saves.
+ * WAITERS, which may be NULL, are told when it is durable; taken over on success. Returns NULL
+ * without memory. */
+Job *job_table_begin(JobTable *table, const JobStatus *status, JobWaiter *waiters);
+
+/* With the lock held. Forgets the I-th job and frees it. */
+void job_table_remove(JobTable *table, size_t i);
+
+/* With the lock held. NULL if there is none. */
+Job *job_table_find(const JobTable *table, uint32_t id);
+
+/* With the lock held. Finds a job that goes on. Returns 0, -ENOENT, or -EBUSY if it has ended or is
+ * being cancelled. */
+int job_table_find_alive(const JobTable *table, uint32_t id, Job **ret);
+
+/* With the lock held. */
+void job_table_save(JobTable *table);
+
+/* With the lock held. The observer will hear of the job. */
 void job_changed(Job *job);
-void job_set_state(Job *job, JobState state); /* saves, too */
-void jobs_save(Jobs *jobs);
-void jobs_wake(Jobs *jobs);
 
-int jobs_load(Jobs *jobs); /* before there are threads */
+/* With the lock held. Notes and logs what goes with the state, and saves; may forget jobs that
+ * ended long ago, but not this one. */
+void job_set_state(Job *job, JobState state);
 
-/* Lost keys are kept apart, since they are many and do not change. NAMES is NULL to forget. */
-void job_save_lost(Jobs *jobs, uint32_t id, const Buffer *names);
-
-JobWaiter *job_waiters_free(JobWaiter *waiters);
-
-/* Without the lock. Calls them all, and frees them. */
-void job_waiters_tell(JobWaiter *waiters, int result, uint32_t id);
-
-/* With the lock held: whether a drain that goes on, or begins, besides this JOB wants the volume.
- */
-bool job_is_wanted_elsewhere(const Job *job, uint32_t number);
-
-/* After the thread has ended: those that begin will not. */
-void job_starts_end(Jobs *jobs);
-
-int jobs_start_thread(Jobs *jobs);
-
-/* Does a part of the job: counts, or makes one pass. Of the thread, without the lock. Returns
- * JOB_STEP_DONE, 0, 1 after an interruption, or a negative errno. */
-#define JOB_STEP_DONE 2
-int job_step(Job *job);
-void job_on_moved(const MoveResult *result, void *userdata);
-int job_cancel_now(Job *job); /* undoes what its start did */
-
-/* Commits that name a volume are refused if it was removed from the map, or if it is draining and a
- * job that goes on has it barred; that is all there is to it, so what has ended leaves nothing
- * behind. Makes it so; waits for the committer, and must not be called with the lock held. */
-int jobs_set_bars(Jobs *jobs);
-
-/* Before there are threads: sets the bars, and has each volume that is draining be drained by a
- * job. */
-int jobs_make_up(Jobs *jobs);
-
-void job_plan_end(Jobs *jobs); /* waits for the plan that is being made, if there is one */
-
-/* A sentence for the job's status. */
+/* Without the lock. A sentence for the job's status. */
 void job_explain(Job *job, const char *format, ...) _printf_(2, 3);
 
-/* Takes the content of NAMES over. */
+/* Without the lock. Lets other jobs go first for this long. */
+void job_wait(Job *job, uint64_t usec);
+
+/* Without the lock. Notes N lost keys and takes over the content of NAMES, which has the first
+ * JOB_LOST_MAX of them, each with its NUL. */
 void job_set_lost(Job *job, Buffer *names, uint64_t n);
 
-/* Lets others go first for so long. */
-void job_wait(Job *job, uint64_t usec);
+/* Without the lock. There is one observer at most; NULL for none. A new one is told of all jobs as
+ * new. */
+void job_table_set_observer(JobTable *table, JobsObserver on_change, void *userdata);
+
+/* Without the lock. Tells the observer what has changed since it was told last. */
+void job_table_tell_observer(JobTable *table);

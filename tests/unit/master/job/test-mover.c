@@ -8,7 +8,6 @@
 #include "core/call/wire.h"
 #include "http/stand-in.h"
 #include "master/job/mover.h"
-#include "master/master.h"
 #include "scratch.h"
 #include "store/index/move.h"
 
@@ -17,7 +16,12 @@
 #define SECOND 3
 
 static char *directory;
-static Master master;
+static const _Atomic uint64_t grace_usec = USEC_PER_HOUR;
+static sd_event *event;
+static Index *the_index;
+static Volumes *volumes;
+static Outbox *outbox;
+static HttpServer *clients_server; /* at which clients may be at work */
 static StandIn volume;
 static Mover *mover;
 static MoveOutcome outcomes[1000];
@@ -32,6 +36,10 @@ static void on_answered(HttpCall *call, const HttpResult *result, void *userdata
         assert_ok(sem_post(&answered));
 }
 
+static bool has_clients(void *userdata) {
+        return clients_server && http_server_has_clients(clients_server);
+}
+
 static void report(uint32_t number, const char *url) {
         VolumeReport request = { .number = number,
                                  .uuid = { (uint8_t) number },
@@ -41,40 +49,50 @@ static void report(uint32_t number, const char *url) {
                                  .zone = "" };
         IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
 
-        assert_int_equal(volumes_report(master.volumes, &request), 0);
-        index_set(master.index, &barrier); /* what was submitted before it is done when it is */
+        assert_int_equal(volumes_report(volumes, &request), 0);
+        index_set(the_index, &barrier); /* what was submitted before it is done when it is */
         assert_int_equal(scratch_wait(), 0);
 }
 
 static int setup(void **state) {
+        MoverOptions mover_options;
         EnvironmentOptions options = { .directory = directory = scratch_new() };
-        VolumesOptions volumes = { .timeout_usec = USEC_PER_HOUR, .copies = 1, .auto_add = true };
+        VolumesOptions volumes_options = { .timeout_usec = USEC_PER_HOUR,
+                                           .copies = 1,
+                                           .auto_add = true };
 
         n_outcomes = 0;
         assert_ok(sem_init(&answered, 0, 0));
-        memset(&master, 0, sizeof(master));
-        master.conf.grace_usec = USEC_PER_HOUR;
-        assert_ok(sd_event_new(&master.event));
-        assert_int_equal(index_open(&options, &master.index), 0);
-        assert_int_equal(volumes_new(master.index, master.event, &volumes, &master.volumes), 0);
+        clients_server = NULL;
+        assert_ok(sd_event_new(&event));
+        assert_int_equal(index_open(&options, &the_index), 0);
+        assert_int_equal(volumes_new(the_index, event, &volumes_options, &volumes), 0);
         stand_in_init(&volume);
         stand_in_listen(&volume);
-        master.client = master.bulk = volume.client;
-        assert_int_equal(outbox_new(master.client, master.volumes, &master.outbox), 0);
+        assert_int_equal(outbox_new(volume.client, volumes, &outbox), 0);
+        mover_options = (MoverOptions){
+                .index = the_index,
+                .volumes = volumes,
+                .outbox = outbox,
+                .client = volume.client,
+                .bulk = volume.client,
+                .grace_usec = &grace_usec,
+                .has_clients = has_clients,
+        };
         report(TARGET, volume.url);
         report(FIRST, "http://127.0.0.1:2");
         report(SECOND, "http://127.0.0.1:3");
-        assert_int_equal(mover_new(&master, on_moved, NULL, &mover), 0);
+        assert_int_equal(mover_new(&mover_options, on_moved, NULL, &mover), 0);
         return 0;
 }
 
 static int teardown(void **state) {
         stand_in_done(&volume);
-        master.index = index_free(master.index);
+        the_index = index_free(the_index);
         mover = mover_free(mover);
-        master.outbox = outbox_free(master.outbox);
-        master.volumes = volumes_free(master.volumes);
-        master.event = sd_event_unref(master.event);
+        outbox = outbox_free(outbox);
+        volumes = volumes_free(volumes);
+        event = sd_event_unref(event);
         directory = scratch_free(directory);
         return 0;
 }
@@ -93,7 +111,7 @@ static void write_key(const char *key, uint64_t version, size_t n_copies) {
                 },
         };
 
-        index_commit(master.index, &commit);
+        index_commit(the_index, &commit);
         assert_int_equal(scratch_wait(), 0);
 }
 
@@ -142,7 +160,7 @@ static void assert_copy(const char *key, uint32_t number) {
         _cleanup_(buffer_done) Buffer scratch = {};
         Record record;
 
-        assert_int_equal(index_get(master.index, key, &scratch, &record), 0);
+        assert_int_equal(index_get(the_index, key, &scratch, &record), 0);
         for (size_t i = 0; i < record.n_copies; i++)
                 if (record.copies[i] == number)
                         return;
@@ -162,7 +180,7 @@ TEST(what_was_pulled_is_swapped_and_confirmed) {
         assert_int_equal(outcomes[0], MOVE_DONE);
         assert_int_equal(mover_count(mover), 0);
         assert_copy("k", TARGET);
-        assert_true(index_is_stray(master.index, 2, FIRST));
+        assert_true(index_is_stray(the_index, 2, FIRST));
 
         reader = stand_in_receive(&volume, "/-/store");
         assert_int_equal(reader_get_varint(&reader), 1);
@@ -224,7 +242,7 @@ static void be_a_client(void) {
         wait_for(&answered);
         while (!http_server_has_clients(volume.server) && clock_monotonic() < deadline)
                 (void) sched_yield();
-        master.server = volume.server;
+        clients_server = volume.server;
 }
 
 /* Writes keys, with one submit behind the other before any is begun. */

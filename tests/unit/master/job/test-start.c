@@ -1,495 +1,241 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Jobs that begin, join each other, or are refused; without the thread that would do them. */
+/* Jobs that start, join each other, or are refused. */
 
 #include "test.h"
 
-#include <errno.h>
-#include <semaphore.h>
-#include <stdio.h>
-#include <string.h>
+#include "master/job/job-fixture.h"
 
-#include "master/cluster/settings.h"
-#include "master/job/table.h"
-#include "master/master.h"
-#include "scratch.h"
-#include "store/index/damage.h"
-
-int __wrap_jobs_start_thread(Jobs *jobs);
-void __wrap_mover_wake(Mover *mover);
-Mover *__wrap_mover_free(Mover *mover);
-
-int __wrap_jobs_start_thread(Jobs *jobs) {
-        return 0;
-}
-
-void __wrap_mover_wake(Mover *mover) {
-}
-
-Mover *__wrap_mover_free(Mover *mover) {
-        return NULL;
-}
-
-typedef struct Fixture {
-        char *directory;
-        Master master;
-} Fixture;
-
-typedef struct Call {
-        sem_t done;
-        int result;
-        uint32_t id, refused;
-        uint64_t epoch;
-} Call;
-
-static void open_master(Fixture *fixture) {
-        EnvironmentOptions options = { .directory = fixture->directory };
-        Master *master = &fixture->master;
-
-        assert_ok(index_open(&options, &master->index));
-        assert_ok(
-                        volumes_new(master->index, master->event,
-                                    &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC,
-                                                       .copies = 1,
-                                                       .auto_add = true },
-                                    &master->volumes));
-        assert_ok(jobs_new(master, &master->jobs));
-}
-
-static void close_master(Fixture *fixture) {
-        Master *master = &fixture->master;
-
-        jobs_stop(master->jobs);
-        master->index = index_free(master->index);
-        master->jobs = jobs_free(master->jobs);
-        master->volumes = volumes_free(master->volumes);
-}
-
-static bool is_active(Fixture *fixture, uint32_t number) {
-        _cleanup_(cluster_freep) Cluster *cluster = NULL;
-        const Volume *volume;
-
-        assert_ok(volumes_snapshot(fixture->master.volumes, &cluster));
-        volume = cluster_find(cluster, number);
-        return volume && volume->state == VOLUME_ACTIVE;
-}
-
-static void report(Fixture *fixture, uint32_t number) {
-        static uint64_t sequence;
-        VolumeReport report = {
-                .number = number,
-                .run = 1,
-                .uuid = { (uint8_t) number },
-                .url = "http://127.0.0.1:1",
-                .zone = "",
-                .disk_free = GIB,
-                .disk_size = GIB,
-        };
-
-        do {
-                report.sequence = ++sequence;
-                assert_ok(volumes_report(fixture->master.volumes, &report));
-        } while (!is_active(fixture, number));
-}
-
-static int setup(void **state) {
-        Fixture *fixture = calloc(1, sizeof(*fixture));
-
-        fixture->directory = scratch_new();
-        assert_ok(sd_event_new(&fixture->master.event));
-        open_master(fixture);
-        for (uint32_t number = 1; number <= 5; number++)
-                report(fixture, number);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Fixture *fixture = *state;
-
-        close_master(fixture);
-        (void) sd_event_unref(fixture->master.event);
-        scratch_free(fixture->directory);
-        free(fixture);
-        return 0;
-}
-
-static void on_started(int result, uint32_t id, uint64_t epoch, void *userdata) {
-        Call *call = userdata;
-
-        call->result = result;
-        call->id = id;
-        call->epoch = epoch;
-        (void) sem_post(&call->done);
-}
-
-static int begin(Fixture *fixture, const JobRequest *request, Call *call) {
-        *call = (Call){};
-        assert_ok(sem_init(&call->done, 0, 0));
-        return job_start(fixture->master.jobs, request, on_started, call, &call->refused);
-}
-
-static uint32_t end(Call *call) {
-        while (sem_wait(&call->done) < 0)
-                ;
-        assert_ok(call->result);
-        return call->id;
-}
-
-/* Returns the id of the job, or a negative errno. */
-static int run(Fixture *fixture, const JobRequest *request) {
-        Call call;
+/* By its owner, and then by the queue. */
+static int cancel_job(JobFixture *fixture, int id) {
         int r;
 
-        r = begin(fixture, request, &call);
-        return r < 0 ? r : (int) end(&call);
-}
-
-static JobRequest drain_of(const uint32_t numbers[], size_t n) {
-        return (JobRequest){
-                .type = JOB_DRAIN,
-                .numbers = numbers,
-                .n_numbers = n,
-                .epoch = EPOCH_ANY,
-        };
-}
-
-static int drain(Fixture *fixture, uint32_t a, uint32_t b) {
-        const uint32_t numbers[] = { a, b };
-        JobRequest request = drain_of(numbers, b > 0 ? 2 : 1);
-
-        return run(fixture, &request);
-}
-
-static JobStatus status_of(Fixture *fixture, int id) {
-        JobStatus status;
-
-        assert_ok(job_get(fixture->master.jobs, (uint32_t) id, &status));
-        return status;
-}
-
-static size_t count_jobs(Fixture *fixture) {
-        _cleanup_free_ JobStatus *list = NULL;
-        size_t n;
-
-        assert_ok(jobs_list(fixture->master.jobs, &list, &n));
-        return n;
-}
-
-static VolumeState state_of(Fixture *fixture, uint32_t number) {
-        _cleanup_(cluster_freep) Cluster *cluster = NULL;
-
-        assert_ok(volumes_snapshot(fixture->master.volumes, &cluster));
-        return cluster_find(cluster, number)->state;
-}
-
-static void on_changed(VolumesChange *change, int result) {
-        scratch_done(NULL, result);
-}
-
-static VolumesChange *ask(void) {
-        static VolumesChange change;
-
-        change = (VolumesChange){ .epoch = EPOCH_ANY, .done = on_changed };
-        return &change;
-}
-
-/* What the thread would do. */
-static void set_state(Fixture *fixture, int id, JobState state) {
-        Jobs *jobs = fixture->master.jobs;
-
-        (void) pthread_mutex_lock(&jobs->lock);
-        job_set_state(jobs_find(jobs, (uint32_t) id), state);
-        (void) pthread_mutex_unlock(&jobs->lock);
-}
-
-static void cancel(Fixture *fixture, int id) {
-        Jobs *jobs = fixture->master.jobs;
-        Job *job;
-
-        assert_ok(job_cancel(jobs, (uint32_t) id));
-        (void) pthread_mutex_lock(&jobs->lock);
-        job = jobs_find(jobs, (uint32_t) id);
-        (void) pthread_mutex_unlock(&jobs->lock);
-        assert_ok(job_cancel_now(job));
-        job->wants_cancel = false;
-        set_state(fixture, id, JOB_CANCELLED);
+        r = job_starts_cancel(fixture->starts, (uint32_t) id);
+        if (r >= 0) {
+                job_of(fixture, id)->wants_cancel = false;
+                r = cancel(fixture, id);
+        }
+        return r;
 }
 
 TEST(a_drain_that_is_repeated_joins_the_first) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
         const uint32_t number = 3;
         JobRequest more = drain_of(&number, 1);
-        int id = drain(fixture, 3, 0);
+        int id = start_drain(fixture, 3, 0);
 
         assert_int_equal(id, 1);
-        assert_int_equal(drain(fixture, 3, 0), id);
-        assert_false(status_of(fixture, id).accept_loss);
+        assert_int_equal(start_drain(fixture, 3, 0), id);
+        assert_false(job_of(fixture, id)->status.accept_loss);
 
         more.accept_loss = true;
         more.limits.rate = 5000;
-        assert_int_equal(run(fixture, &more), id);
-        assert_true(status_of(fixture, id).accept_loss);
-        assert_int_equal(status_of(fixture, id).limits.rate, 5000);
-        assert_int_equal(status_of(fixture, id).limits.parallel, JOB_PARALLEL);
-        assert_int_equal(count_jobs(fixture), 1);
+        assert_int_equal(start_job(fixture, &more), id);
+        assert_true(job_of(fixture, id)->status.accept_loss);
+        assert_int_equal(job_of(fixture, id)->status.limits.rate, 5000);
+        assert_int_equal(job_of(fixture, id)->status.limits.parallel, JOB_PARALLEL);
+        assert_int_equal(fixture->table.n_jobs, 1);
 }
 
 TEST(drains_that_are_asked_for_at_once_are_one) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
         const uint32_t numbers[] = { 3, 4 };
         JobRequest both = drain_of(numbers, 2), one = drain_of(numbers, 1);
-        Call calls[8];
+        Start calls[8];
 
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 assert_ok(begin(fixture, i % 2 > 0 ? &one : &both, calls + i));
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 assert_int_equal(end(calls + i), 1);
-        assert_int_equal(count_jobs(fixture), 1);
-        assert_int_equal(status_of(fixture, 1).n_numbers, 2);
+        assert_int_equal(fixture->table.n_jobs, 1);
+        assert_int_equal(job_of(fixture, 1)->status.n_numbers, 2);
 }
 
 TEST(drains_that_overlap_are_refused_and_change_nothing) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
 
-        assert_int_equal(drain(fixture, 2, 3), 1);
-        assert_int_equal(drain(fixture, 3, 2), 1);
-        assert_int_equal(drain(fixture, 3, 0), 1);
-        assert_int_equal(drain(fixture, 3, 4), -EBUSY);
+        assert_int_equal(start_drain(fixture, 2, 3), 1);
+        assert_int_equal(start_drain(fixture, 3, 2), 1);
+        assert_int_equal(start_drain(fixture, 3, 0), 1);
+        assert_int_equal(start_drain(fixture, 3, 4), -EBUSY);
         assert_int_equal(state_of(fixture, 4), VOLUME_ACTIVE);
-        assert_int_equal(drain(fixture, 4, 0), 2);
-        assert_int_equal(drain(fixture, 2, 4), -EBUSY);
-        assert_int_equal(count_jobs(fixture), 2);
+        assert_int_equal(start_drain(fixture, 4, 0), 2);
+        assert_int_equal(start_drain(fixture, 2, 4), -EBUSY);
+        assert_int_equal(fixture->table.n_jobs, 2);
 }
 
 TEST(a_drain_that_is_refused_leaves_nothing) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
         const uint32_t numbers[] = { 1, 2, 3, 4, 5 };
         JobRequest all = drain_of(numbers, 5);
 
-        assert_int_equal(run(fixture, &all), -EDQUOT);
-        assert_int_equal(drain(fixture, 9, 0), -ENOENT);
-        assert_int_equal(count_jobs(fixture), 0);
-        assert_int_equal(drain(fixture, 1, 0), 1);
+        assert_int_equal(start_job(fixture, &all), -EDQUOT);
+        assert_int_equal(start_drain(fixture, 9, 0), -ENOENT);
+        assert_int_equal(fixture->table.n_jobs, 0);
+        assert_int_equal(start_drain(fixture, 1, 0), 1);
 }
 
 TEST(a_drain_does_not_join_one_that_is_being_cancelled) {
-        Fixture *fixture = *state;
-        int id = drain(fixture, 3, 0);
+        JobFixture *fixture = *state;
+        int id = start_drain(fixture, 3, 0);
 
-        assert_ok(job_cancel(fixture->master.jobs, 1));
-        assert_ok(job_cancel(fixture->master.jobs, 1)); /* once more is no mistake */
-        assert_int_equal(drain(fixture, 3, 0), -EBUSY);
-        cancel(fixture, id);
+        assert_ok(job_starts_cancel(fixture->starts, 1));
+        assert_ok(job_starts_cancel(fixture->starts, 1)); /* once more is no mistake */
+        assert_int_equal(start_drain(fixture, 3, 0), -EBUSY);
+        assert_ok(cancel_job(fixture, id));
         assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
-        assert_int_equal(job_cancel(fixture->master.jobs, 1), -EBUSY);
-        assert_int_equal(drain(fixture, 3, 0), 2);
+        assert_int_equal(job_starts_cancel(fixture->starts, 1), -EBUSY);
+        assert_int_equal(start_drain(fixture, 3, 0), 2);
         assert_int_equal(state_of(fixture, 3), VOLUME_DRAINING);
 }
 
 TEST(a_failed_drain_is_not_undone_under_another_one) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
 
-        assert_int_equal(drain(fixture, 2, 3), 1);
+        assert_int_equal(start_drain(fixture, 2, 3), 1);
         set_state(fixture, 1, JOB_FAILED);
-        assert_int_equal(drain(fixture, 3, 0), 2);
-        assert_int_equal(job_cancel(fixture->master.jobs, 1), -EBUSY);
-        cancel(fixture, 2);
+        assert_int_equal(start_drain(fixture, 3, 0), 2);
+        assert_int_equal(job_starts_cancel(fixture->starts, 1), -EBUSY);
+        assert_ok(cancel_job(fixture, 2));
         assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
         assert_int_equal(state_of(fixture, 2), VOLUME_DRAINING);
-        cancel(fixture, 1);
+        assert_ok(cancel_job(fixture, 1));
         assert_int_equal(state_of(fixture, 2), VOLUME_ACTIVE);
 }
 
 TEST(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
         const uint32_t number = 3;
 
-        assert_int_equal(drain(fixture, 2, 3), 1);
+        assert_int_equal(start_drain(fixture, 2, 3), 1);
         set_state(fixture, 1, JOB_FAILED);
-        assert_int_equal(drain(fixture, 3, 0), 2);
-        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, ask()));
-        assert_ok(scratch_wait());
+        assert_int_equal(start_drain(fixture, 3, 0), 2);
+        change_map(fixture, volumes_remove, &number, 1);
         set_state(fixture, 2, JOB_DONE);
-        cancel(fixture, 1);
+        assert_ok(cancel_job(fixture, 1));
         assert_int_equal(state_of(fixture, 2), VOLUME_ACTIVE);
         assert_int_equal(state_of(fixture, 3), VOLUME_REMOVED);
 }
 
 TEST(a_rebalance_that_is_repeated_looks_once_more) {
-        Fixture *fixture = *state;
+        JobFixture *fixture = *state;
         const JobRequest request = { .type = JOB_REBALANCE, .epoch = EPOCH_ANY };
-        Call calls[4];
+        Start calls[4];
         Job *job;
 
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 assert_ok(begin(fixture, &request, calls + i));
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 assert_int_equal(end(calls + i), 1);
-        job = fixture->master.jobs->jobs[0];
-        assert_true(job->is_joined && !job->is_counted);
+        job = job_of(fixture, 1);
+        assert_true(job->is_joined && !job->progress.is_counted);
 
-        assert_ok(job_pause(fixture->master.jobs, 1));
-        assert_int_equal(run(fixture, &request), 1);
+        assert_ok(job_queue_pause(fixture->queue, 1));
+        assert_int_equal(start_job(fixture, &request), 1);
         set_state(fixture, 1, JOB_DONE);
-        assert_int_equal(run(fixture, &request), 2);
-        assert_int_equal(drain(fixture, 3, 0), 3);
+        assert_int_equal(start_job(fixture, &request), 2);
+        assert_int_equal(start_drain(fixture, 3, 0), 3);
 }
 
-TEST(a_job_that_ends_after_many_others_is_remembered) {
-        Fixture *fixture = *state;
-        const JobRequest request = { .type = JOB_REBALANCE, .epoch = EPOCH_ANY };
-        int id = drain(fixture, 3, 0);
+TEST(what_cannot_be_is_refused_at_once) {
+        JobFixture *fixture = *state;
+        uint32_t numbers[JOB_VOLUMES_MAX + 1] = { 3 };
+        JobRequest none = drain_of(NULL, 0), many = drain_of(numbers, ELEMENTSOF(numbers)),
+                   parallel = drain_of(numbers, 1), late = drain_of(numbers, 1);
 
-        for (int i = 0; i < JOBS_ENDED_MAX; i++)
-                set_state(fixture, run(fixture, &request), JOB_DONE);
-        set_state(fixture, id, JOB_FAILED);
-        assert_int_equal(status_of(fixture, id).state, JOB_FAILED);
-        assert_int_equal(count_jobs(fixture), JOBS_ENDED_MAX);
-        cancel(fixture, id);
+        assert_int_equal(start_job(fixture, &none), -EINVAL);
+        assert_int_equal(start_job(fixture, &many), -EINVAL);
+        parallel.limits.parallel = JOB_PARALLEL_MAX + 1;
+        assert_int_equal(start_job(fixture, &parallel), -EINVAL);
+        late.epoch = 1;
+        assert_int_equal(start_job(fixture, &late), -EREMCHG);
+        assert_int_equal(fixture->table.n_jobs, 0);
         assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
 }
 
-static int commit_on(Fixture *fixture, uint32_t volume) {
-        static uint64_t version = 1000;
-        IndexCommit commit = {
-                .operation.done = scratch_done,
-                .key = "k",
-                .record = {
-                        .version = version += 2,
-                        .content_type = "",
-                        .metadata = "",
-                        .n_copies = 1,
-                        .copies = { volume },
-                },
-        };
+TEST(a_refusal_names_the_volume_that_is_the_reason) {
+        JobFixture *fixture = *state;
+        const uint32_t both[] = { 4, 3 }, unknown[] = { 2, 9 };
+        JobRequest request = drain_of(both, 2);
+        uint32_t refused;
+        Start start;
 
-        index_commit(fixture->master.index, &commit);
-        return scratch_wait();
+        assert_int_equal(start_drain(fixture, 3, 0), 1);
+        assert_int_equal(
+                        job_starts_begin(fixture->starts, &request, on_started, &start, &refused),
+                        -EBUSY);
+        assert_int_equal(refused, 3);
+        request = drain_of(unknown, 2);
+        assert_int_equal(
+                        job_starts_begin(fixture->starts, &request, on_started, &start, &refused),
+                        -ENOENT);
+        assert_int_equal(refused, 9);
 }
 
-static void mark_copy(Fixture *fixture, uint64_t version, uint32_t volume) {
-        IndexDamageItem item = {
-                .key = "k", .version = version, .volume = volume, .kind = DAMAGE_CORRUPT
-        };
-        IndexDamage damage = { .operation.done = scratch_done, .items = &item, .n_items = 1 };
+TEST(a_rebalance_that_is_joined_shows_all_volumes) {
+        JobFixture *fixture = *state;
+        const uint32_t first[] = { 1, 2 }, second[] = { 2, 3 };
+        JobRequest request = { .type = JOB_REBALANCE, .numbers = first, .n_numbers = 2 };
+        const Job *job;
 
-        index_damage(fixture->master.index, &damage);
-        assert_ok(scratch_wait());
-        assert_true(item.is_new);
-        fixture->master.jobs->repair.looked_usec = 0;
-        job_repair_watch(fixture->master.jobs);
+        assert_int_equal(start_job(fixture, &request), 1);
+        request.numbers = second;
+        assert_int_equal(start_job(fixture, &request), 1);
+        job = job_of(fixture, 1);
+        assert_int_equal(job->status.n_numbers, 3);
+        assert_int_equal(job->status.numbers[2], 3);
 }
 
-/* Else what is found while the repair ends would wait for the next mark. */
-TEST(a_repair_looks_once_more_after_another_mark) {
-        Fixture *fixture = *state;
-        Jobs *jobs = fixture->master.jobs;
-        _cleanup_(buffer_done) Buffer scratch = {};
-        Record record;
+TEST(a_job_that_is_not_stored_is_none) {
+        JobFixture *fixture = *state;
+        const JobRequest request = { .type = JOB_REBALANCE, .epoch = EPOCH_ANY };
+        Start start;
 
-        assert_ok(troubles_new(&fixture->master.troubles));
-        assert_ok(commit_on(fixture, 3));
-        assert_ok(index_get(fixture->master.index, "k", &scratch, &record));
-        mark_copy(fixture, record.version, 3);
-        assert_int_equal(count_jobs(fixture), 1);
-        assert_false(jobs->jobs[0]->is_joined);
-
-        assert_ok(commit_on(fixture, 4));
-        assert_ok(index_get(fixture->master.index, "k", &scratch, &record));
-        mark_copy(fixture, record.version, 4);
-        assert_int_equal(count_jobs(fixture), 1);
-        assert_true(jobs->jobs[0]->is_joined);
-        fixture->master.troubles = troubles_free(fixture->master.troubles);
+        assert_ok(begin(fixture, &request, &start));
+        close_all(fixture); /* whatever became of it, it is told */
+        assert_int_equal(MIN(end(&start), 1), start.result < 0 ? -ESHUTDOWN : 1);
+        open_all(fixture);
+        assert_int_equal(fixture->table.n_jobs, start.result < 0 ? 0 : 1);
 }
 
-static void bar(Fixture *fixture, int id) {
-        jobs_find(fixture->master.jobs, (uint32_t) id)->is_barred = true;
-        assert_ok(jobs_set_bars(fixture->master.jobs));
+TEST(cancelling_takes_a_job_that_goes_on) {
+        JobFixture *fixture = *state;
+
+        assert_int_equal(job_starts_cancel(fixture->starts, 1), -ENOENT);
+        assert_int_equal(start_rebalance(fixture), 1);
+        set_state(fixture, 1, JOB_FAILED);
+        assert_int_equal(job_starts_cancel(fixture->starts, 1), -EBUSY); /* nothing to undo */
 }
 
-TEST(no_bar_outlives_its_job) {
-        Fixture *fixture = *state;
-        int id;
+TEST(a_job_that_ends_after_many_others_is_remembered) {
+        JobFixture *fixture = *state;
+        int id = start_drain(fixture, 3, 0);
 
-        id = drain(fixture, 3, 0);
-        assert_ok(commit_on(fixture, 3));
-        bar(fixture, id);
-        assert_int_equal(commit_on(fixture, 3), -ESTALE);
-        cancel(fixture, id);
-        assert_ok(commit_on(fixture, 3));
-
-        /* However it has ended. */
-        id = drain(fixture, 3, 0);
-        bar(fixture, id);
+        for (int i = 0; i < JOBS_ENDED_MAX; i++)
+                set_state(fixture, start_rebalance(fixture), JOB_DONE);
         set_state(fixture, id, JOB_FAILED);
-        assert_ok(jobs_set_bars(fixture->master.jobs));
-        assert_ok(commit_on(fixture, 3));
-
-        /* Or the daemon has. */
-        id = drain(fixture, 3, 0);
-        bar(fixture, id);
-        assert_int_equal(commit_on(fixture, 3), -ESTALE);
-        close_master(fixture);
-        open_master(fixture);
-        assert_ok(commit_on(fixture, 3));
-}
-
-/* The map was changed, and then the master was gone. */
-TEST(a_drain_without_a_job_is_made_up_for) {
-        Fixture *fixture = *state;
-        const uint32_t numbers[] = { 3, 4 };
-        int id = drain(fixture, 3, 0);
-
-        cancel(fixture, id);
-        assert_ok(volumes_drain(fixture->master.volumes, numbers, 2, ask()));
-        assert_ok(scratch_wait());
-        close_master(fixture);
-        open_master(fixture);
-        assert_int_equal(count_jobs(fixture), 3);
-        assert_int_equal(status_of(fixture, 2).numbers[0], 3);
-        assert_int_equal(status_of(fixture, 3).numbers[0], 4);
-        assert_int_equal(drain(fixture, 3, 0), 2);
-
-        /* One that has failed waits for a decision. */
-        set_state(fixture, 2, JOB_FAILED);
-        close_master(fixture);
-        open_master(fixture);
-        assert_int_equal(count_jobs(fixture), 3);
-}
-
-TEST(volumes_that_were_removed_are_barred) {
-        Fixture *fixture = *state;
-        const uint32_t number = 3;
-
-        assert_int_equal(drain(fixture, 3, 0), 1);
-        assert_ok(volumes_remove(fixture->master.volumes, &number, 1, ask()));
-        assert_ok(scratch_wait());
-        set_state(fixture, 1, JOB_DONE);
-        assert_ok(jobs_set_bars(fixture->master.jobs));
-        assert_int_equal(commit_on(fixture, 3), -ESTALE);
-        close_master(fixture);
-        open_master(fixture);
-        assert_int_equal(commit_on(fixture, 3), -ESTALE);
-        assert_int_equal(count_jobs(fixture), 1);
+        assert_int_equal(job_of(fixture, id)->status.state, JOB_FAILED);
+        assert_int_equal(fixture->table.n_jobs, JOBS_ENDED_MAX);
+        assert_ok(cancel_job(fixture, id));
+        assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
 }
 
 int main(void) {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
-                RUN(a_drain_that_is_repeated_joins_the_first),
-                RUN(drains_that_are_asked_for_at_once_are_one),
-                RUN(drains_that_overlap_are_refused_and_change_nothing),
-                RUN(a_drain_that_is_refused_leaves_nothing),
-                RUN(a_drain_does_not_join_one_that_is_being_cancelled),
-                RUN(a_failed_drain_is_not_undone_under_another_one),
-                RUN(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone),
-                RUN(a_rebalance_that_is_repeated_looks_once_more),
-                RUN(a_job_that_ends_after_many_others_is_remembered),
-                RUN(a_repair_looks_once_more_after_another_mark),
-                RUN(no_bar_outlives_its_job),
-                RUN(a_drain_without_a_job_is_made_up_for),
-                RUN(volumes_that_were_removed_are_barred),
+                JOB_TEST(a_drain_that_is_repeated_joins_the_first),
+                JOB_TEST(drains_that_are_asked_for_at_once_are_one),
+                JOB_TEST(drains_that_overlap_are_refused_and_change_nothing),
+                JOB_TEST(a_drain_that_is_refused_leaves_nothing),
+                JOB_TEST(a_drain_does_not_join_one_that_is_being_cancelled),
+                JOB_TEST(a_failed_drain_is_not_undone_under_another_one),
+                JOB_TEST(a_failed_drain_is_undone_though_one_of_its_volumes_is_gone),
+                JOB_TEST(a_rebalance_that_is_repeated_looks_once_more),
+                JOB_TEST(what_cannot_be_is_refused_at_once),
+                JOB_TEST(a_refusal_names_the_volume_that_is_the_reason),
+                JOB_TEST(a_rebalance_that_is_joined_shows_all_volumes),
+                JOB_TEST(a_job_that_is_not_stored_is_none),
+                JOB_TEST(cancelling_takes_a_job_that_goes_on),
+                JOB_TEST(a_job_that_ends_after_many_others_is_remembered),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

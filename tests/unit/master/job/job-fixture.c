@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/call/wire.h"
+#include "master/job/job-fixture.h"
+#include "rpc/rpc.h"
+#include "shift.h"
+
+#define SECRET      "0123456789abcdef"
+#define TIMEOUT_SEC 60
+
+static int job_fixture_begin(HttpRequest *request) {
+        JobFixture *fixture = http_request_userdata(request);
+        const Parties *parties;
+
+        return rpc_begin(request, fixture->secret, &parties);
+}
+
+static void answer_pull(JobFixture *fixture, Reader *reader, Buffer *answer) {
+        uint64_t n_confirmed = reader_get_varint(reader);
+        WirePull pull;
+
+        while (n_confirmed-- > 0)
+                (void) reader_get_u64(reader);
+        assert_ok(wire_get_pull(reader, &pull));
+        for (size_t i = 0; i < pull.n_items; i++)
+                wire_put_error(answer, fixture->pull_error);
+        fixture->n_pulled += (unsigned) pull.n_items;
+}
+
+static void answer_look(JobFixture *fixture, Reader *reader, Buffer *answer) {
+        (void) reader_get_u8(reader);
+        for (; reader->size > 0; fixture->n_looked++) {
+                (void) reader_get_u64(reader);
+                wire_put_error(answer, fixture->look_error);
+        }
+}
+
+static int job_fixture_finish(HttpRequest *request) {
+        JobFixture *fixture = http_request_userdata(request);
+        _cleanup_(buffer_done) Buffer answer = {};
+        const Buffer *body;
+        Reader reader;
+        int r;
+
+        r = rpc_check(request, fixture->secret, &body);
+        if (r < 0)
+                return r;
+
+        reader = READER(body->data, body->size);
+        if (strcmp(http_request_path(request), "/-/pull") == 0)
+                answer_pull(fixture, &reader, &answer);
+        else if (strcmp(http_request_path(request), "/-/check") == 0)
+                answer_look(fixture, &reader, &answer);
+        return http_request_reply_data(request, 200, NULL, answer.data, answer.size);
+}
+
+static bool job_fixture_has_clients(void *userdata) {
+        JobFixture *fixture = userdata;
+
+        return fixture->has_clients;
+}
+
+static void settle(JobFixture *fixture) {
+        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+
+        index_set(fixture->index, &barrier);
+        assert_ok(scratch_wait());
+}
+
+void report_free(JobFixture *fixture, uint32_t number, uint64_t disk_free) {
+        static uint64_t sequence;
+        char url[64];
+        VolumeReport report = {
+                .number = number,
+                .run = 1,
+                .sequence = ++sequence,
+                .uuid = { (uint8_t) number },
+                .url = url,
+                .zone = "",
+                .disk_free = disk_free,
+                .disk_size = 10 * GIB,
+        };
+
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", fixture->http.port);
+        assert_ok(volumes_report(fixture->volumes, &report));
+        settle(fixture);
+}
+
+void report(JobFixture *fixture, uint32_t number) {
+        report_free(fixture, number, 9 * GIB);
+}
+
+void report_all(JobFixture *fixture) {
+        for (uint32_t number = 1; number <= N_VOLUMES; number++)
+                report(fixture, number);
+}
+
+void pass_time(uint64_t seconds) {
+        shift_clock(seconds);
+}
+
+void pass_time_of_day(uint64_t seconds) {
+        shift_realtime(seconds);
+}
+
+void let_down(JobFixture *fixture, uint32_t down) {
+        shift_clock(TIMEOUT_SEC + 1);
+        for (uint32_t number = 1; number <= N_VOLUMES; number++)
+                if (number != down)
+                        report(fixture, number);
+}
+
+static void make_kinds(JobFixture *fixture) {
+        MoverOptions mover = {
+                .index = fixture->index,
+                .volumes = fixture->volumes,
+                .outbox = fixture->outbox,
+                .client = fixture->client,
+                .bulk = fixture->client,
+                .grace_usec = &fixture->grace_usec,
+                .has_clients = job_fixture_has_clients,
+                .userdata = fixture,
+        };
+        JobKind kind;
+
+        assert_ok(passes_new(fixture->queue, &mover, &fixture->passes));
+        assert_ok(drain_new(
+                        &(DrainOptions){ fixture->passes, fixture->starts, &fixture->ticket_usec },
+                        &fixture->drain));
+        assert_ok(
+                        repair_new(&(RepairOptions){ fixture->queue, fixture->passes,
+                                                     fixture->client, fixture->troubles },
+                                   &fixture->repair));
+        kind = rebalance_kind(fixture->passes);
+        job_queue_add_kind(fixture->queue, &kind);
+        kind = drain_kind(fixture->drain);
+        job_queue_add_kind(fixture->queue, &kind);
+        kind = repair_kind(fixture->repair);
+        job_queue_add_kind(fixture->queue, &kind);
+}
+
+void open_all(JobFixture *fixture) {
+        EnvironmentOptions options = { .directory = fixture->directory };
+        VolumesOptions volumes = {
+                .timeout_usec = TIMEOUT_SEC * USEC_PER_SEC,
+                .copies = 1,
+                .auto_add = true,
+        };
+        HttpClientOptions client = {
+                .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
+                .stall_timeout_usec = NO_TIMEOUT,
+                .connections_max = 4,
+                .secret = SECRET,
+                .secret_size = strlen(SECRET),
+        };
+
+        assert_ok(http_client_new(&client, &fixture->client));
+        assert_ok(index_open(&options, &fixture->index));
+        assert_ok(volumes_new(fixture->index, fixture->event, &volumes, &fixture->volumes));
+        assert_ok(outbox_new(fixture->client, fixture->volumes, &fixture->outbox));
+
+        job_table_init(&fixture->table);
+        assert_ok(job_store_new(fixture->index, &fixture->table, &fixture->store));
+        assert_ok(bars_make_up(fixture->index, fixture->volumes, &fixture->table));
+        assert_ok(job_queue_new(&fixture->table, NULL, &fixture->queue));
+        assert_ok(job_starts_new(fixture->queue, fixture->volumes, &fixture->starts));
+        make_kinds(fixture);
+}
+
+void close_all(JobFixture *fixture) {
+        job_queue_stop(fixture->queue);
+        fixture->client = http_client_free(fixture->client);
+        fixture->index = index_free(fixture->index);
+        fixture->outbox = outbox_free(fixture->outbox);
+        fixture->volumes = volumes_free(fixture->volumes);
+
+        fixture->starts = job_starts_free(fixture->starts);
+        fixture->repair = repair_free(fixture->repair);
+        fixture->drain = drain_free(fixture->drain);
+        fixture->passes = passes_free(fixture->passes);
+        fixture->store = job_store_free(fixture->store);
+        fixture->queue = job_queue_free(fixture->queue);
+        job_table_done(&fixture->table);
+}
+
+void reopen(JobFixture *fixture) {
+        close_all(fixture);
+        open_all(fixture);
+}
+
+int job_setup(void **state) {
+        static const HttpRoute routes[] = { { "POST", "/-/", HTTP_DAEMON, job_fixture_begin,
+                                              rpc_body, job_fixture_finish, rpc_end },
+                                            {} };
+        JobFixture *fixture = calloc(1, sizeof(*fixture));
+
+        fixture->directory = scratch_new();
+        fixture->grace_usec = USEC_PER_HOUR;
+        fixture->ticket_usec = TICKET_SEC * USEC_PER_SEC;
+        assert_ok(secret_new(SECRET, strlen(SECRET), &fixture->secret));
+        fixture_start(&fixture->http, routes, fixture);
+        assert_ok(sd_event_new(&fixture->event));
+        assert_ok(troubles_new(&fixture->troubles));
+        open_all(fixture);
+        report_all(fixture);
+        *state = fixture;
+        return 0;
+}
+
+int job_teardown(void **state) {
+        JobFixture *fixture = *state;
+
+        close_all(fixture);
+        fixture_stop(&fixture->http);
+        (void) secret_free(fixture->secret);
+        (void) troubles_free(fixture->troubles);
+        (void) sd_event_unref(fixture->event);
+        (void) scratch_free(fixture->directory);
+        free(fixture);
+        return 0;
+}
+
+/* Starting, and what the queue would do. */
+
+void on_started(int result, uint32_t id, uint64_t epoch, void *userdata) {
+        Start *start = userdata;
+
+        start->result = result;
+        start->id = id;
+        start->epoch = epoch;
+        assert_ok(sem_post(&start->done));
+}
+
+int begin(JobFixture *fixture, const JobRequest *request, Start *start) {
+        uint32_t refused;
+
+        *start = (Start){};
+        assert_ok(sem_init(&start->done, 0, 0));
+        return job_starts_begin(fixture->starts, request, on_started, start, &refused);
+}
+
+int end(Start *start) {
+        wait_for(&start->done);
+        return start->result < 0 ? start->result : (int) start->id;
+}
+
+int start_job(JobFixture *fixture, const JobRequest *request) {
+        Start start;
+        int r;
+
+        r = begin(fixture, request, &start);
+        return r < 0 ? r : end(&start);
+}
+
+int start_rebalance(JobFixture *fixture) {
+        const JobRequest request = { .type = JOB_REBALANCE, .epoch = EPOCH_ANY };
+
+        return start_job(fixture, &request);
+}
+
+JobRequest drain_of(const uint32_t numbers[], size_t n) {
+        return (JobRequest){
+                .type = JOB_DRAIN,
+                .numbers = numbers,
+                .n_numbers = n,
+                .epoch = EPOCH_ANY,
+        };
+}
+
+int start_drain(JobFixture *fixture, uint32_t a, uint32_t b) {
+        const uint32_t numbers[] = { a, b };
+        JobRequest request = drain_of(numbers, b > 0 ? 2 : 1);
+
+        return start_job(fixture, &request);
+}
+
+Job *job_of(JobFixture *fixture, int id) {
+        Job *job;
+
+        (void) pthread_mutex_lock(&fixture->table.lock);
+        job = job_table_find(&fixture->table, (uint32_t) id);
+        (void) pthread_mutex_unlock(&fixture->table.lock);
+        assert_non_null(job);
+        return job;
+}
+
+void set_state(JobFixture *fixture, int id, JobState state) {
+        (void) pthread_mutex_lock(&fixture->table.lock);
+        job_set_state(job_table_find(&fixture->table, (uint32_t) id), state);
+        (void) pthread_mutex_unlock(&fixture->table.lock);
+}
+
+static JobKind kind_of_type(JobFixture *fixture, JobType type) {
+        return type == JOB_DRAIN    ? drain_kind(fixture->drain)
+               : type == JOB_REPAIR ? repair_kind(fixture->repair)
+                                    : rebalance_kind(fixture->passes);
+}
+
+int step(JobFixture *fixture, int id) {
+        Job *job = job_of(fixture, id);
+        JobKind kind = kind_of_type(fixture, job->status.type);
+
+        set_state(fixture, id, JOB_RUNNING);
+        return kind.run(job, kind.userdata);
+}
+
+int work(JobFixture *fixture, int id) {
+        Job *job = job_of(fixture, id);
+
+        for (unsigned i = 0; i < 100; i++) {
+                int r;
+
+                job->not_before_usec = 0;
+                r = step(fixture, id);
+                if (r != JOB_STEP_AGAIN || job->not_before_usec > 0)
+                        return r;
+        }
+        fail_msg("a job makes passes without end: '%s'", job->status.error);
+        return -ELOOP;
+}
+
+int cancel(JobFixture *fixture, int id) {
+        int r;
+
+        r = job_queue_cancel(fixture->queue, job_of(fixture, id));
+        set_state(fixture, id, r < 0 ? JOB_FAILED : JOB_CANCELLED);
+        return r;
+}
+
+/* Keys and their copies. */
+
+uint64_t write_copies(JobFixture *fixture, const char *key, uint32_t a, uint32_t b, uint64_t size) {
+        IndexCommit commit = {
+                .operation.done = scratch_done,
+                .key = key,
+                .record = {
+                        .version = index_next_version(fixture->index, VERSION_DIRECT),
+                        .size = size,
+                        .content_type = "",
+                        .metadata = "",
+                        .n_copies = b > 0 ? 2 : 1,
+                        .copies = { a, b },
+                },
+        };
+
+        index_commit(fixture->index, &commit);
+        return scratch_wait() < 0 ? 0 : commit.record.version;
+}
+
+uint64_t write_key(JobFixture *fixture, const char *key, uint32_t volume) {
+        return write_copies(fixture, key, volume, 0, 100);
+}
+
+void write_keys(JobFixture *fixture, unsigned n, uint32_t volume) {
+        for (unsigned i = 0; i < n; i++) {
+                char key[32];
+
+                (void) snprintf(key, sizeof(key), "key/%u", i);
+                assert_true(write_key(fixture, key, volume) > 0);
+        }
+}
+
+Record record_of(JobFixture *fixture, const char *key) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record;
+
+        assert_ok(index_get(fixture->index, key, &scratch, &record));
+        return record; /* without its strings */
+}
+
+typedef struct CopyCount {
+        uint32_t volume;
+        unsigned n;
+} CopyCount;
+
+static int count_copy(const char *key, const Record *record, void *userdata) {
+        CopyCount *count = userdata;
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                count->n += record->copies[i] == count->volume;
+        return 0;
+}
+
+unsigned count_copies(JobFixture *fixture, uint32_t volume) {
+        CopyCount count = { .volume = volume };
+
+        assert_ok(index_scan(fixture->index, "", "", SIZE_MAX, count_copy, &count));
+        return count.n;
+}
+
+void mark_copy(JobFixture *fixture, const char *key, uint64_t version, uint32_t volume) {
+        IndexDamageItem item = {
+                .key = key,
+                .version = version,
+                .volume = volume,
+                .kind = DAMAGE_CORRUPT,
+        };
+        IndexDamage damage = { .operation.done = scratch_done, .items = &item, .n_items = 1 };
+
+        index_damage(fixture->index, &damage);
+        assert_ok(scratch_wait());
+        assert_true(item.is_new);
+}
+
+VolumeState state_of(JobFixture *fixture, uint32_t number) {
+        _cleanup_(cluster_freep) Cluster *cluster = NULL;
+
+        assert_ok(volumes_snapshot(fixture->volumes, &cluster));
+        return cluster_find(cluster, number)->state;
+}
+
+static void on_map_changed(VolumesChange *change, int result) {
+        scratch_done(NULL, result);
+}
+
+void change_map(JobFixture *fixture,
+                MapChangeFunction *function,
+                const uint32_t numbers[],
+                size_t n) {
+        VolumesChange change = { .epoch = EPOCH_ANY, .done = on_map_changed };
+
+        assert_ok(function(fixture->volumes, numbers, n, &change));
+        assert_ok(scratch_wait());
+}

@@ -7,18 +7,12 @@
 
 #include "core/call/wire.h"
 #include "master/job/job-fixture.h"
+#include "rpc/gate.h"
 #include "rpc/rpc.h"
 #include "shift.h"
 
 #define SECRET      "0123456789abcdef"
 #define TIMEOUT_SEC 60
-
-static int job_fixture_begin(HttpRequest *request) {
-        JobFixture *fixture = http_request_userdata(request);
-        const Parties *parties;
-
-        return rpc_begin(request, fixture->secret, &parties);
-}
 
 static void answer_pull(JobFixture *fixture, Reader *reader, Buffer *answer) {
         uint64_t n_confirmed = reader_get_varint(reader);
@@ -43,15 +37,9 @@ static void answer_look(JobFixture *fixture, Reader *reader, Buffer *answer) {
 static int job_fixture_finish(HttpRequest *request) {
         JobFixture *fixture = http_request_userdata(request);
         _cleanup_(buffer_done) Buffer answer = {};
-        const Buffer *body;
-        Reader reader;
-        int r;
+        const Buffer *body = rpc_request_body(request);
+        Reader reader = READER(body->data, body->size);
 
-        r = rpc_check(request, fixture->secret, &body);
-        if (r < 0)
-                return r;
-
-        reader = READER(body->data, body->size);
         if (strcmp(http_request_path(request), "/-/pull") == 0)
                 answer_pull(fixture, &reader, &answer);
         else if (strcmp(http_request_path(request), "/-/check") == 0)
@@ -194,16 +182,25 @@ void reopen(JobFixture *fixture) {
 }
 
 int job_setup(void **state) {
-        static const HttpRoute routes[] = { { "POST", "/-/", HTTP_DAEMON, job_fixture_begin,
-                                              rpc_body, job_fixture_finish, rpc_end },
-                                            {} };
+        static const HttpRoute routes[] = {
+                { "POST", "/-/", HTTP_DAEMON, .body = rpc_body, .finish = job_fixture_finish }, {}
+        };
         JobFixture *fixture = calloc(1, sizeof(*fixture));
 
         fixture->directory = scratch_new();
         fixture->grace_usec = USEC_PER_HOUR;
         fixture->ticket_usec = TICKET_SEC * USEC_PER_SEC;
         assert_ok(secret_new(SECRET, strlen(SECRET), &fixture->secret));
-        fixture_start(&fixture->http, routes, fixture);
+        fixture_start_with(
+                        &fixture->http, (HttpServerOptions){
+                                                        .n_threads = 2,
+                                                        .connections_max = 100,
+                                                        .header_max = 8 * KIB,
+                                                        .timeout_usec = NO_TIMEOUT,
+                                                        .routes = routes,
+                                                        .gate = gate_of(fixture->secret),
+                                                        .userdata = fixture,
+                                        });
         assert_ok(sd_event_new(&fixture->event));
         assert_ok(troubles_new(&fixture->troubles));
         open_all(fixture);

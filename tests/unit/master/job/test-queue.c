@@ -20,9 +20,9 @@
 
 /* What a step of a kind's jobs does. */
 typedef struct Script {
-        atomic_int result;     /* what run() returns */
-        atomic_bool holds;     /* run() goes on until it may go, or is interrupted */
-        atomic_bool is_deaf;   /* it cannot be interrupted */
+        atomic_int result;   /* what run() returns */
+        atomic_bool holds;   /* run() goes on until it may go, or is interrupted */
+        atomic_bool is_deaf; /* it cannot be interrupted */
         sem_t entered, may_go;
         atomic_uint n_runs, n_running, n_cancelled, n_ended, n_woken;
         int cancel_result;

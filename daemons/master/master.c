@@ -105,6 +105,32 @@ static VolumesOptions volumes_options(const Master *master) {
         };
 }
 
+static RequestSettings request_settings(const MasterConf *conf) {
+        return (RequestSettings){
+                .proxy = conf->proxy,
+                .value_size_max = conf->value_size_max,
+                .grace_usec = conf->grace_usec,
+                .ticket_usec = conf->ticket_usec,
+        };
+}
+
+static void prepare_requests(Master *master) {
+        requests_init(&master->requests,
+                      &(RequestsOptions){
+                                      .index = master->index,
+                                      .lead = master->lead,
+                                      .volumes = master->volumes,
+                                      .troubles = master->troubles,
+                                      .stale = master->stale,
+                                      .prober = master->prober,
+                                      .outbox = master->outbox,
+                                      .secret = master->secret,
+                                      .client = master->client,
+                                      .bulk = master->bulk,
+                                      .settings = request_settings(&master->conf),
+                      });
+}
+
 static int start_garbage_collector(Master *master) {
         GarbageOptions options = {
                 .index = master->index,
@@ -183,10 +209,13 @@ static void on_reload(void *userdata) {
         r = master_conf_load(&fresh, master->arguments);
         if (r >= 0) {
                 VolumesOptions options;
+                RequestSettings settings;
 
                 program_apply(master_conf_items, conf, &fresh, "dkv-master");
                 options = volumes_options(master);
                 volumes_configure(master->volumes, &options);
+                settings = request_settings(conf);
+                requests_configure(&master->requests, &settings);
         } else
                 log_error("All settings stay as they were.");
         conf_done(master_conf_items, &fresh);
@@ -229,11 +258,12 @@ static bool on_stop(void *userdata) {
         Master *master = userdata;
         uint64_t now = clock_monotonic();
 
-        if (!atomic_exchange(&master->stopping, true)) {
+        if (!master->stopping) {
+                master->stopping = true;
                 master->relays_until = now + RELAYS_USEC;
                 jobs_stop(master->jobs);
         }
-        if (atomic_load(&master->n_relays) > 0 && now < master->relays_until)
+        if (relays_stop(&master->requests.relays) > 0 && now < master->relays_until)
                 return false;
         return http_server_drain(master->server, 0) == 0;
 }
@@ -307,14 +337,9 @@ static int start(Master *master) {
         r = load_stale(master);
         if (r < 0)
                 return r;
-        master->callers = (Callers){
-                .secret = master->secret,
-                .index = master->index,
-                .volumes = master->volumes,
-                .troubles = master->troubles,
-                .prober = master->prober,
-        };
-        r = endpoint_serve(&conf->endpoint, master->secret, master_routes, master, &server);
+        prepare_requests(master);
+        r = endpoint_serve(
+                        &conf->endpoint, master->secret, master_routes, &master->requests, &server);
         if (r < 0)
                 return r;
         __atomic_store_n(&master->server, server, __ATOMIC_RELEASE); /* jobs look at it already */

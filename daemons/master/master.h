@@ -18,9 +18,9 @@
 #include "master/cluster/trouble.h"
 #include "master/conf.h"
 #include "master/job/job.h"
-#include "master/link/caller.h"
 #include "master/link/outbox.h"
 #include "master/link/probe.h"
+#include "master/request/requests.h"
 #include "master/upkeep/garbage.h"
 #include "master/upkeep/stale.h"
 #include "rpc/client.h"
@@ -43,13 +43,11 @@ typedef struct Master {
         Outbox *outbox;
         GarbageCollector *garbage;
         Prober *prober;
-        Callers callers;
+        Requests requests;
         Jobs *jobs;
         HttpServer *server;
         MasterBus *bus;
-
-        atomic_bool stopping; /* no more relays; see relay_new() */
-        atomic_uint n_relays;
+        bool stopping;
         uint64_t relays_until; /* monotonic; once it is stopping, how long they are waited for */
 } Master;
 

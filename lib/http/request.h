@@ -9,6 +9,10 @@
 
 typedef struct HttpRequest HttpRequest;
 
+/* What a handler returns that has not replied: somebody will, on any thread. A handler that returns
+ * a negative errno has that error replied. */
+#define HTTP_LATER 1
+
 /* HttpServerOptions.userdata. */
 void *http_request_userdata(HttpRequest *request);
 

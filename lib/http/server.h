@@ -75,9 +75,6 @@ typedef struct HttpGate {
         void *userdata;
 } HttpGate;
 
-/* A handler that returns a negative errno has that error replied. */
-#define HTTP_LATER 1
-
 typedef struct HttpServerOptions {
         int listen_fd;       /* taken over on success */
         const int *more_fds; /* besides: other sockets to accept on, each by a thread of its own */

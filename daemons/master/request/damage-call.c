@@ -4,9 +4,8 @@
 
 #include "base/clock.h"
 #include "core/call/wire.h"
-#include "master/link/caller.h"
-#include "master/master.h"
 #include "master/request/damage-call.h"
+#include "master/request/requests.h"
 #include "master/upkeep/damage.h"
 #include "rpc/rpc.h"
 
@@ -58,7 +57,6 @@ static int read_batch(const Buffer *body, DamageBatch *batch) {
 }
 
 int damage_call_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
         const Buffer *body = rpc_request_body(request);
         DamageBatch *batch;
         int r;
@@ -75,6 +73,6 @@ int damage_call_finish(HttpRequest *request) {
         batch->damage.operation.done = on_noted;
         batch->damage.items = batch->items;
         batch->damage.now_usec = clock_realtime();
-        index_damage(master->index, &batch->damage);
+        index_damage(requests_of(request)->index, &batch->damage);
         return HTTP_LATER;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "master/master.h"
+#include "core/key.h"
 #include "master/request/json-reply.h"
 #include "master/request/listing.h"
 
@@ -181,14 +181,13 @@ static int reply(HttpRequest *request, Listing *take_listing) {
         return http_request_reply_stream(request, 200, HTTP_SIZE_UNKNOWN, &stream);
 }
 
-int listing_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+int listing_finish(Index *index, HttpRequest *request) {
         _cleanup_(listing_freep) Listing *listing = calloc(1, sizeof(*listing));
         int r;
 
         if (!listing)
                 return -ENOMEM;
-        listing->index = master->index;
+        listing->index = index;
 
         r = get_limit(request, &listing->limit);
         if (r < 0)

@@ -4,8 +4,9 @@
 /* Listing: GET /?prefix=&after=&limit=, the keys in byte order, page by page. */
 
 #include "http/request.h"
+#include "store/index/index.h"
 
 #define LISTING_LIMIT     1000
 #define LISTING_LIMIT_MAX 10000
 
-int listing_finish(HttpRequest *request);
+int listing_finish(Index *index, HttpRequest *request);

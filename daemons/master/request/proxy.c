@@ -13,7 +13,6 @@
 #include "http/pipe.h"
 #include "http/record.h"
 #include "http/server.h"
-#include "master/master.h"
 #include "master/request/proxy.h"
 #include "master/request/redirect.h"
 #include "master/upkeep/damage.h"
@@ -23,7 +22,7 @@
 
 /* Shared by the request, the call, and the reply's stream. */
 typedef struct Proxy {
-        Master *master; /* not owned */
+        const Proxies *proxies; /* not owned */
         unsigned references;
         HttpCall *call;
         Pipe *pipe;
@@ -175,7 +174,7 @@ static int check_piece(Proxy *proxy, const void *data, size_t size) {
                 return 0;
 
         damage_log_copy(proxy->key, proxy->record.version, proxy->volume);
-        damage_mark(proxy->master->index, proxy->key, proxy->record.version, proxy->volume,
+        damage_mark(proxy->proxies->index, proxy->key, proxy->record.version, proxy->volume,
                     DAMAGE_CORRUPT);
         return -EBADMSG;
 }
@@ -227,7 +226,7 @@ static int make_call(Proxy *proxy, const char *url) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         int r;
 
-        r = http_call_new(proxy->master->bulk, "GET", url, &call);
+        r = http_call_new(proxy->proxies->bulk, "GET", url, &call);
         if (r < 0)
                 return r;
         r = pass_header(proxy->request, call, "Range");
@@ -250,13 +249,13 @@ static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
 
 /* With the lock held. By now the master knows of the damage that the volume has met. */
 static int try_another(Proxy *proxy) {
-        unsigned avoid = index_damaged(proxy->master->index, &proxy->record);
+        unsigned avoid = index_damaged(proxy->proxies->index, &proxy->record);
         char url[REDIRECT_URL_SIZE], volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
                 .method = TICKET_READ,
                 .version = proxy->record.version,
                 .revision = proxy->record.revision,
-                .expiry_sec = (clock_realtime() + proxy->master->conf.ticket_usec) / USEC_PER_SEC,
+                .expiry_sec = (clock_realtime() + proxy->proxies->ticket_usec) / USEC_PER_SEC,
         };
         int volume, r;
 
@@ -265,12 +264,12 @@ static int try_another(Proxy *proxy) {
         for (size_t i = 0; i < proxy->record.n_copies; i++)
                 if (proxy->record.copies[i] == proxy->volume)
                         avoid |= 1U << i;
-        volume = volumes_choose(proxy->master->volumes, &proxy->record, avoid, volume_url);
+        volume = volumes_choose(proxy->proxies->volumes, &proxy->record, avoid, volume_url);
         if (volume < 0)
                 return volume;
         ticket.store = redirect_store(
-                        proxy->master->index, proxy->master->volumes, (uint32_t) volume);
-        r = redirect_url(proxy->master->secret, volume_url, proxy->key, &ticket, url, sizeof(url));
+                        proxy->proxies->index, proxy->proxies->volumes, (uint32_t) volume);
+        r = redirect_url(proxy->proxies->secret, volume_url, proxy->key, &ticket, url, sizeof(url));
         if (r >= 0)
                 r = make_call(proxy, url);
         if (r < 0)
@@ -285,7 +284,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(proxy_unrefp) Proxy *proxy = userdata;
         bool is_tried;
 
-        volumes_note_call(proxy->master->volumes, proxy->volume, result);
+        volumes_note_call(proxy->proxies->volumes, proxy->volume, result);
         (void) pthread_mutex_lock(&proxy->lock);
         is_tried = !proxy->replied && proxy->request && is_of_the_copy(proxy, result) &&
                    try_another(proxy) >= 0;
@@ -314,18 +313,22 @@ static int copy_record(Proxy *proxy, const Record *record) {
         return 0;
 }
 
-int proxy_start(HttpRequest *request,
+void proxies_configure(Proxies *proxies, uint64_t ticket_usec) {
+        proxies->ticket_usec = ticket_usec;
+}
+
+int proxy_start(const Proxies *proxies,
+                HttpRequest *request,
                 const char *key,
                 const Record *record,
                 uint32_t volume,
                 const char *url) {
-        Master *master = http_request_userdata(request);
         _cleanup_(proxy_unrefp) Proxy *proxy = calloc(1, sizeof(*proxy));
         int r;
 
         if (!proxy)
                 return -ENOMEM;
-        proxy->master = master;
+        proxy->proxies = proxies;
         proxy->references = 1;
         proxy->request = request;
         proxy->volume = volume;

@@ -7,9 +7,25 @@
 
 #include "core/record.h"
 #include "http/request.h"
+#include "master/cluster/volumes.h"
+#include "rpc/client.h"
+#include "rpc/secret.h"
+#include "store/index/index.h"
+
+/* What proxies work with; nothing of it is owned. */
+typedef struct Proxies {
+        Index *index;
+        Volumes *volumes;
+        Secret *secret;
+        HttpClient *bulk;
+        _Atomic uint64_t ticket_usec; /* how long a ticket is good */
+} Proxies;
+
+void proxies_configure(Proxies *proxies, uint64_t ticket_usec);
 
 /* URL is that of KEY's value at VOLUME, with its ticket. Returns HTTP_LATER or a negative errno. */
-int proxy_start(HttpRequest *request,
+int proxy_start(const Proxies *proxies,
+                HttpRequest *request,
                 const char *key,
                 const Record *record,
                 uint32_t volume,

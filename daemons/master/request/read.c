@@ -7,12 +7,12 @@
 #include "base/json.h"
 #include "http/date.h"
 #include "http/record.h"
-#include "master/master.h"
 #include "master/request/json-reply.h"
 #include "master/request/listing.h"
 #include "master/request/proxy.h"
 #include "master/request/read.h"
 #include "master/request/redirect.h"
+#include "master/request/requests.h"
 #include "master/request/way-back.h"
 #include "master/upkeep/damage.h"
 #include "store/index/damage.h"
@@ -27,7 +27,7 @@ static int lookup(
                 char key[static KEY_MAX + 1],
                 Buffer *scratch,
                 Record *ret) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         Condition condition;
         int r;
 
@@ -37,7 +37,7 @@ static int lookup(
         r = http_request_get_condition(request, &condition);
         if (r < 0)
                 return r;
-        r = index_get(master->index, key, scratch, ret);
+        r = index_get(requests->index, key, scratch, ret);
         if (r == -ENOENT && condition.match.present)
                 return -ECANCELED;
         if (r == -EBADMSG)
@@ -67,21 +67,22 @@ static bool get_flag(HttpRequest *request, const char *name, bool initial) {
 /* A client who was sent back is sent to each of the copies in turn; and the master looks who is
  * where. Returns those to avoid, as bits. */
 static unsigned avoid_again(HttpRequest *request, const Record *record) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         unsigned n = way_back_count(request);
 
         if (n == 0 || record->n_copies == 0)
                 return 0;
         for (size_t i = 0; i < record->n_copies; i++)
-                prober_hurry(master->prober, record->copies[i]);
+                prober_hurry(requests->prober, record->copies[i]);
         return ~(1U << (n - 1) % record->n_copies);
 }
 
 /* Copies that are not good are worse than those in whose turn the client is not. */
 static unsigned avoid(HttpRequest *request, const Record *record) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         unsigned all = (1U << record->n_copies) - 1, again = avoid_again(request, record);
-        unsigned bad = index_damaged(master->index, record) | stale_avoid(master->stale, record);
+        unsigned bad = index_damaged(requests->index, record) |
+                       stale_avoid(requests->stale, record);
 
         return ~(bad | again) & all ? bad | again : bad;
 }
@@ -93,24 +94,24 @@ static int make_url(
                 const Record *record,
                 bool is_proxied,
                 char ret[static REDIRECT_URL_SIZE]) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         char volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
                 .method = TICKET_READ,
                 .version = record->version,
                 .revision = record->revision,
-                .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
+                .expiry_sec = (clock_realtime() + requests->ticket_usec) / USEC_PER_SEC,
         };
         int volume, r;
 
-        volume = volumes_choose(master->volumes, record, avoid(request, record), volume_url);
+        volume = volumes_choose(requests->volumes, record, avoid(request, record), volume_url);
         if (volume < 0)
                 return volume;
-        ticket.store = redirect_store(master->index, master->volumes, (uint32_t) volume);
+        ticket.store = redirect_store(requests->index, requests->volumes, (uint32_t) volume);
         if (!is_proxied)
                 way_back_put(request, &ticket);
         r = redirect_url(
-                        master->secret, volume_url, key, &ticket, ret,
+                        requests->secret, volume_url, key, &ticket, ret,
                         REDIRECT_URL_SIZE - strlen(VERIFY));
         if (r < 0)
                 return r;
@@ -120,17 +121,17 @@ static int make_url(
 }
 
 int read_get_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(buffer_done) Buffer scratch = {};
         char key[KEY_MAX + 1], url[REDIRECT_URL_SIZE];
         Record record;
         bool is_proxied;
         int volume, r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
         if (strcmp(http_request_path(request), "/") == 0)
-                return listing_finish(request);
+                return listing_finish(requests->index, request);
 
         r = lookup(request, http_request_path(request), key, &scratch, &record);
         if (r < 0)
@@ -138,7 +139,7 @@ int read_get_finish(HttpRequest *request) {
         if (r > 0)
                 return http_request_reply_not_modified(request, &record);
 
-        is_proxied = get_flag(request, "proxy", master->conf.proxy) || key_has_dots(key);
+        is_proxied = get_flag(request, "proxy", requests->proxy) || key_has_dots(key);
         volume = way_back_count(request) < WAY_BACK_MAX
                                  ? make_url(request, key, &record, is_proxied, url)
                                  : -EHOSTDOWN;
@@ -149,23 +150,24 @@ int read_get_finish(HttpRequest *request) {
         if (volume < 0)
                 return volume;
         if (is_proxied)
-                return proxy_start(request, key, &record, (uint32_t) volume, url);
+                return proxy_start(
+                                &requests->proxies, request, key, &record, (uint32_t) volume, url);
 
         return redirect_reply(request, url);
 }
 
 int read_head_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(buffer_done) Buffer scratch = {};
         char key[KEY_MAX + 1], date[HTTP_DATE_SIZE];
         Record record;
         int r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
 
         if (strcmp(http_request_path(request), "/") == 0)
-                return listing_finish(request);
+                return listing_finish(requests->index, request);
 
         r = lookup(request, http_request_path(request), key, &scratch, &record);
         if (r < 0)
@@ -184,14 +186,14 @@ int read_head_finish(HttpRequest *request) {
         return r < 0 ? r : http_request_reply_head(request, 200, record.size);
 }
 
-static Json *make_copies(Master *master, const Record *record) {
+static Json *make_copies(Requests *requests, const Record *record) {
         _cleanup_(json_freep) Json *copies = json_new_array();
 
         for (size_t i = 0; i < record->n_copies; i++) {
                 char url[VOLUME_URL_SIZE] = "";
-                int up = volumes_url(master->volumes, record->copies[i], url);
+                int up = volumes_url(requests->volumes, record->copies[i], url);
                 DamageKind damage = index_damage_kind(
-                                master->index, record->version, record->copies[i]);
+                                requests->index, record->version, record->copies[i]);
                 Json *copy = json_new_object();
 
                 if (json_add_uint(copy, "volume", record->copies[i]) < 0 ||
@@ -209,7 +211,7 @@ static Json *make_copies(Master *master, const Record *record) {
 }
 
 int read_where_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *answer = json_new_object();
         _cleanup_(buffer_done) Buffer scratch = {};
         char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
@@ -228,7 +230,7 @@ int read_where_finish(HttpRequest *request) {
         r = r < 0 ? r : http_text_add_record(answer, &record);
         r = r < 0 ? r : json_add_uint(answer, "object", record.version);
         r = r < 0 ? r : json_add_string(answer, "content_type", record.content_type);
-        r = r < 0 ? r : json_add(answer, "copies", make_copies(master, &record));
+        r = r < 0 ? r : json_add(answer, "copies", make_copies(requests, &record));
         return r < 0 ? r : http_text_reply(request, 200, answer);
 }
 

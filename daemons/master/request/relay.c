@@ -11,15 +11,10 @@
 #include "http/pipe.h"
 #include "http/record.h"
 #include "master/request/relay.h"
-#include "master/request/write.h"
-
-#define PIPE_SIZE (1 * MIB)
-
-_Static_assert(PIPE_SIZE > WRITE_BUFFER_MAX, "what was buffered must fit the empty pipe");
 
 /* Shared by the request and the call. */
 struct Relay {
-        Master *master; /* not owned */
+        Relays *relays; /* not owned */
         unsigned references;
         Pipe *pipe;
         RelayNext next;
@@ -42,6 +37,15 @@ struct Relay {
         uint64_t revision;
         Checksum checksum;
 };
+
+void relays_configure(Relays *relays, bool proxy) {
+        relays->proxy = proxy;
+}
+
+unsigned relays_stop(Relays *relays) {
+        relays->stopping = true;
+        return relays->n;
+}
 
 static Relay *relay_unref(Relay *relay) {
         if (!relay || __atomic_sub_fetch(&relay->references, 1, __ATOMIC_ACQ_REL) > 0)
@@ -167,7 +171,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(relay_unrefp) Relay *relay = userdata;
         bool again;
 
-        volumes_note_call(relay->master->volumes, relay->volume, result);
+        volumes_note_call(relay->relays->volumes, relay->volume, result);
         (void) pthread_mutex_lock(&relay->lock);
         again = try_again(relay, call, result);
         (void) pthread_mutex_unlock(&relay->lock);
@@ -204,7 +208,7 @@ static int on_header(const char *name, const char *value, void *userdata) {
 
 /* A volume that does not take a large value says so before it is sent. */
 static int expect_continue(HttpCall *call, uint64_t size) {
-        return size > PIPE_SIZE ? http_call_add_header(call, "Expect", "100-continue") : 0;
+        return size > RELAY_BUFFER_SIZE ? http_call_add_header(call, "Expect", "100-continue") : 0;
 }
 
 /* With the lock held, or before anybody else knows of the relay. */
@@ -213,7 +217,7 @@ static int start_call(Relay *relay, const RelayTarget *target) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         int r;
 
-        r = http_call_new(relay->master->bulk, http_request_method(request), target->url, &call);
+        r = http_call_new(relay->relays->bulk, http_request_method(request), target->url, &call);
         if (r < 0)
                 return r;
         r = http_request_each_header(request, on_header, call);
@@ -231,21 +235,26 @@ static int start_call(Relay *relay, const RelayTarget *target) {
         return 0;
 }
 
-static int start(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret) {
+static int start(
+                Relays *relays,
+                HttpRequest *request,
+                const RelayTarget *target,
+                RelayNext next,
+                Relay **ret) {
         _cleanup_(relay_unrefp) Relay *relay = NULL;
         int r;
 
         relay = malloc(sizeof(*relay));
         if (!relay)
                 return -ENOMEM;
-        *relay = (Relay){ .master = http_request_userdata(request),
+        *relay = (Relay){ .relays = relays,
                           .references = 1,
                           .next = next,
                           .size = http_request_size(request),
                           .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 
-        r = pipe_new(PIPE_SIZE,
+        r = pipe_new(RELAY_BUFFER_SIZE,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = relay },
@@ -260,17 +269,19 @@ static int start(HttpRequest *request, const RelayTarget *target, RelayNext next
         return 0;
 }
 
-int relay_new(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret) {
-        Master *master = http_request_userdata(request);
+int relay_new(Relays *relays,
+              HttpRequest *request,
+              const RelayTarget *target,
+              RelayNext next,
+              Relay **ret) {
         int r;
 
-        /* Counted first, so that whoever waits for the last one knows of this one. */
-        (void) atomic_fetch_add(&master->n_relays, 1);
-        r = atomic_load(&master->stopping) && !master->conf.proxy
-                            ? -ESHUTDOWN
-                            : start(request, target, next, ret);
+        /* Counted first, so that a thread that waits for the last one sees this one. */
+        (void) atomic_fetch_add(&relays->n, 1);
+        r = relays->stopping && !relays->proxy ? -ESHUTDOWN
+                                               : start(relays, request, target, next, ret);
         if (r < 0)
-                (void) atomic_fetch_sub(&master->n_relays, 1);
+                (void) atomic_fetch_sub(&relays->n, 1);
         return r;
 }
 
@@ -278,7 +289,7 @@ Relay *relay_free(Relay *relay) {
         if (!relay)
                 return NULL;
 
-        (void) atomic_fetch_sub(&relay->master->n_relays, 1);
+        (void) atomic_fetch_sub(&relay->relays->n, 1);
 
         (void) pthread_mutex_lock(&relay->lock);
         relay->request = NULL;

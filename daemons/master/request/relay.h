@@ -8,9 +8,31 @@
  * long as all of it is at hand: before its first byte was sent, or while it fits into the buffer.
  */
 
+#include <stdatomic.h>
+
 #include "http/request.h"
-#include "master/master.h"
+#include "master/cluster/volumes.h"
 #include "master/request/redirect.h"
+#include "rpc/client.h"
+
+/* All relays of the master, and what they work with. */
+typedef struct Relays {
+        Volumes *volumes; /* not owned */
+        HttpClient *bulk; /* not owned */
+        atomic_bool proxy;
+        atomic_bool stopping;
+        atomic_uint n;
+} Relays;
+
+/* PROXY: clients are never redirected, so that values are relayed also while the master stops. */
+void relays_configure(Relays *relays, bool proxy);
+
+/* The master stops: relays are refused from now on. Returns how many are under way; may be called
+ * again. */
+unsigned relays_stop(Relays *relays);
+
+/* What a relay's buffer takes at once as long as it is empty. */
+#define RELAY_BUFFER_SIZE (1 * MIB)
 
 typedef struct Relay Relay;
 
@@ -26,7 +48,11 @@ typedef int (*RelayNext)(HttpRequest *request, const uint32_t failed[], size_t n
 /* Starts sending to TARGET, with the request's headers that concern the value. Returns 0,
  * -ESHUTDOWN if the master is stopping and the client may be redirected instead, or another
  * negative errno. */
-int relay_new(HttpRequest *request, const RelayTarget *target, RelayNext next, Relay **ret);
+int relay_new(Relays *relays,
+              HttpRequest *request,
+              const RelayTarget *target,
+              RelayNext next,
+              Relay **ret);
 
 /* The request is over; gives up if the body was not complete. */
 Relay *relay_free(Relay *relay);

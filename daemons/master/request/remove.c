@@ -4,8 +4,8 @@
 
 #include "http/record.h"
 #include "master/cluster/deadlines.h"
-#include "master/master.h"
 #include "master/request/remove.h"
+#include "master/request/requests.h"
 
 typedef struct Remove {
         HttpRequest *request;
@@ -23,11 +23,11 @@ static void on_deleted(Operation *operation, int result) {
 }
 
 int remove_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         Remove *remove;
         int r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
         remove = calloc(1, sizeof(*remove));
         if (!remove)
@@ -44,8 +44,8 @@ int remove_finish(HttpRequest *request) {
 
         remove->deletion.operation.done = on_deleted;
         remove->deletion.key = remove->key;
-        remove->deletion.garbage_due_usec = deadline_of_garbage(master->conf.grace_usec);
-        index_delete(master->index, &remove->deletion);
+        remove->deletion.garbage_due_usec = deadline_of_garbage(requests->grace_usec);
+        index_delete(requests->index, &remove->deletion);
         return HTTP_LATER;
 }
 

@@ -7,7 +7,6 @@
 #include "http/record.h"
 #include "http/server.h"
 #include "master/cluster/deadlines.h"
-#include "master/master.h"
 #include "master/request/replicate.h"
 
 /* A copy that failed is placed again for so long: a volume that is started anew is back by then. */
@@ -23,7 +22,8 @@ typedef struct Copy {
 } Copy;
 
 struct Replication {
-        Master *master;       /* not owned */
+        const Replicator *replicator; /* not owned */
+        uint64_t grace_usec;
         HttpRequest *request; /* not owned */
         uint64_t wanted;
         Buffer object; /* encoded, as the volumes get it */
@@ -54,7 +54,7 @@ static void on_committed(Operation *operation, int result) {
         }
 
         for (size_t i = 0; i < record->n_copies; i++)
-                outbox_confirm(replication->master->outbox, record->copies[i], record->version);
+                outbox_confirm(replication->replicator->outbox, record->copies[i], record->version);
 
         r = http_request_reply_written(
                         replication->request, replication->commit.created,
@@ -94,12 +94,11 @@ static void commit(Replication *replication) {
         }
 
         /* It may have turned out while the copies were on their way. */
-        if (lead_refuses(replication->master->lead, replication->request))
+        if (lead_refuses(replication->replicator->lead, replication->request))
                 return;
 
-        replication->commit.garbage_due_usec = deadline_of_garbage(
-                        replication->master->conf.grace_usec);
-        index_commit(replication->master->index, &replication->commit);
+        replication->commit.garbage_due_usec = deadline_of_garbage(replication->grace_usec);
+        index_commit(replication->replicator->index, &replication->commit);
 }
 
 /* Nobody got the value, perhaps; another time it may. */
@@ -109,7 +108,7 @@ static bool is_of_the_way(int error) {
 
 /* Gives a copy that its volume did not take to another one, whatever the reason was. */
 static bool place_again(Replication *replication, Copy *copy) {
-        Volumes *volumes = replication->master->volumes;
+        Volumes *volumes = replication->replicator->volumes;
         int r;
 
         if (!is_of_the_way(copy->error) && copy->error != -EACCES)
@@ -129,7 +128,7 @@ static bool place_again(Replication *replication, Copy *copy) {
 
 /* Sends the copies that are to be sent, of which there is one at least. */
 static void submit(Replication *replication, const bool chosen[static COPIES_MAX]) {
-        Outbox *outbox = replication->master->outbox;
+        Outbox *outbox = replication->replicator->outbox;
         size_t n = replication->n_copies, n_chosen = 0;
         Copy *copies[COPIES_MAX];
 
@@ -175,7 +174,7 @@ static bool try_again(Replication *replication) {
         }
         return may_work && !copies_suffice(count_stored(replication), replication->wanted) &&
                http_client_post(
-                               replication->master->client, PAUSE_USEC, submit_failed,
+                               replication->replicator->client, PAUSE_USEC, submit_failed,
                                replication) >= 0;
 }
 
@@ -215,8 +214,11 @@ static void start_copies(Replication *replication, const uint32_t *volumes) {
         submit(replication, chosen);
 }
 
-int replication_start(HttpRequest *request, const ReplicationInput *input, Replication **ret) {
-        Master *master = http_request_userdata(request);
+int replication_start(
+                const Replicator *replicator,
+                HttpRequest *request,
+                const ReplicationInput *input,
+                Replication **ret) {
         _cleanup_(replication_freep) Replication *replication = NULL;
         Record *record;
         int r;
@@ -225,7 +227,8 @@ int replication_start(HttpRequest *request, const ReplicationInput *input, Repli
         if (!replication)
                 return -ENOMEM;
 
-        replication->master = master;
+        replication->replicator = replicator;
+        replication->grace_usec = input->grace_usec;
         replication->request = request;
         replication->wanted = input->wanted;
         replication->n_copies = input->n_volumes;
@@ -237,7 +240,7 @@ int replication_start(HttpRequest *request, const ReplicationInput *input, Repli
         };
 
         record = &replication->commit.record;
-        record->version = index_next_version(master->index, VERSION_DIRECT);
+        record->version = index_next_version(replicator->index, VERSION_DIRECT);
         record->size = input->size;
         record->mtime_usec = clock_realtime();
         record->checksum = checksum_of(input->value, input->size);

@@ -7,6 +7,20 @@
 #include "core/condition.h"
 #include "core/record.h"
 #include "http/request.h"
+#include "master/cluster/lead.h"
+#include "master/cluster/volumes.h"
+#include "master/link/outbox.h"
+#include "rpc/client.h"
+#include "store/index/index.h"
+
+/* What replications work with; nothing of it is owned. */
+typedef struct Replicator {
+        Index *index;
+        Lead *lead;
+        Volumes *volumes;
+        Outbox *outbox;
+        HttpClient *client;
+} Replicator;
 
 typedef struct Replication Replication;
 
@@ -18,11 +32,16 @@ typedef struct ReplicationInput {
         size_t size;
         const uint32_t *volumes; /* where to store it */
         size_t n_volumes;
-        uint64_t wanted; /* copies */
+        uint64_t wanted;     /* copies */
+        uint64_t grace_usec; /* how long what is replaced stays */
 } ReplicationInput;
 
 /* Starts. The request is answered when it is done. Returns HTTP_LATER or a negative errno. */
-int replication_start(HttpRequest *request, const ReplicationInput *input, Replication **ret);
+int replication_start(
+                const Replicator *replicator,
+                HttpRequest *request,
+                const ReplicationInput *input,
+                Replication **ret);
 
 /* Not before the request is over. */
 Replication *replication_free(Replication *replication);

@@ -5,11 +5,11 @@
 #include "base/clock.h"
 #include "master/health/look.h"
 #include "master/link/caller.h"
-#include "master/master.h"
 #include "master/request/damage-call.h"
 #include "master/request/json-reply.h"
 #include "master/request/read.h"
 #include "master/request/remove.h"
+#include "master/request/requests.h"
 #include "master/request/routes.h"
 #include "master/request/volume-calls.h"
 #include "master/request/write.h"
@@ -79,17 +79,17 @@ static int add_lists(Json *health, const HealthLook *look) {
 }
 
 static int health_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *health = json_new_object();
         _cleanup_(health_look_done) HealthLook look = {};
         const Health *state = &look.health;
         IndexCounters counters;
         int r;
 
-        r = health_look(master->volumes, master->troubles, &look);
+        r = health_look(requests->volumes, requests->troubles, &look);
         if (r < 0)
                 return r;
-        index_counters(master->index, &counters);
+        index_counters(requests->index, &counters);
 
         r = json_add_string(health, "status", health_level_to_string(state->level));
         r = r < 0 ? r : json_add_string(health, "reason", state->reason);

@@ -11,7 +11,7 @@
 #include "master/cluster/report-health.h"
 #include "master/cluster/run.h"
 #include "master/link/caller.h"
-#include "master/master.h"
+#include "master/request/requests.h"
 #include "master/request/volume-calls.h"
 #include "rpc/rpc.h"
 #include "store/index/identity.h"
@@ -20,15 +20,11 @@
 #define SETTLE_MAX  4096
 
 int peer_begin(HttpRequest *request) {
-        const Master *master = http_request_userdata(request);
-
-        return caller_begin(&master->callers, request);
+        return caller_begin(&requests_of(request)->callers, request);
 }
 
 int peer_refuse_report(HttpRequest *request, int error) {
-        const Master *master = http_request_userdata(request);
-
-        return caller_refuse_reporter(&master->callers, request, error);
+        return caller_refuse_reporter(&requests_of(request)->callers, request, error);
 }
 
 static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
@@ -62,17 +58,17 @@ static int parse_report(const Json *json, const Parties *parties, VolumeReport *
 
 /* The answer is signed: by it the volume knows whom it follows. */
 static int reply_report(HttpRequest *request, uint32_t volume) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *answer = json_new_object();
         _cleanup_free_ char *text = NULL;
-        Parties parties = { .lead = *index_identity(master->index) };
+        Parties parties = { .lead = *index_identity(requests->index) };
         uint64_t token, version;
         int r;
 
         r = json_add_uint(answer, "clock", clock_realtime());
-        r = r < 0 ? r : json_add_uint(answer, "grace_usec", master->conf.grace_usec);
-        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(master->index));
-        if (stale_sweep(master->stale, volume, &token, &version)) {
+        r = r < 0 ? r : json_add_uint(answer, "grace_usec", requests->grace_usec);
+        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(requests->index));
+        if (stale_sweep(requests->stale, volume, &token, &version)) {
                 r = r < 0 ? r : json_add_uint(answer, "sweep", token);
                 r = r < 0 ? r : json_add_uint(answer, "sweep_version", version);
         }
@@ -81,20 +77,22 @@ static int reply_report(HttpRequest *request, uint32_t volume) {
         text = json_format(answer, false);
         if (!text)
                 return -ENOMEM;
-        return rpc_reply(request, master->secret, &parties, "application/json", text, strlen(text));
+        return rpc_reply(
+                        request, requests->secret, &parties, "application/json", text,
+                        strlen(text));
 }
 
 static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         char why[LEAD_REASON_SIZE];
 
-        troubles_note(master->troubles, TROUBLE_STRANGER, report->number, "%s", report->url);
-        lead_explain_stranger(master->lead, report->number, why);
+        troubles_note(requests->troubles, TROUBLE_STRANGER, report->number, "%s", report->url);
+        lead_explain_stranger(requests->lead, report->number, why);
         return http_request_reply_error(request, -EEXIST, why);
 }
 
 int peer_report_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *json = NULL;
         VolumeReport report;
         const Buffer *body = rpc_request_body(request);
@@ -104,31 +102,31 @@ int peer_report_finish(HttpRequest *request) {
         if (r < 0)
                 return -EINVAL;
         r = parse_report(json, rpc_parties(request), &report);
-        if (r >= 0 && volumes_has_other_run(master->volumes, &report))
+        if (r >= 0 && volumes_has_other_run(requests->volumes, &report))
                 r = -ENOTUNIQ;
         if (r >= 0)
-                r = lead_hear(master->lead, &report,
-                              volumes_find_store(master->volumes, report.number, report.uuid),
-                              volumes_count_used(master->volumes));
+                r = lead_hear(requests->lead, &report,
+                              volumes_find_store(requests->volumes, report.number, report.uuid),
+                              volumes_count_used(requests->volumes));
         if (r >= 0)
-                r = caller_check_cluster(&master->callers, &report);
+                r = caller_check_cluster(&requests->callers, &report);
         if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
-                (void) volumes_report(master->volumes, &report);
-                if (lead_refuses(master->lead, request))
+                (void) volumes_report(requests->volumes, &report);
+                if (lead_refuses(requests->lead, request))
                         return 0;
         }
         if (r == -EEXIST)
                 return refuse_stranger(request, &report);
         if (r >= 0)
-                r = volumes_report(master->volumes, &report);
+                r = volumes_report(requests->volumes, &report);
         if (r < 0) {
-                peer_note_refusal(master->troubles, &report, r);
-                return caller_refuse_report(&master->callers, request, &report, r);
+                peer_note_refusal(requests->troubles, &report, r);
+                return caller_refuse_report(&requests->callers, request, &report, r);
         }
-        if (!volumes_is_reached(master->volumes, report.number))
-                prober_hurry(master->prober, report.number); /* it may have come back just now */
-        peer_note_health(master->troubles, &report, json_get_string(json, "fault_detail"));
-        stale_hear(master->stale, &report);
+        if (!volumes_is_reached(requests->volumes, report.number))
+                prober_hurry(requests->prober, report.number); /* it may have come back just now */
+        peer_note_health(requests->troubles, &report, json_get_string(json, "fault_detail"));
+        stale_hear(requests->stale, &report);
         return reply_report(request, report.number);
 }
 
@@ -183,26 +181,29 @@ static void on_committed(Operation *operation, int result) {
         commit_done(item->batch);
 }
 
-static bool version_was_given(Master *master, uint64_t version) {
-        return version > 0 && version < index_version_end(master->index);
+static bool version_was_given(Requests *requests, uint64_t version) {
+        return version > 0 && version < index_version_end(requests->index);
 }
 
 /* Whether this master can have asked for such a write: another number would lead into the future,
  * and copies on volumes that nobody knows are none. */
-static bool is_ours(Master *master, const Record *record) {
+static bool is_ours(Requests *requests, const Record *record) {
         char url[VOLUME_URL_SIZE];
 
         if (record_check(record) < 0 || record->n_copies == 0)
                 return false;
         for (size_t i = 0; i < record->n_copies; i++)
-                if (volumes_url(master->volumes, record->copies[i], url) == -ENOENT)
+                if (volumes_url(requests->volumes, record->copies[i], url) == -ENOENT)
                         return false;
-        return version_was_given(master, record->version);
+        return version_was_given(requests, record->version);
 }
 
 /* Reads the items, whose strings stay in the body. Returns 0 or -EINVAL. */
 static int read_commits(
-                Master *master, const Buffer *body, uint64_t garbage_due_usec, CommitBatch *batch) {
+                Requests *requests,
+                const Buffer *body,
+                uint64_t garbage_due_usec,
+                CommitBatch *batch) {
         Reader reader = READER(body->data, body->size);
 
         while (reader.size > 0) {
@@ -210,7 +211,7 @@ static int read_commits(
                 WireCommit wire;
 
                 if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0 ||
-                    !is_ours(master, &wire.record))
+                    !is_ours(requests, &wire.record))
                         return -EINVAL;
                 *item = (CommitItem){
                         .batch = batch,
@@ -228,25 +229,25 @@ static int read_commits(
 }
 
 int peer_commit_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         const Buffer *body = rpc_request_body(request);
         CommitBatch *batch;
         int r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
         batch = calloc(1, sizeof(*batch) + COMMITS_MAX * sizeof(batch->items[0]));
         if (!batch)
                 return -ENOMEM;
         batch->request = request;
         rpc_set_state(request, batch, free);
-        r = read_commits(master, body, deadline_of_garbage(master->conf.grace_usec), batch);
+        r = read_commits(requests, body, deadline_of_garbage(requests->grace_usec), batch);
         if (r < 0)
                 return r;
 
         batch->n_left = batch->n_items + 1; /* one for this function */
         for (size_t i = 0, n = batch->n_items; i < n; i++)
-                index_commit(master->index, &batch->items[i].commit);
+                index_commit(requests->index, &batch->items[i].commit);
         commit_done(batch);
         return HTTP_LATER;
 }
@@ -266,13 +267,13 @@ static void on_settled(Operation *operation, int result) {
                 (void) http_request_reply(batch->request, 204);
 }
 
-static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
+static int read_settle(Requests *requests, const Buffer *body, SettleBatch *batch) {
         Reader reader = READER(body->data, body->size);
         char url[VOLUME_URL_SIZE];
 
         batch->settle.volume = reader_get_u32(&reader);
         if (reader_error(&reader) < 0 ||
-            volumes_url(master->volumes, batch->settle.volume, url) == -ENOENT)
+            volumes_url(requests->volumes, batch->settle.volume, url) == -ENOENT)
                 return -EINVAL;
         while (reader.size > 0 && reader_error(&reader) == 0) {
                 IndexSettleItem *item = batch->items + batch->settle.n_items;
@@ -281,7 +282,7 @@ static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
                         return -EINVAL;
                 item->version = reader_get_u64(&reader);
                 item->key = wire_get_key(&reader);
-                if (!item->key || !version_was_given(master, item->version))
+                if (!item->key || !version_was_given(requests, item->version))
                         return -EINVAL;
                 batch->settle.n_items++;
         }
@@ -289,19 +290,19 @@ static int read_settle(Master *master, const Buffer *body, SettleBatch *batch) {
 }
 
 int peer_settle_finish(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         const Buffer *body = rpc_request_body(request);
         SettleBatch *batch;
         int r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
         batch = calloc(1, sizeof(*batch));
         if (!batch)
                 return -ENOMEM;
         batch->request = request;
         rpc_set_state(request, batch, free);
-        r = read_settle(master, body, batch);
+        r = read_settle(requests, body, batch);
         if (r < 0)
                 return r;
 
@@ -309,8 +310,8 @@ int peer_settle_finish(HttpRequest *request) {
          * ago, and whose volume never heard that it was, may just have been redirected to. */
         batch->settle.operation.done = on_settled;
         batch->settle.items = batch->items;
-        batch->settle.garbage_due_usec = clock_realtime() + master->conf.ticket_usec;
+        batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;
         batch->settle.fence_due_usec = deadline_of_fence();
-        index_settle(master->index, &batch->settle);
+        index_settle(requests->index, &batch->settle);
         return HTTP_LATER;
 }

@@ -7,12 +7,14 @@
 #include "base/clock.h"
 #include "http/record.h"
 #include "master/cluster/reachable.h"
-#include "master/master.h"
 #include "master/request/redirect.h"
 #include "master/request/relay.h"
 #include "master/request/replicate.h"
+#include "master/request/requests.h"
 #include "master/request/way-back.h"
 #include "master/request/write.h"
+
+_Static_assert(RELAY_BUFFER_SIZE > WRITE_BUFFER_MAX, "what was gathered must fit the empty relay");
 
 #define TRIED_MAX (2 * COPIES_MAX)
 
@@ -36,7 +38,7 @@ typedef struct Write {
 } Write;
 
 /* Fails a write early whose condition does not hold now. What counts is its check at the commit. */
-static int check_condition(Master *master, const Write *write) {
+static int check_condition(Requests *requests, const Write *write) {
         _cleanup_(buffer_done) Buffer scratch = {};
         Record record;
         int r;
@@ -44,7 +46,7 @@ static int check_condition(Master *master, const Write *write) {
         if (condition_is_empty(&write->condition))
                 return 0;
 
-        r = index_get(master->index, write->key, &scratch, &record);
+        r = index_get(requests->index, write->key, &scratch, &record);
         if (r < 0 && r != -ENOENT)
                 return r;
         if (r < 0)
@@ -52,12 +54,13 @@ static int check_condition(Master *master, const Write *write) {
         return condition_check(&write->condition, &record.checksum, record.mtime_usec);
 }
 
-static int place(Master *master, Write *write, uint64_t size) {
+static int place(Requests *requests, Write *write, uint64_t size) {
         int r;
 
-        write->wanted = volumes_copies(master->volumes);
+        write->wanted = volumes_copies(requests->volumes);
         r = volumes_place(
-                        master->volumes, key_hash(write->key), write->wanted, size, write->volumes);
+                        requests->volumes, key_hash(write->key), write->wanted, size,
+                        write->volumes);
         if (r < 0)
                 return r;
         if (!copies_suffice((size_t) r, write->wanted))
@@ -68,22 +71,22 @@ static int place(Master *master, Write *write, uint64_t size) {
         return 0;
 }
 
-static bool any_is_cut(Master *master, const Write *write) {
+static bool any_is_cut(Requests *requests, const Write *write) {
         for (size_t i = 1; i < write->n_volumes; i++)
-                if (volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                if (volumes_is_cut(requests->volumes, write->volumes[0], write->volumes[i]))
                         return true;
         return false;
 }
 
 /* Brings a volume to the front that reaches the others, as far as is known; or if there is none,
  * puts others in the place of those that the first one does not reach. */
-static void avoid_cut(Master *master, Write *write) {
+static void avoid_cut(Requests *requests, Write *write) {
         size_t n = write->n_volumes;
 
         for (size_t turn = 0; turn < n; turn++) {
                 uint32_t first = write->volumes[0];
 
-                if (!any_is_cut(master, write))
+                if (!any_is_cut(requests, write))
                         return;
                 memmove(write->volumes, write->volumes + 1, (n - 1) * sizeof(first));
                 write->volumes[n - 1] = first;
@@ -92,10 +95,10 @@ static void avoid_cut(Master *master, Write *write) {
         for (size_t i = 1; i < n && write->n_tried < TRIED_MAX; i++) {
                 int r;
 
-                if (!volumes_is_cut(master->volumes, write->volumes[0], write->volumes[i]))
+                if (!volumes_is_cut(requests->volumes, write->volumes[0], write->volumes[i]))
                         continue;
                 r = volumes_place_another(
-                                master->volumes, key_hash(write->key), 0, write->tried,
+                                requests->volumes, key_hash(write->key), 0, write->tried,
                                 write->n_tried);
                 if (r > 0)
                         write->volumes[i] = write->tried[write->n_tried++] = (uint32_t) r;
@@ -105,13 +108,13 @@ static void avoid_cut(Master *master, Write *write) {
 /* The address of the first volume, with a ticket that names the others; for the client of a request
  * that is to be redirected, unless that is NULL. */
 static int
-make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret, size_t size) {
+make_url(Requests *requests, const Write *write, HttpRequest *redirected, char *ret, size_t size) {
         char volume_url[VOLUME_URL_SIZE];
         Ticket ticket = {
                 .method = write->condition.create_only ? TICKET_POST : TICKET_PUT,
-                .version = index_next_version(master->index, VERSION_TICKET),
-                .expiry_sec = (clock_realtime() + master->conf.ticket_usec) / USEC_PER_SEC,
-                .size_max = master->conf.value_size_max,
+                .version = index_next_version(requests->index, VERSION_TICKET),
+                .expiry_sec = (clock_realtime() + requests->ticket_usec) / USEC_PER_SEC,
+                .size_max = requests->value_size_max,
                 .mtime_usec = clock_realtime(),
                 .wanted = (uint8_t) write->wanted,
         };
@@ -120,53 +123,53 @@ make_url(Master *master, const Write *write, HttpRequest *redirected, char *ret,
         for (size_t i = 1; i < write->n_volumes; i++) {
                 typeof(*ticket.others) *other = ticket.others + ticket.n_others;
 
-                r = volumes_url(master->volumes, write->volumes[i], volume_url);
+                r = volumes_url(requests->volumes, write->volumes[i], volume_url);
                 if (r < 0)
                         continue; /* it has gone down just now; the majority decides */
                 other->volume = write->volumes[i];
-                other->store = redirect_store(master->index, master->volumes, other->volume);
+                other->store = redirect_store(requests->index, requests->volumes, other->volume);
                 (void) snprintf(other->authority, sizeof(other->authority), "%s",
                                 volume_url + strlen("http://"));
                 ticket.n_others++;
         }
 
-        r = volumes_url(master->volumes, write->volumes[0], volume_url);
+        r = volumes_url(requests->volumes, write->volumes[0], volume_url);
         if (r < 0)
                 return r;
-        ticket.store = redirect_store(master->index, master->volumes, write->volumes[0]);
+        ticket.store = redirect_store(requests->index, requests->volumes, write->volumes[0]);
         if (redirected)
                 way_back_put(redirected, &ticket);
-        return redirect_url(master->secret, volume_url, write->key, &ticket, ret, size);
+        return redirect_url(requests->secret, volume_url, write->key, &ticket, ret, size);
 }
 
 static int redirect(HttpRequest *request, const Write *write) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         char url[REDIRECT_URL_SIZE];
         int r;
 
         /* Somebody else was there. */
         for (size_t i = 0; i < write->n_volumes && way_back_count(request) > 0; i++)
-                prober_hurry(master->prober, write->volumes[i]);
+                prober_hurry(requests->prober, write->volumes[i]);
 
-        r = make_url(master, write, request, url, sizeof(url));
+        r = make_url(requests, write, request, url, sizeof(url));
         return r < 0 ? r : redirect_reply(request, url);
 }
 
 /* Puts another volume in the place of each that has failed; if there is none, goes on without, as
  * long as the others are a majority. Returns 0, or why that is not so. */
-static int replace_failed(
-                Master *master, Write *write, uint64_t size, const uint32_t failed[], size_t n) {
+static int
+replace_failed(Requests *requests, Write *write, uint64_t size, const uint32_t failed[], size_t n) {
         for (size_t i = 0; i < n; i++) {
                 size_t k = 0;
                 int r;
 
-                volumes_note_unfit(master->volumes, failed[i]);
+                volumes_note_unfit(requests->volumes, failed[i]);
                 while (k < write->n_volumes && write->volumes[k] != failed[i])
                         k++;
                 if (k == write->n_volumes)
                         return -EHOSTDOWN;
                 r = volumes_place_another(
-                                master->volumes, key_hash(write->key), size, write->tried,
+                                requests->volumes, key_hash(write->key), size, write->tried,
                                 write->n_tried);
                 if (r >= 0 && write->n_tried == TRIED_MAX)
                         r = -EHOSTDOWN;
@@ -189,12 +192,12 @@ static int on_not_stored(
         int r;
 
         r = replace_failed(
-                        http_request_userdata(request), write, size == HTTP_SIZE_UNKNOWN ? 0 : size,
-                        failed, n);
+                        requests_of(request), write, size == HTTP_SIZE_UNKNOWN ? 0 : size, failed,
+                        n);
         if (r < 0)
                 return r;
         ret->volume = write->volumes[0];
-        return make_url(http_request_userdata(request), write, NULL, ret->url, sizeof(ret->url));
+        return make_url(requests_of(request), write, NULL, ret->url, sizeof(ret->url));
 }
 
 /* Without a relay afterwards, the client was redirected. */
@@ -202,15 +205,16 @@ static int start_relay(HttpRequest *request, Write *write) {
         RelayTarget target = { .volume = write->volumes[0] };
         int r;
 
-        r = make_url(http_request_userdata(request), write, NULL, target.url, sizeof(target.url));
+        r = make_url(requests_of(request), write, NULL, target.url, sizeof(target.url));
         if (r < 0)
                 return r;
-        r = relay_new(request, &target, on_not_stored, &write->relay);
+        r = relay_new(&requests_of(request)->relays, request, &target, on_not_stored,
+                      &write->relay);
         return r == -ESHUTDOWN ? redirect(request, write) : r;
 }
 
 static int read_headers(HttpRequest *request, Write *write) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         uint64_t size = http_request_size(request);
         int r;
 
@@ -224,7 +228,7 @@ static int read_headers(HttpRequest *request, Write *write) {
                                 "addresses: nobody could read the value.");
                 return -EINVAL;
         }
-        if (size != HTTP_SIZE_UNKNOWN && size > master->conf.value_size_max)
+        if (size != HTTP_SIZE_UNKNOWN && size > requests->value_size_max)
                 return -EFBIG;
         r = http_request_get_metadata(
                         request, &write->metadata, &write->record.content_type, &write->digests);
@@ -236,16 +240,16 @@ static int read_headers(HttpRequest *request, Write *write) {
         r = http_request_get_condition(request, &write->condition);
         if (r < 0)
                 return r;
-        return check_condition(master, write);
+        return check_condition(requests, write);
 }
 
 int write_begin(HttpRequest *request) {
-        Master *master = http_request_userdata(request);
+        Requests *requests = requests_of(request);
         uint64_t size = http_request_size(request);
         Write *write;
         int r;
 
-        if (lead_refuses(master->lead, request))
+        if (lead_refuses(requests->lead, request))
                 return 0;
         write = calloc(1, sizeof(*write));
         if (!write)
@@ -255,27 +259,27 @@ int write_begin(HttpRequest *request) {
         r = read_headers(request, write);
         if (r < 0)
                 return r;
-        r = place(master, write, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        r = place(requests, write, size == HTTP_SIZE_UNKNOWN ? 0 : size);
         if (r < 0)
                 return r;
 
         if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
                 return 0;
-        avoid_cut(master, write);
-        if (http_request_expects_continue(request) && !master->conf.proxy &&
+        avoid_cut(requests, write);
+        if (http_request_expects_continue(request) && !requests->proxy &&
             way_back_count(request) < WAY_BACK_MAX)
                 return redirect(request, write);
         return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);
 }
 
 ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
-        const Master *master = http_request_userdata(request);
+        const Requests *requests = requests_of(request);
         Write *write = *http_request_state(request);
         ssize_t n;
         int r;
 
         if (!write->relay) {
-                if (write->body.size + size > master->conf.value_size_max)
+                if (write->body.size + size > requests->value_size_max)
                         return -EFBIG;
                 if (write->body.size + size <= WRITE_BUFFER_MAX) {
                         buffer_put(&write->body, data, size);
@@ -303,6 +307,7 @@ ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
 }
 
 int write_finish(HttpRequest *request) {
+        Requests *requests = requests_of(request);
         Write *write = *http_request_state(request);
 
         if (write->relay)
@@ -314,7 +319,7 @@ int write_finish(HttpRequest *request) {
         }
 
         return replication_start(
-                        request,
+                        &requests->replicator, request,
                         &(ReplicationInput){
                                         .key = write->key,
                                         .record = &write->record,
@@ -324,6 +329,7 @@ int write_finish(HttpRequest *request) {
                                         .volumes = write->volumes,
                                         .n_volumes = write->n_volumes,
                                         .wanted = write->wanted,
+                                        .grace_usec = requests->grace_usec,
                         },
                         &write->replication);
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Requests: what the handlers of the master's routes work with; the userdata of the routes. Modules
+ * below the handlers are given single parts of it. */
+
+#include <stdatomic.h>
+
+#include "master/cluster/lead.h"
+#include "master/cluster/trouble.h"
+#include "master/cluster/volumes.h"
+#include "master/link/caller.h"
+#include "master/link/outbox.h"
+#include "master/link/probe.h"
+#include "master/request/proxy.h"
+#include "master/request/relay.h"
+#include "master/request/replicate.h"
+#include "master/upkeep/stale.h"
+#include "rpc/client.h"
+#include "rpc/secret.h"
+#include "store/index/index.h"
+
+/* The settings that may change at any time. A handler that needs one twice reads it once. */
+typedef struct RequestSettings {
+        bool proxy;              /* values pass through the master in both directions */
+        uint64_t value_size_max; /* bytes */
+        uint64_t grace_usec;     /* how long what was replaced stays readable */
+        uint64_t ticket_usec;    /* how long a ticket is good */
+} RequestSettings;
+
+/* What Requests works with; nothing of it is owned, and all of it has to outlive the server. */
+typedef struct RequestsOptions {
+        Index *index;
+        Lead *lead;
+        Volumes *volumes;
+        Troubles *troubles;
+        Stale *stale;
+        Prober *prober;
+        Outbox *outbox;
+        Secret *secret;
+        HttpClient *client; /* for calls that are short */
+        HttpClient *bulk;   /* for values that pass through */
+        RequestSettings settings;
+} RequestsOptions;
+
+typedef struct Requests {
+        Index *index;
+        Lead *lead;
+        Volumes *volumes;
+        Troubles *troubles;
+        Stale *stale;
+        Prober *prober;
+        Secret *secret;
+        Callers callers;
+        Replicator replicator;
+        Relays relays;
+        Proxies proxies;
+
+        atomic_bool proxy; /* these are RequestSettings */
+        _Atomic uint64_t value_size_max;
+        _Atomic uint64_t grace_usec;
+        _Atomic uint64_t ticket_usec;
+} Requests;
+
+void requests_init(Requests *requests, const RequestsOptions *options);
+
+/* Changes the settings. Thread: any. */
+void requests_configure(Requests *requests, const RequestSettings *settings);
+
+/* That of a request's server. */
+static inline Requests *requests_of(HttpRequest *request) {
+        return http_request_userdata(request);
+}

@@ -5,6 +5,7 @@
 #include "daemon/backoff.h"
 #include "master/bus/manager.h"
 #include "master/master.h"
+#include "store/index/storage.h"
 
 int main(int argc, char *argv[]) {
         static const Program program = {
@@ -23,7 +24,7 @@ int main(int argc, char *argv[]) {
         if (r <= 0)
                 return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
-        environment_set_fatal(program_fatal);
+        index_set_fatal(program_fatal);
         backoff_wait();
         r = master_new(&arguments, &master);
         if (r >= 0) {

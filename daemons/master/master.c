@@ -15,6 +15,7 @@
 #include "master/master.h"
 #include "master/request/routes.h"
 #include "store/index/identity.h"
+#include "store/index/storage.h"
 
 /* For relays, when the master is told to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)
@@ -22,16 +23,15 @@
 /* So many are named; more say no more. */
 #define DAMAGED_PAGES_MAX 16
 
-static void log_pages(const Environment *environment) {
-        unsigned repaired = environment_repaired_pages(environment);
+static void log_pages(const Index *index) {
+        unsigned repaired = index_repaired_pages(index);
         char page[PATH_MAX + 64];
 
         if (repaired > 0)
                 log_notice("%u pages of the databases were torn or damaged and were put right.",
                            repaired);
         for (unsigned i = 0;
-             i < DAMAGED_PAGES_MAX && environment_damaged_page(environment, i, page, sizeof(page));
-             i++)
+             i < DAMAGED_PAGES_MAX && index_damaged_page(index, i, page, sizeof(page)); i++)
                 log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
                           "The database is damaged: %s cannot be read, nor what is in it.", page);
 }
@@ -45,10 +45,9 @@ static int open_index(Master *master) {
                 return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
 
         r = index_open(
-                        &(EnvironmentOptions){
+                        &(IndexOptions){
                                         .directory = conf->directory,
-                                        .cache_size = conf->cache_size
-                                                                      ?: environment_default_cache(),
+                                        .cache_size = conf->cache_size ?: index_default_cache(),
                                         .checkpoint_size = conf->checkpoint_size,
                                         .reserve_size = conf->reserve_size,
                                         .before_done = http_replies_hold,
@@ -60,19 +59,19 @@ static int open_index(Master *master) {
                 log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
                           "'%s' is missing in '%s', and belongs to this index: is its disk mounted? "
                           "It was not opened, nothing was changed.",
-                          environment_missing(), conf->directory);
+                          index_missing(), conf->directory);
                 return r;
         }
-        if (r == -EBADMSG && *environment_last_damage())
+        if (r == -EBADMSG && *index_last_damage())
                 log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
                           "The index in '%s' is damaged and was not opened, nothing was changed: %s",
-                          conf->directory, environment_last_damage());
+                          conf->directory, index_last_damage());
         if (r < 0)
                 return log_error_errno(r, "Failed to open the index in '%s': %m", conf->directory);
-        if (environment_was_recovered(index_environment(master->index)))
+        if (index_was_recovered(master->index))
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The index was not closed by the last run and was recovered.");
-        log_pages(index_environment(master->index));
+        log_pages(master->index);
         return 0;
 }
 
@@ -224,7 +223,7 @@ static void on_reload(void *userdata) {
 static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
         Master *master = userdata;
 
-        return !environment_is_stuck(index_environment(master->index), timeout_usec);
+        return !index_is_stuck(master->index, timeout_usec);
 }
 
 static void on_status(char *ret, size_t size, void *userdata) {

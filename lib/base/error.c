@@ -38,6 +38,7 @@ static const ErrorInfo table[] = {
         { ESTALE,       503, BUS_ERROR("Expired"),       "The write took too long and was given up.",                1 },
         { ESHUTDOWN,    503, BUS_ERROR("ShuttingDown"),  "The daemon is stopping.",                                  1 },
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
+        { ECOMM,        503, BUS_ERROR("OutcomeUnknown"), "It is not known whether this was done.",                  1 },
         { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
         { ENOSPC,       507, BUS_ERROR("NoSpace"),       "The volumes are full.",                                    0 },
 };
@@ -54,6 +55,10 @@ const ErrorInfo *error_info(int error) {
                         return table + i;
 
         return &internal;
+}
+
+const char *error_problem_type(int error) {
+        return error == ECOMM || error == -ECOMM ? "outcome-unknown" : "about:blank";
 }
 
 int error_from_http_status(unsigned status) {

@@ -20,6 +20,10 @@ typedef struct ErrorInfo {
  * either sign. */
 const ErrorInfo *error_info(int error) _const_;
 
+/* The type of the problem in the body of an answer (RFC 9457): "outcome-unknown" for ECOMM, after
+ * which a client cannot go by the status, else "about:blank". */
+const char *error_problem_type(int error) _const_;
+
 /* The errno (positive) that an HTTP status of another daemon stands for: the first of its row in
  * the table, EREMOTEIO for a status that is not there. Must not be called for 1xx to 3xx. */
 int error_from_http_status(unsigned status) _const_;

@@ -364,6 +364,13 @@ int http_request_reply_not_modified(HttpRequest *request, const Record *record) 
         return r < 0 ? r : http_request_reply_head(request, 304, record->size);
 }
 
+int http_request_reply_unknown(HttpRequest *request, uint64_t revision) {
+        (void) add_version(request, revision);
+        return http_request_reply_error(
+                        request, ECOMM,
+                        "The value may have been stored, or may still be: HEAD tells, by Dkv-Version.");
+}
+
 int http_request_reply_written(
                 HttpRequest *request, bool created, uint64_t revision, const Checksum *checksum) {
         char etag[ETAG_SIZE];

@@ -110,7 +110,7 @@ static char *format_problem(const ErrorInfo *info, const char *detail) {
         _cleanup_(json_freep) Json *problem = NULL;
 
         problem = json_new_object();
-        if (!problem || json_add_string(problem, "type", "about:blank") < 0 ||
+        if (!problem || json_add_string(problem, "type", error_problem_type(info->error)) < 0 ||
             json_add_string(problem, "title", info->title) < 0 ||
             json_add_uint(problem, "status", info->http_status) < 0 ||
             (detail && json_add_string(problem, "detail", detail) < 0))

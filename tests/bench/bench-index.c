@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "store/index/index.h"
+#include "store/index/storage.h"
 
 #define KEYS_DEFAULT UINT64_C(10000000)
 #define KEYS_SMALL   UINT64_C(10000)
@@ -49,7 +50,7 @@ struct Load {
 static uint64_t cache_size;
 
 static Index *open_index(const char *directory) {
-        EnvironmentOptions options = { .directory = directory, .cache_size = cache_size };
+        IndexOptions options = { .directory = directory, .cache_size = cache_size };
         Index *index;
         int r;
 
@@ -78,10 +79,10 @@ static void submit_next(Slot *slot) {
         index_commit(load->index, &slot->commit);
 }
 
-static void on_committed(Operation *operation, int result) {
-        if (result < 0)
-                errx(1, "Failed to commit: %s", strerror(-result));
-        submit_next(CONTAINER_OF(operation, Slot, commit.operation));
+static void on_committed(IndexRequest *request, IndexResult result) {
+        if (result.error < 0)
+                errx(1, "Failed to commit: %s", strerror(-result.error));
+        submit_next(CONTAINER_OF(request, Slot, commit.request));
 }
 
 /* Commits all keys once. Returns how long it took. */
@@ -101,7 +102,7 @@ static uint64_t run_load(Index *index, uint64_t n_keys, uint64_t multiplier) {
                 *slot = (Slot){
                         .load = load,
                         .commit = {
-                                .operation.done = on_committed,
+                                .request.done = on_committed,
                                 .key = slot->key,
                                 .record = {
                                         .size = 1024,
@@ -199,7 +200,7 @@ int main(int argc, char *argv[]) {
         double small_reads, large_reads;
         Index *index;
 
-        cache_size = environment_default_cache();
+        cache_size = index_default_cache();
         if (argc < 2 || (argc > 2 && parse_u64(argv[2], UINT32_MAX, &n_keys) < 0) ||
             (argc > 3 &&
              (parse_u64(argv[3], UINT32_MAX, &cache_size) < 0 || (cache_size *= MIB) == 0)))

@@ -125,6 +125,21 @@ bool scratch_equal(const char *directory, const char *other) {
         return nftw(other, compare_one, 16, FTW_PHYS) == 0;
 }
 
+int scratch_open_index(const EnvironmentOptions *options, Index **ret) {
+        return index_open(
+                        &(IndexOptions){
+                                        .directory = options->directory,
+                                        .cache_size = options->cache_size,
+                                        .log_size = options->log_size,
+                                        .checkpoint_size = options->checkpoint_size,
+                                        .reserve_size = options->reserve_size,
+                                        .before_done = options->before_done,
+                                        .after_done = options->after_done,
+                                        .on_progress = options->on_progress,
+                        },
+                        ret);
+}
+
 static sem_t done;
 static int done_result;
 
@@ -135,6 +150,10 @@ __attribute__((constructor)) static void init(void) {
 void scratch_done(Operation *operation, int result) {
         done_result = result;
         (void) sem_post(&done);
+}
+
+void scratch_answered(IndexRequest *request, IndexResult result) {
+        scratch_done(NULL, result.error);
 }
 
 int scratch_wait(void) {

@@ -39,6 +39,8 @@ static const Advice advices[] = {
         { SD_BUS_ERROR_UNKNOWN_PROPERTY,  NULL,                              RELEASE, RELEASE   },
         { "org.dkv.Error.Conflict",       NULL,
           "See what has changed (dkvadm volume list), then try again with the new --epoch= or without it.", NULL },
+        { "org.dkv.Error.OutcomeUnknown", NULL,
+          "See whether it was done (dkvadm status, dkvadm job list) before you repeat it.", NULL },
         { "org.dkv.Error.Internal",       NULL,                              LOOK,  LOOK_THERE  },
         {}
 };

@@ -150,13 +150,14 @@ typedef struct Save {
         LeadReach reach;
 } Save;
 
-static void on_saved(Operation *operation, int result) {
-        Save *save = CONTAINER_OF(operation, Save, set.operation);
+static void on_saved(IndexRequest *request, IndexResult result) {
+        Save *save = CONTAINER_OF(request, Save, set.request);
 
-        if (result < 0)
+        if (result.error < 0)
                 (void) log_warning_errno(
-                                result, "Failed to store that the index is older than its volumes; "
-                                        "the next start has to find out anew: %m");
+                                result.error,
+                                "Failed to store that the index is older than its volumes; "
+                                "the next start has to find out anew: %m");
         buffer_done(&save->buffer);
         free(save);
 }
@@ -185,7 +186,7 @@ static void save(Lead *lead) {
         }
         lead->stored = *highest;
         save->set = (IndexSet){
-                .operation.done = on_saved,
+                .request.done = on_saved,
                 .name = ROLLBACK_BEHIND_STATE,
                 .data = save->buffer.data,
                 .size = save->buffer.size,
@@ -436,13 +437,13 @@ typedef struct Accepting {
         void *userdata;
 } Accepting;
 
-static void on_accepted(IndexAccept *accept, int result) {
+static void on_accepted(IndexAccept *accept, IndexResult result) {
         Accepting *accepting = CONTAINER_OF(accept, Accepting, accept);
         Lead *lead = accepting->lead;
 
         (void) pthread_mutex_lock(&lead->lock);
         lead->is_accepting = false;
-        if (result >= 0) {
+        if (result.outcome == INDEX_DONE) {
                 lead->highest = lead->stored = (LeadReach){};
                 note_rollback(lead);
                 if (lead->state == LEAD_BEHIND)
@@ -450,15 +451,15 @@ static void on_accepted(IndexAccept *accept, int result) {
         }
         (void) pthread_mutex_unlock(&lead->lock);
 
-        if (result >= 0)
+        if (result.outcome == INDEX_DONE)
                 log_event(LOG_WARNING, EVENT_ROLLBACK_ACCEPTED, NULL,
                           "An older index was accepted: what it does not know is lost. It leads "
                           "from now on in term %" PRIu64 ".",
                           index_identity(lead->options.index)->term);
         else
-                (void) log_error_errno(result, "Failed to accept the older index: %m");
+                (void) log_error_errno(result.error, "Failed to accept the older index: %m");
         if (accepting->done)
-                accepting->done(MIN(result, 0), index_identity(lead->options.index)->term,
+                accepting->done(result.error, index_identity(lead->options.index)->term,
                                 accepting->userdata);
         free(accepting);
 }

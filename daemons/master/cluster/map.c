@@ -75,7 +75,7 @@ static int prepare(MapChange *change, const Cluster *cluster) {
         return 0;
 }
 
-static void on_stored(Operation *operation, int result);
+static void on_stored(IndexRequest *request, IndexResult result);
 
 /* Returns 0, or a negative errno if the change is refused. */
 static int start(Map *map, MapChange *change) {
@@ -86,7 +86,7 @@ static int start(Map *map, MapChange *change) {
                 return r;
 
         change->set = (IndexSet){
-                .operation.done = on_stored,
+                .request.done = on_stored,
                 .name = STATE_NAME,
                 .data = change->encoded.data,
                 .size = change->encoded.size,
@@ -112,26 +112,29 @@ static MapChange *take_finished(Map *map, int result) {
         return finished;
 }
 
-static void on_stored(Operation *operation, int result) {
-        MapChange *change = CONTAINER_OF(operation, MapChange, set.operation), *finished, *next;
+static void on_stored(IndexRequest *request, IndexResult result) {
+        MapChange *change = CONTAINER_OF(request, MapChange, set.request), *finished, *next;
         Map *map = change->map;
         Cluster *cluster;
         bool failed_before = map->failed; /* only this thread looks */
 
-        result = MIN(result, 0);
-        map->failed = result < 0;
-        if (result < 0 && !failed_before)
+        /* If it is unknown whether the change was stored, it is not in force here, and the next one
+         * that is stored takes its place; but a restart may find it. */
+        map->failed = result.error < 0;
+        if (result.error < 0 && !failed_before)
                 log_event(LOG_ERR, EVENT_MAP_NOT_STORED, NULL,
-                          "A change of the cluster map could not be stored and is not made: %s.",
-                          strerror(-result));
+                          result.outcome == INDEX_UNKNOWN
+                                          ? "It is unknown whether a change of the cluster map was stored; it is not made: %s."
+                                          : "A change of the cluster map could not be stored and is not made: %s.",
+                          strerror(-result.error));
 
         (void) pthread_rwlock_wrlock(&map->lock);
-        if (result >= 0) {
+        if (result.outcome == INDEX_DONE) {
                 cluster = map->cluster;
                 map->cluster = change->cluster;
                 change->cluster = cluster;
         }
-        finished = take_finished(map, result);
+        finished = take_finished(map, result.error);
         (void) pthread_rwlock_unlock(&map->lock);
 
         for (; finished; finished = next) {

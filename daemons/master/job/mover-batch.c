@@ -25,10 +25,10 @@ static void move_is_through(Batch *batch) {
         (void) pthread_mutex_unlock(&mover->lock);
 }
 
-static void on_swapped(Operation *operation, int result) {
-        Move *move = CONTAINER_OF(operation, Move, change.operation);
+static void on_swapped(IndexRequest *request, IndexResult result) {
+        Move *move = CONTAINER_OF(request, Move, change.request);
 
-        move->error = MIN(result, 0);
+        move->error = result.error;
         move_is_through(move->batch);
 }
 
@@ -39,7 +39,7 @@ static void swap(Move *move) {
         plan_step(&move->plan, move->step, &step);
         move->was_pulled = true;
         move->change = (IndexMove){
-                .operation.done = on_swapped,
+                .request.done = on_swapped,
                 .key = move->key,
                 .version = move->version,
                 .add = step.add,

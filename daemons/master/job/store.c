@@ -159,15 +159,15 @@ typedef struct Told {
         uint32_t id;
 } Told;
 
-/* With the lock held: finds those whose job is durable now, or never will be. NULL without memory:
- * they wait for the next save. */
-static Told *take_told(JobTable *table, int result, size_t *ret_n) {
+/* With the lock held: finds those whose job is durable now, or never will be. If that is unknown a
+ * job stays, since a restart may find it. NULL without memory: they wait for the next save. */
+static Told *take_told(JobTable *table, IndexResult result, size_t *ret_n) {
         Told *told = calloc(2 * table->n_jobs + 1, sizeof(*told));
 
         *ret_n = 0;
         for (size_t i = table->n_jobs; told && i-- > 0;) {
                 Job *job = table->jobs[i];
-                bool is_lost = job->is_new && result < 0;
+                bool is_lost = job->is_new && result.error < 0 && result.outcome != INDEX_UNKNOWN;
 
                 if (!job->is_saving)
                         continue;
@@ -182,20 +182,19 @@ static Told *take_told(JobTable *table, int result, size_t *ret_n) {
         return told;
 }
 
-static void on_saved(Operation *operation, int result) {
-        JobStore *store = CONTAINER_OF(operation, JobStore, set.operation);
+static void on_saved(IndexRequest *request, IndexResult result) {
+        JobStore *store = CONTAINER_OF(request, JobStore, set.request);
         JobTable *table = store->table;
         _cleanup_free_ Told *told = NULL;
         size_t n;
 
-        result = MIN(result, 0);
-        if (result < 0 && !store->has_failed)
+        if (result.error < 0 && !store->has_failed)
                 (void) log_warning_errno(
-                                result,
+                                result.error,
                                 "Failed to save the jobs, trying again with the next change: %m");
 
         (void) pthread_mutex_lock(&table->lock);
-        store->has_failed = result < 0;
+        store->has_failed = result.error < 0;
         store->is_saving = false;
         told = take_told(table, result, &n);
         if (store->is_changed)
@@ -204,7 +203,7 @@ static void on_saved(Operation *operation, int result) {
         (void) pthread_mutex_unlock(&table->lock);
 
         for (size_t i = 0; i < n; i++)
-                job_waiters_tell(told[i].waiters, result, told[i].id);
+                job_waiters_tell(told[i].waiters, result.error, told[i].id);
 }
 
 /* Those who wait for the next save wait for this one. Some may still wait for one before. */
@@ -240,7 +239,7 @@ static void save(void *userdata) {
         for (size_t i = 0; i < table->n_jobs; i++)
                 take_waiters(table->jobs[i]);
         store->set = (IndexSet){
-                .operation.done = on_saved,
+                .request.done = on_saved,
                 .name = STATE_NAME,
                 .data = buffer->data,
                 .size = buffer->size,
@@ -254,10 +253,10 @@ typedef struct LostSet {
         uint8_t data[];
 } LostSet;
 
-static void on_lost_saved(Operation *operation, int result) {
-        if (result < 0)
-                (void) log_warning_errno(result, "Failed to save the names of lost keys: %m");
-        free(CONTAINER_OF(operation, LostSet, set.operation));
+static void on_lost_saved(IndexRequest *request, IndexResult result) {
+        if (result.error < 0)
+                (void) log_warning_errno(result.error, "Failed to save the names of lost keys: %m");
+        free(CONTAINER_OF(request, LostSet, set.request));
 }
 
 static void save_lost(uint32_t id, const Buffer *names, void *userdata) {
@@ -274,7 +273,7 @@ static void save_lost(uint32_t id, const Buffer *names, void *userdata) {
         if (size > 0)
                 memcpy(lost->data, names->data, size);
         lost->set = (IndexSet){
-                .operation.done = on_lost_saved,
+                .request.done = on_lost_saved,
                 .name = lost->name,
                 .data = names ? lost->data : NULL,
                 .size = size,

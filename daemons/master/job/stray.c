@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "master/job/stray.h"
+#include "store/index/garbage.h"
 #include "store/index/move.h"
 
 #define ITEMS_MAX 4096

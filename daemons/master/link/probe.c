@@ -10,6 +10,7 @@
 #include "master/cluster/clocks.h"
 #include "master/link/greeting.h"
 #include "master/link/probe.h"
+#include "store/index/storage.h"
 
 #define TICK_USEC     (USEC_PER_SEC / 4)
 #define PATIENCE_USEC USEC_PER_SEC /* also for calls to a volume that does not answer probes */
@@ -118,7 +119,7 @@ static void look_at_index(Prober *prober) {
         const char *directory = options->directory;
         uint64_t available, size;
 
-        if (environment_free_space(index_environment(options->index), &available, &size) < 0)
+        if (index_free_space(options->index, &available, &size) < 0)
                 return;
 
         if (available == 0)

@@ -15,10 +15,10 @@ typedef struct DamageBatch {
         IndexDamageItem items[WIRE_DAMAGE_MAX];
 } DamageBatch;
 
-static void on_noted(Operation *operation, int result) {
-        DamageBatch *batch = CONTAINER_OF(operation, DamageBatch, damage.operation);
+static void on_noted(IndexRequest *request, IndexResult result) {
+        DamageBatch *batch = CONTAINER_OF(request, DamageBatch, damage.request);
         _cleanup_(buffer_done) Buffer answer = {};
-        int r = MIN(result, 0);
+        int r = result.error; /* if it is unknown, the volume says it once more */
 
         if (r >= 0)
                 damage_log_lost(&batch->damage);
@@ -70,7 +70,7 @@ int damage_call_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
-        batch->damage.operation.done = on_noted;
+        batch->damage.request.done = on_noted;
         batch->damage.items = batch->items;
         batch->damage.now_usec = clock_realtime();
         index_damage(requests_of(request)->index, &batch->damage);

@@ -13,11 +13,11 @@ typedef struct Remove {
         IndexDelete deletion;
 } Remove;
 
-static void on_deleted(Operation *operation, int result) {
-        Remove *remove = CONTAINER_OF(operation, Remove, deletion.operation);
+static void on_deleted(IndexRequest *request, IndexResult result) {
+        Remove *remove = CONTAINER_OF(request, Remove, deletion.request);
 
-        if (result < 0)
-                (void) http_request_reply_error(remove->request, result, NULL);
+        if (result.error < 0)
+                (void) http_request_reply_error(remove->request, result.error, NULL);
         else
                 (void) http_request_reply(remove->request, 204);
 }
@@ -42,7 +42,7 @@ int remove_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
-        remove->deletion.operation.done = on_deleted;
+        remove->deletion.request.done = on_deleted;
         remove->deletion.key = remove->key;
         remove->deletion.garbage_due_usec = deadline_of_garbage(requests->grace_usec);
         index_delete(requests->index, &remove->deletion);

@@ -43,13 +43,18 @@ static void fail(Replication *replication, int error) {
                                             : NULL);
 }
 
-static void on_committed(Operation *operation, int result) {
-        Replication *replication = CONTAINER_OF(operation, Replication, commit.operation);
+static void on_committed(IndexRequest *request, IndexResult result) {
+        Replication *replication = CONTAINER_OF(request, Replication, commit.request);
         const Record *record = &replication->commit.record;
         int r;
 
-        if (result < 0) {
-                fail(replication, result);
+        if (result.outcome == INDEX_UNKNOWN) {
+                (void) http_request_reply_unknown(
+                                replication->request, replication->commit.revision);
+                return;
+        }
+        if (result.error < 0) {
+                fail(replication, result.error);
                 return;
         }
 
@@ -233,7 +238,7 @@ int replication_start(
         replication->wanted = input->wanted;
         replication->n_copies = input->n_volumes;
         replication->commit = (IndexCommit){
-                .operation.done = on_committed,
+                .request.done = on_committed,
                 .key = input->key,
                 .record = *input->record,
                 .condition = *input->condition,

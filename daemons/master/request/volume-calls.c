@@ -14,6 +14,7 @@
 #include "master/request/requests.h"
 #include "master/request/volume-calls.h"
 #include "rpc/rpc.h"
+#include "store/index/garbage.h"
 #include "store/index/identity.h"
 
 #define COMMITS_MAX 4096
@@ -174,10 +175,10 @@ static void commit_done(CommitBatch *batch) {
                 commit_reply(batch);
 }
 
-static void on_committed(Operation *operation, int result) {
-        CommitItem *item = CONTAINER_OF(operation, CommitItem, commit.operation);
+static void on_committed(IndexRequest *request, IndexResult result) {
+        CommitItem *item = CONTAINER_OF(request, CommitItem, commit.request);
 
-        item->error = result < 0 ? result : 0;
+        item->error = result.error; /* the volume asks again if it is unknown */
         commit_done(item->batch);
 }
 
@@ -216,7 +217,7 @@ static int read_commits(
                 *item = (CommitItem){
                         .batch = batch,
                         .commit = {
-                                .operation.done = on_committed,
+                                .request.done = on_committed,
                                 .key = wire.key,
                                 .record = wire.record,
                                 .condition = wire.condition,
@@ -258,11 +259,11 @@ typedef struct SettleBatch {
         IndexSettleItem items[SETTLE_MAX];
 } SettleBatch;
 
-static void on_settled(Operation *operation, int result) {
-        SettleBatch *batch = CONTAINER_OF(operation, SettleBatch, settle.operation);
+static void on_settled(IndexRequest *request, IndexResult result) {
+        SettleBatch *batch = CONTAINER_OF(request, SettleBatch, settle.request);
 
-        if (result < 0)
-                (void) http_request_reply_error(batch->request, result, NULL);
+        if (result.error < 0) /* also if it is unknown: to settle twice does no harm */
+                (void) http_request_reply_error(batch->request, result.error, NULL);
         else
                 (void) http_request_reply(batch->request, 204);
 }
@@ -308,7 +309,7 @@ int peer_settle_finish(HttpRequest *request) {
 
         /* They have waited for the grace time already; but a copy that was current until a moment
          * ago, and whose volume never heard that it was, may just have been redirected to. */
-        batch->settle.operation.done = on_settled;
+        batch->settle.request.done = on_settled;
         batch->settle.items = batch->items;
         batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;
         batch->settle.fence_due_usec = deadline_of_fence();

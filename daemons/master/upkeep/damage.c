@@ -13,6 +13,7 @@
 #include "master/link/order.h"
 #include "master/upkeep/damage.h"
 #include "store/index/damage.h"
+#include "store/index/storage.h"
 
 /* To read many large values takes long. */
 #define LOOK_PATIENCE_USEC (10 * USEC_PER_MIN)
@@ -47,7 +48,7 @@ void damage_log_copy(const char *key, uint64_t version, uint32_t volume) {
 }
 
 void damage_log_index(const char *key) {
-        const char *page = environment_last_damage();
+        const char *page = index_last_damage();
         char field[sizeof("DKV_KEY=") + KEY_MAX];
 
         (void) snprintf(field, sizeof(field), "DKV_KEY=%s", key);
@@ -63,10 +64,10 @@ typedef struct Mark {
         char key[];
 } Mark;
 
-static void on_marked(Operation *operation, int result) {
-        Mark *mark = CONTAINER_OF(operation, Mark, damage.operation);
+static void on_marked(IndexRequest *request, IndexResult result) {
+        Mark *mark = CONTAINER_OF(request, Mark, damage.request);
 
-        if (result >= 0)
+        if (result.outcome == INDEX_DONE)
                 damage_log_lost(&mark->damage);
         free(mark);
 }
@@ -80,7 +81,7 @@ void damage_mark(
                 return; /* it will be found again */
 
         *mark = (Mark){
-                .damage = { .operation.done = on_marked,
+                .damage = { .request.done = on_marked,
                             .items = &mark->item,
                             .n_items = 1,
                             .now_usec = clock_realtime() },

@@ -12,6 +12,7 @@
 #include "master/cluster/deadlines.h"
 #include "master/link/order.h"
 #include "master/upkeep/garbage.h"
+#include "store/index/garbage.h"
 
 #define BATCH_MAX     4096
 #define INTERVAL_USEC (USEC_PER_SEC / 2)
@@ -42,15 +43,15 @@ static void round_end(Round *round) {
         __atomic_store_n(&round->busy, false, __ATOMIC_RELEASE);
 }
 
-static void on_collected(Operation *operation, int result) {
+static void on_collected(IndexRequest *request, IndexResult result) {
         /* What could not be forgotten is deleted once more, which does no harm. */
-        round_end(CONTAINER_OF(operation, Round, collected.operation));
+        round_end(CONTAINER_OF(request, Round, collected.request));
 }
 
 /* Forgets the first N_GONE items of the round. */
 static void forget(Round *round, size_t n_gone) {
         round->collected = (IndexCollected){
-                .operation.done = on_collected,
+                .request.done = on_collected,
                 .volume = round->volume,
                 .items = round->items,
                 .n_gone = n_gone,

@@ -90,13 +90,13 @@ typedef struct Save {
         Buffer buffer;
 } Save;
 
-static void on_saved(Operation *operation, int result) {
-        Save *save = CONTAINER_OF(operation, Save, set.operation);
+static void on_saved(IndexRequest *request, IndexResult result) {
+        Save *save = CONTAINER_OF(request, Save, set.request);
 
         /* After a restart it is found out anew, unless something was stored there meanwhile. */
-        if (result < 0)
+        if (result.error < 0)
                 (void) log_warning_errno(
-                                result, "Failed to store that a volume went back in time: %m");
+                                result.error, "Failed to store that a volume is older: %m");
         buffer_done(&save->buffer);
         free(save);
 }
@@ -117,7 +117,7 @@ static void save(Stale *stale, uint32_t volume, const StaleStore *store) {
                 buffer_put_u8(&save->buffer, store->is_checked);
         }
         save->set = (IndexSet){
-                .operation.done = on_saved,
+                .request.done = on_saved,
                 .name = save->name,
                 .data = save->buffer.data,
                 .size = save->buffer.size,

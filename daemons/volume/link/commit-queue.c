@@ -56,13 +56,20 @@ static void finish(Commit *list, int error) {
         }
 }
 
-/* Hands the answers out. Returns -EBADMSG if there are not as many as there were questions; then
- * nobody got one. */
-static int finish_answered(Commit *list, const HttpResult *answer) {
+/* The master has lost the lead, or does not know itself: the next answer will tell. */
+static bool is_answered(const WireCommitResult *result) {
+        return result->error != -ECOMM && result->error != -EOWNERDEAD;
+}
+
+/* Hands the answers out, and returns in RET_AGAIN those who got none. Returns -EBADMSG if there are
+ * not as many as there were questions; then nobody got one. */
+static int finish_answered(Commit *list, const HttpResult *answer, Commit **ret_again) {
         WireCommitResult results[BATCH_MAX];
         Reader reader = READER(answer->body, answer->body_size);
+        Commit **again = ret_again;
         size_t n = 0;
 
+        *ret_again = NULL;
         for (Commit *commit = list; commit; commit = commit->next)
                 results[n++] = wire_get_commit_result(&reader);
         if (reader_end(&reader) < 0)
@@ -72,7 +79,13 @@ static int finish_answered(Commit *list, const HttpResult *answer) {
                 Commit *commit = list;
 
                 list = commit->next;
-                commit->done(commit, results + n);
+                if (is_answered(results + n)) {
+                        commit->done(commit, results + n);
+                        continue;
+                }
+                commit->next = NULL;
+                *again = commit;
+                again = &commit->next;
         }
         return 0;
 }
@@ -104,7 +117,7 @@ static void put_back(CommitQueue *queue, Commit *list) {
         queue->waiting = again;
         (void) pthread_mutex_unlock(&queue->lock);
 
-        finish(expired, -EHOSTDOWN);
+        finish(expired, -ECOMM);
 }
 
 static void post(CommitQueue *queue, uint64_t delay_usec) {
@@ -114,15 +127,19 @@ static void post(CommitQueue *queue, uint64_t delay_usec) {
 
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         CommitQueue *queue = userdata;
-        Commit *sent = TAKE_PTR(queue->sent);
+        Commit *sent = TAKE_PTR(queue->sent), *again;
 
         if (result->error == -ESHUTDOWN) {
                 finish(sent, -ESHUTDOWN);
                 return;
         }
-        if (master_call_result(queue->volume, result) == 0 && finish_answered(sent, result) == 0) {
-                send_next(queue);
-                return;
+        if (master_call_result(queue->volume, result) == 0 &&
+            finish_answered(sent, result, &again) == 0) {
+                if (!again) {
+                        send_next(queue);
+                        return;
+                }
+                sent = again;
         }
 
         put_back(queue, sent);

@@ -20,8 +20,8 @@ typedef struct Commit Commit;
 struct Commit {
         WireCommit wire; /* what it points to stays the caller's until done() */
 
-        /* On the client's thread. RESULT.error is what the master said, or -EHOSTDOWN if it could
-         * not be asked: the outcome is then unknown. */
+        /* On the client's thread. RESULT.error is what the master said, or -ECOMM if it could not
+         * be asked, or did not know: the outcome is then unknown. */
         void (*done)(Commit *commit, const WireCommitResult *result);
 
         /* Whether nobody waits for the answer any more. It is not asked for again then: whoever has

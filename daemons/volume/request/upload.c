@@ -77,7 +77,7 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
         if (result->error < 0)
                 r = http_request_reply_error(
                                 upload->request, result->error,
-                                result->error == -EHOSTDOWN
+                                result->error == -ECOMM
                                                 ? "The master cannot be reached; whether the value was stored is open."
                                                 : NULL);
         else

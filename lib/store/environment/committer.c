@@ -238,6 +238,10 @@ static Operation *run_batch(Environment *environment, Operation *first, Buffer *
         int r;
 
         environment->has_room = database_has_room(environment, environment->growing);
+        if (environment->hooks.collected)
+                environment->hooks.collected(
+                                first, BATCH_OPERATIONS, environment->has_room,
+                                environment->hooks.userdata);
 
         rest = apply_batch(environment, first, BATCH_OPERATIONS, scratch, &r);
         if (r < 0)

@@ -33,6 +33,10 @@ typedef struct EnvironmentHooks {
         const char *older;
         int (*upgrade)(Transaction *transaction, void *userdata);
 
+        /* On the committer's thread, when up to MAX operations from FIRST on are about to be
+         * applied, for the first time; HAS_ROOM says whether what grows may. Optional. */
+        void (*collected)(Operation *first, size_t max, bool has_room, void *userdata);
+
         /* On the committer's thread, before a transaction is committed that had no error: for what
          * is stored once for all of its operations. Errors stick in the transaction. Optional. */
         int (*ending)(Transaction *transaction, void *userdata);

@@ -6,6 +6,7 @@
 
 #include "core/key.h"
 #include "store/index/index-internal.h"
+#include "store/index/submit.h"
 
 #define DAMAGE_FORMAT 1
 
@@ -24,10 +25,6 @@ typedef struct Mark {
         uint64_t since_usec;
         const char *key; /* points into what it was decoded from */
 } Mark;
-
-static Index *index_of(const Transaction *transaction) {
-        return transaction->environment->hooks.userdata;
-}
 
 static DamageKey damage_key(uint64_t version, uint32_t volume) {
         return (DamageKey){ htobe64(version), htobe32(volume) };
@@ -203,8 +200,8 @@ static int apply_item(Transaction *transaction, IndexDamageItem *item, uint64_t 
         return mark_copy(transaction, item, &record, now_usec);
 }
 
-static int apply_damage(Operation *operation, Transaction *transaction) {
-        IndexDamage *damage = CONTAINER_OF(operation, IndexDamage, operation);
+int apply_damage(IndexRequest *request, Transaction *transaction) {
+        IndexDamage *damage = CONTAINER_OF(request, IndexDamage, request);
 
         for (size_t i = 0; i < damage->n_items; i++) {
                 IndexDamageItem *item = damage->items + i;
@@ -220,8 +217,7 @@ static int apply_damage(Operation *operation, Transaction *transaction) {
 void index_damage(Index *index, IndexDamage *damage) {
         assert(damage->n_items <= INDEX_DAMAGE_MAX);
 
-        damage->operation.apply = apply_damage;
-        environment_submit(index->environment, &damage->operation);
+        index_submit(index, REQUEST_DAMAGE, &damage->request);
 }
 
 DamageKind index_damage_kind(Index *index, uint64_t version, uint32_t volume) {

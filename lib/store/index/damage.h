@@ -23,7 +23,7 @@ typedef struct IndexDamageItem {
 } IndexDamageItem;
 
 typedef struct IndexDamage {
-        Operation operation;
+        IndexRequest request;
         IndexDamageItem *items;
         size_t n_items;    /* up to INDEX_DAMAGE_MAX */
         uint64_t now_usec; /* since the epoch; what a mark has already, it keeps */

@@ -6,20 +6,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "store/index/index-internal.h"
+#include "store/index/submit.h"
 
 #define IDENTITY_STATE  ".identity"
 #define IDENTITY_FORMAT 1
-#define VERSIONS_STATE  ".versions"
 #define MARKS_STATE     ".marks"
 
-static Index *index_of(const Transaction *transaction) {
-        return transaction->environment->hooks.userdata;
-}
-
 const IndexIdentity *index_identity(const Index *index) {
-        return __atomic_load_n(&index->identity, __ATOMIC_ACQUIRE);
+        return atomic_load(&index->identity);
 }
 
 uint64_t index_version_end(const Index *index) {
@@ -52,13 +47,12 @@ static int put_identity(Transaction *transaction, const IndexIdentity *identity)
         return transaction_set_state(transaction, IDENTITY_STATE, scratch->data, scratch->size);
 }
 
-typedef struct SetIdentity {
-        Operation operation;
-        const IndexIdentity *identity;
-} SetIdentity;
+int apply_begin_term(IndexRequest *request, Transaction *transaction) {
+        const IndexBeginTerm *begin = CONTAINER_OF(request, IndexBeginTerm, request);
+        IndexIdentity identity = { .term = begin->term };
 
-static int apply_set_identity(Operation *operation, Transaction *transaction) {
-        return put_identity(transaction, CONTAINER_OF(operation, SetIdentity, operation)->identity);
+        memcpy(identity.cluster, begin->cluster, sizeof(identity.cluster));
+        return put_identity(transaction, &identity);
 }
 
 static int decode_identity(const Buffer *buffer, IndexIdentity *ret) {
@@ -80,7 +74,7 @@ static int decode_identity(const Buffer *buffer, IndexIdentity *ret) {
 /* The term is on the disk before anybody hears of it. */
 static int begin_term(Index *index) {
         IndexIdentity *identity = index->identities;
-        SetIdentity set = { .operation.apply = apply_set_identity, .identity = identity };
+        IndexBeginTerm begin = { .cluster = identity->cluster };
         _cleanup_(buffer_done) Buffer buffer = {};
         int r;
 
@@ -94,9 +88,9 @@ static int begin_term(Index *index) {
         if (r < 0)
                 return r;
 
-        identity->term++;
-        index->identity = identity;
-        return environment_run(index->environment, &set.operation);
+        begin.term = ++identity->term;
+        atomic_store(&index->identity, identity);
+        return index_run(index, REQUEST_BEGIN_TERM, &begin.request);
 }
 
 static int set_versions(Transaction *transaction, uint64_t end) {
@@ -105,7 +99,7 @@ static int set_versions(Transaction *transaction, uint64_t end) {
         return transaction_set_state(transaction, VERSIONS_STATE, &encoded, sizeof(encoded));
 }
 
-static int decode_versions(const Buffer *buffer, uint64_t *ret) {
+int index_decode_versions(const Buffer *buffer, uint64_t *ret) {
         Reader reader = READER(buffer->data, buffer->size);
         uint64_t end = reader_get_u64(&reader);
 
@@ -116,29 +110,30 @@ static int decode_versions(const Buffer *buffer, uint64_t *ret) {
 }
 
 /* Beyond what is stored, which a jump of the same batch may have moved. */
-static int apply_extend(Operation *operation, Transaction *transaction) {
-        Versions *versions = CONTAINER_OF(operation, Versions, extend);
-        Environment *environment = transaction->environment;
+int apply_reserve(IndexRequest *request, Transaction *transaction) {
+        IndexReserve *reserve = CONTAINER_OF(request, IndexReserve, request);
         uint64_t end = 1;
         int r;
 
         r = transaction_get(
-                        transaction, environment->state, VERSIONS_STATE, strlen(VERSIONS_STATE),
-                        &transaction->scratch);
+                        transaction, transaction->environment->state, VERSIONS_STATE,
+                        strlen(VERSIONS_STATE), &transaction->scratch);
         if (r >= 0)
-                r = decode_versions(&transaction->scratch, &end);
+                r = index_decode_versions(&transaction->scratch, &end);
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        versions->new_end = end + VERSIONS_BLOCK;
-        return set_versions(transaction, versions->new_end);
+        reserve->new_end = end + reserve->count;
+        return set_versions(transaction, reserve->new_end);
 }
 
-static void on_extended(Operation *operation, int result) {
-        Versions *versions = CONTAINER_OF(operation, Versions, extend);
+/* If the outcome is unknown there is a gap, at worst; the next call asks again. */
+static void on_reserved(IndexRequest *request, IndexResult result) {
+        IndexReserve *reserve = CONTAINER_OF(request, IndexReserve, request);
+        Versions *versions = CONTAINER_OF(reserve, Versions, reserve);
 
-        if (result >= 0 && versions->new_end > atomic_load(&versions->end))
-                atomic_store(&versions->end, versions->new_end);
+        if (result.outcome == INDEX_DONE && reserve->new_end > atomic_load(&versions->end))
+                atomic_store(&versions->end, reserve->new_end);
         atomic_store(&versions->is_extending, false);
 }
 
@@ -150,31 +145,13 @@ uint64_t index_next_version(Index *index, VersionUse use) {
                 uint64_t end = atomic_load(&versions->end);
 
                 if (n + VERSIONS_LOW >= end && !atomic_exchange(&versions->is_extending, true))
-                        environment_submit(index->environment, &versions->extend);
+                        index_submit(index, REQUEST_RESERVE, &versions->reserve.request);
                 if (n < end)
                         return 2 * n + use;
 
                 /* Half a million versions went by while the disk flushed once. */
                 (void) usleep(USEC_PER_MSEC);
         }
-}
-
-/* Users of an index without revisions have seen versions as such. */
-int index_upgrade(Transaction *transaction, void *userdata) {
-        Buffer *scratch = &transaction->scratch;
-        uint64_t end;
-        int r;
-
-        r = transaction_get(
-                        transaction, transaction->environment->state, VERSIONS_STATE,
-                        strlen(VERSIONS_STATE), scratch);
-        if (r >= 0)
-                r = decode_versions(scratch, &end);
-        if (r < 0)
-                return r == -ENOENT ? 0 : transaction_fail(transaction, r);
-
-        transaction->counters[COUNTER_REVISION] = (int64_t) (2 * end);
-        return 0;
 }
 
 /* Starts where the last run cannot have been. */
@@ -186,28 +163,23 @@ static int open_versions(Index *index) {
 
         r = environment_get_state(index->environment, VERSIONS_STATE, &buffer);
         if (r >= 0)
-                r = decode_versions(&buffer, &next);
+                r = index_decode_versions(&buffer, &next);
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        versions->extend = (Operation){ .apply = apply_extend, .done = on_extended };
-        r = environment_run(index->environment, &versions->extend);
+        versions->reserve = (IndexReserve){ .request.done = on_reserved, .count = VERSIONS_BLOCK };
+        r = index_run(index, REQUEST_RESERVE, &versions->reserve.request);
         if (r < 0)
                 return r;
 
         atomic_store(&versions->next, next);
-        atomic_store(&versions->end, versions->new_end);
+        atomic_store(&versions->end, versions->reserve.new_end);
         versions->is_open = true;
         return 0;
 }
 
-typedef struct CloseVersions {
-        Operation operation;
-        uint64_t next;
-} CloseVersions;
-
-static int apply_close_versions(Operation *operation, Transaction *transaction) {
-        return set_versions(transaction, CONTAINER_OF(operation, CloseVersions, operation)->next);
+int apply_end_versions(IndexRequest *request, Transaction *transaction) {
+        return set_versions(transaction, CONTAINER_OF(request, IndexEndVersions, request)->next);
 }
 
 static int load_marks(Index *index) {
@@ -227,7 +199,6 @@ int index_save_marks(Transaction *transaction, void *userdata) {
         if (!marks_have_changed(marks))
                 return 0;
 
-        __atomic_store_n(&marks->changed_usec, clock_realtime(), __ATOMIC_RELAXED);
         buffer_clear(scratch);
         marks_encode(marks, scratch);
         if (buffer_error(scratch) < 0)
@@ -235,23 +206,32 @@ int index_save_marks(Transaction *transaction, void *userdata) {
         return transaction_set_state(transaction, MARKS_STATE, scratch->data, scratch->size);
 }
 
-int index_put_jump(Transaction *transaction, uint64_t term, uint64_t next) {
-        IndexIdentity identity = *index_identity(index_of(transaction));
+/* The term in the table, which a jump of the same batch may have raised. */
+int index_get_term(Transaction *transaction, IndexIdentity *ret) {
         int r;
 
-        identity.term = term;
-        r = put_identity(transaction, &identity);
+        r = transaction_get(
+                        transaction, transaction->environment->state, IDENTITY_STATE,
+                        strlen(IDENTITY_STATE), &transaction->scratch);
+        return r < 0 ? r : decode_identity(&transaction->scratch, ret);
+}
+
+int index_put_jump(Transaction *transaction, const IndexIdentity *identity, uint64_t next) {
+        int r;
+
+        r = put_identity(transaction, identity);
         return r < 0 ? r : set_versions(transaction, next + VERSIONS_BLOCK);
 }
 
 /* Whoever has just read the old identity still has it; there will not be so many jumps meanwhile
  * that its place is needed. */
 void index_jump(Index *index, uint64_t term, uint64_t next) {
-        size_t i = (size_t) (index->identity - index->identities + 1) % IDENTITIES;
+        const IndexIdentity *old = atomic_load(&index->identity);
+        size_t i = (size_t) (old - index->identities + 1) % IDENTITIES;
 
-        index->identities[i] = *index->identity;
+        index->identities[i] = *old;
         index->identities[i].term = term;
-        __atomic_store_n(&index->identity, index->identities + i, __ATOMIC_RELEASE);
+        atomic_store(&index->identity, index->identities + i);
 
         atomic_store(&index->versions.next, next);
         atomic_store(&index->versions.end, next + VERSIONS_BLOCK);
@@ -275,12 +255,12 @@ int index_open_identity(Index *index) {
 /* A backup that is made now has to know how far the versions have come, to the last one: so that a
  * master on it sees by the numbers of a volume what has been stored since. */
 void index_close_identity(Index *index) {
-        CloseVersions close = { .operation.apply = apply_close_versions };
+        IndexEndVersions end = {};
 
         if (!index->versions.is_open)
                 return;
 
         /* If this fails, the next opening leaves a gap, as after a crash. */
-        close.next = atomic_load(&index->versions.next);
-        (void) environment_run(index->environment, &close.operation);
+        end.next = atomic_load(&index->versions.next);
+        (void) index_run(index, REQUEST_END_VERSIONS, &end.request);
 }

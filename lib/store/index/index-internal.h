@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Index, the inside: what index.c (reading) and index-change.c (changing) share. */
+/* Index, the inside: its tables, what is kept in memory about them, and what the parts share. */
 
 #include "store/environment/database.h"
 #include "store/index/damage-set.h"
@@ -10,7 +10,9 @@
 #include "store/index/identity.h"
 #include "store/index/marks.h"
 #include "store/index/move.h"
+#include "store/index/request.h"
 #include "store/index/rollback.h"
+#include "store/index/submit.h"
 
 enum {
         COUNTER_KEYS,
@@ -27,8 +29,7 @@ typedef struct Versions {
         atomic_uint_least64_t next;
         atomic_uint_least64_t end; /* what is below is reserved on disk */
         atomic_bool is_extending;
-        Operation extend;
-        uint64_t new_end;
+        IndexReserve reserve;
         bool is_open;
 } Versions;
 
@@ -40,11 +41,11 @@ struct Index {
         DB *records; /* key -> record */
         DB *garbage; /* GarbageKey -> format */
         DB *strays;  /* StrayKey -> format */
-        DB *damages; /* see index-damage.c */
+        DB *damages; /* see damage.c */
         DamageSet damage;
         Versions versions;
         IndexIdentity identities[IDENTITIES];
-        const IndexIdentity *identity; /* atomic; of these */
+        const IndexIdentity *_Atomic identity; /* of these */
         Marks marks;
         atomic_uint_least64_t durable_revision;
 
@@ -54,10 +55,20 @@ struct Index {
         } rollback;
 
         /* The committer's own: */
-        Dead dead; /* the garbage table, by version; see garbage_is_deadly() */
+        Dead dead; /* the garbage table, by version; see rules.h */
         Buffer current;
+        uint64_t now_usec;           /* of the request that is being applied */
         bool barred[VOLUME_MAX + 1]; /* see index_set_bars() */
+        bool has_barred;             /* in this transaction */
+
+        /* For tests; see index_intercept(). */
+        Interception (*intercept)(const IndexRequest *request, void *userdata);
+        void *intercept_userdata;
 };
+
+static inline Index *index_of(const Transaction *transaction) {
+        return transaction->environment->hooks.userdata;
+}
 
 /* Big-endian, so that the order of the bytes is that of the numbers. */
 typedef struct __attribute__((packed)) GarbageKey {
@@ -78,33 +89,37 @@ StrayKey stray_key(uint64_t version, uint32_t volume);
 
 GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
 
-/* Whether an entry of the garbage table makes its version a dead one. */
-bool garbage_is_deadly(uint32_t volume, uint64_t version);
-
 /* Once, for an index from before there were strays: takes all of its garbage for such. */
 int index_adopt_strays(Index *index);
 
-/* index-identity.c: sets the revision of an index from before there were any; loads what is in
- * index-identity.h and where the versions go on, and begins a term; stores exactly how far the
- * versions have come; stores the marks with a transaction. */
+/* Sets the revision of an index from before there were any. */
 int index_upgrade(Transaction *transaction, void *userdata);
+
+/* identity.c: loads what is in identity.h and where the versions go on, and begins a term; stores
+ * exactly how far the versions have come; stores the marks with a transaction. */
+#define VERSIONS_STATE ".versions"
+int index_decode_versions(const Buffer *buffer, uint64_t *ret);
 int index_open_identity(Index *index);
 void index_close_identity(Index *index);
 int index_save_marks(Transaction *transaction, void *userdata);
 
 /* For a rollback: another term, and versions that go on elsewhere. Stored, then in force. */
-int index_put_jump(Transaction *transaction, uint64_t term, uint64_t next);
+int index_get_term(Transaction *transaction, IndexIdentity *ret);
+int index_put_jump(Transaction *transaction, const IndexIdentity *identity, uint64_t next);
 void index_jump(Index *index, uint64_t term, uint64_t next);
 
-/* index-rollback.c */
+/* move.c */
+int index_load_bars(Index *index);
+void index_bars_ended(Index *index, bool committed);
+
+/* rollback.c */
 int index_open_rollback(Index *index);
 void index_rollback_ended(Index *index, bool committed);
 
-/* For a copy that the index does not know: returns 1 if it stays, and is counted; 0 if it is
- * garbage; or a negative errno. */
-int index_keep_unknown(Transaction *transaction, uint64_t version);
+/* Counts a copy that the index does not know and that stays. */
+int index_keep_unknown(Transaction *transaction);
 
-/* index-damage.c, within a transaction: takes the mark of a copy away, if it has one; makes the
+/* damage.c, within a transaction: takes the mark of a copy away, if it has one; makes the
  * marks of a version fit its record, whose number of copies has changed. Fills what is in memory.
  */
 int damage_clear(Transaction *transaction, uint64_t version, uint32_t volume);

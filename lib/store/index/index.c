@@ -7,13 +7,10 @@
 #include "core/key.h"
 #include "store/environment/db-hooks.h"
 #include "store/index/index-internal.h"
+#include "store/index/rules.h"
 
 /* So many entries are read under one lock. */
 #define SLICE 256
-
-Environment *index_environment(Index *index) {
-        return index->environment;
-}
 
 void index_counters(Index *index, IndexCounters *ret) {
         atomic_uint_least64_t *counters = index->environment->counters;
@@ -129,14 +126,6 @@ int index_scan(Index *index,
         return r == -ENOENT ? 0 : r;
 }
 
-GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version) {
-        return (GarbageKey){ htobe32(volume), htobe64(due_usec), htobe64(version) };
-}
-
-StrayKey stray_key(uint64_t version, uint32_t volume) {
-        return (StrayKey){ htobe64(version), htobe32(volume) };
-}
-
 bool index_is_stray(Index *index, uint64_t version, uint32_t volume) {
         _cleanup_(buffer_done) Buffer scratch = {};
         StrayKey key = stray_key(version, volume);
@@ -199,10 +188,6 @@ int index_get_state(Index *index, const char *name, Buffer *ret) {
         return environment_get_state(index->environment, name, ret);
 }
 
-bool garbage_is_deadly(uint32_t volume, uint64_t version) {
-        return volume == INDEX_FENCES || (version & VERSION_TICKET);
-}
-
 /* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
 static int load_dead_from(Index *index, Cursor *cursor, GarbageKey *start) {
         int r;
@@ -261,6 +246,7 @@ static void on_ended(bool committed, void *userdata) {
                 marks_undo(&index->marks);
                 damage_set_undo(&index->damage);
         }
+        index_bars_ended(index, committed);
         index_rollback_ended(index, committed);
 }
 
@@ -292,19 +278,52 @@ static int open_databases(Index *index) {
         return r;
 }
 
-int index_open(const EnvironmentOptions *options, Index **ret) {
-        _cleanup_(index_freep) Index *index = NULL;
+static int open_environment(Index *index, const IndexOptions *options) {
         static const char *const required[] = { "state" DATABASE_SUFFIX, "index" DATABASE_SUFFIX,
                                                 "garbage" DATABASE_SUFFIX, NULL };
-        EnvironmentHooks hooks = {
+        const EnvironmentHooks hooks = {
                 .required = required,
                 .format = "index 2",
                 .older = "index 1",
                 .upgrade = index_upgrade,
+                .collected = index_on_collected,
                 .ending = index_save_marks,
                 .ended = on_ended,
                 .flushed = on_flushed,
+                .userdata = index,
         };
+        const EnvironmentOptions environment_options = {
+                .directory = options->directory,
+                .cache_size = options->cache_size,
+                .log_size = options->log_size,
+                .checkpoint_size = options->checkpoint_size,
+                .reserve_size = options->reserve_size,
+                .before_done = options->before_done,
+                .after_done = options->after_done,
+                .on_progress = options->on_progress,
+        };
+        int r;
+
+        r = environment_open(&environment_options, &hooks, &index->environment);
+        return r < 0 ? r : open_databases(index);
+}
+
+/* What is kept in memory about the tables. */
+static int load_all(Index *index) {
+        int r;
+
+        r = damage_load(index);
+        if (r >= 0)
+                r = index_adopt_strays(index);
+        if (r >= 0)
+                r = load_dead(index);
+        if (r >= 0)
+                r = index_load_bars(index);
+        return r < 0 ? r : index_open_identity(index);
+}
+
+int index_open(const IndexOptions *options, Index **ret) {
+        _cleanup_(index_freep) Index *index = NULL;
         int r;
 
         assert(options);
@@ -315,32 +334,11 @@ int index_open(const EnvironmentOptions *options, Index **ret) {
                 return -ENOMEM;
         damage_set_init(&index->damage);
 
-        hooks.userdata = index;
-        r = environment_open(options, &hooks, &index->environment);
-        if (r < 0)
-                return r;
-
-        r = open_databases(index);
-        if (r < 0)
-                return r;
-
-        r = damage_load(index);
-        if (r < 0)
-                return r;
-
-        r = index_adopt_strays(index);
-        if (r < 0)
-                return r;
-
-        r = load_dead(index);
-        if (r < 0)
-                return r;
-
-        r = index_open_identity(index);
-        if (r < 0)
-                return r;
-
-        r = environment_seal(index->environment);
+        r = open_environment(index, options);
+        if (r >= 0)
+                r = load_all(index);
+        if (r >= 0)
+                r = environment_seal(index->environment);
         if (r < 0)
                 return r;
 

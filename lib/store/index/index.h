@@ -3,46 +3,91 @@
 
 /* Index: which version of a key is current and which volumes hold it; the master's memory.
  *
- * Hides Berkeley DB. Reads run on any thread and see what is committed; changes are operations for
- * the committer (see store/environment/environment.h), durable when done() is called. What changes
- * together changes in one transaction: a record, the counters, and the copies that thereby became
- * garbage. The order of writes is that of their commits, whatever their versions: each is decided
- * against what is current then, and gets the next revision.
+ * This is a contract: what keeps the tables, and on how many machines, is not seen from here. Reads
+ * run on any thread. Every change is a request: it is submitted, carried out in one transaction
+ * (a record, the counters, and the copies that thereby became garbage change together), and
+ * answered when its outcome is known. Requests of one thread are carried out in the order in which
+ * they were submitted. The order of writes is that of their commits, whatever their versions: each
+ * is decided against what is current then, and gets the next revision.
  *
  * Garbage is a copy that no record names any more, with the time from which on its volume may
  * delete it. The garbage table is the only way in which an object is ever deleted.
  *
- * A commit may come more than once: a ticket is used again, a request repeated on its way. No
- * record may name copies that are about to be deleted, so a version is dead, and its commit
- * refused, from when a copy of it becomes garbage until the last one is deleted and its fence has
- * fallen: an entry of the table without a copy, for as long as an older commit may be under way. A
- * version without a ticket is committed but once, by the master; it is dead only behind the fence
- * that is put up when a volume gives it up. Dead versions are kept in memory, too. */
+ * A commit can arrive twice: a ticket is used again, or a request is repeated. To keep records from
+ * naming copies that are about to be deleted, a version is dead (its commits are refused) from the
+ * moment its first copy becomes garbage until its last copy is deleted and its fence has expired. A
+ * fence is an entry of the garbage table without a copy; it lasts as long as an older commit may
+ * still be on its way. A version without a ticket is committed only once, by the master; it is dead
+ * only behind the fence that is put up when a volume gives it up.
+ * More of the contract: garbage.h, move.h, damage.h, identity.h, rollback.h, storage.h. */
 
 #include "base/buffer.h"
 #include "core/condition.h"
 #include "core/record.h"
-#include "store/environment/environment.h"
 
 typedef struct Index Index;
+typedef struct IndexRequest IndexRequest;
 
-/* Opens or creates the index, after recovery. Returns 0, -EPROTONOSUPPORT for an index of an
- * unknown format, -EBADMSG for a damaged one, or another negative errno. */
-int index_open(const EnvironmentOptions *options, Index **ret);
+typedef struct IndexOptions {
+        const char *directory;    /* must exist */
+        uint64_t cache_size;      /* in bytes; 0 for the least that works */
+        uint64_t log_size;        /* of one file of the log; 0 for what suits the file system */
+        uint64_t checkpoint_size; /* bytes of log after which a checkpoint is made; 0 likewise */
+        uint64_t reserve_size;    /* free space below which requests that need room get -ENOSPC */
 
-/* Waits for what was submitted, makes a checkpoint, closes. */
+        /* On the committer's thread, before and after the answers to a batch; optional. */
+        void (*before_done)(void);
+        void (*after_done)(void);
+
+        /* About once a second while a recovery takes long, on the opener's thread; optional. */
+        void (*on_progress)(unsigned percent);
+} IndexOptions;
+
+/* Opens or creates the index, after recovery. Returns 0, -EBUSY if another process has it open,
+ * -EPROTONOSUPPORT for an unknown format, -EBADMSG if it is damaged, -ENOMEDIUM if a file is
+ * missing, or another negative errno. */
+int index_open(const IndexOptions *options, Index **ret);
 Index *index_free(Index *index);
 DEFINE_CLEANUP(Index *, index_free);
 
-Environment *index_environment(Index *index);
+/* What became of a request. */
+typedef enum IndexOutcome {
+        INDEX_DONE,       /* it is durable */
+        INDEX_REFUSED,    /* it changed nothing but what its description says; never will */
+        INDEX_UNKNOWN,    /* it may have been carried out, or may yet be */
+        INDEX_NOT_LEADER, /* it was not carried out, for this master does not lead */
+} IndexOutcome;
 
-/* Looks a key up. The strings of RET point into SCRATCH, which is reused. Returns 0, -ENOENT,
- * -EBADMSG for a damaged record or page, -EPROTONOSUPPORT. */
+typedef struct IndexResult {
+        IndexOutcome outcome;
+        int error; /* 0 if done, INDEX_ERROR_UNKNOWN, -EOWNERDEAD if not leader, else the reason */
+} IndexResult;
+
+#define INDEX_ERROR_UNKNOWN (-ECOMM)
+
+/* Embedded in each kind of request. What a request points to is not to change until done(). */
+struct IndexRequest {
+        /* On the committer's thread; the request is the caller's again. Must not block. */
+        void (*done)(IndexRequest *request, IndexResult result);
+
+        /* private */
+        uint8_t type;
+        bool has_room;     /* there was room for what grows, when the batch was collected */
+        uint64_t now_usec; /* the time then */
+        union {
+                uint8_t bytes[32];
+                void *align;
+        } carrier;
+};
+
+/* Looks a key up. What it finds is durable: it waits for the flush of a change that is under way.
+ * The strings of RET point into SCRATCH, which is reused. Returns 0, -ENOENT, -EBADMSG for a
+ * damaged record or page, -EPROTONOSUPPORT. */
 int index_get(Index *index, const char *key, Buffer *scratch, Record *ret);
 
 /* Calls on_entry() for up to LIMIT keys that start with PREFIX and come after AFTER (byte order; ""
- * for all from the start), until it returns non-zero. It runs under the index's read lock: it
- * copies and returns. Returns what on_entry() returned last, 0 at the end, or a negative errno. */
+ * for all), until it returns non-zero. It runs under the index's read lock: it copies and returns.
+ * Returns what on_entry() returned last, 0 at the end, or a negative errno. */
 int index_scan(Index *index,
                const char *prefix,
                const char *after,
@@ -61,86 +106,41 @@ void index_counters(Index *index, IndexCounters *ret);
 /* The lowest bit of a version: whether it was given out with a ticket. */
 typedef enum VersionUse { VERSION_DIRECT, VERSION_TICKET } VersionUse;
 
-/* A version for a new write: greater than all before, also across crashes. Takes no system call but
- * once in a million. */
+/* A version for a new write: greater than all before, also across crashes. */
 uint64_t index_next_version(Index *index, VersionUse use);
 
-/* Makes a stored version current. */
 typedef struct IndexCommit {
-        Operation operation; /* .done is the caller's to set, .apply is not */
-        const char *key;     /* these four are inputs and stay the caller's until done() */
+        IndexRequest request;
+        const char *key;
         Record record;
         Condition condition;
         uint64_t garbage_due_usec; /* for the copies that are replaced; since the epoch */
 
         bool created;      /* output: there was no such key */
-        uint64_t revision; /* output: of this commit, 0 if it failed */
+        uint64_t revision; /* output: of this commit, also if it is unknown; 0 if it failed */
 } IndexCommit;
 
-/* Result: 0, -ECANCELED or -EEXIST if the condition does not hold, -ESTALE if the version is dead;
- * with these the copies became garbage. A commit of what is current already gets the answer of the
- * first one. A damaged record is replaced, and the copies that it named stay behind on their
- * volumes; but where there is a condition, or the page cannot be read, the result is -EBADMSG. */
+/* Makes a stored version current. Refused with -ECANCELED or -EEXIST if the condition does not
+ * hold, -ESTALE if the version is dead or names a barred volume, -ENOSPC: the copies became
+ * garbage. A commit of what is current already gets the answer of the first one. A damaged record
+ * is replaced, and the copies that it named stay on their volumes; but if there is a condition, or
+ * the page cannot be read, it is -EBADMSG. */
 void index_commit(Index *index, IndexCommit *commit);
 
 typedef struct IndexDelete {
-        Operation operation;
+        IndexRequest request;
         const char *key;
         Condition condition;
         uint64_t garbage_due_usec;
 } IndexDelete;
 
-/* Result: 0, -ENOENT, -ECANCELED, or -EBADMSG like index_commit(). */
+/* Refused with -ENOENT, -ECANCELED, or -EBADMSG as above. */
 void index_delete(Index *index, IndexDelete *deletion);
 
-/* Copies that were stored but whose write failed or was never heard of again. */
-typedef struct IndexSettleItem {
-        uint64_t version;
-        const char *key;
-        bool current; /* output: the key's record names this very copy */
-} IndexSettleItem;
-
-/* Decides about copies on VOLUME: those that are not current become garbage, and their versions
- * will never be committed. */
-typedef struct IndexSettle {
-        Operation operation;
-        uint32_t volume;
-        IndexSettleItem *items;
-        size_t n_items;
-        uint64_t garbage_due_usec;
-        uint64_t fence_due_usec;
-} IndexSettle;
-
-void index_settle(Index *index, IndexSettle *settle);
-
-typedef struct Garbage {
-        uint64_t due_usec;
-        uint64_t version;
-} Garbage;
-
-/* In the place of a volume: the fences. */
-#define INDEX_FENCES 0
-
-/* Reads up to MAX pieces of garbage of VOLUME that are due at DUE_USEC. Returns how many, or a
- * negative errno if not even the first can be read. */
-int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max);
-
-/* Forgets the first N_GONE items, which VOLUME has deleted; it has failed to delete the rest, which
- * will be due again later. */
-typedef struct IndexCollected {
-        Operation operation;
-        uint32_t volume;
-        const Garbage *items;
-        size_t n_gone, n_items;
-        uint64_t again_due_usec; /* for the rest */
-        uint64_t fence_due_usec; /* for versions of which this was the last copy */
-} IndexCollected;
-
-void index_collected(Index *index, IndexCollected *collected);
-
-/* Named blobs of the master's state that live and recover with the index: the cluster map, jobs. */
+/* Named blobs of the master's state that live and recover with the index: the cluster map, jobs.
+ * Names with a dot in front are the index's own. */
 typedef struct IndexSet {
-        Operation operation;
+        IndexRequest request;
         const char *name;
         const void *data; /* NULL deletes */
         size_t size;

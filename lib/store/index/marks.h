@@ -6,20 +6,23 @@
  * They are stored with the transactions that raise them, all volumes in one small blob. Raised by
  * the committer alone; read from any thread, which sees what is committed. */
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 #include "core/placement/cluster.h"
 
 typedef struct Marks {
-        uint64_t now[VOLUME_MAX + 1];       /* the committer's: with the current transaction */
-        uint64_t committed[VOLUME_MAX + 1]; /* atomic */
-        uint16_t raised[VOLUME_MAX + 1];    /* by the current transaction */
+        uint64_t now[VOLUME_MAX + 1]; /* the committer's: with the current transaction */
+        atomic_uint_least64_t committed[VOLUME_MAX + 1];
+        uint16_t raised[VOLUME_MAX + 1]; /* by the current transaction */
         size_t n_raised;
-        uint32_t highest;      /* volume that has a mark */
-        uint64_t changed_usec; /* atomic: when any was raised last; stored with them */
+        uint32_t highest;          /* volume that has a mark */
+        uint64_t now_changed_usec; /* the committer's: when any was raised last; stored with them */
+        atomic_uint_least64_t changed_usec; /* committed */
 } Marks;
 
-/* Lowers nothing. */
-void marks_raise(Marks *marks, uint32_t volume, uint64_t version);
+/* Lowers nothing. NOW is the time of the request. */
+void marks_raise(Marks *marks, uint32_t volume, uint64_t version, uint64_t now_usec);
 
 /* Whether the transaction has raised any, so that they have to be stored. */
 bool marks_have_changed(const Marks *marks);

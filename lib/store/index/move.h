@@ -11,7 +11,7 @@
 
 /* Brings copies of a version from some volumes to another, which has stored it. */
 typedef struct IndexMove {
-        Operation operation;
+        IndexRequest request;
         const char *key;
         uint64_t version;
         uint32_t add;         /* the volume with a new copy; 0 for none */
@@ -20,9 +20,9 @@ typedef struct IndexMove {
         uint64_t garbage_due_usec;
 } IndexMove;
 
-/* Result: 0, also if ADD has a copy already, which is good now, whatever it was; -ESTALE if the
- * version is not current any more, then the new copy became garbage; -EBUSY if the new copy is a
- * stray; -EINVAL if no copy or too many would remain, or one to drop is none or is ADD; -ENOSPC;
+/* Done also if ADD has a copy already, which is good now, whatever it was. Refused with -ESTALE if
+ * the version is not current any more, then the new copy became garbage; -EBUSY if the new copy is
+ * a stray; -EINVAL if no copy or too many would remain, or one to drop is none or is ADD; -ENOSPC;
  * -EBADMSG for a damaged record or page. With all but -ESTALE nothing has changed. */
 void index_move(Index *index, IndexMove *move);
 
@@ -31,6 +31,7 @@ void index_move(Index *index, IndexMove *move);
 bool index_is_stray(Index *index, uint64_t version, uint32_t volume);
 
 /* From now on no commit may name one of these volumes (-ESTALE), and only of these; a pass over the
- * index after this finds all that will ever be on them. Lasts until the index is closed. Waits for
- * the committer: never on a server thread. */
+ * index after this finds all that will ever be on them. Lasts until the next call, also over a
+ * restart. Waits for the committer: never on a server thread. Returns 0 or a negative errno,
+ * INDEX_ERROR_UNKNOWN among them. */
 int index_set_bars(Index *index, const uint32_t volumes[], size_t n);

@@ -4,19 +4,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "store/index/index-internal.h"
 #include "store/index/rollback.h"
+#include "store/index/rules.h"
+#include "store/index/submit.h"
 
 #define ROLLBACK_STATE  ".rollback"
 #define ROLLBACK_FORMAT 1
 
 /* So many entries are read at a time, since none may be deleted under a cursor. */
 #define SLICE 256
-
-static Index *index_of(const Transaction *transaction) {
-        return transaction->environment->hooks.userdata;
-}
 
 void index_rollback(Index *index, IndexRollback *ret) {
         environment_read_lock(index->environment);
@@ -25,7 +22,7 @@ void index_rollback(Index *index, IndexRollback *ret) {
 }
 
 uint64_t index_last_change(const Index *index) {
-        return __atomic_load_n(&index->marks.changed_usec, __ATOMIC_RELAXED);
+        return atomic_load(&index->marks.changed_usec);
 }
 
 static int put_rollback(Transaction *transaction, const IndexRollback *rollback) {
@@ -70,16 +67,11 @@ void index_rollback_ended(Index *index, bool committed) {
                 index->rollback.now = index->rollback.committed;
 }
 
-int index_keep_unknown(Transaction *transaction, uint64_t version) {
+int index_keep_unknown(Transaction *transaction) {
         IndexRollback *rollback = &index_of(transaction)->rollback.now;
-        int r;
-
-        if (version >= rollback->version_end)
-                return 0;
 
         rollback->n_kept++;
-        r = put_rollback(transaction, rollback);
-        return r < 0 ? r : 1;
+        return put_rollback(transaction, rollback);
 }
 
 /* Reads the first keys of a database, all of KEY_SIZE bytes. Returns how many. */
@@ -141,46 +133,68 @@ static int forget_strays(Transaction *transaction) {
         return n;
 }
 
-/* A failure of any kind undoes all of it. */
-static int apply_accept(Operation *operation, Transaction *transaction) {
-        IndexAccept *accept = CONTAINER_OF(operation, IndexAccept, operation);
-        Index *index = index_of(transaction);
-        IndexRollback rollback = index->rollback.now;
-        uint64_t next = atomic_load(&index->versions.next);
-        uint64_t revision = atomic_load(index->environment->counters + COUNTER_REVISION) +
-                            (uint64_t) transaction->counters[COUNTER_REVISION];
+/* Where everything goes on. */
+static int choose_jump(Transaction *transaction, IndexAccept *accept, IndexIdentity *ret_identity) {
         int r;
 
-        accept->next_term = MAX(accept->term, index_identity(index)->term) + 1;
-        accept->versions_next = MAX(next, accept->version / 2 + 1) + ROLLBACK_VERSIONS / 2;
-        rollback.version_end = 2 * accept->versions_next;
-        rollback.accepted_usec = clock_realtime();
-        rollback.last_usec = index_last_change(index);
+        r = index_get_term(transaction, ret_identity);
+        if (r < 0)
+                return r;
 
-        r = forget_garbage(transaction);
+        ret_identity->term = MAX(accept->term, ret_identity->term) + 1;
+        accept->next_term = ret_identity->term;
+        accept->versions_next = MAX(accept->versions_given, accept->version / 2 + 1) +
+                                ROLLBACK_VERSIONS / 2;
+        return 0;
+}
+
+static void raise_revision(Transaction *transaction, uint64_t highest) {
+        Index *index = index_of(transaction);
+        uint64_t revision = atomic_load(index->environment->counters + COUNTER_REVISION) +
+                            (uint64_t) transaction->counters[COUNTER_REVISION];
+
+        transaction->counters[COUNTER_REVISION] +=
+                        (int64_t) (MAX(highest, revision) - revision + ROLLBACK_REVISIONS);
+}
+
+/* A failure of any kind undoes all of it. */
+int apply_accept(IndexRequest *request, Transaction *transaction) {
+        IndexAccept *accept = CONTAINER_OF(request, IndexAccept, request);
+        Index *index = index_of(transaction);
+        IndexRollback rollback = index->rollback.now;
+        IndexIdentity identity;
+        int r;
+
+        r = choose_jump(transaction, accept, &identity);
+        rollback.version_end = 2 * accept->versions_next;
+        rollback.accepted_usec = request->now_usec;
+        rollback.last_usec = index->marks.now_changed_usec;
+
+        r = r < 0 ? r : forget_garbage(transaction);
         r = r < 0 ? r : forget_strays(transaction);
-        r = r < 0 ? r : index_put_jump(transaction, accept->next_term, accept->versions_next);
+        r = r < 0 ? r : index_put_jump(transaction, &identity, accept->versions_next);
         r = r < 0 ? r : put_rollback(transaction, &rollback);
         r = r < 0 ? r : transaction_set_state(transaction, ROLLBACK_BEHIND_STATE, NULL, 0);
         if (r < 0)
                 return transaction_fail(transaction, r);
 
-        transaction->counters[COUNTER_REVISION] +=
-                        (int64_t) (MAX(accept->revision, revision) - revision + ROLLBACK_REVISIONS);
+        raise_revision(transaction, accept->revision);
         index->rollback.now = rollback;
         return 0;
 }
 
-static void on_accepted(Operation *operation, int result) {
-        IndexAccept *accept = CONTAINER_OF(operation, IndexAccept, operation);
+static void on_accepted(IndexRequest *request, IndexResult result) {
+        IndexAccept *accept = CONTAINER_OF(request, IndexAccept, request);
 
-        if (result >= 0)
+        if (result.outcome == INDEX_DONE)
                 index_jump(accept->index, accept->next_term, accept->versions_next);
         accept->done(accept, result);
 }
 
+/* More versions may be given out until it is applied, but not so many as it leaves out. */
 void index_accept_rollback(Index *index, IndexAccept *accept) {
         accept->index = index;
-        accept->operation = (Operation){ .apply = apply_accept, .done = on_accepted };
-        environment_submit(index->environment, &accept->operation);
+        accept->request.done = on_accepted;
+        accept->versions_given = atomic_load(&index->versions.next);
+        index_submit(index, REQUEST_ACCEPT, &accept->request);
 }

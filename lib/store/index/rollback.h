@@ -34,17 +34,18 @@ uint64_t index_last_change(const Index *index);
 typedef struct IndexAccept IndexAccept;
 
 struct IndexAccept {
+        IndexRequest request;             /* private */
         uint64_t term, version, revision; /* the highest that anybody has seen */
 
         /* On the committer's thread, after the flush; the index has another term by then, and goes
          * on above all of them. */
-        void (*done)(IndexAccept *accept, int result);
+        void (*done)(IndexAccept *accept, IndexResult result);
 
         /* private */
-        Operation operation;
         Index *index;
-        uint64_t next_term, versions_next;
+        uint64_t versions_given;           /* half a version: how far they had come */
+        uint64_t next_term, versions_next; /* output */
 };
 
-/* Result: 0, or a negative errno upon which nothing has changed. */
+/* If it is refused nothing has changed. */
 void index_accept_rollback(Index *index, IndexAccept *accept);

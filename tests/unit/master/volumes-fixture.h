@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The volumes of a master, with an index of their own, and what their volumes report. Include after
- * "test.h". */
+/* The volumes of a master with an index, and their reports. Include after "test.h". */
 
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "master/cluster/settings.h"
 #include "scratch.h"
 #include "shift.h"
+#include "store/index/index-internal.h"
 #include "test.h"
 
 #define TIMEOUT_SEC 60
@@ -22,8 +22,11 @@ typedef struct Fixture {
         Volumes *volumes;
 } Fixture;
 
+/* See index_intercept(). */
+static Interception (*volumes_fixture_intercept)(const IndexRequest *request, void *userdata);
+
 static inline void open_all(Fixture *fixture, bool auto_add) {
-        EnvironmentOptions options = { .directory = fixture->directory };
+        IndexOptions options = { .directory = fixture->directory };
         VolumesOptions volumes_options = {
                 .timeout_usec = TIMEOUT_SEC * USEC_PER_SEC,
                 .copies = 1,
@@ -31,10 +34,8 @@ static inline void open_all(Fixture *fixture, bool auto_add) {
         };
 
         assert_int_equal(index_open(&options, &fixture->index), 0);
-        assert_int_equal(
-                        volumes_new(fixture->index, fixture->event, &volumes_options,
-                                    &fixture->volumes),
-                        0);
+        index_intercept(fixture->index, volumes_fixture_intercept, NULL);
+        assert_ok(volumes_new(fixture->index, fixture->event, &volumes_options, &fixture->volumes));
 }
 
 static inline void close_all(Fixture *fixture) {
@@ -98,7 +99,7 @@ static inline VolumeReport make_report(uint32_t number) {
 
 /* Waits until what was submitted to the index is done. */
 static inline void settle(Fixture *fixture) {
-        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+        IndexSet barrier = { .request.done = scratch_answered, .name = "barrier" };
 
         index_set(fixture->index, &barrier);
         assert_int_equal(scratch_wait(), 0);

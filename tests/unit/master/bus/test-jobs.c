@@ -176,7 +176,7 @@ typedef struct Fixture {
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
         Master *master = &fixture->master;
-        EnvironmentOptions options = {};
+        IndexOptions options = {};
 
         caller = 0;
         is_connected = false;

@@ -40,7 +40,7 @@ typedef struct Fixture {
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
         Master *master = &fixture->master;
-        EnvironmentOptions options = {};
+        IndexOptions options = {};
 
         caller = 0;
         is_connected = false;
@@ -417,7 +417,7 @@ static sd_bus_message *locate(const char *key) {
 TEST(locate_finds_a_key) {
         Fixture *fixture = *state;
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = "a key/ä",
                 .record = {
                         .version = 77,

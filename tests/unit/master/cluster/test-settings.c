@@ -47,22 +47,15 @@ static VolumesChange *ask(uint64_t epoch) {
 /* How often the map was stored, and how often this shall fail from now on. */
 static unsigned n_stores, n_failures;
 
-void __real_index_set(Index *index, IndexSet *set);
-void __wrap_index_set(Index *index, IndexSet *set);
-
-static int refuse(Operation *operation, Transaction *transaction) {
-        return -ENOSPC;
-}
-
-void __wrap_index_set(Index *index, IndexSet *set) {
-        n_stores += strcmp(set->name, "cluster") == 0;
-        if (n_failures == 0 || strcmp(set->name, "cluster") != 0) {
-                __real_index_set(index, set);
-                return;
-        }
+static Interception intercept_map(const IndexRequest *request, void *userdata) {
+        if (request->type != REQUEST_SET ||
+            strcmp(CONTAINER_OF(request, IndexSet, request)->name, "cluster") != 0)
+                return INTERCEPT_NOT;
+        n_stores++;
+        if (n_failures == 0)
+                return INTERCEPT_NOT;
         n_failures--;
-        set->operation.apply = refuse;
-        environment_submit(index_environment(index), &set->operation);
+        return INTERCEPT_REFUSE;
 }
 
 /* What came of one change, told at once or later; with the epoch after it. */
@@ -207,7 +200,7 @@ TEST(several_volumes_are_added_together_or_not_at_all) {
 static void start_worn(Fixture *fixture) {
         _cleanup_(cluster_freep) Cluster *cluster = NULL;
         _cleanup_(buffer_done) Buffer encoded = {};
-        IndexSet store = { .operation.done = scratch_done, .name = "cluster" };
+        IndexSet store = { .request.done = scratch_answered, .name = "cluster" };
 
         assert_ok(cluster_new(&cluster));
         for (uint32_t number = 1; number <= 2; number++) {
@@ -281,7 +274,7 @@ TEST(changes_wait_for_each_other) {
 
         report_all(fixture, 2);
         assert_int_equal(sem_init(&gate, 0, 0), 0);
-        environment_submit(index_environment(fixture->index), &busy);
+        environment_submit(fixture->index->environment, &busy);
 
         /* What can be judged only when its turn comes is refused then. */
         assert_int_equal(volumes_add(fixture->volumes, &one, 1, ask_as(2, "first")), 0);
@@ -588,8 +581,13 @@ TEST(what_is_not_stored_is_not_in_force) {
         assert_int_equal(status_of(fixture, 1).state, VOLUME_ACTIVE);
 }
 
+static int setup_intercepted(void **state) {
+        volumes_fixture_intercept = intercept_map;
+        return setup_by_hand(state);
+}
+
 int main(void) {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, setup_by_hand, teardown)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup_intercepted, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(added_volumes_are_active_for_good),
                 RUN(what_is_so_already_is_not_changed),

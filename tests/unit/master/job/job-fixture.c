@@ -54,7 +54,7 @@ static bool job_fixture_has_clients(void *userdata) {
 }
 
 static void settle(JobFixture *fixture) {
-        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+        IndexSet barrier = { .request.done = scratch_answered, .name = "barrier" };
 
         index_set(fixture->index, &barrier);
         assert_ok(scratch_wait());
@@ -133,7 +133,7 @@ static void make_kinds(JobFixture *fixture) {
 }
 
 void open_all(JobFixture *fixture) {
-        EnvironmentOptions options = { .directory = fixture->directory };
+        IndexOptions options = { .directory = fixture->directory };
         VolumesOptions volumes = {
                 .timeout_usec = TIMEOUT_SEC * USEC_PER_SEC,
                 .copies = 1,
@@ -333,7 +333,7 @@ int cancel(JobFixture *fixture, int id) {
 
 uint64_t write_copies(JobFixture *fixture, const char *key, uint32_t a, uint32_t b, uint64_t size) {
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .record = {
                         .version = index_next_version(fixture->index, VERSION_DIRECT),
@@ -397,7 +397,7 @@ void mark_copy(JobFixture *fixture, const char *key, uint64_t version, uint32_t 
                 .volume = volume,
                 .kind = DAMAGE_CORRUPT,
         };
-        IndexDamage damage = { .operation.done = scratch_done, .items = &item, .n_items = 1 };
+        IndexDamage damage = { .request.done = scratch_answered, .items = &item, .n_items = 1 };
 
         index_damage(fixture->index, &damage);
         assert_ok(scratch_wait());

@@ -47,7 +47,7 @@ static void report(uint32_t number, const char *url) {
                                  .sequence = 1,
                                  .url = url,
                                  .zone = "" };
-        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+        IndexSet barrier = { .request.done = scratch_answered, .name = "barrier" };
 
         assert_int_equal(volumes_report(volumes, &request), 0);
         index_set(the_index, &barrier); /* what was submitted before it is done when it is */
@@ -56,7 +56,7 @@ static void report(uint32_t number, const char *url) {
 
 static int setup(void **state) {
         MoverOptions mover_options;
-        EnvironmentOptions options = { .directory = directory = scratch_new() };
+        IndexOptions options = { .directory = directory = scratch_new() };
         VolumesOptions volumes_options = { .timeout_usec = USEC_PER_HOUR,
                                            .copies = 1,
                                            .auto_add = true };
@@ -99,7 +99,7 @@ static int teardown(void **state) {
 
 static void write_key(const char *key, uint64_t version, size_t n_copies) {
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .record = {
                         .version = version,

@@ -35,7 +35,7 @@ static void report(uint32_t number, const char *url) {
                                  .sequence = 1,
                                  .url = url,
                                  .zone = "" };
-        IndexSet barrier = { .operation.done = scratch_done, .name = "barrier" };
+        IndexSet barrier = { .request.done = scratch_answered, .name = "barrier" };
 
         assert_int_equal(volumes_report(master.volumes, &request), 0);
         index_set(master.index, &barrier); /* what was submitted before it is done when it is */
@@ -43,7 +43,7 @@ static void report(uint32_t number, const char *url) {
 }
 
 static int setup(void **state) {
-        EnvironmentOptions options = { .directory = directory = scratch_new() };
+        IndexOptions options = { .directory = directory = scratch_new() };
 
         assert_ok(sem_init(&done, 0, 0));
         assert_ok(sd_event_new(&master.event));

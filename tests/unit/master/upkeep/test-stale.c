@@ -23,7 +23,7 @@ typedef struct Fixture {
 
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
-        EnvironmentOptions options = { .directory = fixture->directory = scratch_new() };
+        IndexOptions options = { .directory = fixture->directory = scratch_new() };
         Master *master = &fixture->master;
 
         assert_ok(sd_event_new(&master->event));
@@ -61,7 +61,7 @@ static int teardown(void **state) {
 
 static void commit_on(Fixture *fixture, uint32_t volume) {
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = "k",
                 .record = { .version = index_next_version(fixture->master.index, VERSION_DIRECT),
                             .content_type = "",
@@ -174,8 +174,8 @@ TEST(a_volume_that_was_removed_is_forgotten) {
         wait_until(is_forgotten, fixture);
 }
 
-static void on_accepted(IndexAccept *accept, int result) {
-        scratch_done(&accept->operation, result);
+static void on_accepted(IndexAccept *accept, IndexResult result) {
+        scratch_done(NULL, result.error);
 }
 
 /* Else it would go through all that it has once more, each second. */

@@ -43,7 +43,7 @@ static int put(Index *index, unsigned i) {
         static char metadata[300] = "m";
         char key[16];
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .record = { .version = i + 1,
                             .content_type = "",
@@ -67,7 +67,7 @@ static void fill(const char *directory, unsigned n_keys, bool clean) {
         pid = fork();
         assert_ok(pid);
         if (pid == 0) {
-                if (index_open(&options, &index) < 0)
+                if (scratch_open_index(&options, &index) < 0)
                         _exit(1);
                 for (unsigned i = 0; i < n_keys; i++)
                         if (put(index, i) < 0)
@@ -107,7 +107,7 @@ static bool is_refused(const char *directory, const char *name) {
         Index *index;
         int r;
 
-        r = index_open(&options, &index);
+        r = scratch_open_index(&options, &index);
         if (r == 0) {
                 assert_true(has_all(index));
                 assert_null(index_free(index));

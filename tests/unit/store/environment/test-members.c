@@ -36,7 +36,7 @@ static int try_index(const char *directory) {
         Index *index;
         int r;
 
-        r = index_open(&options, &index);
+        r = scratch_open_index(&options, &index);
         if (r >= 0)
                 (void) index_free(index);
         return r;

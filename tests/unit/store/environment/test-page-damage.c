@@ -16,6 +16,7 @@
 #include "scratch.h"
 #include "store/format/page.h"
 #include "store/index/index.h"
+#include "store/index/storage.h"
 
 #define KEYS 1500
 
@@ -31,7 +32,7 @@ static int put(Index *index, unsigned key, uint64_t version) {
         static char metadata[500] = "m";
         char name[16];
         IndexCommit commit = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = name,
                 .record = {
                         .version = version,
@@ -62,7 +63,7 @@ static void fill(const char *directory, bool clean) {
         pid = fork();
         assert_ok(pid);
         if (pid == 0) {
-                if (index_open(&options, &index) < 0)
+                if (scratch_open_index(&options, &index) < 0)
                         _exit(1);
                 for (unsigned i = 0; i < KEYS; i++)
                         if (put(index, i, i + 1) < 0)
@@ -88,7 +89,7 @@ static void check(const char *directory, Tally *tally) {
         unsigned lost = 0;
         Index *index;
 
-        assert_int_equal(index_open(&options, &index), 0);
+        assert_int_equal(scratch_open_index(&options, &index), 0);
         for (unsigned key = 0; key < KEYS; key++) {
                 _cleanup_(buffer_done) Buffer scratch = {};
                 char name[16];
@@ -102,11 +103,11 @@ static void check(const char *directory, Tally *tally) {
         }
 
         if (lost > 0) {
-                assert_true(environment_damaged_pages(index_environment(index)) > 0);
+                assert_true(index_damaged_pages(index) > 0);
                 tally->damaged++;
         } else
                 tally->whole++;
-        tally->repaired += environment_repaired_pages(index_environment(index)) > 0;
+        tally->repaired += index_repaired_pages(index) > 0;
         tally->keys_lost += lost;
         tally->most_lost = MAX(tally->most_lost, lost);
         assert_null(index_free(index));

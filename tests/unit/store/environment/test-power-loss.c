@@ -16,6 +16,7 @@
 #include "power.h"
 #include "scratch.h"
 #include "store/index/index.h"
+#include "store/index/storage.h"
 #include "store/object/objects.h"
 #include "store/object/writer.h"
 
@@ -51,7 +52,7 @@ static unsigned key_of_step(unsigned step) {
 static int open_index(const char *directory, Index **ret) {
         EnvironmentOptions options = make_options(directory);
 
-        return index_open(&options, ret);
+        return scratch_open_index(&options, ret);
 }
 
 static int commit(Index *index, unsigned step) {
@@ -59,7 +60,7 @@ static int commit(Index *index, unsigned step) {
         size_t size = 200 + step * 5;
         char key[16];
         IndexCommit request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .record = {
                         .version = step + 1,
@@ -121,8 +122,8 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
         unsigned last[KEYS + STEPS], next[KEYS + STEPS];
 
         CHECK(open_index(directory, &index) == 0);
-        CHECK(environment_damaged_pages(index_environment(index)) == 0);
-        CHECK(environment_was_recovered(index_environment(index)) || !was_open(n_acknowledged));
+        CHECK(index_damaged_pages(index) == 0);
+        CHECK(index_was_recovered(index) || !was_open(n_acknowledged));
 
         find_last((unsigned) n_acknowledged, last);
         find_last((unsigned) MIN(n_acknowledged + 1, (size_t) STEPS), next);

@@ -8,6 +8,7 @@
 
 #include "scratch.h"
 #include "store/index/index.h"
+#include "store/index/storage.h"
 
 #define KEYS 200
 
@@ -45,7 +46,7 @@ static Index *open_index(const char *directory) {
         Index *opened;
 
         n_progress = 0;
-        assert_int_equal(index_open(&options, &opened), 0);
+        assert_int_equal(scratch_open_index(&options, &opened), 0);
         return opened;
 }
 
@@ -55,7 +56,7 @@ _noreturn_ static void crash(const char *directory) {
 
         for (unsigned i = 0; i < KEYS; i++) {
                 IndexSet set = {
-                        .operation.done = scratch_done,
+                        .request.done = scratch_answered,
                         .name = "something",
                         .data = &i,
                         .size = sizeof(i),
@@ -84,7 +85,7 @@ TEST(long_recovery_tells_how_far_it_is) {
         is_slow = true;
         opened = open_index(directory);
         is_slow = false;
-        assert_true(environment_was_recovered(index_environment(opened)));
+        assert_true(index_was_recovered(opened));
         assert_true(n_progress > 2);
         assert_true(last_percent > 0);
         assert_null(index_free(opened));

@@ -13,6 +13,7 @@
 
 #include "fault.h"
 #include "scratch.h"
+#include "store/index/garbage.h"
 #include "store/index/move.h"
 #include "store/object/objects.h"
 #include "store/object/writer.h"
@@ -60,7 +61,7 @@ static Record make_record(uint64_t version, uint32_t volume) {
 
 static int commit(Index *index, const char *key, uint64_t version, uint32_t volume) {
         IndexCommit request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .record = make_record(version, volume),
                 .garbage_due_usec = version,
@@ -71,7 +72,7 @@ static int commit(Index *index, const char *key, uint64_t version, uint32_t volu
 }
 
 static int erase(Index *index, const char *key) {
-        IndexDelete request = { .operation.done = scratch_done, .key = key };
+        IndexDelete request = { .request.done = scratch_answered, .key = key };
 
         index_delete(index, &request);
         return scratch_wait();
@@ -80,7 +81,7 @@ static int erase(Index *index, const char *key) {
 static int settle(Index *index, const char *key, uint64_t version, uint32_t volume) {
         IndexSettleItem item = { .version = version, .key = key };
         IndexSettle request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = &item,
                 .n_items = 1,
@@ -93,7 +94,7 @@ static int settle(Index *index, const char *key, uint64_t version, uint32_t volu
 static int collect(Index *index, uint64_t due_usec, uint64_t version, uint32_t volume) {
         const Garbage item = { .due_usec = due_usec, .version = version };
         IndexCollected request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = &item,
                 .n_gone = 1,
@@ -106,7 +107,7 @@ static int collect(Index *index, uint64_t due_usec, uint64_t version, uint32_t v
 
 static int move(Index *index, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
         IndexMove request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .version = version,
                 .add = add,
@@ -184,7 +185,7 @@ static int move_a_back(Index *index) {
 static int set_state(Index *index) {
         static const uint8_t data[30000] = { 1 };
         IndexSet set = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .name = "map",
                 .data = data,
                 .size = sizeof(data),
@@ -230,7 +231,7 @@ static const IndexStep index_steps[] = {
 static int open_index(const char *directory, Index **ret) {
         EnvironmentOptions options = make_options(directory);
 
-        return index_open(&options, ret);
+        return scratch_open_index(&options, ret);
 }
 
 static void index_scene(const char *directory) {

@@ -14,10 +14,10 @@
 
 /* Makes an index whose files have pages of all kinds: meta, branches, leaves, overflow, free. */
 static void make_databases(const char *directory) {
-        EnvironmentOptions options = { .directory = directory };
+        IndexOptions options = { .directory = directory };
         static uint8_t blob[20000];
         IndexSet set = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .name = "map",
                 .data = blob,
                 .size = sizeof(blob),
@@ -28,7 +28,7 @@ static void make_databases(const char *directory) {
         for (uint64_t i = 1; i <= 2000; i++) {
                 char key[16];
                 IndexCommit commit = {
-                        .operation.done = scratch_done,
+                        .request.done = scratch_answered,
                         .key = key,
                         .record = { .version = i, .content_type = "", .metadata = "" },
                 };

@@ -9,6 +9,8 @@
 
 #include "scratch.h"
 #include "store/index/index-internal.h"
+#include "store/index/rules.h"
+#include "store/index/storage.h"
 #include "test.h"
 
 #define DUE       UINT64_C(1000000)
@@ -21,7 +23,7 @@ typedef struct Fixture {
 } Fixture;
 
 static inline Index *open_index(const char *directory) {
-        EnvironmentOptions options = { .directory = directory };
+        IndexOptions options = { .directory = directory };
         Index *index;
 
         assert_int_equal(index_open(&options, &index), 0);
@@ -67,7 +69,7 @@ static inline Record make_record(uint64_t version, uint32_t volume) {
 }
 
 static inline int run_commit(Index *index, IndexCommit *commit) {
-        commit->operation.done = scratch_done;
+        commit->request.done = scratch_answered;
         index_commit(index, commit);
         return scratch_wait();
 }
@@ -84,7 +86,7 @@ static inline int commit(Index *index, const char *key, uint64_t version, uint32
 
 static inline int erase(Index *index, const char *key, const Condition *condition) {
         IndexDelete request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .condition = *condition,
                 .garbage_due_usec = DUE,

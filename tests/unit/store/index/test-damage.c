@@ -14,7 +14,7 @@
 static int mark(Index *index, const char *key, uint64_t version, uint32_t volume, DamageKind kind) {
         IndexDamageItem item = { .version = version, .volume = volume, .key = key, .kind = kind };
         IndexDamage damage = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .items = &item,
                 .n_items = 1,
                 .now_usec = NOW,
@@ -38,7 +38,7 @@ static int commit_two(Index *index, const char *key, uint64_t version) {
 
 static int move(Index *index, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
         IndexMove request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .version = version,
                 .add = add,
@@ -182,7 +182,7 @@ TEST(many_marks_are_made_and_cleared_at_once) {
         static IndexDamageItem items[600];
         static char keys[600][16];
         IndexDamage damage = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .items = items,
                 .n_items = ELEMENTSOF(items),
                 .now_usec = NOW,

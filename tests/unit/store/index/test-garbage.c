@@ -9,7 +9,7 @@
 
 static int settle(Index *index, uint32_t volume, IndexSettleItem *items, size_t n_items) {
         IndexSettle request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = items,
                 .n_items = n_items,
@@ -25,7 +25,7 @@ static int settle(Index *index, uint32_t volume, IndexSettleItem *items, size_t 
 static int collect(Index *index, uint32_t volume, uint64_t due_usec) {
         Garbage garbage[16];
         IndexCollected collected = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = garbage,
                 .fence_due_usec = FENCE_DUE,
@@ -179,7 +179,7 @@ TEST(garbage_comes_in_order_when_it_is_due_and_is_forgotten_when_collected) {
         Fixture *fixture = *state;
         Garbage garbage[4];
         IndexCollected collected = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = 3,
                 .items = garbage,
                 .n_gone = 2,
@@ -216,7 +216,7 @@ TEST(garbage_that_cannot_be_deleted_is_put_off) {
         Fixture *fixture = *state;
         Garbage garbage[3];
         IndexCollected collected = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = 3,
                 .items = garbage,
                 .n_gone = 1,
@@ -257,12 +257,15 @@ static int apply_gate(Operation *operation, Transaction *transaction) {
 static void on_gate_done(Operation *operation, int result) {
 }
 
+static void on_deleted(IndexRequest *request, IndexResult result) {
+}
+
 /* A damaged page undoes the whole batch, and each operation is applied again. */
 TEST(a_version_dies_once_in_a_batch_that_is_undone) {
         Fixture *fixture = *state;
         Gate gate = { .operation = { .apply = apply_gate, .done = on_gate_done } };
         IndexDelete deletion = {
-                .operation.done = on_gate_done,
+                .request.done = on_deleted,
                 .key = "key/0000",
                 .garbage_due_usec = DUE,
         };
@@ -281,7 +284,7 @@ TEST(a_version_dies_once_in_a_batch_that_is_undone) {
                 ;
         index_delete(fixture->index, &deletion);
         index_delete(fixture->index,
-                     &(IndexDelete){ .operation.done = scratch_done, .key = "key/0500" });
+                     &(IndexDelete){ .request.done = scratch_answered, .key = "key/0500" });
         assert_int_equal(sem_post(&gate.left), 0);
         assert_int_equal(scratch_wait(), -EBADMSG);
 

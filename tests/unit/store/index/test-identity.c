@@ -49,7 +49,7 @@ TEST(a_mark_is_the_highest_version_with_a_copy_on_the_volume) {
         Fixture *fixture = *state;
         const uint32_t drop[] = { 3 };
         IndexMove move = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = "a",
                 .version = 9,
                 .add = 5,
@@ -92,16 +92,16 @@ TEST(a_refused_commit_leaves_no_mark) {
 TEST(what_is_rolled_back_leaves_no_mark) {
         Marks *marks = calloc(1, sizeof(*marks));
 
-        marks_raise(marks, 2, 10);
+        marks_raise(marks, 2, 10, 5);
         marks_keep(marks);
-        marks_raise(marks, 2, 11);
-        marks_raise(marks, 2, 12);
-        marks_raise(marks, 7, 12);
+        marks_raise(marks, 2, 11, 5);
+        marks_raise(marks, 2, 12, 5);
+        marks_raise(marks, 7, 12, 5);
         assert_true(marks_have_changed(marks));
         marks_undo(marks);
         assert_false(marks_have_changed(marks));
 
-        marks_raise(marks, 2, 11);
+        marks_raise(marks, 2, 11, 5);
         marks_keep(marks);
         assert_int_equal(marks_get(marks, 2), 11);
         assert_int_equal(marks_get(marks, 7), 0);

@@ -137,7 +137,7 @@ TEST(an_index_without_revisions_goes_on_above_its_versions) {
 
 TEST(an_index_of_an_unknown_format_is_refused) {
         Fixture *fixture = *state;
-        EnvironmentOptions options = { .directory = fixture->directory };
+        IndexOptions options = { .directory = fixture->directory };
         MakeOld old = { .operation.apply = apply_make_unknown, .index = fixture->index };
 
         assert_int_equal(environment_run(fixture->index->environment, &old.operation), 0);
@@ -354,7 +354,9 @@ TEST(versions_grow_across_restarts) {
 
 TEST(named_state_is_kept) {
         Fixture *fixture = *state;
-        IndexSet set = { .operation.done = scratch_done, .name = "map", .data = "abc", .size = 3 };
+        IndexSet set = {
+                .request.done = scratch_answered, .name = "map", .data = "abc", .size = 3
+        };
 
         assert_int_equal(index_get_state(fixture->index, "map", &fixture->scratch), -ENOENT);
         index_set(fixture->index, &set);
@@ -373,7 +375,7 @@ TEST(named_state_is_kept) {
 
 TEST(an_index_has_one_process) {
         Fixture *fixture = *state;
-        EnvironmentOptions options = { .directory = fixture->directory };
+        IndexOptions options = { .directory = fixture->directory };
         Index *index;
 
         assert_int_equal(index_open(&options, &index), -EBUSY);
@@ -381,7 +383,7 @@ TEST(an_index_has_one_process) {
 
 TEST(a_damaged_page_fails_its_keys_and_no_others) {
         Fixture *fixture = *state;
-        EnvironmentOptions options = { .directory = fixture->directory };
+        IndexOptions options = { .directory = fixture->directory };
         const char *path;
         unsigned damaged = 0;
 
@@ -415,7 +417,7 @@ TEST(a_damaged_page_fails_its_keys_and_no_others) {
         fixture->index = index_free(fixture->index);
         scratch_flip_bit(scratch_path(fixture->directory, "index.db"), 100);
         assert_int_equal(index_open(&options, &fixture->index), 0);
-        assert_int_equal(environment_repaired_pages(index_environment(fixture->index)), 1);
+        assert_int_equal(index_repaired_pages(fixture->index), 1);
         assert_current(fixture, "key/0000", 2001);
 
         fixture->index = index_free(fixture->index);

@@ -9,7 +9,7 @@
 
 static int move(Index *index, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
         IndexMove request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = key,
                 .version = version,
                 .add = add,
@@ -36,7 +36,7 @@ static bool has_copy(Fixture *fixture, const char *key, uint32_t volume) {
 static int collect(Index *index, uint32_t volume) {
         Garbage garbage[16];
         IndexCollected collected = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = garbage,
                 .fence_due_usec = FENCE_DUE,
@@ -120,7 +120,7 @@ TEST(a_settled_copy_of_the_current_version_is_a_stray) {
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
         for (unsigned round = 0; round < 2; round++) { /* asked again, it is one piece of garbage */
                 IndexSettle settle = {
-                        .operation.done = scratch_done,
+                        .request.done = scratch_answered,
                         .volume = 4,
                         .items = &item,
                         .n_items = 1,
@@ -205,7 +205,7 @@ TEST(a_stray_that_could_not_be_deleted_stays_one) {
         Fixture *fixture = *state;
         Garbage garbage;
         IndexCollected collected = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = 3,
                 .items = &garbage,
                 .n_items = 1,
@@ -245,7 +245,7 @@ TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
         Fixture *fixture = *state;
         IndexSettleItem item = { .version = 2, .key = "k" };
         IndexSettle settle = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = 4,
                 .items = &item,
                 .n_items = 1,

@@ -5,8 +5,8 @@
 #include "store/index/index-fixture.h"
 #include "store/index/rollback.h"
 
-static void on_accepted(IndexAccept *accept, int result) {
-        scratch_done(&accept->operation, result);
+static void on_accepted(IndexAccept *accept, IndexResult result) {
+        scratch_done(NULL, result.error);
 }
 
 static void accept_rollback(Index *index, uint64_t term, uint64_t version) {
@@ -19,7 +19,7 @@ static void accept_rollback(Index *index, uint64_t term, uint64_t version) {
 static bool settle(Index *index, uint32_t volume, const char *key, uint64_t version) {
         IndexSettleItem item = { .version = version, .key = key };
         IndexSettle request = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .volume = volume,
                 .items = &item,
                 .n_items = 1,
@@ -77,7 +77,7 @@ TEST(garbage_is_forgotten) {
         Fixture *fixture = *state;
         const uint32_t drop[] = { 3 };
         IndexMove move = {
-                .operation.done = scratch_done,
+                .request.done = scratch_answered,
                 .key = "key/0007",
                 .version = 8,
                 .add = 4,

@@ -502,8 +502,8 @@ TEST(a_store_keeps_its_uuid_and_its_state) {
 
 TEST(a_store_has_one_process_and_is_no_index) {
         Fixture *fixture = *state;
-        EnvironmentOptions index_options = { .directory = fixture->directory };
-        ObjectStoreOptions options = { .environment = index_options };
+        IndexOptions index_options = { .directory = fixture->directory };
+        ObjectStoreOptions options = { .environment.directory = fixture->directory };
         ObjectStore *store;
         Index *index;
 

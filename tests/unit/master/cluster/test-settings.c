@@ -581,13 +581,8 @@ TEST(what_is_not_stored_is_not_in_force) {
         assert_int_equal(status_of(fixture, 1).state, VOLUME_ACTIVE);
 }
 
-static int setup_intercepted(void **state) {
-        volumes_fixture_intercept = intercept_map;
-        return setup_by_hand(state);
-}
-
 int main(void) {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, setup_intercepted, teardown)
+#define RUN(test) cmocka_unit_test_setup_teardown(test, setup_by_hand, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(added_volumes_are_active_for_good),
                 RUN(what_is_so_already_is_not_changed),
@@ -606,5 +601,6 @@ int main(void) {
                 RUN(what_is_not_stored_is_not_in_force),
         };
 
+        volumes_fixture_intercept = intercept_map;
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,7 +192,22 @@ static int connect_volumes(Master *master) {
 static int start_bus(Master *master) {
         int r;
 
-        r = master_bus_new(master, master->arguments->bus_address, &master->bus);
+        r = master_bus_new(
+                        &(MasterBusOptions){
+                                        .event = master->event,
+                                        .address = master->arguments->bus_address,
+                                        .settings = master_conf_items,
+                                        .conf = &master->conf,
+                                        .directory = master->conf.directory,
+                                        .listen = master->conf.endpoint.listen,
+                                        .index = master->index,
+                                        .lead = master->lead,
+                                        .troubles = master->troubles,
+                                        .volumes = master->volumes,
+                                        .jobs = master->jobs,
+                                        .server = master->server,
+                        },
+                        &master->bus);
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to start on the bus '%s': %m",
@@ -374,11 +389,12 @@ Master *master_free(Master *master) {
         (void) http_client_free(master->client);
         (void) http_server_free(master->server);
         (void) index_free(master->index);
+        master_bus_stop(master->bus); /* while volumes and jobs are there */
         (void) garbage_collector_free(master->garbage);
         (void) prober_free(master->prober);
         (void) outbox_free(master->outbox);
-        master->volumes = volumes_free(master->volumes); /* tells the bus of what was refused */
-        master->jobs = jobs_free(master->jobs);          /* likewise */
+        (void) volumes_free(master->volumes); /* lets go of what the bus has asked for */
+        (void) jobs_free(master->jobs);       /* likewise */
         (void) master_bus_free(master->bus);
         (void) lead_free(master->lead);
         (void) stale_free(master->stale);

@@ -90,6 +90,17 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
         return 0; /* to be handled by others */
 }
 
+static int serve(BusServer *server, sd_bus *bus) {
+        int r;
+
+        if (server->on_call) {
+                r = sd_bus_add_filter(bus, NULL, on_message, server);
+                if (r < 0)
+                        return r;
+        }
+        return bus_add_objects(bus, server->objects, server->userdata);
+}
+
 static int connect_bus(BusServer *server) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         int r;
@@ -108,12 +119,7 @@ static int connect_bus(BusServer *server) {
                         "Disconnected", on_disconnected, NULL, server);
         if (r < 0)
                 return r;
-        if (server->on_call) {
-                r = sd_bus_add_filter(bus, NULL, on_message, server);
-                if (r < 0)
-                        return r;
-        }
-        r = bus_add_objects(bus, server->objects, server->userdata);
+        r = serve(server, bus);
         if (r < 0)
                 return r;
         r = sd_bus_request_name_async(bus, NULL, server->name, 0, on_name, server);
@@ -138,7 +144,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
-static void run_deferred(BusServer *server) {
+void bus_server_run_deferred(BusServer *server) {
         BusDeferred *deferred;
 
         (void) pthread_mutex_lock(&server->lock);
@@ -160,7 +166,7 @@ static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userd
 
         /* Emptied first: what is deferred from now on wakes anew. */
         (void) eventfd_read(fd, &count);
-        run_deferred(userdata);
+        bus_server_run_deferred(userdata);
         return 0;
 }
 
@@ -188,7 +194,7 @@ static int add_sources(BusServer *server) {
                         server->event, &server->wake, server->wake_fd, EPOLLIN, on_wake, server);
         if (r < 0)
                 return r;
-        if (strcmp(server->address, "none") == 0)
+        if (server->bus || strcmp(server->address, "none") == 0)
                 return 0;
         return sd_event_add_time_relative(
                         server->event, &server->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_retry,
@@ -200,7 +206,8 @@ int bus_server_new(sd_event *event, const BusServerOptions *options, BusServer *
         int r;
 
         assert(event);
-        assert(options->address && options->name && options->objects);
+        assert(options->bus || (options->address && options->name));
+        assert(options->objects);
         assert(ret);
 
         server = malloc(sizeof(*server));
@@ -209,8 +216,9 @@ int bus_server_new(sd_event *event, const BusServerOptions *options, BusServer *
 
         *server = (BusServer){
                 .event = sd_event_ref(event),
-                .address = strdup(options->address),
-                .name = strdup(options->name),
+                .address = strdup(options->address ?: "none"),
+                .name = strdup(options->name ?: ""),
+                .bus = sd_bus_ref(options->bus),
                 .objects = options->objects,
                 .userdata = options->userdata,
                 .on_state = options->on_state,
@@ -225,6 +233,12 @@ int bus_server_new(sd_event *event, const BusServerOptions *options, BusServer *
         r = add_sources(server);
         if (r < 0)
                 return r;
+        if (server->bus) {
+                r = serve(server, server->bus);
+                if (r < 0)
+                        return r;
+                server->state = 0;
+        }
 
         *ret = TAKE_PTR(server);
         return 0;
@@ -234,7 +248,7 @@ BusServer *bus_server_free(BusServer *server) {
         if (!server)
                 return NULL;
 
-        run_deferred(server);
+        bus_server_run_deferred(server);
         (void) sd_event_source_disable_unref(server->wake);
         (void) sd_event_source_disable_unref(server->retry);
         (void) sd_bus_close_unref(server->bus);

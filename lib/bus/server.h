@@ -14,6 +14,8 @@ typedef struct BusServer BusServer;
 typedef struct BusServerOptions {
         const char *address; /* "system", "none", or a D-Bus address */
         const char *name;    /* to own there */
+        sd_bus *bus;         /* a connection that is there already, instead of these two: to a peer,
+                              * on the event loop. It is closed with the server */
         const BusObject *objects;
         void *userdata; /* of the objects and the functions below */
 
@@ -29,18 +31,20 @@ typedef struct BusServerOptions {
  * That the bus is not there is no failure. */
 int bus_server_new(sd_event *event, const BusServerOptions *options, BusServer **ret);
 
-/* Runs what was deferred and is still to run, then leaves the bus. Nobody may call bus_defer() any
- * more. */
+/* Runs what is deferred, although the loop does not run any more. */
+void bus_server_run_deferred(BusServer *server);
+
+/* Runs what is still deferred, then leaves the bus. Nobody may call bus_defer() any more. */
 BusServer *bus_server_free(BusServer *server);
 DEFINE_CLEANUP(BusServer *, bus_server_free);
 
-/* For signals: NULL as long as the name is not ours, and then there is nobody to tell. */
+/* For signals: NULL while the name is not ours, since there is nobody to tell then. */
 sd_bus *bus_server_bus(BusServer *server);
 
 /* Something to do on the loop of the bus; embedded in what knows the details. */
 typedef struct BusDeferred BusDeferred;
 struct BusDeferred {
-        void (*run)(BusDeferred *deferred); /* it is the caller's again */
+        void (*run)(BusDeferred *deferred); /* which is the caller's again */
         BusDeferred *next;                  /* private */
 };
 

@@ -192,17 +192,12 @@ static int get_plan(const Change *change, PlanView *ret) {
 static int start(const Change *change, uint32_t *ret_id) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *path;
-        char type;
         int r;
 
         r = call_patiently(change, new_start_call, &reply);
         if (r < 0)
                 return r;
-        r = sd_bus_message_peek_type(reply, &type, NULL);
-        if (r >= 0 && type == 't') /* the epoch */
-                r = sd_bus_message_skip(reply, "t");
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
+        r = sd_bus_message_read(reply, "o", &path); /* an epoch follows */
         if (r < 0)
                 return complain(r, "Failed to read the master's reply: %m");
 

@@ -1,316 +1,189 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/jobs.h"
 #include "master/bus/lead.h"
-#include "master/bus/reply.h"
+#include "master/bus/refusal.h"
+#include "master/bus/volumes.h"
+#include "master/cluster/settings.h"
 #include "master/job/job.h"
-#include "master/master.h"
-
-/* What a method returns. */
-typedef enum Returns {
-        RETURNS_JOB,
-        RETURNS_JOB_AND_EPOCH,
-        RETURNS_EPOCH_AND_JOB,
-} Returns;
 
 /* One call, until it is answered. */
-typedef struct Start {
-        BusDeferred deferred;
-        VolumesChange change;
-        MasterBus *bus; /* not owned */
-        sd_bus_message *message;
-        Returns returns;
+typedef struct ChangeCall {
+        BusCall call;
+        Asked asked;
+        VolumesChange change; /* of the map */
         JobRequest request;
         bool wants_job;
 
         int result;
         uint64_t epoch;
-        uint32_t id;      /* 0 for none */
+        uint32_t id;      /* of the job; 0 for none */
         uint32_t refused; /* the volume that a refusal is about, or 0 */
 
         size_t n_numbers;
         uint32_t numbers[];
-} Start;
+} ChangeCall;
 
-static Start *start_free(Start *start) {
-        if (!start)
-                return NULL;
-
-        (void) sd_bus_message_unref(start->message);
-        free(start);
+static ChangeCall *change_free(ChangeCall *change) {
+        if (change)
+                (void) bus_call_free(&change->call);
         return NULL;
 }
-DEFINE_CLEANUP(Start *, start_free);
+DEFINE_CLEANUP(ChangeCall *, change_free);
 
-static int start_new(
+static ChangeCall *change_of(BusCall *call) {
+        return CONTAINER_OF(call, ChangeCall, call);
+}
+
+static int change_new(
                 MasterBus *bus,
                 sd_bus_message *message,
-                Returns returns,
+                Asked asked,
                 const uint32_t numbers[],
                 size_t n,
-                Start **ret) {
-        Start *start = calloc(1, sizeof(*start) + n * sizeof(*numbers));
+                ChangeCall **ret) {
+        ChangeCall *change = calloc(1, sizeof(*change) + n * sizeof(*numbers));
 
-        if (!start)
+        if (!change)
                 return -ENOMEM;
 
-        start->bus = bus;
-        start->message = sd_bus_message_ref(message);
-        start->returns = returns;
-        start->wants_job = true;
-        start->n_numbers = n;
+        bus_call_init(&change->call, bus, message);
+        change->asked = asked;
+        change->wants_job = asked != ASKED_SETTINGS;
+        change->n_numbers = n;
         if (n > 0)
-                memcpy(start->numbers, numbers, n * sizeof(*numbers));
-        start->request = (JobRequest){
-                .numbers = start->numbers,
+                memcpy(change->numbers, numbers, n * sizeof(*numbers));
+        change->request = (JobRequest){
+                .type = asked == ASKED_DELETE ? JOB_DRAIN : JOB_REBALANCE,
+                .numbers = change->numbers,
                 .n_numbers = MIN(n, (size_t) JOB_VOLUMES_MAX),
                 .epoch = EPOCH_ANY,
                 .started_by = bus->authority.uid,
         };
-        *ret = start;
+        *ret = change;
         return 0;
 }
 
-static bool has_number(const JobStatus *job, uint32_t number) {
-        for (size_t i = 0; i < job->n_numbers; i++)
-                if (job->numbers[i] == number)
-                        return true;
-        return false;
+/* Whoever gets the answer and looks sees what has changed. */
+static void succeed(ChangeCall *change) {
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(change->call.message);
+        char path[BUS_PATH_SIZE];
+
+        master_bus_refresh(change->call.bus);
+        if (change->id > 0)
+                job_bus_add(change->call.bus, change->id);
+        bus_writer_put(&reply, "ot", job_bus_path(change->id, path), change->epoch);
+        bus_call_reply(&change->call, &reply);
 }
 
-/* The job by which a volume is being drained: the last that is about it, unless it has let go of
- * it. 0 if there is none. */
-static uint32_t find_drain_of(const JobStatus jobs[], size_t n, uint32_t number) {
-        for (size_t i = n; i-- > 0;)
-                if (jobs[i].type == JOB_DRAIN && has_number(jobs + i, number))
-                        return jobs[i].state == JOB_DONE || jobs[i].state == JOB_CANCELLED
-                                               ? 0
-                                               : jobs[i].id;
-        return 0;
-}
-
-/* If one of the volumes is being drained, says so and by which job. Returns an error that is told,
- * or 0. */
-static int refuse_drained(
-                MasterBus *bus, const uint32_t numbers[], size_t n, int r, sd_bus_error *error) {
-        _cleanup_free_ JobStatus *jobs = NULL;
-        size_t n_jobs = 0;
-
-        if (!bus->master->jobs || jobs_list(bus->master->jobs, &jobs, &n_jobs) < 0)
-                return 0;
-        for (size_t i = 0; i < n; i++) {
-                uint32_t id = find_drain_of(jobs, n_jobs, numbers[i]);
-
-                if (id > 0)
-                        return bus_fail(error, r,
-                                        "Volume %" PRIu32 " is being drained by job %" PRIu32
-                                        "; cancel that job first, or wait for its end.",
-                                        numbers[i], id);
-        }
-        return 0;
-}
-
-/* Too few are active because some are being drained, perhaps. */
-static int refuse_copies(MasterBus *bus, int r, sd_bus_error *error) {
-        static const char sentence[] = "There are fewer active volumes than that many copies";
-        _cleanup_free_ JobStatus *jobs = NULL;
-        size_t n = 0;
-
-        if (bus->master->jobs)
-                (void) jobs_list(bus->master->jobs, &jobs, &n); /* without memory: just that */
-        for (size_t i = n; i-- > 0;)
-                if (jobs[i].type == JOB_DRAIN &&
-                    find_drain_of(jobs, n, jobs[i].numbers[0]) == jobs[i].id)
-                        return bus_fail(error, r,
-                                        "%s; volume %" PRIu32 " is being drained by job %" PRIu32
-                                        ".",
-                                        sentence, jobs[i].numbers[0], jobs[i].id);
-        return bus_fail(error, r, "%s.", sentence);
-}
-
-int elastic_bus_refuse(MasterBus *bus, int r, sd_bus_error *error) {
-        switch (r) {
-        case -EDQUOT:
-                return refuse_copies(bus, r, error);
-        case -ENOSPC:
-                return bus_fail(error, r, "The master's disk is full.");
-        default:
-                return bus_fail(error, r, NULL);
-        }
-}
-
-int elastic_bus_refuse_add(MasterBus *bus, int r, uint32_t number, sd_bus_error *error) {
-        char why[LEAD_REASON_SIZE] = "";
-
-        if (number > 0 && r == -ENOENT)
-                lead_explain_stranger(bus->master->lead, number, why);
-        if (*why)
-                return bus_fail(error, -EEXIST, "%s", why);
-
-        if (r == -EBUSY && refuse_drained(bus, &number, 1, r, error) < 0)
-                return r;
-        return bus_change_refuse(error, r, number);
-}
-
-int elastic_bus_refuse_delete(
-                MasterBus *bus, int r, uint32_t number, size_t n, sd_bus_error *error) {
-        char name[sizeof("Volume 4294967295")];
-        const char *who = "One of the volumes";
-
-        if (number > 0) {
-                (void) snprintf(name, sizeof(name), "Volume %" PRIu32, number);
-                who = name;
-        }
-
-        switch (r) {
-        case -ENOENT:
-                return bus_fail(error, r, "%s is not known to the master.", who);
-        case -EBUSY:
-                if (refuse_drained(bus, &number, 1, r, error) < 0)
-                        return r;
-                return bus_fail(error, r, "%s was removed already.", who);
-        case -EDQUOT:
-                return bus_fail(error, r,
-                                "Without %s, fewer active volumes would be left than each value "
-                                "has copies.",
-                                n == 1 ? "it" : "them");
-        case -ENOSPC:
-                return bus_fail(error, r,
-                                "The other volumes have less free space than what is to be moved.");
-        default:
-                return elastic_bus_refuse(bus, r, error);
-        }
-}
-
-static int send_reply(const Start *start) {
-        char path[JOB_BUS_PATH_SIZE];
-
-        (void) job_bus_path(start->id, path);
-        switch (start->returns) {
-        case RETURNS_EPOCH_AND_JOB:
-                return sd_bus_reply_method_return(start->message, "to", start->epoch, path);
-        case RETURNS_JOB_AND_EPOCH:
-                return sd_bus_reply_method_return(start->message, "ot", path, start->epoch);
-        default:
-                return sd_bus_reply_method_return(start->message, "o", path);
-        }
-}
-
-static int send_error(const Start *start) {
+static void answer(ChangeCall *change) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        if (start->request.type == JOB_DRAIN)
-                (void) elastic_bus_refuse_delete(
-                                start->bus, start->result, start->refused, start->n_numbers,
-                                &error);
-        else
-                (void) elastic_bus_refuse(start->bus, start->result, &error);
-        return sd_bus_reply_method_error(start->message, &error);
-}
-
-/* Whoever gets the reply and looks sees what it has changed. */
-static void answer(Start *start) {
-        int r;
-
-        if (start->result >= 0) {
-                master_bus_refresh(start->bus);
-                if (start->id > 0 && start->bus->master->jobs)
-                        job_bus_add(start->bus->jobs, start->id);
-        }
-
-        r = start->result >= 0 ? send_reply(start) : send_error(start);
-        if (r < 0)
-                (void) log_debug_errno(r, "Failed to reply to a change of the cluster: %m");
-        (void) start_free(start);
-}
-
-/* On the loop. */
-static void on_started(BusDeferred *deferred) {
-        answer(CONTAINER_OF(deferred, Start, deferred));
-}
-
-/* On the committer. */
-static void on_job(int result, uint32_t id, uint64_t epoch, void *userdata) {
-        Start *start = userdata;
-
-        start->result = result;
-        if (result >= 0) {
-                start->id = id;
-                start->epoch = epoch;
-        } else
-                start->refused = id;
-        start->deferred.run = on_started;
-        bus_defer(start->bus->server, &start->deferred);
-}
-
-static int start_job(Start *start) {
-        Jobs *jobs = start->bus->master->jobs;
-
-        return jobs ? job_start(jobs, &start->request, on_job, start, &start->refused) : -ESHUTDOWN;
-}
-
-/* On the loop. The map's change stands, whatever becomes of the job; a master that ends knows only
- * the change. */
-static void on_changed(BusDeferred *deferred) {
-        Start *start = CONTAINER_OF(deferred, Start, deferred);
-        int r;
-
-        if (start->result < 0 || !start->wants_job || !start->bus->master->jobs) {
-                answer(start);
+        if (change->result >= 0) {
+                succeed(change);
                 return;
         }
 
-        r = start_job(start);
-        if (r < 0) {
-                start->result = r;
-                answer(start);
-        }
+        (void) refuse(change->call.bus, change->asked, change->result, change->refused, &error);
+        bus_call_fail(&change->call, &error);
+}
+
+static void on_started(BusCall *call) {
+        answer(change_of(call));
 }
 
 /* On the committer. */
-static void on_map_changed(VolumesChange *change, int result) {
-        Start *start = CONTAINER_OF(change, Start, change);
+static void on_job(int result, uint32_t number, uint64_t epoch, void *userdata) {
+        ChangeCall *change = userdata;
 
-        start->result = result;
-        start->epoch = change->epoch;
-        start->refused = change->refused;
-        start->deferred.run = on_changed;
-        bus_defer(start->bus->server, &start->deferred);
+        change->result = result;
+        change->epoch = epoch;
+        if (result >= 0)
+                change->id = number;
+        else
+                change->refused = number;
+        change->call.on_deferred = on_started;
+        bus_call_defer(&change->call);
+}
+
+static int start_job(ChangeCall *change) {
+        return job_start(
+                        change->call.bus->options.jobs, &change->request, on_job, change,
+                        &change->refused);
+}
+
+/* The change of the map stands, whatever becomes of the job. A master that ends starts no job. */
+static void on_changed(BusCall *call) {
+        ChangeCall *change = change_of(call);
+
+        if (change->result >= 0 && change->wants_job && !call->bus->is_ending) {
+                change->result = start_job(change);
+                if (change->result >= 0)
+                        return;
+        }
+        answer(change);
+}
+
+/* On the committer. */
+static void on_map_changed(VolumesChange *map_change, int result) {
+        ChangeCall *change = CONTAINER_OF(map_change, ChangeCall, change);
+
+        change->result = result;
+        change->epoch = map_change->epoch;
+        change->refused = map_change->refused;
+        change->call.on_deferred = on_changed;
+        bus_call_defer(&change->call);
+}
+
+/* Whether the epoch is the expected one is looked at when the map is changed; the job comes after
+ * that. */
+static VolumesChange *map_change_of(ChangeCall *change) {
+        change->change = (VolumesChange){ .epoch = change->request.epoch, .done = on_map_changed };
+        change->request.epoch = EPOCH_ANY;
+        return &change->change;
+}
+
+/* What a handler returns after it has begun with R. Takes the change over. */
+static int begun(ChangeCall *change, int r, sd_bus_error *error) {
+        _cleanup_(change_freep) ChangeCall *owned = change;
+
+        if (r < 0)
+                return refuse(change->call.bus, change->asked, r,
+                              change->refused ?: change->change.refused, error);
+
+        TAKE_PTR(owned);
+        return 1;
+}
+
+/* From here on the committer may have it. */
+static void start(ChangeCall *change) {
+        change->call.on_deferred = on_started;
+        bus_call_start(&change->call);
 }
 
 /* Reads the a{sv}: what all of them take, and what OWN says. */
-static int read_options(Start *start, const BusOption *own, sd_bus_error *error) {
+static int read_options(ChangeCall *change, const BusOption *own, sd_bus_error *error) {
+        JobLimits *limits = &change->request.limits;
         BusOption options[] = {
-                { "epoch", 't', &start->request.epoch },
-                { "rate", 't', &start->request.limits.rate },
-                { "parallel", 'u', &start->request.limits.parallel },
+                { "epoch", 't', &change->request.epoch },
+                { "rate", 't', &limits->rate },
+                { "parallel", 'u', &limits->parallel },
                 own ? *own : (BusOption){},
                 {},
         };
         int r;
 
-        r = bus_read_options(start->message, options, error);
+        r = bus_read_options(change->call.message, options, error);
         if (r < 0)
                 return r;
-        if (start->request.limits.parallel > JOB_PARALLEL_MAX ||
-            (options[2].is_set && start->request.limits.parallel == 0))
-                return bus_fail(error, -EINVAL, "A job makes from 1 to %d calls at a time.",
-                                JOB_PARALLEL_MAX);
+        if (limits->parallel > JOB_PARALLEL_MAX || (options[2].is_set && limits->parallel == 0))
+                return refuse(change->call.bus, ASKED_JOB, -EINVAL, 0, error);
         return 0;
-}
-
-/* For the change of the map; the job comes after it. */
-static VolumesChange *take_epoch(Start *start) {
-        start->change = (VolumesChange){ .epoch = start->request.epoch, .done = on_map_changed };
-        start->request.epoch = EPOCH_ANY;
-        return &start->change;
 }
 
 static int read_numbers(
@@ -335,16 +208,16 @@ static int read_numbers(
         return 0;
 }
 
-static bool has_keys(const Master *master) {
+static bool has_keys(const MasterBus *bus) {
         IndexCounters counters;
 
-        index_counters(master->index, &counters);
+        index_counters(bus->options.index, &counters);
         return counters.keys > 0;
 }
 
 static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        _cleanup_(start_freep) Start *start = NULL;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
         const uint32_t *numbers = NULL;
         int rebalance = true, r;
         const BusOption own = { "rebalance", 'b', &rebalance };
@@ -353,25 +226,22 @@ static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = read_numbers(message, "added", VOLUME_MAX, error, &numbers, &n);
         if (r < 0)
                 return r;
-        r = start_new(bus, message, RETURNS_EPOCH_AND_JOB, numbers, n, &start);
+        r = change_new(bus, message, ASKED_ADD, numbers, n, &change);
         if (r < 0)
                 return r;
-        r = read_options(start, &own, error);
+        r = read_options(change, &own, error);
         if (r < 0)
                 return r;
 
-        start->wants_job = rebalance && has_keys(bus->master);
-        r = volumes_add(bus->master->volumes, start->numbers, n, take_epoch(start));
-        if (r < 0)
-                return elastic_bus_refuse_add(bus, r, start->change.refused, error);
-
-        TAKE_PTR(start);
-        return 1;
+        change->wants_job = rebalance && has_keys(bus);
+        start(change);
+        r = volumes_add(bus->options.volumes, change->numbers, n, map_change_of(change));
+        return begun(TAKE_PTR(change), r, error);
 }
 
 static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        _cleanup_(start_freep) Start *start = NULL;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
         const uint32_t *numbers = NULL;
         int accept_loss = false, r;
         const BusOption own = { "accept-loss", 'b', &accept_loss };
@@ -380,47 +250,41 @@ static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error 
         r = read_numbers(message, "deleted", JOB_VOLUMES_MAX, error, &numbers, &n);
         if (r < 0)
                 return r;
-        r = start_new(bus, message, RETURNS_JOB_AND_EPOCH, numbers, n, &start);
+        r = change_new(bus, message, ASKED_DELETE, numbers, n, &change);
         if (r < 0)
                 return r;
-        r = read_options(start, &own, error);
+        r = read_options(change, &own, error);
         if (r < 0)
                 return r;
 
-        start->request.type = JOB_DRAIN;
-        start->request.accept_loss = accept_loss;
-        r = start_job(start);
-        if (r < 0)
-                return elastic_bus_refuse_delete(bus, r, start->refused, n, error);
-
-        TAKE_PTR(start);
-        return 1;
+        change->request.accept_loss = accept_loss;
+        start(change);
+        r = start_job(change);
+        return begun(TAKE_PTR(change), r, error);
 }
 
 static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        _cleanup_(start_freep) Start *start = NULL;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
         int r;
 
-        r = start_new(bus, message, RETURNS_JOB, NULL, 0, &start);
+        r = change_new(bus, message, ASKED_REBALANCE, NULL, 0, &change);
         if (r < 0)
                 return r;
-        r = read_options(start, NULL, error);
+        r = read_options(change, NULL, error);
         if (r < 0)
                 return r;
-        if (start->request.epoch != EPOCH_ANY && start->request.epoch != bus->summary.epoch)
-                return bus_fail(error, -EREMCHG, NULL);
-        r = start_job(start);
-        if (r < 0)
-                return elastic_bus_refuse(bus, r, error);
+        if (change->request.epoch != EPOCH_ANY && change->request.epoch != bus->summary.epoch)
+                return refuse(bus, ASKED_REBALANCE, -EREMCHG, 0, error);
 
-        TAKE_PTR(start);
-        return 1;
+        start(change);
+        r = start_job(change);
+        return begun(TAKE_PTR(change), r, error);
 }
 
 static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        _cleanup_(start_freep) Start *start = NULL;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
         uint32_t copies;
         int r;
 
@@ -429,18 +293,77 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return r;
         if (copies > COPIES_MAX)
                 return bus_fail(error, -EINVAL, "A value has from 1 to %d copies.", COPIES_MAX);
-        r = start_new(bus, message, RETURNS_JOB, NULL, 0, &start);
+        r = change_new(bus, message, ASKED_COPIES, NULL, 0, &change);
         if (r < 0)
                 return r;
-        r = read_options(start, NULL, error);
+        r = read_options(change, NULL, error);
         if (r < 0)
                 return r;
-        r = volumes_set_copies(bus->master->volumes, copies, take_epoch(start));
-        if (r < 0)
-                return elastic_bus_refuse(bus, r, error);
 
-        TAKE_PTR(start);
-        return 1;
+        start(change);
+        r = volumes_set_copies(bus->options.volumes, copies, map_change_of(change));
+        return begun(TAKE_PTR(change), r, error);
+}
+
+/* The volume is named by the path: its object may have gone while the caller was asked for a
+ * password. */
+static int new_for_volume(MasterBus *bus, sd_bus_message *message, ChangeCall **ret) {
+        uint32_t number = bus_path_parse(VOLUMES_BUS_PATH, sd_bus_message_get_path(message));
+
+        return change_new(bus, message, ASKED_SETTINGS, &number, 1, ret);
+}
+
+static int set_volume(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        MasterBus *bus = userdata;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
+        VolumeSettings settings = {};
+        uint64_t epoch = EPOCH_ANY;
+        BusOption options[] = {
+                { "weight", 'u', &settings.weight },
+                { "zone", 's', &settings.zone },
+                { "url", 's', &settings.url },
+                { "epoch", 't', &epoch },
+                {},
+        };
+        int r;
+
+        r = bus_read_options(message, options, error);
+        if (r < 0)
+                return r;
+        if (options[0].is_set && settings.weight == 0)
+                return bus_fail(error, -EINVAL, "The weight of a volume is at least 1.");
+        r = new_for_volume(bus, message, &change);
+        if (r < 0)
+                return r;
+
+        change->request.epoch = epoch;
+        start(change);
+        r = volumes_set(bus->options.volumes, change->numbers[0], &settings, map_change_of(change));
+        return begun(TAKE_PTR(change), r, error);
+}
+
+static int set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        MasterBus *bus = userdata;
+        _cleanup_(change_freep) ChangeCall *change = NULL;
+        uint64_t until, epoch = EPOCH_ANY;
+        BusOption options[] = { { "epoch", 't', &epoch }, {} };
+        int r;
+
+        r = sd_bus_message_read(message, "t", &until);
+        if (r < 0)
+                return r;
+        r = bus_read_options(message, options, error);
+        if (r < 0)
+                return r;
+        r = new_for_volume(bus, message, &change);
+        if (r < 0)
+                return r;
+
+        change->request.epoch = epoch;
+        start(change);
+        r = volumes_set_maintenance(
+                        bus->options.volumes, change->numbers[0], until, map_change_of(change));
+        return begun(TAKE_PTR(change), r, error);
 }
 
 static int authorize(
@@ -456,18 +379,26 @@ static int authorize(
         return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, handler, bus);
 }
 
-int elastic_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int change_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return authorize(message, userdata, add_volumes, error);
 }
 
-int elastic_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int change_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return authorize(message, userdata, delete_volumes, error);
 }
 
-int elastic_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int change_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return authorize(message, userdata, rebalance_all, error);
 }
 
-int elastic_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int change_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         return authorize(message, userdata, set_copies, error);
+}
+
+int change_bus_set_volume(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return authorize(message, ((BusMember *) userdata)->userdata, set_volume, error);
+}
+
+int change_bus_set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return authorize(message, ((BusMember *) userdata)->userdata, set_maintenance, error);
 }

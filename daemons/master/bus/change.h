@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Changes of the cluster after which values move, over D-Bus: methods of org.dkv.Master1.Manager,
- * see org.dkv.Master1(5). Each has a job started, of which the reply tells; those that change the
- * map as well do that first. What they would move is told by Plan(), see plan-bus.h.
+/* Changes of the cluster over D-Bus, see org.dkv.Master1(5). Each is answered with the job that it
+ * has started, or "/" for none, and with the epoch of the cluster map after it; those that change
+ * the map and start a job change the map first. What a change would move is told by Plan().
  *
- * All are handlers of methods, with the MasterBus as userdata. */
+ * All are handlers of methods: of the manager's, with the MasterBus as userdata, and of a volume's,
+ * with its BusMember. */
 
 #include "master/bus/manager.h"
 
-int elastic_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
-int elastic_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
-int elastic_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error);
-int elastic_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int change_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int change_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int change_bus_rebalance(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int change_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Set ERROR to why a change cannot be: any, of volumes that were to be added or deleted. Return a
- * negative errno. */
-int elastic_bus_refuse(MasterBus *bus, int r, sd_bus_error *error);
-int elastic_bus_refuse_add(MasterBus *bus, int r, uint32_t number, sd_bus_error *error);
-int elastic_bus_refuse_delete(
-                MasterBus *bus, int r, uint32_t number, size_t n, sd_bus_error *error);
+int change_bus_set_volume(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int change_bus_set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error);

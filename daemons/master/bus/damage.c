@@ -1,35 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <errno.h>
-
 #include "master/bus/damage.h"
-#include "master/master.h"
+#include "core/key.h"
 #include "store/index/damage.h"
 
-static int append(const IndexDamageMark *mark, void *userdata) {
+static int put_mark(const IndexDamageMark *mark, void *userdata) {
+        BusWriter *reply = userdata;
         char path[KEY_PATH_SIZE];
 
         (void) key_to_path(mark->key, path);
-        return MIN(sd_bus_message_append(
-                                   userdata, "(stusbt)", path + 1, mark->version, mark->volume,
-                                   damage_kind_to_string(mark->kind), mark->is_lost,
-                                   mark->since_usec),
-                   0);
+        bus_writer_put(reply, "(stusbt)", path + 1, mark->version, mark->volume,
+                       damage_kind_to_string(mark->kind), (int) mark->is_lost, mark->since_usec);
+        return bus_writer_error(reply);
 }
 
-int damage_bus_reply(Master *master, sd_bus_message *message) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+int damage_bus_reply(const MasterBus *bus, sd_bus_message *message) {
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(message);
+        Index *index = bus->options.index;
         IndexDamageCounters counters;
-        int r;
 
-        index_damage_counters(master->index, &counters);
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_append(reply, "tt", counters.copies, counters.lost);
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "(stusbt)");
-        if (r >= 0 && counters.copies > 0)
-                r = index_damage_scan(master->index, 0, 0, DAMAGE_BUS_MAX, append, reply);
-        r = r < 0 ? r : sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_message_send(reply);
+        index_damage_counters(index, &counters);
+        bus_writer_put(&reply, "tt", counters.copies, counters.lost);
+        bus_writer_open(&reply, 'a', "(stusbt)");
+        if (counters.copies > 0)
+                bus_writer_note(&reply,
+                                index_damage_scan(index, 0, 0, DAMAGE_BUS_MAX, put_mark, &reply));
+        bus_writer_close(&reply);
+        return bus_writer_send(&reply);
 }

@@ -4,19 +4,17 @@
 /* The jobs on the master's D-Bus: /org/dkv/Master1/job/N, interface org.dkv.Master1.Job; see
  * org.dkv.Master1(5).
  *
- * Figures change all the time: what has changed of a job is told twice a second at most. What a
- * program reads is as it is then. */
+ * Figures change all the time: the changes of a job are announced twice a second at most. What a
+ * program reads is up to date. */
 
 #include "master/bus/manager.h"
 
 #define JOB_BUS_PATH      "/org/dkv/Master1/job"
 #define JOB_BUS_INTERFACE "org.dkv.Master1.Job"
-#define JOB_BUS_PATH_SIZE (sizeof(JOB_BUS_PATH "/") + 10)
-
-typedef struct JobBus JobBus;
 
 extern const sd_bus_vtable job_bus_vtable[];
 
+/* For the table of objects. */
 int job_bus_find(
                 sd_bus *bus,
                 const char *path,
@@ -24,7 +22,6 @@ int job_bus_find(
                 void *userdata,
                 void **ret_object,
                 sd_bus_error *error);
-
 int job_bus_enumerate(
                 sd_bus *bus,
                 const char *prefix,
@@ -32,13 +29,14 @@ int job_bus_enumerate(
                 char ***ret_paths,
                 sd_bus_error *error);
 
-/* Becomes the observer of the master's jobs, if it has any. */
-int job_bus_new(MasterBus *bus, JobBus **ret);
-JobBus *job_bus_free(JobBus *jobs);
-DEFINE_CLEANUP(JobBus *, job_bus_free);
+/* Makes the family, with the jobs of earlier runs, and observes the master's jobs. */
+int job_bus_start(MasterBus *bus);
 
-/* The object of a job that has just been started: it is told of before the reply that names it. */
-void job_bus_add(JobBus *jobs, uint32_t id);
+/* Observes no longer. */
+void job_bus_stop(MasterBus *bus);
+
+/* Announces a job that has just been started, ahead of the reply that names it. */
+void job_bus_add(MasterBus *bus, uint32_t id);
 
 /* Writes "/" for 0. */
-const char *job_bus_path(uint32_t id, char ret[static JOB_BUS_PATH_SIZE]);
+const char *job_bus_path(uint32_t id, char ret[static BUS_PATH_SIZE]);

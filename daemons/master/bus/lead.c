@@ -1,66 +1,85 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/file.h"
+#include "master/bus/call.h"
 #include "master/bus/lead.h"
-#include "master/bus/reply.h"
-#include "master/master.h"
+#include "master/bus/refusal.h"
+#include "master/cluster/lead.h"
 
-int lead_bus_get(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-        const Master *master = master_bus->master;
-        char cluster[2 * CLUSTER_ID_SIZE + 1] = "";
-        const IndexIdentity *identity = index_identity(master->index);
-
-        if (strcmp(property, "Leading") == 0)
-                return sd_bus_message_append(reply, "b", (int) lead_is_leading(master->lead));
-        if (strcmp(property, "Term") == 0)
-                return sd_bus_message_append(reply, "t", identity->term);
-
-        format_hex(identity->cluster, CLUSTER_ID_SIZE, cluster);
-        return sd_bus_message_append(reply, "s", cluster);
-}
+/* A call of AcceptRollback(), until it is answered. */
+typedef struct AcceptCall {
+        BusCall call;
+        int result;
+        uint64_t term;
+} AcceptCall;
 
 int lead_bus_check(const MasterBus *bus, sd_bus_error *error) {
         char reason[LEAD_REASON_SIZE];
 
-        if (lead_is_leading(bus->master->lead))
+        if (lead_is_leading(bus->options.lead))
                 return 0;
 
-        lead_reason(bus->master->lead, reason);
+        lead_reason(bus->options.lead, reason);
         return bus_fail(error, -EOWNERDEAD, "%s", reason);
 }
 
-static int accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
-        _cleanup_(bus_change_freep) BusChange *change = NULL;
+/* On the loop. */
+static void on_deferred(BusCall *call) {
+        AcceptCall *accept = CONTAINER_OF(call, AcceptCall, call);
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(call->message);
+
+        if (accept->result < 0) {
+                (void) refuse(call->bus, ASKED_REBALANCE, accept->result, 0, &error);
+                bus_call_fail(call, &error);
+                return;
+        }
+
+        master_bus_refresh(call->bus);
+        bus_writer_put(&reply, "t", accept->term);
+        bus_call_reply(call, &reply);
+}
+
+/* On the committer. */
+static void on_accepted(int result, uint64_t term, void *userdata) {
+        AcceptCall *accept = userdata;
+
+        accept->result = result;
+        accept->term = term;
+        bus_call_defer(&accept->call);
+}
+
+static int begin(AcceptCall *accept, sd_bus_error *error) {
         BusOption none[] = { {} };
         int r;
 
-        r = bus_read_options(message, none, error);
+        r = bus_read_options(accept->call.message, none, error);
         if (r < 0)
                 return r;
-        r = bus_change_new(bus, message, 0, &change);
-        if (r < 0)
-                return r;
-        r = lead_accept_rollback(bus->master->lead, bus_change_done, change);
+
+        bus_call_start(&accept->call);
+        r = lead_accept_rollback(accept->call.bus->options.lead, on_accepted, accept);
         if (r == -EALREADY)
                 return bus_fail(error, -EBUSY,
                                 "There is nothing to accept: this index is not known to be older "
                                 "than its volumes.");
-        if (r < 0)
-                return bus_fail(error, r, NULL);
+        return r < 0 ? bus_fail(error, r, NULL) : 0;
+}
 
-        TAKE_PTR(change);
+static int accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        AcceptCall *accept = calloc(1, sizeof(*accept));
+        int r;
+
+        if (!accept)
+                return -ENOMEM;
+        bus_call_init(&accept->call, userdata, message);
+        accept->call.on_deferred = on_deferred;
+        r = begin(accept, error);
+        if (r < 0) {
+                (void) bus_call_free(&accept->call);
+                return r;
+        }
         return 1;
 }
 

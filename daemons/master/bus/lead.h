@@ -8,15 +8,5 @@
 /* The method AcceptRollback. */
 int lead_bus_accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* The properties Leading, ClusterId and Term. */
-int lead_bus_get(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error);
-
 /* Sets ERROR to the reason if the master does not lead. Returns 0 or a negative errno. */
 int lead_bus_check(const MasterBus *bus, sd_bus_error *error);

@@ -4,27 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bus/bus.h"
+#include "core/key.h"
 #include "master/bus/locate.h"
-#include "master/master.h"
 #include "master/upkeep/damage.h"
 
-static int append_copies(Master *master, const Record *record, sd_bus_message *reply) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        r = r < 0 ? r : sd_bus_message_append(reply, "s", "copies");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'v', "a(ubs)");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "(ubs)");
-        for (size_t i = 0; i < record->n_copies && r >= 0; i++) {
+static void put_copies(const MasterBus *bus, const Record *record, BusWriter *reply) {
+        bus_writer_open_list(reply, "copies", "(ubs)");
+        for (size_t i = 0; i < record->n_copies; i++) {
                 char url[VOLUME_URL_SIZE] = "";
-                int up = volumes_url(master->volumes, record->copies[i], url);
+                bool is_up = volumes_url(bus->options.volumes, record->copies[i], url) >= 0;
 
-                r = sd_bus_message_append(reply, "(ubs)", record->copies[i], up >= 0, url);
+                bus_writer_put(reply, "(ubs)", record->copies[i], (int) is_up, url);
         }
-        for (size_t depth = 0; depth < 3 && r >= 0; depth++)
-                r = sd_bus_message_close_container(reply);
-        return r;
+        bus_writer_close_list(reply);
 }
 
 /* HTTP lets any byte through in a header, D-Bus does not. */
@@ -35,25 +27,24 @@ static void make_ascii(const char *text, char ret[static CONTENT_TYPE_MAX + 1]) 
                         *p = '?';
 }
 
-static int append_record(Master *master, const Record *record, sd_bus_message *reply) {
+static void put_record(const MasterBus *bus, const Record *record, BusWriter *reply) {
         char etag[ETAG_SIZE], content_type[CONTENT_TYPE_MAX + 1];
-        int r;
 
         make_ascii(record->content_type, content_type);
         checksum_to_etag(&record->checksum, etag);
-        r = sd_bus_message_open_container(reply, 'a', "{sv}");
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "version", "t", record->revision);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "object", "t", record->version);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "size", "t", record->size);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "etag", "s", etag);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "modified", "t", record->mtime_usec);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "content-type", "s", content_type);
-        r = r < 0 ? r : append_copies(master, record, reply);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        bus_writer_open(reply, 'a', "{sv}");
+        bus_writer_put(reply, "{sv}", "version", "t", record->revision);
+        bus_writer_put(reply, "{sv}", "object", "t", record->version);
+        bus_writer_put(reply, "{sv}", "size", "t", record->size);
+        bus_writer_put(reply, "{sv}", "etag", "s", etag);
+        bus_writer_put(reply, "{sv}", "modified", "t", record->mtime_usec);
+        bus_writer_put(reply, "{sv}", "content-type", "s", content_type);
+        put_copies(bus, record, reply);
+        bus_writer_close(reply);
 }
 
 /* The key as in the path of a URL, without the slash in front. */
-static int find(Master *master, const char *encoded, Buffer *scratch, Record *ret) {
+static int find(const MasterBus *bus, const char *encoded, Buffer *scratch, Record *ret) {
         char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
         int r;
 
@@ -63,14 +54,14 @@ static int find(Master *master, const char *encoded, Buffer *scratch, Record *re
         r = key_from_path(path, key);
         if (r < 0)
                 return r;
-        r = index_get(master->index, key, scratch, ret);
+        r = index_get(bus->options.index, key, scratch, ret);
         if (r == -EBADMSG)
                 damage_log_index(key);
         return r;
 }
 
-int locate_bus_reply(Master *master, sd_bus_message *message, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error *error) {
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(message);
         _cleanup_(buffer_done) Buffer scratch = {};
         const char *key;
         Record record;
@@ -79,15 +70,10 @@ int locate_bus_reply(Master *master, sd_bus_message *message, sd_bus_error *erro
         r = sd_bus_message_read(message, "s", &key);
         if (r < 0)
                 return r;
-        r = find(master, key, &scratch, &record);
+        r = find(bus, key, &scratch, &record);
         if (r < 0)
                 return bus_fail(error, r, NULL);
 
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = append_record(master, &record, reply);
-        if (r < 0)
-                return r;
-        return sd_bus_message_send(reply);
+        put_record(bus, &record, &reply);
+        return bus_writer_send(&reply);
 }

@@ -3,9 +3,7 @@
 
 /* Where a key is, over D-Bus: the method Locate(). */
 
-#include <systemd/sd-bus.h>
+#include "master/bus/manager.h"
 
-typedef struct Master Master;
-
-/* Replies to MESSAGE, or sets ERROR and returns a negative errno. */
-int locate_bus_reply(Master *master, sd_bus_message *message, sd_bus_error *error);
+/* Answers MESSAGE, or sets ERROR and returns a negative errno. */
+int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error *error);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "bus/property.h"
 #include "daemon/bus-common.h"
+#include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/damage.h"
 #include "master/bus/jobs.h"
@@ -15,125 +17,60 @@
 #include "master/bus/locate.h"
 #include "master/bus/plan.h"
 #include "master/bus/volumes.h"
-#include "master/master.h"
+#include "store/index/identity.h"
 
 #define BUS_NAME "org.dkv.Master1"
 
 /* Reports come every second. */
 #define REFRESH_USEC USEC_PER_SEC
 
-/* What is older is not shown. A program that asks for one property after the other, of hundreds of
- * volumes, does not have all of them compared each time. */
+/* What a program reads is not older. When one asks for property after property of hundreds of
+ * volumes, they are not all compared each time. */
 #define STALE_USEC (10 * USEC_PER_MSEC)
 
-static int get_text(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-        const Master *master = master_bus->master;
-        const Health *health = &master_bus->summary.health;
-        const struct {
-                const char *property, *text;
-        } table[] = {
-                { "Version", DKV_VERSION },
-                { "Directory", master->conf.directory },
-                { "Listen", master->conf.endpoint.listen },
-                { "Health", health_level_to_string(health->level) },
-                { "HealthReason", health->reason },
-                { "HealthAdvice", health->advice },
-        };
+BUS_DEFINE_GETTER(get_version, "s", MasterBus, DKV_VERSION)
+BUS_DEFINE_GETTER(get_directory, "s", MasterBus, object->options.directory)
+BUS_DEFINE_GETTER(get_listen, "s", MasterBus, object->options.listen)
+BUS_DEFINE_GETTER(get_health, "s", MasterBus, health_level_to_string(object->summary.health.level))
+BUS_DEFINE_GETTER(get_leading, "b", MasterBus, (int) lead_is_leading(object->options.lead))
+BUS_DEFINE_GETTER(get_term, "t", MasterBus, index_identity(object->options.index)->term)
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (strcmp(table[i].property, property) == 0)
-                        return sd_bus_message_append(reply, "s", table[i].text);
-        return -ENOENT;
+static int append_cluster_id(const MasterBus *object, sd_bus_message *reply) {
+        char cluster[2 * CLUSTER_ID_SIZE + 1] = "";
+
+        format_hex(index_identity(object->options.index)->cluster, CLUSTER_ID_SIZE, cluster);
+        return sd_bus_message_append(reply, "s", cluster);
 }
+BUS_DEFINE_LONG_GETTER(get_cluster_id, MasterBus, append_cluster_id)
 
-static int get_index_counter(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
+static IndexCounters counters_of(const MasterBus *bus) {
         IndexCounters counters;
-        uint64_t value;
 
-        index_counters(master_bus->master->index, &counters);
-        if (strcmp(property, "Keys") == 0)
-                value = counters.keys;
-        else if (strcmp(property, "Bytes") == 0)
-                value = counters.bytes;
-        else
-                value = counters.garbage;
-        return sd_bus_message_append(reply, "t", value);
+        index_counters(bus->options.index, &counters);
+        return counters;
 }
 
-/* Those of one volume, or all for 0. */
-typedef struct TroublesReply {
-        sd_bus_message *message;
-        uint32_t volume;
-} TroublesReply;
+BUS_DEFINE_GETTER(get_keys, "t", MasterBus, counters_of(object).keys)
+BUS_DEFINE_GETTER(get_bytes, "t", MasterBus, counters_of(object).bytes)
+BUS_DEFINE_GETTER(get_garbage, "t", MasterBus, counters_of(object).garbage)
 
-static int append_trouble(const TroubleWords *words, void *userdata) {
-        const TroublesReply *reply = userdata;
-
-        if (reply->volume > 0 && reply->volume != words->trouble->volume)
-                return 0;
-        return sd_bus_message_append(
-                        reply->message, "(ssutss)", words->name, words->level,
-                        words->trouble->volume, words->trouble->since_usec, words->sentence,
-                        words->advice);
-}
-
-int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume) {
-        TroublesReply reply = { .message = message, .volume = volume };
-        int r;
-
-        r = sd_bus_message_open_container(message, 'a', "(ssutss)");
-        if (r < 0)
-                return r;
-        r = health_look_each(&bus->look, append_trouble, &reply);
-        return r < 0 ? r : sd_bus_message_close_container(message);
-}
-
-static int get_troubles(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        return master_bus_append_troubles(userdata, reply, 0);
-}
-
-static int get_disk(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-        bool free = strcmp(property, "DiskFree") == 0;
+static int append_disk_free(const MasterBus *object, sd_bus_message *reply) {
         struct statvfs disk;
 
-        if (statvfs(master_bus->master->conf.directory, &disk) < 0)
+        if (statvfs(object->options.directory, &disk) < 0)
                 return -errno;
-
-        return sd_bus_message_append(
-                        reply, "t",
-                        (uint64_t) (free ? disk.f_bavail : disk.f_blocks) * disk.f_frsize);
+        return sd_bus_message_append(reply, "t", (uint64_t) disk.f_bavail * disk.f_frsize);
 }
+BUS_DEFINE_LONG_GETTER(get_disk_free, MasterBus, append_disk_free)
+
+static int append_disk_size(const MasterBus *object, sd_bus_message *reply) {
+        struct statvfs disk;
+
+        if (statvfs(object->options.directory, &disk) < 0)
+                return -errno;
+        return sd_bus_message_append(reply, "t", (uint64_t) disk.f_blocks * disk.f_frsize);
+}
+BUS_DEFINE_LONG_GETTER(get_disk_size, MasterBus, append_disk_size)
 
 static int get_http_counter(
                 sd_bus *bus,
@@ -145,93 +82,118 @@ static int get_http_counter(
                 sd_bus_error *error) {
         const MasterBus *master_bus = userdata;
 
-        return bus_append_counter(reply, property, master_bus->master->server);
+        return bus_append_counter(reply, property, master_bus->options.server);
 }
 
-static int method_locate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+/* Those of one volume, or all for 0. */
+typedef struct TroublesReply {
+        BusWriter writer;
+        uint32_t volume;
+} TroublesReply;
 
-        return locate_bus_reply(bus->master, message, error);
+static int put_trouble(const TroubleWords *words, void *userdata) {
+        TroublesReply *reply = userdata;
+
+        if (reply->volume == 0 || reply->volume == words->trouble->volume)
+                bus_writer_put(&reply->writer, "(ssutss)", words->name, words->level,
+                               words->trouble->volume, words->trouble->since_usec, words->sentence,
+                               words->advice);
+        return bus_writer_error(&reply->writer);
+}
+
+int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume) {
+        TroublesReply reply = { .writer = bus_writer_on(message), .volume = volume };
+
+        bus_writer_open(&reply.writer, 'a', "(ssutss)");
+        bus_writer_note(&reply.writer, health_look_each(&bus->look, put_trouble, &reply));
+        bus_writer_close(&reply.writer);
+        bus_writer_done(&reply.writer);
+        return bus_writer_error(&reply.writer);
+}
+
+static int append_troubles(const MasterBus *object, sd_bus_message *reply) {
+        return master_bus_append_troubles(object, reply, 0);
+}
+BUS_DEFINE_LONG_GETTER(get_troubles, MasterBus, append_troubles)
+
+static int method_locate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return locate_bus_reply(userdata, message, error);
 }
 
 static int method_get_damage(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
-
-        return damage_bus_reply(bus->master, message);
+        return damage_bus_reply(userdata, message);
 }
 
 static int method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        const MasterBus *bus = userdata;
 
-        return bus_reply_conf(message, master_conf_items, &bus->master->conf);
+        return bus_reply_conf(message, bus->options.settings, bus->options.conf);
 }
 
+#define AT(field)      offsetof(MasterBus, field)
 #define SUMMARY(field) offsetof(MasterBus, summary.field)
-#define CONST          SD_BUS_VTABLE_PROPERTY_CONST
-#define TELLS          SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define FREE           SD_BUS_VTABLE_UNPRIVILEGED /* for everybody to call */
 
 /* clang-format off */
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
 
-        SD_BUS_PROPERTY("Version",      "s", get_text,          0,                                 CONST),
-        SD_BUS_PROPERTY("Directory",    "s", get_text,          0,                                 CONST),
-        SD_BUS_PROPERTY("Listen",       "s", get_text,          0,                                 CONST),
-        SD_BUS_PROPERTY("StartedAt",    "t", NULL,              offsetof(MasterBus, started_usec), CONST),
-        SD_BUS_PROPERTY("Epoch",        "t", NULL,              SUMMARY(epoch),                    TELLS),
-        SD_BUS_PROPERTY("Health",       "s", get_text,          0,                                 TELLS),
-        SD_BUS_PROPERTY("HealthReason", "s", get_text,          0,                                 TELLS),
-        SD_BUS_PROPERTY("HealthAdvice", "s", get_text,          0,                                 TELLS),
-        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,                          TELLS),
-        SD_BUS_PROPERTY("Copies",       "u", NULL,              SUMMARY(copies),                   TELLS),
-        SD_BUS_PROPERTY("Keys",         "t", get_index_counter, 0,                                 0),
-        SD_BUS_PROPERTY("Bytes",        "t", get_index_counter, 0,                                 0),
-        SD_BUS_PROPERTY("Garbage",      "t", get_index_counter, 0,                                 0),
-        SD_BUS_PROPERTY("DiskFree",     "t", get_disk,          0,                                 0),
-        SD_BUS_PROPERTY("DiskSize",     "t", get_disk,          0,                                 0),
-        SD_BUS_PROPERTY("Leading",      "b", lead_bus_get,      0,                                 0),
-        SD_BUS_PROPERTY("ClusterId",    "s", lead_bus_get,      0,                                 CONST),
-        SD_BUS_PROPERTY("Term",         "t", lead_bus_get,      0,                                 0),
+        SD_BUS_PROPERTY("Version",      "s", get_version,    0,                      BUS_CONST),
+        SD_BUS_PROPERTY("Directory",    "s", get_directory,  0,                      BUS_CONST),
+        SD_BUS_PROPERTY("Listen",       "s", get_listen,     0,                      BUS_CONST),
+        SD_BUS_PROPERTY("StartedAt",    "t", NULL,           AT(started_usec),       BUS_CONST),
+        SD_BUS_PROPERTY("Epoch",        "t", NULL,           SUMMARY(epoch),         BUS_TELLS),
+        SD_BUS_PROPERTY("Health",       "s", get_health,     0,                      BUS_TELLS),
+        SD_BUS_PROPERTY("HealthReason", "s", bus_get_text,   SUMMARY(health.reason), BUS_TELLS),
+        SD_BUS_PROPERTY("HealthAdvice", "s", bus_get_text,   SUMMARY(health.advice), BUS_TELLS),
+        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,            BUS_TELLS),
+        SD_BUS_PROPERTY("Copies",       "u", NULL,           SUMMARY(copies),        BUS_TELLS),
+        SD_BUS_PROPERTY("Keys",         "t", get_keys,       0,                      0),
+        SD_BUS_PROPERTY("Bytes",        "t", get_bytes,      0,                      0),
+        SD_BUS_PROPERTY("Garbage",      "t", get_garbage,    0,                      0),
+        SD_BUS_PROPERTY("DiskFree",     "t", get_disk_free,  0,                      0),
+        SD_BUS_PROPERTY("DiskSize",     "t", get_disk_size,  0,                      0),
+        SD_BUS_PROPERTY("Leading",      "b", get_leading,    0,                      0),
+        SD_BUS_PROPERTY("ClusterId",    "s", get_cluster_id, 0,                      BUS_CONST),
+        SD_BUS_PROPERTY("Term",         "t", get_term,       0,                      0),
         BUS_COUNTERS(get_http_counter),
 
         SD_BUS_METHOD_WITH_ARGS("AddVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
-                                SD_BUS_RESULT("t", epoch, "o", job),
-                                elastic_bus_add_volumes, FREE),
+                                SD_BUS_RESULT("o", job, "t", epoch),
+                                change_bus_add_volumes, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("DeleteVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                elastic_bus_delete_volumes, FREE),
+                                change_bus_delete_volumes, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("Rebalance",
                                 SD_BUS_ARGS("a{sv}", options),
-                                SD_BUS_RESULT("o", job),
-                                elastic_bus_rebalance, FREE),
+                                SD_BUS_RESULT("o", job, "t", epoch),
+                                change_bus_rebalance, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("SetCopies",
                                 SD_BUS_ARGS("u", copies, "a{sv}", options),
-                                SD_BUS_RESULT("o", job),
-                                elastic_bus_set_copies, FREE),
+                                SD_BUS_RESULT("o", job, "t", epoch),
+                                change_bus_set_copies, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("Plan",
                                 SD_BUS_ARGS("s", what, "au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", plan),
-                                plan_bus_method, FREE),
+                                plan_bus_method, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("Locate",
                                 SD_BUS_ARGS("s", key),
                                 SD_BUS_RESULT("a{sv}", location),
-                                method_locate, FREE),
+                                method_locate, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("GetDamage",
                                 SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT("t", copies, "t", lost, DAMAGE_BUS_TYPE, list),
-                                method_get_damage, FREE),
+                                method_get_damage, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("GetConfig",
                                 SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),
-                                method_get_config, FREE),
+                                method_get_config, BUS_FOR_ALL),
 
         SD_BUS_METHOD_WITH_ARGS("AcceptRollback",
                                 SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("t", term),
-                                lead_bus_accept_rollback, FREE),
+                                lead_bus_accept_rollback, BUS_FOR_ALL),
 
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", result), 0),
@@ -249,7 +211,7 @@ const BusObject master_bus_objects[] = {
 };
 /* clang-format on */
 
-/* Tells in what the summary differs from what was told last. */
+/* Announces in what the summary differs from what was announced last. */
 static int update_summary(MasterBus *bus, const MasterSummary *now) {
         sd_bus *connection = bus_server_bus(bus->server);
         const MasterSummary *last = &bus->summary;
@@ -282,7 +244,7 @@ static int refresh(MasterBus *bus) {
         MasterSummary now;
         int r;
 
-        r = health_look(bus->master->volumes, bus->master->troubles, &look);
+        r = health_look(bus->options.volumes, bus->options.troubles, &look);
         if (r < 0)
                 return r;
         now = (MasterSummary){ .epoch = look.epoch,
@@ -302,13 +264,13 @@ static int refresh(MasterBus *bus) {
 void master_bus_refresh(MasterBus *bus) {
         int r;
 
-        if (!bus->master->volumes)
-                return; /* the daemon ends: replies are sent still, news are not */
+        if (bus->is_ending)
+                return;
 
         bus->refreshed_usec = clock_monotonic();
         r = refresh(bus);
         if (r < 0)
-                (void) log_debug_errno(r, "Failed to tell the bus what has changed: %m");
+                (void) log_debug_errno(r, "Failed to announce on the bus what has changed: %m");
 }
 
 static void on_refresh(void *userdata) {
@@ -329,29 +291,19 @@ static void on_call(void *userdata) {
 static void on_state(int r, void *userdata) {
         const MasterBus *bus = userdata;
 
-        bus_log_state(r, BUS_NAME, bus->address);
+        bus_log_state(r, BUS_NAME, bus->options.address);
 }
 
-int master_bus_new(Master *master, const char *address, MasterBus **ret) {
-        _cleanup_(master_bus_freep) MasterBus *bus = NULL;
+static int start(MasterBus *bus) {
+        const MasterBusOptions *options = &bus->options;
         int r;
 
-        bus = malloc(sizeof(*bus));
-        if (!bus)
-                return -ENOMEM;
-
-        *bus = (MasterBus){
-                .master = master,
-                .address = strdup(address),
-                .started_usec = clock_realtime(),
-        };
-        if (!bus->address)
-                return -ENOMEM;
         r = bus_server_new(
-                        master->event,
+                        options->event,
                         &(BusServerOptions){
-                                        .address = address,
+                                        .address = options->address,
                                         .name = BUS_NAME,
+                                        .bus = options->connection,
                                         .objects = master_bus_objects,
                                         .userdata = bus,
                                         .on_state = on_state,
@@ -360,19 +312,47 @@ int master_bus_new(Master *master, const char *address, MasterBus **ret) {
                         &bus->server);
         if (r < 0)
                 return r;
-        r = job_bus_new(bus, &bus->jobs);
+        r = volumes_bus_start(bus);
         if (r < 0)
                 return r;
-        r = periodic_new(master->event, REFRESH_USEC, REFRESH_USEC, on_refresh, bus, &bus->refresh);
+        r = job_bus_start(bus);
         if (r < 0)
                 return r;
-        r = refresh(bus);
+        r = periodic_new(
+                        options->event, REFRESH_USEC, REFRESH_USEC, on_refresh, bus, &bus->refresh);
+        if (r < 0)
+                return r;
+        return refresh(bus);
+}
+
+int master_bus_new(const MasterBusOptions *options, MasterBus **ret) {
+        _cleanup_(master_bus_freep) MasterBus *bus = NULL;
+        int r;
+
+        bus = malloc(sizeof(*bus));
+        if (!bus)
+                return -ENOMEM;
+
+        *bus = (MasterBus){ .options = *options, .started_usec = clock_realtime() };
+        r = start(bus);
         if (r < 0)
                 return r;
 
-        volumes_set_observer(master->volumes, on_change, bus);
+        volumes_set_observer(options->volumes, on_change, bus);
         *ret = TAKE_PTR(bus);
         return 0;
+}
+
+void master_bus_stop(MasterBus *bus) {
+        if (!bus)
+                return;
+
+        bus->is_ending = true;
+        volumes_set_observer(bus->options.volumes, NULL, NULL);
+        job_bus_stop(bus);
+        bus_authority_done(&bus->authority);
+        bus_server_run_deferred(bus->server);
+        bus_calls_cut(bus);
 }
 
 MasterBus *master_bus_free(MasterBus *bus) {
@@ -382,10 +362,9 @@ MasterBus *master_bus_free(MasterBus *bus) {
         (void) periodic_free(bus->refresh);
         bus_authority_done(&bus->authority);
         (void) bus_server_free(bus->server);
-        volumes_bus_done(bus);
+        (void) bus_family_free(bus->volumes);
+        (void) bus_family_free(bus->jobs);
         health_look_done(&bus->look);
-        (void) job_bus_free(bus->jobs);
-        free(bus->address);
         free(bus);
         return NULL;
 }

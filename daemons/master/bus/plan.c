@@ -3,121 +3,89 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "master/bus/change.h"
+#include "master/bus/call.h"
 #include "master/bus/plan.h"
+#include "master/bus/refusal.h"
 #include "master/job/job.h"
-#include "master/master.h"
 
 /* One call, until it is answered. */
 typedef struct PlanCall {
-        BusDeferred deferred;
-        MasterBus *bus; /* not owned */
-        sd_bus_message *message;
+        BusCall call;
         JobPlanRequest request; /* its numbers are in the message */
         uint64_t epoch;         /* of the map that is looked at */
-        uint32_t refused;       /* the volume that a refusal is about, or 0 */
         int result;
-        JobPlan plan; /* owned */
+        uint32_t refused; /* the volume that a refusal is about, or 0 */
+        JobPlan plan;     /* owned */
 } PlanCall;
 
-static PlanCall *call_free(PlanCall *call) {
-        if (!call)
-                return NULL;
+static void plan_done(BusCall *call) {
+        PlanCall *plan_call = CONTAINER_OF(call, PlanCall, call);
 
-        (void) sd_bus_message_unref(call->message);
-        free(call->plan.moves);
-        free(call->plan.volumes);
-        free(call);
-        return NULL;
+        free(plan_call->plan.moves);
+        free(plan_call->plan.volumes);
 }
-DEFINE_CLEANUP(PlanCall *, call_free);
 
-static int append_moves(sd_bus_message *reply, const JobPlan *plan) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        r = r < 0 ? r : sd_bus_message_append(reply, "s", "moves");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'v', "a(uutt)");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "(uutt)");
-        for (size_t i = 0; i < plan->n_moves && r >= 0; i++) {
+static void put_moves(BusWriter *reply, const JobPlan *plan) {
+        bus_writer_open_list(reply, "moves", "(uutt)");
+        for (size_t i = 0; i < plan->n_moves; i++) {
                 const JobPlanMove *move = plan->moves + i;
 
-                r = sd_bus_message_append(
-                                reply, "(uutt)", move->source, move->target, move->keys,
-                                move->bytes);
+                bus_writer_put(reply, "(uutt)", move->source, move->target, move->keys,
+                               move->bytes);
         }
-        for (size_t depth = 0; depth < 3 && r >= 0; depth++)
-                r = sd_bus_message_close_container(reply);
-        return r;
+        bus_writer_close_list(reply);
 }
 
-static int append_volumes(sd_bus_message *reply, const JobPlan *plan) {
-        int r;
-
-        r = sd_bus_message_open_container(reply, 'e', "sv");
-        r = r < 0 ? r : sd_bus_message_append(reply, "s", "volumes");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'v', "a(uttt)");
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "(uttt)");
-        for (size_t i = 0; i < plan->n_volumes && r >= 0; i++) {
+static void put_volumes(BusWriter *reply, const JobPlan *plan) {
+        bus_writer_open_list(reply, "volumes", "(uttt)");
+        for (size_t i = 0; i < plan->n_volumes; i++) {
                 const JobPlanVolume *volume = plan->volumes + i;
 
-                r = sd_bus_message_append(
-                                reply, "(uttt)", volume->number, volume->bytes_before,
-                                volume->bytes_after, volume->disk_free);
+                bus_writer_put(reply, "(uttt)", volume->number, volume->bytes_before,
+                               volume->bytes_after, volume->disk_free);
         }
-        for (size_t depth = 0; depth < 3 && r >= 0; depth++)
-                r = sd_bus_message_close_container(reply);
-        return r;
+        bus_writer_close_list(reply);
 }
 
-static int send_reply(const PlanCall *call) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+static void succeed(PlanCall *call) {
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(call->call.message);
         const JobPlan *plan = &call->plan;
-        int r;
 
-        r = sd_bus_message_new_method_return(call->message, &reply);
-        r = r < 0 ? r : sd_bus_message_open_container(reply, 'a', "{sv}");
-        r = r < 0 ? r : append_moves(reply, plan);
-        r = r < 0 ? r : append_volumes(reply, plan);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "keys", "t", plan->keys);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "bytes", "t", plan->bytes);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "all-keys", "t", plan->all_keys);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "lost-keys", "t", plan->lost_keys);
-        r = r < 0 ? r
-                  : sd_bus_message_append(
-                                    reply, "{sv}", "waits-until", "t", plan->waits_until_usec);
-        r = r < 0 ? r : sd_bus_message_append(reply, "{sv}", "epoch", "t", call->epoch);
-        r = r < 0 ? r : sd_bus_message_close_container(reply);
-        return r < 0 ? r : sd_bus_message_send(reply);
+        bus_writer_open(&reply, 'a', "{sv}");
+        put_moves(&reply, plan);
+        put_volumes(&reply, plan);
+        bus_writer_put(&reply, "{sv}", "keys", "t", plan->keys);
+        bus_writer_put(&reply, "{sv}", "bytes", "t", plan->bytes);
+        bus_writer_put(&reply, "{sv}", "all-keys", "t", plan->all_keys);
+        bus_writer_put(&reply, "{sv}", "lost-keys", "t", plan->lost_keys);
+        bus_writer_put(&reply, "{sv}", "waits-until", "t", plan->waits_until_usec);
+        bus_writer_put(&reply, "{sv}", "epoch", "t", call->epoch);
+        bus_writer_close(&reply);
+        bus_call_reply(&call->call, &reply);
 }
 
-static int refuse(const PlanCall *call, int r, sd_bus_error *error) {
-        const JobPlanRequest *request = &call->request;
+static int refuse_plan(const PlanCall *call, int r, sd_bus_error *error) {
+        static const Asked asked[] = {
+                [JOB_PLAN_REBALANCE] = ASKED_REBALANCE,
+                [JOB_PLAN_ADD] = ASKED_ADD,
+                [JOB_PLAN_DELETE] = ASKED_DELETE,
+                [JOB_PLAN_COPIES] = ASKED_COPIES,
+        };
 
-        if (r == -EAGAIN)
-                return bus_fail(error, r, "Another plan is being made; try again in a while.");
-        if (request->what == JOB_PLAN_ADD)
-                return elastic_bus_refuse_add(call->bus, r, call->refused, error);
-        if (request->what != JOB_PLAN_DELETE)
-                return elastic_bus_refuse(call->bus, r, error);
-        return elastic_bus_refuse_delete(call->bus, r, call->refused, request->n_numbers, error);
+        return refuse(call->call.bus, asked[call->request.what], r, call->refused, error);
 }
 
 /* On the loop. */
-static void on_deferred(BusDeferred *deferred) {
-        _cleanup_(call_freep) PlanCall *call = CONTAINER_OF(deferred, PlanCall, deferred);
+static void on_deferred(BusCall *call) {
+        PlanCall *plan_call = CONTAINER_OF(call, PlanCall, call);
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = call->result;
 
-        if (r >= 0)
-                r = send_reply(call);
-        else {
-                (void) refuse(call, r, &error);
-                r = sd_bus_reply_method_error(call->message, &error);
+        if (plan_call->result >= 0) {
+                succeed(plan_call);
+                return;
         }
-        if (r < 0)
-                (void) log_debug_errno(r, "Failed to reply with a plan: %m");
+        (void) refuse_plan(plan_call, plan_call->result, &error);
+        bus_call_fail(call, &error);
 }
 
 static void *copy(const void *items, size_t n, size_t size) {
@@ -142,10 +110,11 @@ static void on_plan(int result, const JobPlan *plan, void *userdata) {
         call->result = result;
         if (result >= 0)
                 call->result = copy_plan(plan, &call->plan);
-        bus_defer(call->bus->server, &call->deferred);
+        bus_call_defer(&call->call);
 }
 
 static int read_request(PlanCall *call, sd_bus_error *error) {
+        sd_bus_message *message = call->call.message;
         JobPlanRequest *request = &call->request;
         BusOption options[] = { { "copies", 'u', &request->copies }, {} };
         const void *numbers;
@@ -153,18 +122,18 @@ static int read_request(PlanCall *call, sd_bus_error *error) {
         size_t size;
         int r;
 
-        r = sd_bus_message_read(call->message, "s", &what);
+        r = sd_bus_message_read(message, "s", &what);
         if (r < 0)
                 return r;
-        r = sd_bus_message_read_array(call->message, 'u', &numbers, &size);
+        r = sd_bus_message_read_array(message, 'u', &numbers, &size);
         if (r < 0)
                 return r;
-        r = bus_read_options(call->message, options, error);
+        r = bus_read_options(message, options, error);
         if (r < 0)
                 return r;
         r = job_plan_what_from_string(what);
         if (r < 0)
-                return bus_fail(error, r, "'%s' is nothing that can be planned.", what);
+                return bus_fail(error, r, "'%s' cannot be planned.", what);
 
         request->what = (JobPlanWhat) r;
         request->numbers = numbers;
@@ -175,29 +144,34 @@ static int read_request(PlanCall *call, sd_bus_error *error) {
         return 0;
 }
 
+static int begin(PlanCall *call, sd_bus_error *error) {
+        int r;
+
+        r = read_request(call, error);
+        if (r < 0)
+                return r;
+
+        bus_call_start(&call->call);
+        r = job_plan(call->call.bus->options.jobs, &call->request, on_plan, call, &call->refused);
+        return r < 0 ? refuse_plan(call, r, error) : 0;
+}
+
 /* To look is free. This look takes a pass over the index, but there is one at a time. */
 int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        _cleanup_(call_freep) PlanCall *call = calloc(1, sizeof(*call));
+        PlanCall *call = calloc(1, sizeof(*call));
         int r;
 
         if (!call)
                 return -ENOMEM;
-        *call = (PlanCall){
-                .deferred.run = on_deferred,
-                .bus = bus,
-                .message = sd_bus_message_ref(message),
-                .epoch = bus->summary.epoch,
-        };
-        r = read_request(call, error);
-        if (r < 0)
+        bus_call_init(&call->call, bus, message);
+        call->call.on_deferred = on_deferred;
+        call->call.done = plan_done;
+        call->epoch = bus->summary.epoch;
+        r = begin(call, error);
+        if (r < 0) {
+                (void) bus_call_free(&call->call);
                 return r;
-        r = bus->master->jobs ? job_plan(bus->master->jobs, &call->request, on_plan, call,
-                                         &call->refused)
-                              : -ESHUTDOWN;
-        if (r < 0)
-                return refuse(call, r, error);
-
-        TAKE_PTR(call);
+        }
         return 1;
 }

@@ -11,6 +11,7 @@
 
 extern const sd_bus_vtable volumes_bus_vtable[];
 
+/* For the table of objects. */
 int volumes_bus_find(
                 sd_bus *bus,
                 const char *path,
@@ -18,7 +19,6 @@ int volumes_bus_find(
                 void *userdata,
                 void **ret_object,
                 sd_bus_error *error);
-
 int volumes_bus_enumerate(
                 sd_bus *bus,
                 const char *prefix,
@@ -26,8 +26,8 @@ int volumes_bus_enumerate(
                 char ***ret_paths,
                 sd_bus_error *error);
 
-/* The volumes are so now: tells what is new and what has changed. */
-int volumes_bus_update(MasterBus *bus, const VolumeStatus volumes[], size_t n);
+/* Makes the family, without members. */
+int volumes_bus_start(MasterBus *bus);
 
-/* For master_bus_free(). */
-void volumes_bus_done(MasterBus *bus);
+/* These are the volumes now: announces the new ones, and what has changed. */
+int volumes_bus_update(MasterBus *bus, const VolumeStatus volumes[], size_t n);

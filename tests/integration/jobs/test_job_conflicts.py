@@ -154,8 +154,8 @@ def test_a_rebalance_that_is_repeated_is_one(elastic):
     cluster = elastic(4, 3)
     fill(cluster, n)
     call(cluster, 'AddVolumes', 'aua{sv}', 1, 4, 1, 'rebalance', 'b', 'false')
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, *SLOW)
-    assert at_once(4, lambda: call(cluster, 'Rebalance', 'a{sv}', 0)) == 4 * [[path]]
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 1, *SLOW)
+    assert at_once(4, lambda: call(cluster, 'Rebalance', 'a{sv}', 0)[0]) == 4 * [path]
     assert len(live_jobs(cluster)) == 1
     assert job(cluster, path)['Rate'] == SLOW[2]
     call(cluster, 'Rebalance', 'a{sv}', 2, 'rate', 't', 200_000, 'parallel', 'u', 3)
@@ -171,10 +171,10 @@ def test_who_joins_a_rebalance_gets_what_he_wants(elastic):
     cluster = elastic(4, 3)
     fill(cluster, n)
     call(cluster, 'AddVolumes', 'aua{sv}', 1, 4, 1, 'rebalance', 'b', 'false')
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, *SLOW)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 1, *SLOW)
     wait_for(lambda: (job(cluster, path) or {}).get('KeysDone', 0) > 20, 'some moved')
     for wanted in 2, 3, 2:
-        assert call(cluster, 'SetCopies', 'ua{sv}', wanted, 0) == [path]
+        assert call(cluster, 'SetCopies', 'ua{sv}', wanted, 0)[0] == path
     act(cluster, path, 'Set', 'a{sv}', 1, 'rate', 't', 0)
     wait_job(cluster, path, 'done')
     assert sum(copies(cluster, n).values()) == 2 * n

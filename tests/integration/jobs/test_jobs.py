@@ -38,7 +38,7 @@ def test_rebalance_makes_missing_copies_and_trims_surplus_ones(elastic):
     cluster = elastic(3, 3)
     fill(cluster, n)
     for wanted in 2, 1:
-        (path,) = call(cluster, 'SetCopies', 'ua{sv}', wanted, 0)
+        path, _ = call(cluster, 'SetCopies', 'ua{sv}', wanted, 0)
         wait_job(cluster, path, 'done')
         assert sum(copies(cluster, n).values()) == wanted * n
         read_all(cluster, n)
@@ -87,7 +87,7 @@ def test_target_that_gets_full(elastic):
     cluster = elastic(5, 3)
     fill(cluster, n)
     add(cluster, 4, 5, rebalance=False)
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 400_000)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 400_000)
     wait_for(lambda: (job(cluster, path) or {}).get('KeysDone', 0) > 20, 'some moved')
     cluster[4].stop()
     cluster[4].settings['ReserveSize'] = '1T'
@@ -104,7 +104,7 @@ def test_target_that_gets_full(elastic):
     del cluster[4].settings['ReserveSize']
     cluster.start(4)
     cluster.wait_healthy()
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 0)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 0)
     status = wait_job(cluster, path, 'done')
     after = copies(cluster, n)
     assert status['KeysDone'] == after[4] - before[4]
@@ -132,7 +132,7 @@ def test_goes_on_after_a_kill(elastic, victim):
     fill(cluster, n)
     path = add(cluster, 4, rebalance=False)
     assert path == '/'
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 2, 'rate', 't', 400_000, 'parallel', 'u', 1)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 2, 'rate', 't', 400_000, 'parallel', 'u', 1)
     wait_for(lambda: (job(cluster, path) or {}).get('KeysDone', 0) > 20, 'some moved')
     cluster.kill(victim)
     cluster.start(victim)
@@ -156,7 +156,7 @@ def test_pauses_resumes_and_keeps_its_limits(elastic):
     cluster = elastic(4, 3)
     fill(cluster, n)
     add(cluster, 4, rebalance=False)
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 200_000)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 1, 'rate', 't', 200_000)
     wait_for(lambda: job(cluster, path)['KeysDone'] > 5, 'some moved')
     act(cluster, path, 'Pause')
     wait_job(cluster, path, 'paused')
@@ -208,7 +208,7 @@ def test_a_volume_that_is_down_is_waited_for(elastic):
     add(cluster, 4, rebalance=False)
     cluster.kill(4)
     wait_for(lambda: not {v['number']: v for v in cluster.health()['volumes']}[4]['up'], 'down')
-    (path,) = call(cluster, 'Rebalance', 'a{sv}', 0)
+    path, _ = call(cluster, 'Rebalance', 'a{sv}', 0)
     wait_for(lambda: '4' in (job(cluster, path) or {}).get('Error', ''), 'waits for 4')
     cluster.start(4)
     wait_job(cluster, path, 'done')

@@ -136,7 +136,7 @@ def test_volumes_are_added_by_hand(new_cluster):
     assert get(cluster, volume(1), 'State') == 'new'
     assert get(cluster, MANAGER, 'Epoch') == epoch
 
-    after, _ = call(cluster, MANAGER, 'AddVolumes', 'aua{sv}', 2, 1, 2, 1, 'epoch', 't', epoch)
+    _, after = call(cluster, MANAGER, 'AddVolumes', 'aua{sv}', 2, 1, 2, 1, 'epoch', 't', epoch)
     assert after == epoch + 1 == get(cluster, MANAGER, 'Epoch')
     assert get(cluster, volume(2), 'State') == 'active'
     assert get(cluster, volume(3), 'State') == 'new'
@@ -176,7 +176,7 @@ def test_changes_are_signalled(new_cluster):
              'monitor', 'org.dkv.Master1'],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as monitor:
         assert 'Monitoring' in monitor.stderr.readline()
-        expected['Epoch'], = call(cluster, volume(1), 'Set', 'a{sv}', 1, 'zone', 's', 'cellar')
+        _, expected['Epoch'] = call(cluster, volume(1), 'Set', 'a{sv}', 1, 'zone', 's', 'cellar')
         seen = {}
         for line in monitor.stdout:
             message = json.loads(line)

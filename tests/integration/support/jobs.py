@@ -62,7 +62,7 @@ def add(cluster, *numbers, rebalance=True):
             capture_output=True, text=True, timeout=DEADLINE, check=False)
         return done.returncode == 0 and json.loads(done.stdout)['data']
 
-    return wait_for(try_it, f'{numbers} added')[1]
+    return wait_for(try_it, f'{numbers} added')[0]
 
 
 def delete(cluster, *numbers, accept_loss=False):

@@ -6,17 +6,11 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "bus/bus-ends.h"
+#include "master/bus/bus-fixture.h"
 #include "master/bus/jobs.h"
 #include "master/job/plan.h"
-#include "master/master.h"
-#include "scratch.h"
 
-#define MANAGER_PATH      "/org/dkv/Master1"
-#define MANAGER_INTERFACE "org.dkv.Master1.Manager"
-#define JOB_1             "/org/dkv/Master1/job/1"
-#define JOB_INTERFACE     "org.dkv.Master1.Job"
-#define UNKNOWN           "/org/dkv/Master1/job/2"
+#define UNKNOWN "/org/dkv/Master1/job/2"
 
 /* The jobs of this test: one that moves nothing. */
 static struct {
@@ -31,12 +25,6 @@ static struct {
         char called[64];
 } fake;
 
-static uid_t caller;
-static BusEnds ends;
-static bool is_connected;
-
-int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret);
-sd_bus *__wrap_bus_server_bus(BusServer *server);
 int __wrap_job_start(
                 Jobs *jobs,
                 const JobRequest *request,
@@ -58,15 +46,6 @@ int __wrap_job_plan(
                 JobPlanDone done,
                 void *userdata,
                 uint32_t *reterr_number);
-
-int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
-        *ret = caller;
-        return 0;
-}
-
-sd_bus *__wrap_bus_server_bus(BusServer *server) {
-        return is_connected ? ends.server : NULL;
-}
 
 int __wrap_job_start(
                 Jobs *jobs,
@@ -168,33 +147,12 @@ int __wrap_job_plan(
         return 0;
 }
 
-typedef struct Fixture {
-        char *directory;
-        Master master;
-} Fixture;
-
 static int setup(void **state) {
-        Fixture *fixture = calloc(1, sizeof(*fixture));
-        Master *master = &fixture->master;
-        IndexOptions options = {};
+        Fixture *fixture = fixture_new();
 
-        caller = 0;
-        is_connected = false;
         memset(&fake, 0, sizeof(fake));
-        bus_ends_init(&ends);
-        options.directory = fixture->directory = scratch_new();
-        assert_ok(conf_init(master_conf_items, &master->conf));
-        master->event = ends.event;
-        assert_ok(troubles_new(&master->troubles));
-        assert_ok(index_open(&options, &master->index));
-        assert_ok(volumes_new(
-                        master->index, ends.event,
-                        &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
-                        &master->volumes));
-        master->jobs = (Jobs *) fixture; /* nobody looks inside */
-        assert_ok(master_bus_new(master, "none", &master->bus));
-        assert_ok(bus_add_objects(ends.server, master_bus_objects, master->bus));
-        is_connected = true;
+        fixture->jobs = (Jobs *) fixture; /* nobody looks inside */
+        start_bus(fixture);
         *state = fixture;
         return 0;
 }
@@ -202,15 +160,8 @@ static int setup(void **state) {
 static int teardown(void **state) {
         Fixture *fixture = *state;
 
-        fixture->master.jobs = NULL;
-        (void) index_free(fixture->master.index);
-        fixture->master.volumes = volumes_free(fixture->master.volumes);
-        (void) master_bus_free(fixture->master.bus);
-        (void) troubles_free(fixture->master.troubles);
-        bus_ends_done(&ends);
-        conf_done(master_conf_items, &fixture->master.conf);
-        scratch_free(fixture->directory);
-        free(fixture);
+        fixture->jobs = NULL;
+        fixture_free(fixture);
         return 0;
 }
 
@@ -267,9 +218,8 @@ static void follow(void) {
 static void assert_job_and_free(sd_bus_message *reply, const char *expected) {
         const char *path;
 
-        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "o", &path));
+        (void) read_change(reply, &path);
         assert_string_equal(path, expected);
-        (void) sd_bus_message_unref(reply);
 }
 
 TEST(job_is_told_of_before_the_reply) {
@@ -492,18 +442,17 @@ TEST(end_is_told_and_forgotten) {
 
 TEST(job_of_the_last_run_is_there_at_once) {
         Fixture *fixture = *state;
-        Master *master = &fixture->master;
-        JobBus *jobs;
-        void *object;
+        const char *text;
 
+        master_bus_stop(fixture->bus);
+        (void) master_bus_free(fixture->bus);
+        bus_ends_done(&ends);
+        bus_ends_init(&ends);
         fake.there = true;
         fake.status = (JobStatus){ .id = 1, .state = JOB_RUNNING };
-        assert_ok(job_bus_new(master->bus, &jobs));
-        master->bus->jobs = job_bus_free(master->bus->jobs);
-        master->bus->jobs = jobs;
-        assert_int_equal(
-                        job_bus_find(ends.server, JOB_1, JOB_INTERFACE, master->bus, &object, NULL),
-                        1);
+        start_bus(fixture);
+        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "State", "s", &text);
+        assert_string_equal(text, "running");
 }
 
 TEST(plan_is_told) {

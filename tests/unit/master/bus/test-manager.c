@@ -5,111 +5,20 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-ends.h"
-#include "master/master.h"
-#include "scratch.h"
-
-#define MANAGER_PATH      "/org/dkv/Master1"
-#define MANAGER_INTERFACE "org.dkv.Master1.Manager"
-#define VOLUME_1          "/org/dkv/Master1/volume/1"
-#define VOLUME_INTERFACE  "org.dkv.Master1.Volume"
-
-static uid_t caller;
-static BusEnds ends;
-
-int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret);
-sd_bus *__wrap_bus_server_bus(BusServer *server);
-
-int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
-        *ret = caller;
-        return 0;
-}
-
-/* Signals go to the other end, once it is there. */
-static bool is_connected;
-
-sd_bus *__wrap_bus_server_bus(BusServer *server) {
-        return is_connected ? ends.server : NULL;
-}
-
-typedef struct Fixture {
-        char *directory;
-        Master master;
-} Fixture;
+#include "master/bus/bus-fixture.h"
 
 static int setup(void **state) {
-        Fixture *fixture = calloc(1, sizeof(*fixture));
-        Master *master = &fixture->master;
-        IndexOptions options = {};
+        Fixture *fixture = fixture_new();
 
-        caller = 0;
-        is_connected = false;
-        bus_ends_init(&ends);
-        options.directory = fixture->directory = scratch_new();
-        assert_ok(conf_init(master_conf_items, &master->conf));
-        assert_ok(
-                        conf_set(master_conf_items, &master->conf, "Directory", fixture->directory,
-                                 "a test"));
-        master->event = ends.event;
-        assert_ok(troubles_new(&master->troubles));
-        assert_ok(index_open(&options, &master->index));
-        assert_ok(volumes_new(
-                        master->index, ends.event,
-                        &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
-                        &master->volumes));
-        assert_ok(master_bus_new(master, "none", &master->bus));
-        assert_ok(bus_add_objects(ends.server, master_bus_objects, master->bus));
-        is_connected = true;
+        start_jobs(fixture);
+        start_bus(fixture);
         *state = fixture;
         return 0;
 }
 
 static int teardown(void **state) {
-        Fixture *fixture = *state;
-
-        (void) index_free(fixture->master.index);
-        (void) volumes_free(fixture->master.volumes);
-        (void) master_bus_free(fixture->master.bus);
-        (void) troubles_free(fixture->master.troubles);
-        bus_ends_done(&ends);
-        conf_done(master_conf_items, &fixture->master.conf);
-        scratch_free(fixture->directory);
-        free(fixture);
+        fixture_free(*state);
         return 0;
-}
-
-static size_t count_volumes(Fixture *fixture) {
-        _cleanup_free_ VolumeStatus *list = NULL;
-        uint64_t epoch;
-        size_t n;
-
-        assert_ok(volumes_list(fixture->master.volumes, &list, &n, &epoch));
-        return n;
-}
-
-/* Volumes 1 to N report for the first time. */
-static void report(Fixture *fixture, uint32_t n) {
-        static uint64_t sequence;
-
-        for (uint32_t number = 1; number <= n; number++) {
-                VolumeReport one = {
-                        .number = number,
-                        .uuid = { 0xab, [15] = (uint8_t) number },
-                        .run = 1,
-                        .sequence = ++sequence,
-                        .url = "http://127.0.0.1:3001",
-                        .zone = "here",
-                        .disk_free = 90 * GIB,
-                        .disk_size = 100 * GIB,
-                        .objects = 5,
-                        .bytes = 6,
-                        .pending = 7,
-                };
-
-                assert_ok(volumes_report(fixture->master.volumes, &one));
-                bus_ends_await(&ends, count_volumes(fixture) >= number);
-        }
-        master_bus_refresh(fixture->master.bus);
 }
 
 static const char *get_text(const char *path, const char *interface, const char *property) {
@@ -139,15 +48,6 @@ static sd_bus_message *add(uint32_t number, uint64_t epoch) {
                         1, "epoch", "t", epoch);
 }
 
-/* The reply of a method that changes the map. */
-static uint64_t epoch_of(sd_bus_message *reply) {
-        uint64_t epoch;
-
-        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "t", &epoch));
-        (void) sd_bus_message_unref(reply);
-        return epoch;
-}
-
 TEST(manager_says_how_things_are) {
         Fixture *fixture = *state;
         uint32_t copies;
@@ -165,7 +65,7 @@ TEST(manager_says_how_things_are) {
         assert_true(get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskSize") >=
                     get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskFree"));
         bus_ends_get(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Copies", "u", &copies);
-        assert_int_equal(copies, fixture->master.conf.copies);
+        assert_int_equal(copies, fixture->conf->copies);
 }
 
 TEST(volumes_are_objects) {
@@ -275,7 +175,6 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error
 /* What was accepted is answered, although the loop has ended. */
 TEST(change_under_way_is_answered_at_the_end) {
         Fixture *fixture = *state;
-        Master *master = &fixture->master;
         sd_bus_message *reply = NULL;
 
         report(fixture, 1);
@@ -286,9 +185,7 @@ TEST(change_under_way_is_answered_at_the_end) {
         assert_ok(sd_bus_flush(ends.client));
         while (sd_bus_process(ends.server, NULL) > 0)
                 ;
-        master->index = index_free(master->index);
-        master->volumes = volumes_free(master->volumes);
-        master->bus = master_bus_free(master->bus);
+        stop_all(fixture);
 
         bus_ends_await(&ends, reply);
         assert_int_equal(epoch_of(reply), 2);
@@ -433,7 +330,7 @@ TEST(locate_finds_a_key) {
         unsigned n = 0;
 
         report(fixture, 1);
-        index_commit(fixture->master.index, &commit);
+        index_commit(fixture->index, &commit);
         assert_ok(scratch_wait());
 
         reply = assert_no_bus_error(locate("a%20key/%C3%A4"));

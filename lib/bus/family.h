@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Bus family: objects of one interface below one path, each with a number: PATH/1, PATH/2 and so
+ * on.
+ *
+ * A member has a state, a struct without pointers that it keeps a copy of. When it is given a new
+ * one, PropertiesChanged tells in which watched properties that differs from what was told last; a
+ * new member is announced by InterfacesAdded, one that goes by InterfacesRemoved.
+ *
+ * All of it belongs to the thread of the loop. */
+
+#include "bus/server.h"
+
+typedef struct BusFamily BusFamily;
+
+/* A property whose changes are announced, and where the state has it. */
+typedef struct BusWatched {
+        const char *property;
+        size_t offset, size;
+        bool is_text; /* compared up to its end */
+} BusWatched;
+
+#define BUS_WATCHED(property, Type, field) \
+        { property, offsetof(Type, field), sizeof(((Type *) NULL)->field), false }
+#define BUS_WATCHED_TEXT(property, Type, field) \
+        { property, offsetof(Type, field), sizeof(((Type *) NULL)->field), true }
+
+typedef struct BusFamilyOptions {
+        const char *path;      /* "/org/dkv/Master1/volume" */
+        const char *interface; /* "org.dkv.Master1.Volume" */
+        size_t state_size;
+        const BusWatched *watched; /* ends with an empty entry */
+        uint64_t interval_usec;    /* a member's changes are told that often at most; 0: at once */
+        void *userdata;
+
+        /* Optional. BUS is where to emit other signals about what was just announced: that a member
+         * is new; that its state was BEFORE and is STATE. Return a negative errno if that failed.
+         */
+        int (*on_added)(sd_bus *bus, const char *path, const void *state, void *userdata);
+        int (*on_told)(sd_bus *bus,
+                       const char *path,
+                       const void *before,
+                       const void *state,
+                       void *userdata);
+
+        /* Optional: brings the state up to date before a program looks. */
+        void (*look)(uint32_t number, void *state, void *userdata);
+} BusFamilyOptions;
+
+/* What the getters and methods of the vtable have for their userdata. */
+typedef struct BusMember {
+        BusFamily *family; /* not owned */
+        void *userdata;    /* of the family; not owned */
+        uint32_t number;
+        uint64_t told_usec; /* monotonic */
+        void *told;         /* owned: the state as signals have told it */
+        uint64_t state[];   /* as it is; aligned for any of them */
+} BusMember;
+
+/* For offsets in a vtable. */
+#define BUS_STATE(Type, field) (offsetof(BusMember, state) + offsetof(Type, field))
+
+/* SERVER and the strings and tables of OPTIONS stay the caller's. */
+int bus_family_new(
+                BusServer *server,
+                sd_event *event,
+                const BusFamilyOptions *options,
+                BusFamily **ret);
+BusFamily *bus_family_free(BusFamily *family);
+DEFINE_CLEANUP(BusFamily *, bus_family_free);
+
+/* Gives member NUMBER, from 1 on, this state; makes the member if there is none. Returns 0,
+ * -ENOMEM, or the error of a signal, after which the state is in force all the same. */
+int bus_family_set(BusFamily *family, uint32_t number, const void *state);
+
+/* Does nothing if there is no such member. */
+int bus_family_remove(BusFamily *family, uint32_t number);
+
+/* Returns NULL for none. FAMILY may be NULL. */
+BusMember *bus_family_find(const BusFamily *family, uint32_t number);
+
+/* For the callbacks of a BusObject. FAMILY may be NULL. */
+int bus_family_find_path(const BusFamily *family, const char *path, void **ret_object);
+int bus_family_enumerate(const BusFamily *family, char ***ret_paths);
+
+#define BUS_PATH_SIZE 64
+
+/* Writes the path of member NUMBER of the family at PATH; "/" for 0, which is no member. */
+const char *bus_path_format(const char *path, uint32_t number, char ret[static BUS_PATH_SIZE]);
+
+/* The number of the member that MEMBER_PATH is the path of; 0 for anything else. A number has one
+ * spelling. */
+uint32_t bus_path_parse(const char *path, const char *member_path);

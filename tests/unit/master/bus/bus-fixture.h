@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A master's bus, with an index, volumes and jobs of its own, and a caller at the other end. Link
+ * with --wrap=sd_bus_creds_get_euid. Include after "test.h". */
+
+#include "bus/bus-ends.h"
+#include "master/bus/manager.h"
+#include "master/conf.h"
+#include "master/master.h"
+#include "scratch.h"
+
+#define MANAGER_PATH      "/org/dkv/Master1"
+#define MANAGER_INTERFACE "org.dkv.Master1.Manager"
+#define VOLUME_1          "/org/dkv/Master1/volume/1"
+#define VOLUME_INTERFACE  "org.dkv.Master1.Volume"
+#define JOB_1             "/org/dkv/Master1/job/1"
+#define JOB_INTERFACE     "org.dkv.Master1.Job"
+
+typedef struct Fixture {
+        char *directory;
+        Master master; /* what jobs_new() wants */
+        MasterConf *conf;
+        Index *index;
+        Troubles *troubles;
+        Volumes *volumes;
+        Jobs *jobs;
+        MasterBus *bus;
+} Fixture;
+
+static BusEnds ends;
+static uid_t caller; /* who calls; root at first */
+
+int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret);
+
+int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
+        *ret = caller;
+        return 0;
+}
+
+static inline void start_jobs(Fixture *fixture) {
+        fixture->master.event = ends.event;
+        fixture->master.index = fixture->index;
+        fixture->master.volumes = fixture->volumes;
+        fixture->master.troubles = fixture->troubles;
+        assert_ok(jobs_new(&fixture->master, &fixture->jobs));
+}
+
+static inline void start_bus(Fixture *fixture) {
+        assert_ok(master_bus_new(
+                        &(MasterBusOptions){
+                                        .event = ends.event,
+                                        .address = "none",
+                                        .connection = ends.server,
+                                        .settings = master_conf_items,
+                                        .conf = fixture->conf,
+                                        .directory = fixture->conf->directory,
+                                        .listen = fixture->conf->endpoint.listen,
+                                        .index = fixture->index,
+                                        .troubles = fixture->troubles,
+                                        .volumes = fixture->volumes,
+                                        .jobs = fixture->jobs,
+                        },
+                        &fixture->bus));
+}
+
+/* All but jobs and bus. */
+static inline Fixture *fixture_new(void) {
+        Fixture *fixture = calloc(1, sizeof(*fixture));
+        IndexOptions options = {};
+
+        caller = 0;
+        bus_ends_init(&ends);
+        options.directory = fixture->directory = scratch_new();
+        fixture->conf = &fixture->master.conf;
+        assert_ok(conf_init(master_conf_items, fixture->conf));
+        assert_ok(
+                        conf_set(master_conf_items, fixture->conf, "Directory", fixture->directory,
+                                 "a test"));
+        assert_ok(troubles_new(&fixture->troubles));
+        assert_ok(index_open(&options, &fixture->index));
+        assert_ok(volumes_new(
+                        fixture->index, ends.event,
+                        &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
+                        &fixture->volumes));
+        return fixture;
+}
+
+/* As a master ends. */
+static inline void stop_all(Fixture *fixture) {
+        if (fixture->jobs)
+                jobs_stop(fixture->jobs);
+        fixture->index = index_free(fixture->index);
+        master_bus_stop(fixture->bus);
+        fixture->volumes = volumes_free(fixture->volumes);
+        fixture->jobs = jobs_free(fixture->jobs);
+        fixture->bus = master_bus_free(fixture->bus);
+}
+
+static inline void fixture_free(Fixture *fixture) {
+        stop_all(fixture);
+        (void) troubles_free(fixture->troubles);
+        bus_ends_done(&ends);
+        conf_done(master_conf_items, fixture->conf);
+        scratch_free(fixture->directory);
+        free(fixture);
+}
+
+static inline size_t count_volumes(Fixture *fixture) {
+        _cleanup_free_ VolumeStatus *list = NULL;
+        uint64_t epoch;
+        size_t n;
+
+        assert_ok(volumes_list(fixture->volumes, &list, &n, &epoch));
+        return n;
+}
+
+/* Volumes 1 to N report. */
+static inline void report(Fixture *fixture, uint32_t n) {
+        static uint64_t sequence;
+
+        for (uint32_t number = 1; number <= n; number++) {
+                VolumeReport one = {
+                        .number = number,
+                        .uuid = { 0xab, [15] = (uint8_t) number },
+                        .run = 1,
+                        .sequence = ++sequence,
+                        .url = "http://127.0.0.1:3001",
+                        .zone = "here",
+                        .disk_free = 90 * GIB,
+                        .disk_size = 100 * GIB,
+                        .objects = 5,
+                        .bytes = 6,
+                        .pending = 7,
+                };
+
+                assert_ok(volumes_report(fixture->volumes, &one));
+                bus_ends_await(&ends, count_volumes(fixture) >= number);
+        }
+        master_bus_refresh(fixture->bus);
+}
+
+/* The reply of a change: the path of the job, until the next call, and the epoch. */
+static inline uint64_t read_change(sd_bus_message *reply, const char **ret_job) {
+        static char job[64];
+        const char *path;
+        uint64_t epoch;
+
+        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "ot", &path, &epoch));
+        (void) snprintf(job, sizeof(job), "%s", path);
+        (void) sd_bus_message_unref(reply);
+        *ret_job = job;
+        return epoch;
+}
+
+/* The same of one that starts no job. */
+static inline uint64_t epoch_of(sd_bus_message *reply) {
+        const char *job;
+        uint64_t epoch = read_change(reply, &job);
+
+        assert_string_equal(job, "/");
+        return epoch;
+}

@@ -7,7 +7,6 @@
 #include "bus/bus-ends.h"
 #include "master/bus/manager.h"
 #include "master/conf.h"
-#include "master/master.h"
 #include "scratch.h"
 
 #define MANAGER_PATH      "/org/dkv/Master1"
@@ -19,8 +18,7 @@
 
 typedef struct Fixture {
         char *directory;
-        Master master; /* what jobs_new() wants */
-        MasterConf *conf;
+        MasterConf conf;
         Index *index;
         Troubles *troubles;
         Volumes *volumes;
@@ -39,11 +37,16 @@ int __wrap_sd_bus_creds_get_euid(sd_bus_creds *creds, uid_t *ret) {
 }
 
 static inline void start_jobs(Fixture *fixture) {
-        fixture->master.event = ends.event;
-        fixture->master.index = fixture->index;
-        fixture->master.volumes = fixture->volumes;
-        fixture->master.troubles = fixture->troubles;
-        assert_ok(jobs_new(&fixture->master, &fixture->jobs));
+        assert_ok(jobs_new(
+                        &(JobsOptions){
+                                        .event = ends.event,
+                                        .index = fixture->index,
+                                        .volumes = fixture->volumes,
+                                        .troubles = fixture->troubles,
+                                        .grace_usec = &fixture->conf.grace_usec,
+                                        .ticket_usec = &fixture->conf.ticket_usec,
+                        },
+                        &fixture->jobs));
 }
 
 static inline void start_bus(Fixture *fixture) {
@@ -53,15 +56,17 @@ static inline void start_bus(Fixture *fixture) {
                                         .address = "none",
                                         .connection = ends.server,
                                         .settings = master_conf_items,
-                                        .conf = fixture->conf,
-                                        .directory = fixture->conf->directory,
-                                        .listen = fixture->conf->endpoint.listen,
+                                        .conf = &fixture->conf,
+                                        .directory = fixture->conf.directory,
+                                        .listen = fixture->conf.endpoint.listen,
                                         .index = fixture->index,
                                         .troubles = fixture->troubles,
                                         .volumes = fixture->volumes,
                                         .jobs = fixture->jobs,
                         },
                         &fixture->bus));
+        bus_ends_await(&ends,
+                       sd_event_run(ends.event, 0) == 0); /* nobody follows the first signals */
 }
 
 /* All but jobs and bus. */
@@ -72,10 +77,9 @@ static inline Fixture *fixture_new(void) {
         caller = 0;
         bus_ends_init(&ends);
         options.directory = fixture->directory = scratch_new();
-        fixture->conf = &fixture->master.conf;
-        assert_ok(conf_init(master_conf_items, fixture->conf));
+        assert_ok(conf_init(master_conf_items, &fixture->conf));
         assert_ok(
-                        conf_set(master_conf_items, fixture->conf, "Directory", fixture->directory,
+                        conf_set(master_conf_items, &fixture->conf, "Directory", fixture->directory,
                                  "a test"));
         assert_ok(troubles_new(&fixture->troubles));
         assert_ok(index_open(&options, &fixture->index));
@@ -101,7 +105,7 @@ static inline void fixture_free(Fixture *fixture) {
         stop_all(fixture);
         (void) troubles_free(fixture->troubles);
         bus_ends_done(&ends);
-        conf_done(master_conf_items, fixture->conf);
+        conf_done(master_conf_items, &fixture->conf);
         scratch_free(fixture->directory);
         free(fixture);
 }

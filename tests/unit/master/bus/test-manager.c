@@ -65,7 +65,7 @@ TEST(manager_says_how_things_are) {
         assert_true(get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskSize") >=
                     get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskFree"));
         bus_ends_get(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Copies", "u", &copies);
-        assert_int_equal(copies, fixture->conf->copies);
+        assert_int_equal(copies, fixture->conf.copies);
 }
 
 TEST(volumes_are_objects) {

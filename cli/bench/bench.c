@@ -163,18 +163,18 @@ static int verb_check(Bench *bench, int argc, char *argv[]) {
 /* clang-format off */
 static const Verb verbs[] = {
         { "put",    "[URL]",      0, 1, verb_load,  "Write values"                                          },
-        { "get",    "[URL]",      0, 1, verb_load,  "Read them"                                             },
-        { "mixed",  "[URL]",      0, 1, verb_load,  "Read and write; fill the keys first, by put"           },
-        { "delete", "[URL]",      0, 1, verb_load,  "Delete them"                                           },
-        { "check",  "FILE [URL]", 1, 2, verb_check, "Read all keys of a file that --acknowledged has noted" },
+        { "get",    "[URL]",      0, 1, verb_load,  "Read values"                                           },
+        { "mixed",  "[URL]",      0, 1, verb_load,  "Read and write; fill the keys first with put"          },
+        { "delete", "[URL]",      0, 1, verb_load,  "Delete values"                                         },
+        { "check",  "FILE [URL]", 1, 2, verb_check, "Read all keys that --acknowledged recorded in a file"  },
         {}
 };
 /* clang-format on */
 
 static void print_help(void) {
         printf("Usage: dkv-bench [OPTIONS] VERB [ARGUMENTS]\n\n"
-               "Makes load on dkv, measures it and checks each byte. URL is " URL_DEFAULT
-               " if none is given.\nErrors and missing keys make the exit status 1, bad usage 2.\n\n");
+               "Put load on dkv, measure it and check every byte. The default URL is " URL_DEFAULT
+               ".\nThe exit status is 1 on errors or missing keys, and 2 on bad usage.\n\n");
         for (const Verb *verb = verbs; verb->name; verb++)
                 printf("  %-7s %-11s %s\n", verb->name, verb->args, verb->help);
         options_print_help();
@@ -192,7 +192,7 @@ static const Verb *find_verb(int argc, char *argv[]) {
                 verb++;
 
         if (!verb->name) {
-                log_error("No such verb: '%s'; see --help.", argv[0]);
+                log_error("Unknown verb '%s'; see --help.", argv[0]);
                 return NULL;
         }
         if (argc - 1 < verb->min_args || argc - 1 > verb->max_args) {

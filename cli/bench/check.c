@@ -89,7 +89,7 @@ int bench_check(Bench *bench, const char *path) {
 
         r = ledger_read(path, &check.keys, &line);
         if (r == -EBADMSG)
-                return log_error_errno(r, "%s:%zu: This is no line of a ledger.", path, line);
+                return log_error_errno(r, "%s:%zu: Not a line of a ledger.", path, line);
         if (r < 0)
                 return log_error_errno(r, "Failed to read '%s': %m", path);
 

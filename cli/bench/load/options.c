@@ -12,30 +12,30 @@
 
 /* clang-format off */
 static const ConfItem items[] = {
-        { "Load",   "connections",  CONF_UINT,   AT(connections),   "32",     1, 65536, "How many requests are under way at once" },
-        { "Load",   "threads",      CONF_UINT,   AT(threads),       "1",      1, 256,   "How many threads share the connections" },
-        { "Load",   "duration",     CONF_TIME,   AT(duration_usec), "0",      0, 0,     "How long to go on (10s, if no count is given either)" },
-        { "Load",   "count",        CONF_UINT,   AT(count),         "0",      0, 0,     "How many requests to make" },
-        { "Load",   "rate",         CONF_UINT,   AT(rate),          "0",      0, 0,     "Requests per second in all; latency then counts from the intended start" },
-        { "Load",   "timeout",      CONF_TIME,   AT(timeout_usec),  "30s",    0, 0,     "Give up a request on which nothing moved for so long" },
-        { "Load",   "retry",        CONF_TIME,   AT(retry_usec),    "0",      0, 0,     "For so long try a request again that fails for want of a server" },
-        { "Keys",   "keys",         CONF_UINT,   AT(keys),          "100000", 1, UINT64_C(1) << 40, "How many keys there are" },
+        { "Load",   "connections",  CONF_UINT,   AT(connections),   "32",     1, 65536, "Number of concurrent requests" },
+        { "Load",   "threads",      CONF_UINT,   AT(threads),       "1",      1, 256,   "Number of threads that share the connections" },
+        { "Load",   "duration",     CONF_TIME,   AT(duration_usec), "0",      0, 0,     "How long to run (10s if no count is given either)" },
+        { "Load",   "count",        CONF_UINT,   AT(count),         "0",      0, 0,     "Number of requests to make" },
+        { "Load",   "rate",         CONF_UINT,   AT(rate),          "0",      0, 0,     "Requests per second in total; latency counts from the intended start" },
+        { "Load",   "timeout",      CONF_TIME,   AT(timeout_usec),  "30s",    0, 0,     "Give up a request when nothing moves for this long" },
+        { "Load",   "retry",        CONF_TIME,   AT(retry_usec),    "0",      0, 0,     "Keep retrying for this long when no server is available" },
+        { "Keys",   "keys",         CONF_UINT,   AT(keys),          "100000", 1, UINT64_C(1) << 40, "Number of keys" },
         { "Keys",   "pattern",      CONF_STRING, AT(pattern),       "sequential", 0, 0, "sequential, random, or zipf, which favours low numbers" },
-        { "Keys",   "prefix",       CONF_STRING, AT(prefix),        "bench/", 0, 0,     "What keys start with; a number follows" },
-        { "Keys",   "seed",         CONF_UINT,   AT(seed),          "0",      0, 0,     "Start of the random numbers" },
+        { "Keys",   "prefix",       CONF_STRING, AT(prefix),        "bench/", 0, 0,     "Prefix of the keys; a number follows" },
+        { "Keys",   "seed",         CONF_UINT,   AT(seed),          "0",      0, 0,     "Seed of the random numbers" },
         { "Values", "size",         CONF_STRING, AT(size),          "1K",     0, 0,     "SIZE, MIN-MAX (log-uniform) or SIZE:WEIGHT,…" },
-        { "Values", "read",         CONF_UINT,   AT(read_percent),  "50",     0, 100,   "Percent of reads in a mixed load" },
-        { "Values", "verify",       CONF_BOOL,   AT(verify),        "yes",    0, 0,     "Compare each byte that is read" },
+        { "Values", "read",         CONF_UINT,   AT(read_percent),  "50",     0, 100,   "Percentage of reads in a mixed load" },
+        { "Values", "verify",       CONF_BOOL,   AT(verify),        "yes",    0, 0,     "Compare every byte that is read" },
         { "HTTP",   "follow",       CONF_BOOL,   AT(follow),        "yes",    0, 0,     "Follow redirects" },
         { "HTTP",   "expect",       CONF_BOOL,   AT(expect),        "no",     0, 0,     "Wait for 100 Continue before sending a body" },
-        { "HTTP",   "chunked",      CONF_BOOL,   AT(chunked),       "no",     0, 0,     "Send bodies without saying how long they are" },
-        { "HTTP",   "tickets",      CONF_BOOL,   AT(tickets),       "no",     0, 0,     "get: ask for all redirects first, then measure where they lead" },
-        { "HTTP",   "raw",          CONF_BOOL,   AT(raw),           "no",     0, 0,     "get: any server's URL; numbered, if it has no path; not compared" },
-        { "Result", "acknowledged", CONF_STRING, AT(acknowledged),  "",       0, 0,     "Note each write in this file, for the verb check" },
-        { "Result", "allow-errors", CONF_BOOL,   AT(allow_errors),  "no",     0, 0,     "Errors are counted, but are no failure" },
+        { "HTTP",   "chunked",      CONF_BOOL,   AT(chunked),       "no",     0, 0,     "Send bodies in chunks, without their length" },
+        { "HTTP",   "tickets",      CONF_BOOL,   AT(tickets),       "no",     0, 0,     "get: request all redirects first, then measure their targets" },
+        { "HTTP",   "raw",          CONF_BOOL,   AT(raw),           "no",     0, 0,     "get: any server's URL, numbered if it has no path; not compared" },
+        { "Result", "acknowledged", CONF_STRING, AT(acknowledged),  "",       0, 0,     "Record each write in this file, for the verb check" },
+        { "Result", "allow-errors", CONF_BOOL,   AT(allow_errors),  "no",     0, 0,     "Count errors, but do not fail because of them" },
         { "Result", "json",         CONF_BOOL,   AT(json),          "no",     0, 0,     "Print one JSON document" },
-        { "Result", "progress",     CONF_BOOL,   AT(progress),      "no",     0, 0,     "Show it each second (yes on a terminal)" },
-        { "Result", "help",         CONF_BOOL,   AT(help),          "no",     0, 0,     "Show this text" },
+        { "Result", "progress",     CONF_BOOL,   AT(progress),      "no",     0, 0,     "Show progress every second (yes on a terminal)" },
+        { "Result", "help",         CONF_BOOL,   AT(help),          "no",     0, 0,     "Show this help" },
         { "Result", "version",      CONF_BOOL,   AT(version),       "no",     0, 0,     "Show the version" },
         {}
 };
@@ -70,7 +70,7 @@ static int set(Options *options, const char *name, const char *value) {
 
         r = conf_set(items, options, name, value ?: "yes", NULL);
         if (r < 0) {
-                log_error("Bad value of option '--%s': '%s'.", name, value);
+                log_error("Invalid value '%s' for --%s.", value, name);
                 return -EINVAL;
         }
 

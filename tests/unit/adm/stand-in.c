@@ -185,6 +185,10 @@ const char *stand_in_start(void) {
         return stand_in.address;
 }
 
+const char *stand_in_address(void) {
+        return stand_in.address;
+}
+
 void stand_in_stop(void) {
         stop_thread();
         stand_in.bus = sd_bus_flush_close_unref(stand_in.bus);

@@ -24,9 +24,12 @@ typedef struct Answer {
 
 #define ANSWERS_MAX 12
 
-/* The address of the bus, or NULL if there is no dbus-daemon on this machine. */
+/* Returns the address of the bus, or NULL if there is no dbus-daemon on this machine. */
 const char *stand_in_start(void);
 void stand_in_stop(void);
+
+/* The same, once it has been started. */
+const char *stand_in_address(void);
 
 /* From now on the first of ANSWERS that fits counts; a table that is not full ends with {}. A call
  * that none fits gets the error org.freedesktop.DBus.Error.UnknownMethod. Forgets the calls. */

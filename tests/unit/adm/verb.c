@@ -64,8 +64,6 @@ static int run(char *argv[], int argc, const char *address) {
         return r < 0 ? EXIT_FAILURE : r;
 }
 
-static const char *address_of_stand_in;
-
 int verb_run(const char *words, const char *address, char **ret_out, char **ret_err) {
         char *argv[WORDS_MAX + 1] = { (char *) "dkvadm" };
         Capture out, err;
@@ -76,7 +74,7 @@ int verb_run(const char *words, const char *address, char **ret_out, char **ret_
 
         capture_begin(&out, STDOUT_FILENO, stdout);
         capture_begin(&err, STDERR_FILENO, stderr);
-        r = run(argv, argc, address ?: address_of_stand_in);
+        r = run(argv, argc, address ?: stand_in_address());
         *ret_err = capture_end(&err, stderr);
         *ret_out = capture_end(&out, stdout);
 
@@ -110,8 +108,7 @@ bool verb_start_tests(void) {
         (void) setenv("COLUMNS", "200", 1);
         (void) setenv("TZ", "UTC", 1);
         (void) unsetenv("SYSTEMD_COLORS");
-        address_of_stand_in = stand_in_start();
-        return address_of_stand_in;
+        return stand_in_start();
 }
 
 int verb_end_tests(void **state) {

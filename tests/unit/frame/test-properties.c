@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+
+#include "adm/view/troubles.h"
+#include "adm/words.h"
+#include "bus/bus.h"
+#include "frame/properties.h"
+
+typedef struct Object {
+        char *name;
+        bool up;
+        uint32_t small;
+        uint64_t large;
+        Numbers numbers;
+        TroublesView troubles;
+} Object;
+
+#define AT(field) offsetof(Object, field)
+
+/* clang-format off */
+static const Property properties[] = {
+        { "Name",     's',              AT(name)                           },
+        { "Up",       'b',              AT(up)                             },
+        { "Small",    'u',              AT(small)                          },
+        { "Large",    't',              AT(large)                          },
+        { "Numbers",  PROPERTY_COMPLEX, AT(numbers),  &property_numbers    },
+        { "Troubles", PROPERTY_COMPLEX, AT(troubles), &property_troubles   },
+        {}
+};
+/* clang-format on */
+
+static sd_bus_message *new_message(sd_event *event, sd_bus **buses, const char *text) {
+        sd_bus_message *message;
+
+        assert_ok(bus_new_pair(event, buses, buses + 1));
+        assert_ok(sd_bus_message_new_method_call(buses[0], &message, NULL, "/a", "a.b", "C"));
+        words_append(message, "a{sv}", text);
+        assert_ok(sd_bus_message_seal(message, 1, 0));
+        return message;
+}
+
+/* Reads the words into OBJECT. */
+static int read_words(const char *text, Object *object) {
+        sd_bus *buses[2];
+        sd_event *event;
+        sd_bus_message *message;
+        int r;
+
+        assert_ok(sd_event_new(&event));
+        message = new_message(event, buses, text);
+        r = properties_read(message, properties, object);
+        (void) sd_bus_message_unref(message);
+        (void) sd_bus_close_unref(buses[0]);
+        (void) sd_bus_close_unref(buses[1]);
+        (void) sd_event_unref(event);
+        return r;
+}
+
+TEST(known_properties_are_read_and_others_skipped) {
+        Object object = { .small = 7 };
+
+        assert_ok(read_words(
+                        "6 Name s a Novelty as 2 x y Up b 1 Large t 18446744073709551615 "
+                        "Numbers au 2 5 6 Odd (sv) b s c",
+                        &object));
+        assert_string_equal(object.name, "a");
+        assert_true(object.up);
+        assert_int_equal(object.small, 7); /* it was not in the message */
+        assert_true(object.large == UINT64_MAX);
+        assert_int_equal(object.numbers.n, 2);
+        assert_int_equal(object.numbers.items[1], 6);
+        properties_done(properties, &object);
+        assert_null(object.name);
+        assert_null(object.numbers.items);
+}
+
+TEST(later_values_replace_earlier_ones) {
+        Object object = {};
+
+        assert_ok(read_words("2 Name s a Numbers au 3 1 2 3", &object));
+        assert_ok(read_words("2 Name s longer Numbers au 0", &object));
+        assert_string_equal(object.name, "longer");
+        assert_int_equal(object.numbers.n, 0);
+        properties_done(properties, &object);
+}
+
+TEST(other_types_are_refused) {
+        static const char *const texts[] = { "1 Name u 1",  "1 Up u 1",       "1 Small t 1",
+                                             "1 Large s x", "1 Numbers as 0", "1 Troubles s x" };
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                Object object = {};
+
+                assert_int_equal(read_words(texts[i], &object), -EBADMSG);
+                properties_done(properties, &object);
+        }
+}
+
+TEST(troubles_come_in_their_order) {
+        _cleanup_(json_freep) Json *json = NULL;
+        _cleanup_free_ char *text = NULL;
+        Object object = {};
+
+        assert_ok(read_words(
+                        "1 Troubles a(ssutss) 2 disk-full error 3 5 'It is full.' 'Clean it.' clock warning 0 0 "
+                        "'It is wrong.' ''",
+                        &object));
+        assert_int_equal(object.troubles.n, 2);
+        assert_string_equal(object.troubles.items[0].name, "disk-full");
+        assert_int_equal(object.troubles.items[0].volume, 3);
+        assert_string_equal(object.troubles.items[1].sentence, "It is wrong.");
+
+        json = troubles_view_to_json(&object.troubles);
+        text = json_format(json, false);
+        assert_string_equal(
+                        text,
+                        "[{\"trouble\":\"disk-full\",\"level\":\"error\",\"volume\":3,\"since\":5,"
+                        "\"sentence\":\"It is full.\",\"advice\":\"Clean it.\"},"
+                        "{\"trouble\":\"clock\",\"level\":\"warning\",\"volume\":0,\"since\":0,"
+                        "\"sentence\":\"It is wrong.\",\"advice\":\"\"}]\n");
+        assert_ok(read_words("1 Troubles a(ssutss) 0", &object));
+        assert_int_equal(object.troubles.n, 0);
+        properties_done(properties, &object);
+}
+
+TEST(strings_that_are_missing_become_empty) {
+        Object object = {};
+
+        assert_ok(properties_complete(properties, &object));
+        assert_string_equal(object.name, "");
+        object.name[0] = '\0';
+        assert_ok(properties_complete(properties, &object));
+        properties_done(properties, &object);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(known_properties_are_read_and_others_skipped),
+                cmocka_unit_test(later_values_replace_earlier_ones),
+                cmocka_unit_test(other_types_are_refused),
+                cmocka_unit_test(troubles_come_in_their_order),
+                cmocka_unit_test(strings_that_are_missing_become_empty),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/macro.h"
+#include "bench/load/options.h"
+#include "frame/capture.h"
+
+#define WORDS_MAX 6
+
+/* Parses WORDS; the arguments that are left stand in ARGV. */
+static int parse(const char *const words[], Options *options, char *argv[]) {
+        int argc = 1;
+
+        argv[0] = (char *) "dkv-bench";
+        for (; words[argc - 1]; argc++)
+                argv[argc] = (char *) words[argc - 1];
+        *options = (Options){};
+        return options_parse(options, argc, argv);
+}
+
+TEST(defaults_are_those_of_the_help) {
+        char *argv[WORDS_MAX + 2];
+        Options options;
+
+        assert_int_equal(parse((const char *const[]){ NULL }, &options, argv), 0);
+        assert_int_equal(options.connections, 32);
+        assert_int_equal(options.timeout_usec, 30 * USEC_PER_SEC);
+        assert_string_equal(options.size, "1K");
+        assert_string_equal(options.acknowledged, "");
+        assert_true(options.verify && options.follow && !options.json && !options.help);
+        options_done(&options);
+}
+
+TEST(options_stand_anywhere) {
+        char *argv[WORDS_MAX + 2];
+        Options options;
+
+        assert_int_equal(
+                        parse((const char *const[]){ "put", "--keys=5", "URL", "--rate", "7",
+                                                     "--json", NULL },
+                              &options, argv),
+                        2);
+        assert_string_equal(argv[0], "put");
+        assert_string_equal(argv[1], "URL");
+        assert_int_equal(options.keys, 5);
+        assert_int_equal(options.rate, 7);
+        assert_true(options.json);
+        options_done(&options);
+}
+
+TEST(flags_can_be_taken_back) {
+        char *argv[WORDS_MAX + 2];
+        Options options;
+
+        assert_int_equal(
+                        parse((const char *const[]){ "--verify=no", "--follow", "--raw=yes", "no",
+                                                     NULL },
+                              &options, argv),
+                        1);
+        assert_false(options.verify);
+        assert_true(options.follow && options.raw);
+        assert_string_equal(argv[0], "no"); /* a flag's value is no word of its own */
+        options_done(&options);
+}
+
+TEST(bad_options_are_refused) {
+        static const char *const bad[] = { "--nothing",      "--keys=0",
+                                           "--keys=x",       "--keys",
+                                           "--read=101",     "--connections=0",
+                                           "--verify=maybe", "--duration=soon",
+                                           "--threads=257",  "--" };
+
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                char *argv[WORDS_MAX + 2];
+                Options options;
+
+                assert_int_equal(
+                                parse((const char *const[]){ bad[i], NULL }, &options, argv),
+                                -EINVAL);
+                options_done(&options);
+        }
+}
+
+/* What is printed for the last of the words; a new string. */
+static char *complete(const char *const words[], bool *ret) {
+        char *argv[WORDS_MAX];
+        Capture capture;
+        int argc = 0;
+
+        for (; words[argc]; argc++)
+                argv[argc] = (char *) words[argc];
+        capture_begin(&capture, STDOUT_FILENO, stdout);
+        *ret = options_print_completion(argc, argv);
+        return capture_end(&capture, stdout);
+}
+
+TEST(shells_are_told_what_fits) {
+        /* clang-format off */
+        static const struct {
+                const char *words[3];
+                bool is_option;
+                const char *text; /* part of it */
+        } rows[] = {
+                { { "--" },                     true,  "--connections=\tNumber of concurrent requests\n" },
+                { { "-" },                      true,  "--verify=no\t" },
+                { { "--json=" },                true,  "--json=yes\t\n--json=no\t\n" },
+                { { "--pattern", "" },          true,  "sequential\t\nrandom\t\nzipf\t\n" },
+                { { "--pattern=z" },            true,  "--pattern=zipf\t\n" },
+                { { "--acknowledged", "x" },    true,  ":files\n" },
+                { { "--keys", "" },             true,  "" },
+                { { "--json", "" },             false, "" },
+                { { "put" },                    false, "" },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                bool is_option;
+                char *text = complete(rows[i].words, &is_option);
+
+                assert_int_equal(is_option, rows[i].is_option);
+                if (*rows[i].text)
+                        assert_non_null(strstr(text, rows[i].text));
+                else
+                        assert_string_equal(text, "");
+                free(text);
+        }
+        assert_true(options_wait_for_value("--keys"));
+        assert_false(options_wait_for_value("--json") || options_wait_for_value("keys") ||
+                     options_wait_for_value("--no"));
+}
+
+TEST(help_fits_the_terminal_and_tells_defaults) {
+        Capture capture;
+        char *text;
+
+        capture_begin(&capture, STDOUT_FILENO, stdout);
+        options_print_help();
+        text = capture_end(&capture, stdout);
+        assert_non_null(strstr(
+                        text,
+                        "\nLoad:\n  --connections=N            Number of concurrent requests (32)\n"));
+        assert_non_null(strstr(text, "  --json[=yes|no]            Print one JSON document\n"));
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+                assert_true(strlen(line) <= 100);
+        free(text);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(defaults_are_those_of_the_help),
+                cmocka_unit_test(options_stand_anywhere),
+                cmocka_unit_test(flags_can_be_taken_back),
+                cmocka_unit_test(bad_options_are_refused),
+                cmocka_unit_test(shells_are_told_what_fits),
+                cmocka_unit_test(help_fits_the_terminal_and_tells_defaults),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

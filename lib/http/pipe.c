@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "http/pipe.h"
@@ -10,6 +9,7 @@
 struct Pipe {
         atomic_uint references;
         PipeEvents events;
+        PipeBudget *budget; /* not owned; or NULL */
 
         pthread_mutex_t lock; /* for what follows */
         size_t size, start, used;
@@ -20,8 +20,22 @@ struct Pipe {
         uint8_t data[];
 };
 
-int pipe_new(size_t size, const PipeEvents *events, Pipe **ret) {
+static int reserve(PipeBudget *budget, size_t size) {
+        if (!budget || atomic_fetch_add(&budget->used, size) + size <= budget->max)
+                return 0;
+
+        (void) atomic_fetch_sub(&budget->used, size);
+        return -EAGAIN;
+}
+
+static void give_back(PipeBudget *budget, size_t size) {
+        if (budget)
+                (void) atomic_fetch_sub(&budget->used, size);
+}
+
+int pipe_new(size_t size, PipeBudget *budget, const PipeEvents *events, Pipe **ret) {
         Pipe *pipe;
+        int r;
 
         assert(size > 0);
         assert(events);
@@ -29,11 +43,16 @@ int pipe_new(size_t size, const PipeEvents *events, Pipe **ret) {
         assert(events->writable);
         assert(ret);
 
+        r = reserve(budget, size);
+        if (r < 0)
+                return r;
         pipe = malloc(sizeof(*pipe) + size);
-        if (!pipe)
+        if (!pipe) {
+                give_back(budget, size);
                 return -ENOMEM;
+        }
 
-        *pipe = (Pipe){ .references = 1, .events = *events, .size = size };
+        *pipe = (Pipe){ .references = 1, .events = *events, .budget = budget, .size = size };
         (void) pthread_mutex_init(&pipe->lock, NULL); /* cannot fail with glibc */
 
         *ret = pipe;
@@ -51,6 +70,7 @@ Pipe *pipe_unref(Pipe *pipe) {
         if (!pipe || atomic_fetch_sub(&pipe->references, 1) > 1)
                 return NULL;
 
+        give_back(pipe->budget, pipe->size);
         (void) pthread_mutex_destroy(&pipe->lock);
         free(pipe);
         return NULL;

@@ -5,6 +5,7 @@
  * request that is being received and a call that passes it on. Neither side ever blocks: it is told
  * when it may go on. */
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/macro.h"
@@ -20,7 +21,16 @@ typedef struct PipeEvents {
         void *userdata;
 } PipeEvents;
 
-int pipe_new(size_t size, const PipeEvents *events, Pipe **ret);
+/* What several pipes may take together, so that many readers or writers that are slow, or stall,
+ * cannot fill the memory. Has to outlive the pipes. */
+typedef struct PipeBudget {
+        size_t max; /* bytes */
+        atomic_size_t used;
+} PipeBudget;
+
+/* SIZE is taken from BUDGET, unless that is NULL, until the pipe is freed. Returns 0, -EAGAIN if
+ * the budget has not that much left, or -ENOMEM. */
+int pipe_new(size_t size, PipeBudget *budget, const PipeEvents *events, Pipe **ret);
 Pipe *pipe_ref(Pipe *pipe);
 Pipe *pipe_unref(Pipe *pipe);
 DEFINE_CLEANUP(Pipe *, pipe_unref);

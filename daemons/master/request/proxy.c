@@ -10,7 +10,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "http/date.h"
-#include "http/pipe.h"
 #include "http/record.h"
 #include "http/server.h"
 #include "master/request/proxy.h"
@@ -23,7 +22,7 @@
 /* Shared by the request, the call, and the reply's stream. */
 typedef struct Proxy {
         const Proxies *proxies; /* not owned */
-        unsigned references;
+        atomic_uint references;
         HttpCall *call;
         Pipe *pipe;
         char key[KEY_MAX + 1];
@@ -32,10 +31,11 @@ typedef struct Proxy {
         Buffer strings; /* what the record points to */
 
         /* The call's thread only. */
-        ChecksumState *checksum; /* NULL for a range */
+        ChecksumState *checksum; /* of the answer at hand; NULL for a range */
         uint64_t received;
         bool checked; /* the piece at hand, which comes again if the pipe had no room for it */
         int error;    /* of the answer's status */
+        int failure;  /* our own: another copy would not help */
 
         pthread_mutex_t lock; /* for the rest */
         HttpRequest *request; /* NULL once it is over */
@@ -44,7 +44,7 @@ typedef struct Proxy {
 } Proxy;
 
 static Proxy *proxy_unref(Proxy *proxy) {
-        if (!proxy || __atomic_sub_fetch(&proxy->references, 1, __ATOMIC_ACQ_REL) > 0)
+        if (!proxy || atomic_fetch_sub(&proxy->references, 1) > 1)
                 return NULL;
 
         (void) http_call_unref(proxy->call);
@@ -58,7 +58,7 @@ static Proxy *proxy_unref(Proxy *proxy) {
 DEFINE_CLEANUP(Proxy *, proxy_unref);
 
 static Proxy *proxy_ref(Proxy *proxy) {
-        (void) __atomic_add_fetch(&proxy->references, 1, __ATOMIC_RELAXED);
+        (void) atomic_fetch_add(&proxy->references, 1);
         return proxy;
 }
 
@@ -131,7 +131,16 @@ static int begin_reply(Proxy *proxy, HttpCall *call, unsigned status) {
                                         .userdata = proxy_ref(proxy),
                         });
         proxy->replied = r >= 0;
+        proxy->failure = MIN(r, 0); /* the stream is closed when the request is over: no other */
         return r;
+}
+
+/* The answer of a copy before this one may have got as far as here. */
+static int begin_checksum(Proxy *proxy, bool is_whole) {
+        proxy->checksum = checksum_state_free(proxy->checksum);
+        proxy->received = 0;
+        proxy->checked = false;
+        return is_whole ? checksum_state_new(&proxy->checksum) : 0;
 }
 
 static int on_head(HttpCall *call, unsigned status, void *userdata) {
@@ -142,11 +151,9 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
                 proxy->error = status == 421 ? -EHOSTDOWN : -error_from_http_status(status);
                 return 0;
         }
-        if (status == 200) {
-                r = checksum_state_new(&proxy->checksum);
-                if (r < 0)
-                        return r;
-        }
+        r = begin_checksum(proxy, status == 200);
+        if (r < 0)
+                return r;
 
         (void) pthread_mutex_lock(&proxy->lock);
         r = proxy->request ? begin_reply(proxy, call, status) : -ECANCELED;
@@ -243,6 +250,8 @@ static int make_call(Proxy *proxy, const char *url) {
 
 /* Whether another copy may do better. What a volume says about the request, it would say again. */
 static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
+        if (proxy->failure < 0)
+                return false;
         return result->error < 0 || proxy->error == -EBADMSG || proxy->error == -EHOSTDOWN ||
                proxy->error == -EREMOTE || proxy->error == -EACCES;
 }
@@ -338,7 +347,7 @@ int proxy_start(const Proxies *proxies,
         r = copy_record(proxy, record);
         if (r < 0)
                 return r;
-        r = pipe_new(PIPE_SIZE,
+        r = pipe_new(PIPE_SIZE, proxies->budget,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = proxy },

@@ -6,6 +6,7 @@
  * connection is cut before the last byte. */
 
 #include "core/record.h"
+#include "http/pipe.h"
 #include "http/request.h"
 #include "master/cluster/volumes.h"
 #include "rpc/client.h"
@@ -18,6 +19,7 @@ typedef struct Proxies {
         Volumes *volumes;
         Secret *secret;
         HttpClient *bulk;
+        PipeBudget *budget;
         _Atomic uint64_t ticket_usec; /* how long a ticket is good */
 } Proxies;
 

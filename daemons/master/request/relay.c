@@ -8,14 +8,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "http/pipe.h"
 #include "http/record.h"
 #include "master/request/relay.h"
 
 /* Shared by the request and the call. */
 struct Relay {
         Relays *relays; /* not owned */
-        unsigned references;
+        atomic_uint references;
         Pipe *pipe;
         RelayNext next;
 
@@ -48,7 +47,7 @@ unsigned relays_stop(Relays *relays) {
 }
 
 static Relay *relay_unref(Relay *relay) {
-        if (!relay || __atomic_sub_fetch(&relay->references, 1, __ATOMIC_ACQ_REL) > 0)
+        if (!relay || atomic_fetch_sub(&relay->references, 1) > 1)
                 return NULL;
 
         (void) http_call_unref(relay->call);
@@ -230,7 +229,7 @@ static int start_call(Relay *relay, const RelayTarget *target) {
         relay->volume = target->volume;
         (void) http_call_unref(relay->call);
         relay->call = http_call_ref(call);
-        (void) __atomic_add_fetch(&relay->references, 1, __ATOMIC_RELAXED);
+        (void) atomic_fetch_add(&relay->references, 1);
         http_call_start(TAKE_PTR(call), on_done, relay);
         return 0;
 }
@@ -254,7 +253,7 @@ static int start(
                           .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 
-        r = pipe_new(RELAY_BUFFER_SIZE,
+        r = pipe_new(RELAY_BUFFER_SIZE, relays->budget,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = relay },

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "http/pipe.h"
 #include "http/request.h"
 #include "master/cluster/volumes.h"
 #include "master/request/redirect.h"
@@ -17,8 +18,9 @@
 
 /* All relays of the master, and what they work with. */
 typedef struct Relays {
-        Volumes *volumes; /* not owned */
-        HttpClient *bulk; /* not owned */
+        Volumes *volumes;   /* not owned */
+        HttpClient *bulk;   /* not owned */
+        PipeBudget *budget; /* not owned */
         atomic_bool proxy;
         atomic_bool stopping;
         atomic_uint n;
@@ -46,8 +48,8 @@ typedef struct RelayTarget {
 typedef int (*RelayNext)(HttpRequest *request, const uint32_t failed[], size_t n, RelayTarget *ret);
 
 /* Starts sending to TARGET, with the request's headers that concern the value. Returns 0,
- * -ESHUTDOWN if the master is stopping and the client may be redirected instead, or another
- * negative errno. */
+ * -ESHUTDOWN if the master is stopping and the client may be redirected instead, -EAGAIN if too
+ * many values pass through at the moment, or another negative errno. */
 int relay_new(Relays *relays,
               HttpRequest *request,
               const RelayTarget *target,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "core/key.h"
@@ -29,8 +30,8 @@ struct Replication {
         Buffer object; /* encoded, as the volumes get it */
         Copy copies[COPIES_MAX];
         size_t n_copies;
-        unsigned copies_left; /* atomic: which have not answered yet */
-        uint64_t until_usec;  /* monotonic; how long copies that failed are placed again */
+        atomic_uint copies_left; /* which have not answered yet */
+        uint64_t until_usec;     /* monotonic; how long copies that failed are placed again */
         uint32_t tried[TRIED_MAX];
         size_t n_tried;
         IndexCommit commit;
@@ -140,7 +141,7 @@ static void submit(Replication *replication, const bool chosen[static COPIES_MAX
         for (size_t i = 0; i < n; i++)
                 if (chosen[i])
                         copies[n_chosen++] = replication->copies + i;
-        __atomic_store_n(&replication->copies_left, (unsigned) n_chosen, __ATOMIC_RELEASE);
+        replication->copies_left = (unsigned) n_chosen;
 
         /* The last answer may free all of this before the loop's condition is looked at again. */
         for (size_t i = 0; i < n_chosen; i++)
@@ -188,7 +189,7 @@ static void on_copied(OutboxItem *item, int error) {
         Replication *replication = copy->replication;
 
         copy->error = error;
-        if (__atomic_sub_fetch(&replication->copies_left, 1, __ATOMIC_ACQ_REL) > 0)
+        if (atomic_fetch_sub(&replication->copies_left, 1) > 1)
                 return;
 
         if (count_stored(replication) < replication->n_copies && try_again(replication))

@@ -34,12 +34,18 @@ void requests_init(Requests *requests, const RequestsOptions *options) {
                         .outbox = options->outbox,
                         .client = options->client,
                 },
-                .relays = { .volumes = options->volumes, .bulk = options->bulk },
+                .budget.max = REQUESTS_PIPES_MAX,
+                .relays = {
+                        .volumes = options->volumes,
+                        .bulk = options->bulk,
+                        .budget = &requests->budget,
+                },
                 .proxies = {
                         .index = options->index,
                         .volumes = options->volumes,
                         .secret = options->secret,
                         .bulk = options->bulk,
+                        .budget = &requests->budget,
                 },
         };
         requests_configure(requests, &options->settings);

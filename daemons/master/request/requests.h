@@ -43,6 +43,10 @@ typedef struct RequestsOptions {
         RequestSettings settings;
 } RequestsOptions;
 
+/* What relays and proxies may keep in memory together, however slow their clients and volumes are;
+ * beyond that, values do not pass through. */
+#define REQUESTS_PIPES_MAX (256 * MIB)
+
 typedef struct Requests {
         Index *index;
         Lead *lead;
@@ -53,6 +57,7 @@ typedef struct Requests {
         Secret *secret;
         Callers callers;
         Replicator replicator;
+        PipeBudget budget; /* of relays and proxies */
         Relays relays;
         Proxies proxies;
 

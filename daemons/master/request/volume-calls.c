@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -141,7 +142,7 @@ typedef struct CommitItem {
 
 struct CommitBatch {
         HttpRequest *request;
-        size_t n_left;
+        atomic_size_t n_left;
         size_t n_items;
         CommitItem items[];
 };
@@ -171,7 +172,7 @@ static void commit_reply(CommitBatch *batch) {
 }
 
 static void commit_done(CommitBatch *batch) {
-        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) == 0)
+        if (atomic_fetch_sub(&batch->n_left, 1) == 1)
                 commit_reply(batch);
 }
 

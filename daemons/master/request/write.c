@@ -200,6 +200,11 @@ static int on_not_stored(
         return make_url(requests_of(request), write, NULL, ret->url, sizeof(ret->url));
 }
 
+/* Whether the client may be sent to a volume. */
+static bool may_redirect(HttpRequest *request) {
+        return !requests_of(request)->proxy && way_back_count(request) < WAY_BACK_MAX;
+}
+
 /* Without a relay afterwards, the client was redirected. */
 static int start_relay(HttpRequest *request, Write *write) {
         RelayTarget target = { .volume = write->volumes[0] };
@@ -210,7 +215,9 @@ static int start_relay(HttpRequest *request, Write *write) {
                 return r;
         r = relay_new(&requests_of(request)->relays, request, &target, on_not_stored,
                       &write->relay);
-        return r == -ESHUTDOWN ? redirect(request, write) : r;
+        if (r == -ESHUTDOWN || (r == -EAGAIN && may_redirect(request)))
+                return redirect(request, write);
+        return r;
 }
 
 static int read_headers(HttpRequest *request, Write *write) {
@@ -266,8 +273,7 @@ int write_begin(HttpRequest *request) {
         if (size != HTTP_SIZE_UNKNOWN && size <= WRITE_BUFFER_MAX)
                 return 0;
         avoid_cut(requests, write);
-        if (http_request_expects_continue(request) && !requests->proxy &&
-            way_back_count(request) < WAY_BACK_MAX)
+        if (http_request_expects_continue(request) && may_redirect(request))
                 return redirect(request, write);
         return size == HTTP_SIZE_UNKNOWN ? 0 : start_relay(request, write);
 }

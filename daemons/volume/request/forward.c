@@ -137,7 +137,7 @@ int forward_new(HttpClient *client,
                 return -ENOMEM;
         *forward = (Forward){ .references = 1, .volume = volume, .events = *events };
 
-        r = pipe_new(PIPE_SIZE,
+        r = pipe_new(PIPE_SIZE, NULL,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = forward },

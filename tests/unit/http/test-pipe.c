@@ -31,7 +31,7 @@ static void ends_init(Ends *ends, size_t size) {
 
         assert_ok(sem_init(&ends->readable, 0, 0));
         assert_ok(sem_init(&ends->writable, 0, 0));
-        assert_ok(pipe_new(size, &events, &ends->pipe));
+        assert_ok(pipe_new(size, NULL, &events, &ends->pipe));
 }
 
 static void ends_done(Ends *ends) {
@@ -189,6 +189,35 @@ TEST(two_threads_lose_nothing) {
         ends_done(&ends);
 }
 
+TEST(pipes_take_no_more_together_than_their_budget) {
+        PipeBudget budget = { .max = 10 };
+        PipeEvents events = { on_readable, on_writable, NULL };
+        Pipe *pipes[3];
+
+        assert_ok(pipe_new(4, &budget, &events, pipes + 0));
+        assert_ok(pipe_new(6, &budget, &events, pipes + 1));
+        assert_int_equal(pipe_new(1, &budget, &events, pipes + 2), -EAGAIN);
+        assert_int_equal(budget.used, 10); /* what was refused takes nothing */
+
+        (void) pipe_ref(pipes[0]);
+        (void) pipe_unref(pipes[0]);
+        assert_int_equal(pipe_new(4, &budget, &events, pipes + 2), -EAGAIN);
+        (void) pipe_unref(pipes[0]);
+        assert_ok(pipe_new(4, &budget, &events, pipes + 2));
+        (void) pipe_unref(pipes[1]);
+        (void) pipe_unref(pipes[2]);
+        assert_int_equal(budget.used, 0);
+}
+
+TEST(a_pipe_that_no_memory_can_hold_takes_nothing_of_the_budget) {
+        PipeBudget budget = { .max = SIZE_MAX };
+        PipeEvents events = { on_readable, on_writable, NULL };
+        Pipe *pipe;
+
+        assert_int_equal(pipe_new(SIZE_MAX / 4, &budget, &events, &pipe), -ENOMEM);
+        assert_int_equal(budget.used, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bytes_come_out_as_they_went_in),
@@ -197,6 +226,8 @@ int main(void) {
                 cmocka_unit_test(reader_is_told_of_data_and_of_the_end),
                 cmocka_unit_test(errors_reach_the_other_side),
                 cmocka_unit_test(two_threads_lose_nothing),
+                cmocka_unit_test(pipes_take_no_more_together_than_their_budget),
+                cmocka_unit_test(a_pipe_that_no_memory_can_hold_takes_nothing_of_the_budget),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,18 +18,3 @@ int bench_set_url(Bench *bench, const char *url);
 
 /* A run of LOAD as the options say. */
 Run bench_make_run(Bench *bench, Load *load);
-
-/* The verb check: reads what the ledger at PATH names, prints how many of the values are not what
- * was acknowledged, and which. Returns 0, 1 if there are any, or a negative errno, having said what
- * is wrong. */
-int bench_check(Bench *bench, const char *path);
-
-/* Redirects of all keys, by number. */
-typedef struct Tickets {
-        char **urls; /* owned, as are its strings */
-        size_t n;
-} Tickets;
-
-/* Asks for them. Returns 0 or a negative errno, having said what is wrong. */
-int bench_get_tickets(Bench *bench, Tickets *ret);
-void tickets_done(Tickets *tickets);

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "bench/bench.h"
+#include "bench/check.h"
 #include "bench/result/ledger.h"
 
 #define EXAMPLES_MAX 20 /* keys to name */
@@ -79,7 +79,7 @@ static int report(const Check *check, bool json) {
         return n_bad > 0;
 }
 
-int bench_check(Bench *bench, const char *path) {
+int check_ledger(Bench *bench, const char *path) {
         _cleanup_(check_done) Check check = {};
         _cleanup_(load_done) Load load = {};
         _cleanup_free_ Tally *tally = calloc(1, sizeof(*tally));

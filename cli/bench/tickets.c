@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "bench/bench.h"
+#include "bench/tickets.h"
 
 void tickets_done(Tickets *tickets) {
         for (size_t i = 0; i < tickets->n; i++)
@@ -23,7 +23,7 @@ static void keep_location(const Connection *connection, void *userdata) {
                 tickets->urls[connection->operation.number] = strdup(location);
 }
 
-int bench_get_tickets(Bench *bench, Tickets *ret) {
+int tickets_get(Bench *bench, Tickets *ret) {
         _cleanup_(tickets_done) Tickets tickets = {};
         _cleanup_(load_done) Load load = {};
         _cleanup_free_ Tally *tally = calloc(1, sizeof(*tally));

@@ -53,11 +53,11 @@ int load_init(Load *load, const Options *options) {
 
         r = pattern_from_string(options->pattern, &load->pattern);
         if (r < 0)
-                return log_error_errno(r, "No such pattern: '%s'.", options->pattern);
+                return log_error_errno(r, "Unknown pattern '%s'.", options->pattern);
 
         r = sizes_parse(options->size, &load->sizes);
         if (r < 0)
-                return log_error_errno(-EINVAL, "Bad sizes: '%s'.", options->size);
+                return log_error_errno(-EINVAL, "Invalid sizes '%s'.", options->size);
 
         if (strlen(options->prefix) > PREFIX_MAX)
                 return log_error_errno(-EINVAL, "The prefix is too long.");

@@ -209,15 +209,6 @@ TEST(pipes_take_no_more_together_than_their_budget) {
         assert_int_equal(budget.used, 0);
 }
 
-TEST(a_pipe_that_no_memory_can_hold_takes_nothing_of_the_budget) {
-        PipeBudget budget = { .max = SIZE_MAX };
-        PipeEvents events = { on_readable, on_writable, NULL };
-        Pipe *pipe;
-
-        assert_int_equal(pipe_new(SIZE_MAX / 4, &budget, &events, &pipe), -ENOMEM);
-        assert_int_equal(budget.used, 0);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bytes_come_out_as_they_went_in),
@@ -227,7 +218,6 @@ int main(void) {
                 cmocka_unit_test(errors_reach_the_other_side),
                 cmocka_unit_test(two_threads_lose_nothing),
                 cmocka_unit_test(pipes_take_no_more_together_than_their_budget),
-                cmocka_unit_test(a_pipe_that_no_memory_can_hold_takes_nothing_of_the_budget),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,10 +141,42 @@ static HttpCall *take_wish(HttpClient *client, HttpCallWish *ret) {
         return call;
 }
 
-static void resume_call(HttpCall *call) {
+/* A timeout of libcurl that ended the call can only be that of the connection: we have set no
+ * other. */
+static int error_from_code(CURLcode code) {
+        switch (code) {
+        case CURLE_OK:
+                return 0;
+        case CURLE_COULDNT_CONNECT:
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_OPERATION_TIMEDOUT:
+                return -EHOSTDOWN;
+        case CURLE_GOT_NOTHING:
+        case CURLE_PARTIAL_FILE:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+        case CURLE_SEND_FAIL_REWIND:
+                return -ECONNRESET;
+        case CURLE_OUT_OF_MEMORY:
+                return -ENOMEM;
+        case CURLE_URL_MALFORMAT:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+                return -EINVAL;
+        default:
+                return -EREMOTEIO;
+        }
+}
+
+/* What libcurl has kept goes to the sink at once. If that fails, libcurl says so here and nowhere
+ * else: unless more arrives, it would wait for the other side until the call stalls. */
+static void resume_call(HttpClient *client, HttpCall *call) {
+        CURLcode code;
+
         call->paused = false;
         call->progress_usec = clock_monotonic();
-        (void) curl_easy_pause(call->easy, CURLPAUSE_CONT); /* a failure ends the transfer */
+        code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        if (code != CURLE_OK)
+                http_client_end_call(client, call, call->error ?: error_from_code(code));
 }
 
 static void grant_wishes(HttpClient *client) {
@@ -161,7 +193,7 @@ static void grant_wishes(HttpClient *client) {
                 if (call->easy && call->canceled)
                         http_client_end_call(client, call, -ECANCELED);
                 else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
-                        resume_call(call);
+                        resume_call(client, call);
 
                 (void) http_call_unref(call);
         }
@@ -193,32 +225,6 @@ static void run_posts(HttpClient *client) {
         LL_FOREACH_SAFE(due, post, following) {
                 post->function(post->userdata);
                 free(post);
-        }
-}
-
-/* A timeout of libcurl that ended the call can only be that of the connection: we have set no
- * other. */
-static int error_from_code(CURLcode code) {
-        switch (code) {
-        case CURLE_OK:
-                return 0;
-        case CURLE_COULDNT_CONNECT:
-        case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_OPERATION_TIMEDOUT:
-                return -EHOSTDOWN;
-        case CURLE_GOT_NOTHING:
-        case CURLE_PARTIAL_FILE:
-        case CURLE_RECV_ERROR:
-        case CURLE_SEND_ERROR:
-        case CURLE_SEND_FAIL_REWIND:
-                return -ECONNRESET;
-        case CURLE_OUT_OF_MEMORY:
-                return -ENOMEM;
-        case CURLE_URL_MALFORMAT:
-        case CURLE_UNSUPPORTED_PROTOCOL:
-                return -EINVAL;
-        default:
-                return -EREMOTEIO;
         }
 }
 
@@ -301,7 +307,7 @@ static int on_resume_timer(sd_event_source *source, uint64_t usec, void *userdat
         HttpClient *client = call->client;
 
         if (call->paused)
-                resume_call(call);
+                resume_call(client, call);
         http_client_settle(client);
         return 0;
 }

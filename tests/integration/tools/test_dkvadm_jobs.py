@@ -205,21 +205,23 @@ def test_json_without_a_terminal(partly):
     assert json.loads(done.stdout)['state'] == 'done'
 
 
-def test_job_with_a_rate_does_not_hold_up_the_stop_of_its_source(new_cluster):
+@pytest.mark.parametrize('end', ['source', 'target'])
+def test_job_with_a_rate_holds_up_no_stop(new_cluster, end):
     """The copy that is on its way is given up; the job asks for it again."""
     cluster = new_cluster(volumes=2, bus=True)
     cluster.put('k', bytes(40 << 20)).expect(201)
     source = cluster.where('k')['copies'][0]['volume']
+    target = 3 - source
     cluster.dkvadm('set', 'copies=2', '--rate=1M', '--no-block', '--yes')
 
-    def received():
+    def is_under_way():
         done = subprocess.run([DKVADM, f'--sandbox={cluster.directory}', '--json=short', 'job', 'show', '1'],
                               capture_output=True, text=True, timeout=DEADLINE, check=True)
         return json.loads(done.stdout)['state'] == 'running' and (time.monotonic() > begun + 2)
 
     begun = time.monotonic()
-    wait_for(received, 'the copy to be under way')
+    wait_for(is_under_way, 'the copy to be under way')
     begun = time.monotonic()
-    cluster[source].stop()
-    assert time.monotonic() < begun + 10
-    cluster.kill(3 - source)
+    cluster[source if end == 'source' else target].stop()
+    assert time.monotonic() < begun + 10  # StopSec= is 30
+    cluster.kill(target if end == 'source' else source)

@@ -4,7 +4,9 @@
 import collections
 import http.client
 import os
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -313,3 +315,26 @@ def test_reload_of_a_volume(manage):
     wait_for(lambda: cluster.health()['volumes'][0]['zone'] == 'cellar', 'the new zone')
     assert 'InlineMax= changed' in manager.daemon.log.read_text()
     assert 'systemctl restart dkv-volume@1' in manager.daemon.log.read_text()
+
+
+@pytest.mark.parametrize('who', ['master', 1])
+def test_a_secret_that_others_can_read_is_told(new_cluster, who):
+    """systemd hands the daemon a copy that only it can read, whatever the file itself allows."""
+    cluster = new_cluster(volumes=1)
+    secret = pathlib.Path(cluster.master.settings['SecretFile'])
+    credentials = cluster.directory / 'credentials'
+    credentials.mkdir()
+    shutil.copy(secret, credentials / 'dkv.secret')
+
+    def log_with(mode):
+        secret.chmod(mode)
+        cluster[who].stop()
+        cluster[who].environment = {'CREDENTIALS_DIRECTORY': str(credentials)}
+        cluster[who].start()
+        cluster.wait_healthy()
+        return cluster[who].log_tail(4)
+
+    assert 'chmod' not in log_with(0o600)
+    warning = f"'{secret}' has the mode 0644, so that others than its owner may read it"
+    assert warning in (log := log_with(0o644)) and f"chmod 600 '{secret}'" in log
+    cluster.put('k', b'v').expect(201)

@@ -11,6 +11,8 @@ import pytest
 from cluster import SANITIZED, wait_for
 from siege import Attack
 
+pytestmark = pytest.mark.alone
+
 # There are few places, so that few attackers do.
 FEW = {'ConnectionsMax': 200, 'TimeoutSec': '5s', 'StopSec': '1s'}
 SECONDS = 4  # longer than a volume may be silent

@@ -7,6 +7,7 @@
 #include "store/index/damage-set.h"
 #include "store/index/damage.h"
 #include "store/index/dead.h"
+#include "store/index/durable.h"
 #include "store/index/identity.h"
 #include "store/index/marks.h"
 #include "store/index/move.h"
@@ -48,6 +49,7 @@ struct Index {
         const IndexIdentity *_Atomic identity; /* of these */
         Marks marks;
         atomic_uint_least64_t durable_revision;
+        Durable durable;
 
         /* Under the environment's lock; changed by the committer. */
         struct {

@@ -23,11 +23,15 @@ void index_counters(Index *index, IndexCounters *ret) {
 }
 
 int index_get(Index *index, const char *key, Buffer *scratch, Record *ret) {
+        uint64_t round;
         int r;
 
         environment_read_lock(index->environment);
         r = database_get(index->environment, index->records, key, strlen(key), scratch);
+        round = durable_round_of_key(&index->durable, key);
         environment_read_unlock(index->environment);
+
+        durable_wait(&index->durable, round);
         if (r < 0)
                 return r;
 
@@ -40,6 +44,7 @@ typedef struct Scan {
         char position[KEY_MAX + 1];
         bool is_exclusive; /* the entry at POSITION itself is not meant */
         size_t left;
+        uint64_t round; /* that has to be flushed before what was read is told */
 
         int (*on_entry)(const char *key, const Record *record, void *userdata);
         void *userdata;
@@ -95,6 +100,7 @@ static int scan_slice(Scan *scan) {
         cursor_close(&cursor);
 
 unlock:
+        scan->round = durable_round(&scan->index->durable);
         environment_read_unlock(environment);
         return r;
 }
@@ -123,6 +129,7 @@ int index_scan(Index *index,
         while (r == 0 && scan.left > 0)
                 r = scan_slice(&scan);
 
+        durable_wait(&index->durable, scan.round);
         return r == -ENOENT ? 0 : r;
 }
 
@@ -166,6 +173,7 @@ static int read_garbage(
 }
 
 int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret, size_t max) {
+        uint64_t round;
         Cursor cursor;
         int r;
 
@@ -177,15 +185,28 @@ int index_garbage(Index *index, uint32_t volume, uint64_t due_usec, Garbage *ret
                 r = read_garbage(index, &cursor, volume, due_usec, ret, max);
                 cursor_close(&cursor);
         }
+        round = durable_round(&index->durable);
         environment_read_unlock(index->environment);
 
+        if (r > 0)
+                durable_wait(&index->durable, round);
         return r;
 }
 
 int index_get_state(Index *index, const char *name, Buffer *ret) {
+        Environment *environment = index->environment;
+        uint64_t round;
+        int r;
+
         assert(name[0] != '.');
 
-        return environment_get_state(index->environment, name, ret);
+        environment_read_lock(environment);
+        r = database_get(environment, environment->state, name, strlen(name), ret);
+        round = durable_round(&index->durable);
+        environment_read_unlock(environment);
+
+        durable_wait(&index->durable, round);
+        return r;
 }
 
 /* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
@@ -253,6 +274,7 @@ static void on_ended(bool committed, void *userdata) {
 static void on_flushed(void *userdata) {
         Index *index = userdata;
 
+        durable_note_flush(&index->durable);
         if (!index->environment)
                 return; /* it is being opened */
 
@@ -333,6 +355,7 @@ int index_open(const IndexOptions *options, Index **ret) {
         if (!index)
                 return -ENOMEM;
         damage_set_init(&index->damage);
+        durable_init(&index->durable);
 
         r = open_environment(index, options);
         if (r >= 0)
@@ -354,6 +377,7 @@ Index *index_free(Index *index) {
         environment_free(index->environment);
         dead_done(&index->dead);
         damage_set_done(&index->damage);
+        durable_done(&index->durable);
         buffer_done(&index->current);
         free(index);
         return NULL;

@@ -86,8 +86,8 @@ struct IndexRequest {
 int index_get(Index *index, const char *key, Buffer *scratch, Record *ret);
 
 /* Calls on_entry() for up to LIMIT keys that start with PREFIX and come after AFTER (byte order; ""
- * for all), until it returns non-zero. It runs under the index's read lock: it copies and returns.
- * Returns what on_entry() returned last, 0 at the end, or a negative errno. */
+ * for all), until it returns non-zero. It runs under the index's read lock: it only copies; what it
+ * saw is durable when this returns what it returned last, 0 at the end, or a negative errno. */
 int index_scan(Index *index,
                const char *prefix,
                const char *after,

@@ -51,12 +51,16 @@ int tables_put(Transaction *transaction, const char *key, const Record *record) 
         for (size_t i = 0; i < record->n_copies; i++)
                 marks_raise(&index->marks, record->copies[i], record->version, index->now_usec);
 
+        durable_note_key(&index->durable, key);
         return transaction_put(
                         transaction, index->records, key, strlen(key), buffer->data, buffer->size);
 }
 
 int tables_delete(Transaction *transaction, const char *key) {
-        return transaction_delete(transaction, index_of(transaction)->records, key, strlen(key));
+        Index *index = index_of(transaction);
+
+        durable_note_key(&index->durable, key);
+        return transaction_delete(transaction, index->records, key, strlen(key));
 }
 
 /* The counter is in memory and in the transaction. */
@@ -92,6 +96,7 @@ int tables_add_garbage(
                         return transaction_fail(transaction, r);
         }
 
+        durable_note(&index->durable);
         transaction->counters[COUNTER_GARBAGE] += volume != INDEX_FENCES;
         return put_mark(transaction, index->garbage, &key, sizeof(key));
 }

@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -134,6 +135,71 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
         }
 
         CHECK(commit(index, STEPS) == 0);
+}
+
+/* Readers: what one of them has seen was told to somebody. */
+
+#define READ_KEY "read"
+
+typedef struct Reading {
+        Index *index;
+        atomic_bool is_over;
+} Reading;
+
+static void *read_on(void *userdata) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Reading *reading = userdata;
+        uint64_t last = 0;
+
+        while (!atomic_load(&reading->is_over)) {
+                Record record;
+
+                if (index_get(reading->index, READ_KEY, &scratch, &record) < 0 ||
+                    record.version <= last)
+                        continue;
+                last = record.version;
+                fault_acknowledge((uint8_t) last);
+        }
+        return NULL;
+}
+
+static void commit_to(Index *index, const char *key, uint64_t version) {
+        IndexCommit request = {
+                .request.done = scratch_answered,
+                .key = key,
+                .record = { .version = version,
+                            .content_type = "",
+                            .metadata = "",
+                            .n_copies = 1,
+                            .copies = { 1 } },
+        };
+
+        index_commit(index, &request);
+        CHECK(scratch_wait() == 0);
+}
+
+static void readers_scene(const char *directory) {
+        _cleanup_(index_freep) Index *index = NULL;
+        Reading reading = {};
+        pthread_t thread;
+
+        CHECK(open_index(directory, &index) == 0);
+        reading.index = index;
+        CHECK(pthread_create(&thread, NULL, read_on, &reading) == 0);
+        for (unsigned step = 0; step < STEPS; step++)
+                commit_to(index, READ_KEY, step + 1);
+        atomic_store(&reading.is_over, true);
+        CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void readers_check(const char *directory, const uint8_t *seen, size_t n_seen) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+        _cleanup_(index_freep) Index *index = NULL;
+        Record record = {};
+
+        CHECK(open_index(directory, &index) == 0);
+        CHECK(index_get(index, READ_KEY, &scratch, &record) == 0 || n_seen == 0);
+        CHECK(n_seen == 0 || record.version >= seen[n_seen - 1]);
 }
 
 static uint64_t mirror_inode;
@@ -280,6 +346,12 @@ TEST(the_index_survives_losses_of_power) {
         lose_power(&sweep);
 }
 
+TEST(nothing_that_was_read_is_lost_with_the_power) {
+        static const FaultSweep sweep = { readers_scene, readers_check };
+
+        lose_power(&sweep);
+}
+
 TEST(the_object_store_survives_losses_of_power) {
         static const FaultSweep sweep = { store_scene, store_check };
 
@@ -290,6 +362,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_mirrors_are_flushed_with_checkpoints),
                 cmocka_unit_test(the_index_survives_losses_of_power),
+                cmocka_unit_test(nothing_that_was_read_is_lost_with_the_power),
                 cmocka_unit_test(the_object_store_survives_losses_of_power),
         };
 

@@ -8,10 +8,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/periodic.h"
+#include "bus/property.h"
 #include "bus/server.h"
 #include "daemon/bus-common.h"
+#include "daemon/log-control.h"
 #include "volume/bus.h"
-#include "volume/volume.h"
 
 #define STORE_PATH      "/org/dkv/Volume1"
 #define STORE_INTERFACE "org.dkv.Volume1.Store"
@@ -20,94 +21,52 @@
 #define REFRESH_USEC USEC_PER_SEC
 
 struct VolumeBus {
-        VolumeDaemon *volume; /* not owned */
-        char *address, *name;
+        VolumeBusOptions options;
+        char *name;
         uint64_t started_usec;
         BusServer *server;
         Periodic *refresh;
 
-        /* As told to the bus last. */
+        /* As announced last. */
         bool master_accepts;
         char *zone;
 };
 
-static int get_text(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const VolumeBus *volume_bus = userdata;
-        const VolumeConf *conf = &volume_bus->volume->conf;
-        const struct {
-                const char *property, *text;
-        } table[] = {
-                { "Version", DKV_VERSION },          { "Directory", conf->directory },
-                { "Listen", conf->endpoint.listen }, { "Url", conf->url },
-                { "Zone", volume_bus->zone },        { "Master", conf->master },
-        };
+/* clang-format off */
+#define STORE_METRICS(ROW) \
+        ROW(disk_free, "DiskFree", GAUGE, "bytes", "How much may still be stored, as far as the disk goes.") \
+        ROW(disk_size, "DiskSize", GAUGE, "bytes", "The size of the file system.") \
+        ROW(objects,   "Objects",  GAUGE, "",      "How many copies there are, those that wait to be deleted included.") \
+        ROW(bytes,     "Bytes",    GAUGE, "bytes", "The size of all copies.")
+/* clang-format on */
 
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (strcmp(table[i].property, property) == 0)
-                        return sd_bus_message_append(reply, "s", table[i].text);
-        return -ENOENT;
+#define ROW(...) METRIC_IN(ObjectStoreCounters, __VA_ARGS__)
+
+static const Metric store_metrics[] = { STORE_METRICS(ROW) };
+
+BUS_DEFINE_GETTER(get_version, "s", VolumeBus, DKV_VERSION)
+BUS_DEFINE_GETTER(get_number, "u", VolumeBus, (uint32_t) object->options.conf->number)
+BUS_DEFINE_GETTER(get_directory, "s", VolumeBus, object->options.conf->directory)
+BUS_DEFINE_GETTER(get_listen, "s", VolumeBus, object->options.conf->endpoint.listen)
+BUS_DEFINE_GETTER(get_url, "s", VolumeBus, object->options.conf->url)
+BUS_DEFINE_GETTER(get_zone, "s", VolumeBus, object->zone)
+BUS_DEFINE_GETTER(get_master, "s", VolumeBus, object->options.conf->master)
+BUS_DEFINE_GETTER(get_pending, "t", VolumeBus, (uint64_t) pending_count(object->options.pending))
+
+static int append_uuid(const VolumeBus *object, sd_bus_message *reply) {
+        return bus_append_uuid(reply, object_store_uuid(object->options.store));
 }
+BUS_DEFINE_LONG_GETTER(get_uuid, VolumeBus, append_uuid)
 
-static int get_number(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const VolumeBus *volume_bus = userdata;
-
-        return sd_bus_message_append(reply, "u", (uint32_t) volume_bus->volume->conf.number);
-}
-
-static int get_uuid(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const VolumeBus *volume_bus = userdata;
-
-        return bus_append_uuid(reply, object_store_uuid(volume_bus->volume->store));
-}
-
-static int get_flag(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        return sd_bus_message_append(reply, "b", *(const bool *) userdata);
-}
-
-static int get_master_error(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const VolumeBus *volume_bus = userdata;
+static int append_master_error(const VolumeBus *object, sd_bus_message *reply) {
         char text[REPORT_ERROR_SIZE];
 
-        report_error(volume_bus->volume->report, text);
+        report_error(object->options.report, text);
         return sd_bus_message_append(reply, "s", text);
 }
+BUS_DEFINE_LONG_GETTER(get_master_error, VolumeBus, append_master_error)
 
-static int get_store_counter(
+static int get_metric(
                 sd_bus *bus,
                 const char *path,
                 const char *interface,
@@ -117,24 +76,16 @@ static int get_store_counter(
                 sd_bus_error *error) {
         const VolumeBus *volume_bus = userdata;
         ObjectStoreCounters counters;
-        uint64_t value;
         int r;
 
-        r = object_store_counters(volume_bus->volume->store, &counters);
+        r = object_store_counters(volume_bus->options.store, &counters);
         if (r < 0)
                 return r;
-        if (strcmp(property, "DiskFree") == 0)
-                value = counters.disk_free;
-        else if (strcmp(property, "DiskSize") == 0)
-                value = counters.disk_size;
-        else if (strcmp(property, "Objects") == 0)
-                value = counters.objects;
-        else
-                value = counters.bytes;
-        return sd_bus_message_append(reply, "t", value);
+        return bus_append_metric(
+                        reply, store_metrics, ELEMENTSOF(store_metrics), property, &counters);
 }
 
-static int get_pending(
+static int get_traffic(
                 sd_bus *bus,
                 const char *path,
                 const char *interface,
@@ -144,80 +95,62 @@ static int get_pending(
                 sd_bus_error *error) {
         const VolumeBus *volume_bus = userdata;
 
-        return sd_bus_message_append(
-                        reply, "t", (uint64_t) pending_count(volume_bus->volume->pending));
-}
-
-static int get_http_counter(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                const char *property,
-                sd_bus_message *reply,
-                void *userdata,
-                sd_bus_error *error) {
-        const VolumeBus *volume_bus = userdata;
-
-        return bus_append_counter(reply, property, volume_bus->volume->server);
+        return bus_append_traffic(reply, property, volume_bus->options.server);
 }
 
 static int method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const VolumeBus *bus = userdata;
 
-        return bus_reply_conf(message, volume_conf_items, &bus->volume->conf);
+        return bus_reply_conf(message, volume_conf_items, bus->options.conf);
 }
 
 #define AT(field) offsetof(VolumeBus, field)
-#define CONST     SD_BUS_VTABLE_PROPERTY_CONST
-#define TELLS     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
 /* clang-format off */
 static const sd_bus_vtable store_vtable[] = {
         SD_BUS_VTABLE_START(0),
 
-        SD_BUS_PROPERTY("Version",       "s", get_text,          0,                  CONST),
-        SD_BUS_PROPERTY("Number",        "u", get_number,        0,                  CONST),
-        SD_BUS_PROPERTY("Uuid",          "s", get_uuid,          0,                  CONST),
-        SD_BUS_PROPERTY("Directory",     "s", get_text,          0,                  CONST),
-        SD_BUS_PROPERTY("Listen",        "s", get_text,          0,                  CONST),
-        SD_BUS_PROPERTY("Url",           "s", get_text,          0,                  CONST),
-        SD_BUS_PROPERTY("Zone",          "s", get_text,          0,                  TELLS),
-        SD_BUS_PROPERTY("Master",        "s", get_text,          0,                  CONST),
-        SD_BUS_PROPERTY("StartedAt",     "t", NULL,              AT(started_usec),   CONST),
-        SD_BUS_PROPERTY("MasterAccepts", "b", get_flag,          AT(master_accepts), TELLS),
-        SD_BUS_PROPERTY("MasterError",   "s", get_master_error,  0,                  0),
-        SD_BUS_PROPERTY("DiskFree",      "t", get_store_counter, 0,                  0),
-        SD_BUS_PROPERTY("DiskSize",      "t", get_store_counter, 0,                  0),
-        SD_BUS_PROPERTY("Objects",       "t", get_store_counter, 0,                  0),
-        SD_BUS_PROPERTY("Bytes",         "t", get_store_counter, 0,                  0),
-        SD_BUS_PROPERTY("Pending",       "t", get_pending,       0,                  0),
-        BUS_COUNTERS(get_http_counter),
+        SD_BUS_PROPERTY("Version",       "s", get_version,      0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Number",        "u", get_number,       0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Uuid",          "s", get_uuid,         0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Directory",     "s", get_directory,    0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Listen",        "s", get_listen,       0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Url",           "s", get_url,          0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Zone",          "s", get_zone,         0,                  BUS_TELLS),
+        SD_BUS_PROPERTY("Master",        "s", get_master,       0,                  BUS_CONST),
+        SD_BUS_PROPERTY("StartedAt",     "t", NULL,             AT(started_usec),   BUS_CONST),
+        SD_BUS_PROPERTY("MasterAccepts", "b", bus_get_flag,     AT(master_accepts), BUS_TELLS),
+        SD_BUS_PROPERTY("MasterError",   "s", get_master_error, 0,                  0),
+        SD_BUS_PROPERTY("Pending",       "t", get_pending,      0,                  0),
+        STORE_METRICS(BUS_METRIC)
+        TRAFFIC_METRICS(BUS_TRAFFIC)
 
         SD_BUS_METHOD_WITH_ARGS("GetConfig",
                                 SD_BUS_NO_ARGS,
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),
-                                method_get_config, SD_BUS_VTABLE_UNPRIVILEGED),
+                                method_get_config, BUS_FOR_ALL),
 
         SD_BUS_VTABLE_END,
 };
 
 const BusObject volume_bus_objects[] = {
         { STORE_PATH, STORE_INTERFACE, store_vtable, .manages = true },
+        LOG_CONTROL_OBJECT,
         {}
 };
 /* clang-format on */
 
-/* Looks what has changed, and tells. */
+/* Looks what has changed, and announces it. */
 static int refresh(VolumeBus *bus) {
-        bool accepts = report_is_accepted(bus->volume->report);
+        bool accepts = report_is_accepted(bus->options.report);
         sd_bus *connection = bus_server_bus(bus->server);
         char *names[3];
         size_t n = 0;
 
         if (accepts != bus->master_accepts)
                 names[n++] = (char *) "MasterAccepts";
-        if (strcmp(bus->volume->conf.zone, bus->zone) != 0) {
-                char *zone = strdup(bus->volume->conf.zone);
+        if (strcmp(bus->options.conf->zone, bus->zone) != 0) {
+                char *zone = strdup(bus->options.conf->zone);
 
                 if (!zone)
                         return -ENOMEM;
@@ -238,28 +171,29 @@ static void on_refresh(void *userdata) {
 
         r = refresh(userdata);
         if (r < 0)
-                (void) log_debug_errno(r, "Failed to tell the bus what has changed: %m");
+                (void) log_debug_errno(r, "Failed to announce on the bus what has changed: %m");
 }
 
 static void on_state(int r, void *userdata) {
         const VolumeBus *bus = userdata;
 
-        bus_log_state(r, bus->name, bus->address);
+        bus_log_state(r, bus->name, bus->options.address);
 }
 
-static int connect_bus(VolumeBus *bus) {
-        sd_event *event = bus->volume->event;
+static int start(VolumeBus *bus) {
+        const VolumeBusOptions *options = &bus->options;
         int r;
 
-        if (asprintf(&bus->name, "org.dkv.Volume1.i%" PRIu64, bus->volume->conf.number) < 0) {
+        if (asprintf(&bus->name, "org.dkv.Volume1.i%" PRIu64, options->conf->number) < 0) {
                 bus->name = NULL;
                 return -ENOMEM;
         }
         r = bus_server_new(
-                        event,
+                        options->event,
                         &(BusServerOptions){
-                                        .address = bus->address,
+                                        .address = options->address,
                                         .name = bus->name,
+                                        .bus = options->connection,
                                         .objects = volume_bus_objects,
                                         .userdata = bus,
                                         .on_state = on_state,
@@ -268,10 +202,11 @@ static int connect_bus(VolumeBus *bus) {
                         &bus->server);
         if (r < 0)
                 return r;
-        return periodic_new(event, REFRESH_USEC, REFRESH_USEC, on_refresh, bus, &bus->refresh);
+        return periodic_new(
+                        options->event, REFRESH_USEC, REFRESH_USEC, on_refresh, bus, &bus->refresh);
 }
 
-int volume_bus_new(VolumeDaemon *volume, const char *address, VolumeBus **ret) {
+int volume_bus_new(const VolumeBusOptions *options, VolumeBus **ret) {
         _cleanup_(volume_bus_freep) VolumeBus *bus = NULL;
         int r;
 
@@ -280,15 +215,14 @@ int volume_bus_new(VolumeDaemon *volume, const char *address, VolumeBus **ret) {
                 return -ENOMEM;
 
         *bus = (VolumeBus){
-                .volume = volume,
-                .address = strdup(address),
-                .zone = strdup(volume->conf.zone),
+                .options = *options,
+                .zone = strdup(options->conf->zone),
                 .started_usec = clock_realtime(),
-                .master_accepts = report_is_accepted(volume->report),
+                .master_accepts = report_is_accepted(options->report),
         };
-        if (!bus->address || !bus->zone)
+        if (!bus->zone)
                 return -ENOMEM;
-        r = connect_bus(bus);
+        r = start(bus);
         if (r < 0)
                 return r;
 
@@ -302,7 +236,6 @@ VolumeBus *volume_bus_free(VolumeBus *bus) {
 
         (void) periodic_free(bus->refresh);
         (void) bus_server_free(bus->server);
-        free(bus->address);
         free(bus->name);
         free(bus->zone);
         free(bus);

@@ -5,16 +5,33 @@
  */
 
 #include "bus/bus.h"
+#include "http/server.h"
+#include "store/object/objects.h"
+#include "volume/conf.h"
+#include "volume/upkeep/pending.h"
+#include "volume/upkeep/report.h"
 
-typedef struct VolumeDaemon VolumeDaemon;
 typedef struct VolumeBus VolumeBus;
+
+/* What it shows; none of it is owned, and all of it stays. */
+typedef struct VolumeBusOptions {
+        sd_event *event;
+        const char *address; /* "system", "none", or a D-Bus address */
+        sd_bus *connection;  /* instead of one to a bus; closed at the end */
+
+        const VolumeConf *conf;
+        ObjectStore *store;
+        Report *report;
+        Pending *pending;
+        const HttpServer *server; /* whose requests are counted; may be NULL */
+} VolumeBusOptions;
 
 /* For bus_print_introspection(). */
 extern const BusObject volume_bus_objects[];
 
-/* Connects to the bus at ADDRESS ("system", "none", or a D-Bus address), and again whenever that
- * becomes necessary. VOLUME, which is not owned, is complete but for the bus. */
-int volume_bus_new(VolumeDaemon *volume, const char *address, VolumeBus **ret);
+/* Connects to the bus, and again whenever that becomes necessary. OPTIONS are copied. Returns 0 or
+ * a negative errno; that there is no bus is no failure. */
+int volume_bus_new(const VolumeBusOptions *options, VolumeBus **ret);
 
 /* When the loop has ended. */
 VolumeBus *volume_bus_free(VolumeBus *bus);

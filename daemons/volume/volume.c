@@ -137,7 +137,17 @@ static int start_work(VolumeDaemon *volume) {
 static int start_bus(VolumeDaemon *volume) {
         int r;
 
-        r = volume_bus_new(volume, volume->arguments->bus_address, &volume->bus);
+        r = volume_bus_new(
+                        &(VolumeBusOptions){
+                                        .event = volume->event,
+                                        .address = volume->arguments->bus_address,
+                                        .conf = &volume->conf,
+                                        .store = volume->store,
+                                        .report = volume->report,
+                                        .pending = volume->pending,
+                                        .server = volume->server,
+                        },
+                        &volume->bus);
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to start on the bus '%s': %m",

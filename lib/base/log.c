@@ -23,6 +23,62 @@
 static atomic_int max_level = -1;
 static atomic_int journal = -1; /* whether stderr is connected to it */
 
+static _Atomic LogTarget log_target;
+
+/* clang-format off */
+static const char *const levels[] = {
+        [LOG_EMERG]   = "emerg",
+        [LOG_ALERT]   = "alert",
+        [LOG_CRIT]    = "crit",
+        [LOG_ERR]     = "err",
+        [LOG_WARNING] = "warning",
+        [LOG_NOTICE]  = "notice",
+        [LOG_INFO]    = "info",
+        [LOG_DEBUG]   = "debug",
+};
+
+static const char *const targets[] = {
+        [LOG_TARGET_AUTO]    = "auto",
+        [LOG_TARGET_JOURNAL] = "journal",
+        [LOG_TARGET_CONSOLE] = "console",
+};
+/* clang-format on */
+
+static int find_name(const char *const names[], size_t n, const char *name) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(names[i], name) == 0)
+                        return (int) i;
+        return -EINVAL;
+}
+
+const char *log_level_to_string(int level) {
+        assert(level >= 0 && (size_t) level < ELEMENTSOF(levels));
+
+        return levels[level];
+}
+
+int log_level_from_string(const char *string) {
+        return find_name(levels, ELEMENTSOF(levels), string);
+}
+
+const char *log_target_to_string(LogTarget target) {
+        assert(target < _LOG_TARGET_MAX);
+
+        return targets[target];
+}
+
+int log_target_from_string(const char *string) {
+        return find_name(targets, ELEMENTSOF(targets), string);
+}
+
+void log_set_target(LogTarget target) {
+        log_target = target;
+}
+
+LogTarget log_get_target(void) {
+        return log_target;
+}
+
 void log_set_level(int level) {
         max_level = level;
 }
@@ -57,6 +113,11 @@ static bool is_journal_stream(void) {
 }
 
 static bool use_journal(void) {
+        LogTarget target = log_target;
+
+        if (target != LOG_TARGET_AUTO)
+                return target == LOG_TARGET_JOURNAL;
+
         if (journal < 0)
                 journal = is_journal_stream();
 
@@ -64,18 +125,6 @@ static bool use_journal(void) {
 }
 
 static void send_to_stderr(int level, const char *message) {
-        /* clang-format off */
-        static const char *const names[] = {
-                [LOG_EMERG]   = "emerg",
-                [LOG_ALERT]   = "alert",
-                [LOG_CRIT]    = "crit",
-                [LOG_ERR]     = "err",
-                [LOG_WARNING] = "warning",
-                [LOG_NOTICE]  = "notice",
-                [LOG_INFO]    = "info",
-                [LOG_DEBUG]   = "debug",
-        };
-        /* clang-format on */
         char line[MESSAGE_SIZE + 64], date[sizeof("2026-01-02 03:04:05")] = "";
         struct timespec now;
         struct tm tm;
@@ -86,7 +135,7 @@ static void send_to_stderr(int level, const char *message) {
                 (void) strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 
         n = snprintf(line, sizeof(line), "%s.%03u %s %s", date, (unsigned) (now.tv_nsec / 1000000),
-                     names[level], message);
+                     log_level_to_string(level), message);
 
         /* A message is one line, whatever the strings from outside in it are. */
         for (char *p = line; *p != '\0'; p++)

@@ -16,6 +16,23 @@
 void log_set_level(int level);
 int log_get_level(void);
 
+/* The names of syslog(3): "err", "debug". From a string: -EINVAL for none of them. */
+const char *log_level_to_string(int level) _const_;
+int log_level_from_string(const char *string);
+
+typedef enum LogTarget {
+        LOG_TARGET_AUTO,    /* the journal if stderr is connected to it, else stderr; at first */
+        LOG_TARGET_JOURNAL, /* stderr if there is no journal */
+        LOG_TARGET_CONSOLE, /* stderr */
+        _LOG_TARGET_MAX,
+} LogTarget;
+
+void log_set_target(LogTarget target);
+LogTarget log_get_target(void);
+
+const char *log_target_to_string(LogTarget target) _const_;
+int log_target_from_string(const char *string);
+
 /* Sets errno to ERROR's absolute value, so that FORMAT may use %m. If it ends in ": %m", the
  * message tells the cause and what to do about it instead (see error_format_reason()); before that
  * it has to say what failed, and for which file or volume. Returns -abs(ERROR), so that one may

@@ -6,44 +6,28 @@
 #include <systemd/sd-id128.h>
 
 #include "base/log.h"
+#include "bus/writer.h"
 #include "daemon/bus-common.h"
 
-typedef struct Counter {
-        const char *property;
-        size_t offset;
-        char type;
-} Counter;
+int bus_append_metric(
+                sd_bus_message *reply,
+                const Metric table[],
+                size_t n,
+                const char *property,
+                const void *source) {
+        uint64_t value;
+        int r;
 
-#define AT(field) offsetof(HttpCounters, field)
+        r = metric_read(table, n, property, source, &value);
+        return r < 0 ? r : sd_bus_message_append(reply, "t", value);
+}
 
-/* clang-format off */
-static const Counter table[] = {
-        { "Requests",       AT(requests),    't' },
-        { "Reads",          AT(reads),       't' },
-        { "Writes",         AT(writes),      't' },
-        { "Deletes",        AT(deletes),     't' },
-        { "Errors",         AT(errors),      't' },
-        { "BytesReceived",  AT(bytes_in),    't' },
-        { "BytesSent",      AT(bytes_out),   't' },
-        { "ActiveRequests", AT(active),      'u' },
-        { "Connections",    AT(connections), 'u' },
-        {}
-};
-/* clang-format on */
-
-int bus_append_counter(sd_bus_message *reply, const char *property, const HttpServer *server) {
-        HttpCounters counters = {};
+int bus_append_traffic(sd_bus_message *reply, const char *property, const HttpServer *server) {
+        Traffic traffic = {};
 
         if (server)
-                http_server_counters(server, &counters);
-
-        for (const Counter *counter = table; counter->property; counter++)
-                if (strcmp(counter->property, property) == 0)
-                        return sd_bus_message_append_basic(
-                                        reply, counter->type,
-                                        (const char *) &counters + counter->offset);
-
-        return -ENOENT;
+                http_server_counters(server, &traffic);
+        return bus_append_metric(reply, traffic_metrics, TRAFFIC_SIZE, property, &traffic);
 }
 
 int bus_append_uuid(sd_bus_message *reply, const uint8_t uuid[static 16]) {
@@ -55,34 +39,24 @@ int bus_append_uuid(sd_bus_message *reply, const uint8_t uuid[static 16]) {
         return sd_bus_message_append(reply, "s", text);
 }
 
-static int append_setting(
-                sd_bus_message *reply, const ConfItem items[], size_t i, const void *conf) {
+static void put_setting(BusWriter *reply, const ConfItem items[], size_t i, const void *conf) {
         _cleanup_free_ char *value = conf_format(items + i, conf);
 
         if (!value)
-                return -ENOMEM;
-        return sd_bus_message_append(
-                        reply, "(sssbs)", items[i].name, value, items[i].initial, items[i].live,
-                        conf_origin(conf, i));
+                bus_writer_note(reply, -ENOMEM);
+        else
+                bus_writer_put(reply, "(sssbs)", items[i].name, value, items[i].initial,
+                               (int) items[i].live, conf_origin(conf, i));
 }
 
 int bus_reply_conf(sd_bus_message *message, const ConfItem items[], const void *conf) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        int r;
+        _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(message);
 
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(sssbs)");
-        for (size_t i = 0; items[i].name && r >= 0; i++)
-                r = append_setting(reply, items, i, conf);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-
-        return sd_bus_message_send(reply);
+        bus_writer_open(&reply, 'a', "(sssbs)");
+        for (size_t i = 0; items[i].name; i++)
+                put_setting(&reply, items, i, conf);
+        bus_writer_close(&reply);
+        return bus_writer_send(&reply);
 }
 
 void bus_log_state(int r, const char *name, const char *address) {

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Bus, the part that both daemons have: the settings, and what the HTTP server has done. Unlike the
- * rest of lib/, it speaks for the daemon: bus_log_state() logs. */
+/* What both daemons show on D-Bus: settings, figures, what the HTTP server has done. */
 
 #include "base/conf.h"
 #include "bus/bus.h"
 #include "http/server.h"
 
-/* Rows of a vtable: what bus_append_counter() knows. GET is a sd_bus_property_get_t. */
-#define BUS_COUNTERS(get) \
-        SD_BUS_PROPERTY("Requests", "t", get, 0, 0), SD_BUS_PROPERTY("Reads", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("Writes", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("Deletes", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("Errors", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("BytesReceived", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("BytesSent", "t", get, 0, 0), \
-                        SD_BUS_PROPERTY("ActiveRequests", "u", get, 0, 0), \
-                        SD_BUS_PROPERTY("Connections", "u", get, 0, 0)
+/* Rows of a vtable: TRAFFIC_METRICS(BUS_TRAFFIC) for what bus_append_traffic() knows, and the same
+ * for a table of the daemon's own. They want getters of these names. */
+#define BUS_TRAFFIC(field, property, ...) SD_BUS_PROPERTY(property, "t", get_traffic, 0, 0),
+#define BUS_METRIC(field, property, ...)  SD_BUS_PROPERTY(property, "t", get_metric, 0, 0),
 
-/* Appends the counter that PROPERTY is called after; all of them are 0 if SERVER is NULL. */
-int bus_append_counter(sd_bus_message *reply, const char *property, const HttpServer *server);
+/* Appends the metric that has this PROPERTY, see base/metric.h. */
+int bus_append_metric(
+                sd_bus_message *reply,
+                const Metric table[],
+                size_t n,
+                const char *property,
+                const void *source);
+
+/* Appends the figure of the server that has this PROPERTY; all are 0 if SERVER is NULL. */
+int bus_append_traffic(sd_bus_message *reply, const char *property, const HttpServer *server);
 
 /* Appends 16 bytes as people write them. */
 int bus_append_uuid(sd_bus_message *reply, const uint8_t uuid[static 16]);
 
 #define BUS_CONF_TYPE "a(sssbs)" /* name, value, default, whether it is live, origin */
 
-/* Replies to MESSAGE with all settings; CONF is as in base/conf.h. */
+/* Answers MESSAGE with all settings; CONF is as in base/conf.h. */
 int bus_reply_conf(sd_bus_message *message, const ConfItem items[], const void *conf);
 
 /* For on_state() of a bus server. */

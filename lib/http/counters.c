@@ -5,32 +5,32 @@
 #include "base/clock.h"
 #include "http/server-internal.h"
 
-HttpCount http_count_kind(const char *method, const char *path) {
+HttpKind http_count_kind(const char *method, const char *path) {
         /* clang-format off */
         static const struct {
                 const char *method;
-                HttpCount kind;
+                HttpKind kind;
         } kinds[] = {
-                { "GET",    COUNT_READS   },
-                { "HEAD",   COUNT_READS   },
-                { "PUT",    COUNT_WRITES  },
-                { "POST",   COUNT_WRITES  },
-                { "DELETE", COUNT_DELETES },
+                { "GET",    HTTP_READ   },
+                { "HEAD",   HTTP_READ   },
+                { "PUT",    HTTP_WRITE  },
+                { "POST",   HTTP_WRITE  },
+                { "DELETE", HTTP_DELETE },
         };
         /* clang-format on */
 
         if (strncmp(path, "/-/", strlen("/-/")) == 0)
-                return COUNT_NONE;
+                return HTTP_OTHER;
 
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (strcmp(method, kinds[i].method) == 0)
                         return kinds[i].kind;
 
-        return COUNT_NONE;
+        return HTTP_OTHER;
 }
 
 /* There is no other writer, so this takes no locked instruction. */
-static void add(HttpThread *thread, HttpCount which, uint64_t n) {
+static void add(HttpThread *thread, size_t which, uint64_t n) {
         atomic_uint_least64_t *count = thread->counts + which;
 
         atomic_store_explicit(
@@ -38,20 +38,30 @@ static void add(HttpThread *thread, HttpCount which, uint64_t n) {
                         memory_order_relaxed);
 }
 
+static void count_client(HttpThread *thread, const HttpRequest *request) {
+        static const size_t counts[] = {
+                [HTTP_READ] = TRAFFIC_INDEX(reads),
+                [HTTP_WRITE] = TRAFFIC_INDEX(writes),
+                [HTTP_DELETE] = TRAFFIC_INDEX(deletes),
+        };
+        uint64_t now = clock_monotonic();
+
+        add(thread, counts[request->kind], 1);
+        if (request->status >= 500)
+                add(thread, TRAFFIC_INDEX(errors), 1);
+        histogram_add(thread->latencies + request->kind, now - request->begun_usec);
+        atomic_store_explicit(&thread->client_usec, now, memory_order_relaxed);
+}
+
 void http_count(const HttpRequest *request, bool complete) {
         HttpThread *thread = request->thread;
 
-        add(thread, COUNT_REQUESTS, 1);
-        if (request->kind != COUNT_NONE) {
-                add(thread, request->kind, 1);
-                atomic_store_explicit(
-                                &thread->client_usec, clock_monotonic(), memory_order_relaxed);
-                if (request->status >= 500)
-                        add(thread, COUNT_ERRORS, 1);
-        }
-        add(thread, COUNT_BYTES_IN, request->received);
+        add(thread, TRAFFIC_INDEX(requests), 1);
+        if (request->kind != HTTP_OTHER)
+                count_client(thread, request);
+        add(thread, TRAFFIC_INDEX(bytes_received), request->received);
         if ((complete || request->stream.read) && strcmp(request->method, "HEAD") != 0)
-                add(thread, COUNT_BYTES_OUT, request->reply_size);
+                add(thread, TRAFFIC_INDEX(bytes_sent), request->reply_size);
 }
 
 bool http_server_has_clients(const HttpServer *server) {
@@ -74,28 +84,26 @@ unsigned http_server_connections(const HttpServer *server) {
         return n;
 }
 
-static uint64_t sum(const HttpServer *server, HttpCount which) {
-        uint64_t n = 0;
+void http_server_latency(const HttpServer *server, HttpKind kind, Histogram *ret) {
+        assert(kind < _HTTP_KIND_MAX);
 
         for (const HttpThread *thread = server->threads;
              thread < server->threads + server->n_threads; thread++)
-                n += atomic_load_explicit(thread->counts + which, memory_order_relaxed);
-        return n;
+                histogram_merge(ret, thread->latencies + kind);
 }
 
-void http_server_counters(const HttpServer *server, HttpCounters *ret) {
+void http_server_counters(const HttpServer *server, Traffic *ret) {
+        uint64_t sums[TRAFFIC_SIZE] = {};
+
         assert(server);
         assert(ret);
 
-        *ret = (HttpCounters){
-                .requests = sum(server, COUNT_REQUESTS),
-                .reads = sum(server, COUNT_READS),
-                .writes = sum(server, COUNT_WRITES),
-                .deletes = sum(server, COUNT_DELETES),
-                .errors = sum(server, COUNT_ERRORS),
-                .bytes_in = sum(server, COUNT_BYTES_IN),
-                .bytes_out = sum(server, COUNT_BYTES_OUT),
-                .active = http_server_active(server),
-                .connections = http_server_connections(server),
-        };
+        for (const HttpThread *thread = server->threads;
+             thread < server->threads + server->n_threads; thread++)
+                for (size_t i = 0; i < TRAFFIC_SIZE; i++)
+                        sums[i] += atomic_load_explicit(thread->counts + i, memory_order_relaxed);
+
+        memcpy(ret, sums, sizeof(*ret));
+        ret->active_requests = http_server_active(server);
+        ret->connections = http_server_connections(server);
 }

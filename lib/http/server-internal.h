@@ -15,25 +15,14 @@
 #include "http/guard.h"
 #include "http/server.h"
 
-typedef enum HttpCount {
-        COUNT_REQUESTS,
-        COUNT_READS,
-        COUNT_WRITES,
-        COUNT_DELETES,
-        COUNT_ERRORS,
-        COUNT_BYTES_IN,
-        COUNT_BYTES_OUT,
-        _COUNT_MAX,
-        COUNT_NONE = _COUNT_MAX, /* in the place of a kind */
-} HttpCount;
-
 /* A thread of the server. It alone writes its counters, and they share no cache line with those of
  * another. */
 typedef struct __attribute__((aligned(64))) HttpThread {
         HttpServer *server; /* not owned */
         struct MHD_Daemon *daemon;
-        atomic_uint_least64_t counts[_COUNT_MAX];
-        atomic_uint_least64_t client_usec; /* the last of a client's requests; monotonic */
+        atomic_uint_least64_t counts[TRAFFIC_SIZE]; /* its share of a Traffic */
+        atomic_uint_least64_t client_usec;          /* the last of a client's requests; monotonic */
+        Histogram latencies[_HTTP_KIND_MAX];
 } HttpThread;
 
 struct HttpServer {
@@ -82,7 +71,8 @@ struct HttpRequest {
         void *pass; /* the gate's */
         void (*free_pass)(void *pass);
         char *kept;
-        HttpCount kind;
+        HttpKind kind;
+        uint64_t begun_usec;     /* monotonic */
         uint64_t size, received; /* of the body */
         bool started;            /* the headers were looked at */
         bool begun;              /* begin() was called, or would have been */
@@ -115,8 +105,8 @@ struct HttpRequest {
  * ambiguous: then nothing can be known about what follows on the connection. */
 int http_request_check_framing(HttpRequest *request, const char *version);
 
-/* What kind of request it counts as: COUNT_READS, COUNT_WRITES, COUNT_DELETES or COUNT_NONE. */
-HttpCount http_count_kind(const char *method, const char *path);
+/* What a request counts as. */
+HttpKind http_count_kind(const char *method, const char *path);
 
 /* Counts a request that is over; COMPLETE if its reply was sent as a whole. */
 void http_count(const HttpRequest *request, bool complete);

@@ -169,7 +169,7 @@ static enum MHD_Result send_reply(HttpRequest *request) {
         response = TAKE_PTR(request->response);
 
         /* A courtesy to clients. What other daemons say, running requests may wait for. */
-        if ((atomic_load(&request->server->draining) && request->kind != COUNT_NONE) ||
+        if ((atomic_load(&request->server->draining) && request->kind != HTTP_OTHER) ||
             request->is_last)
                 (void) MHD_add_response_header(response, "Connection", "close");
 
@@ -214,6 +214,7 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
         request->started = true;
         request->method = method;
         request->kind = http_count_kind(method, request->path);
+        request->begun_usec = clock_monotonic();
 
         r = http_request_check_framing(request, version);
         http_guest_set_phase(request->guest, request->size > 0 ? GUEST_BODY : GUEST_OURS);

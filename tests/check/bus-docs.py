@@ -80,6 +80,19 @@ def complaints(page, program, paths):
             yield f'{page.name}:{told[name][line]}: {name} has no such member: {line}'
 
 
+def metrics(root):
+    """The figures: what their table says of them is how their entries begin."""
+    for source, names in (('lib/core/traffic.h', ('Master1', 'Volume1')),
+                          ('daemons/master/bus/metrics.h', ('Master1',)), ('daemons/volume/bus.c', ('Volume1',))):
+        rows = re.findall(r'ROW\(\w+, +"(\w+)", +\w+, +"\w*", +"(.*)"\)', (root / source).read_text())
+        if not rows:
+            yield f'{source}: there are no metrics'
+        for name in names:
+            text = (root / f'man/org.dkv.{name}.5').read_text()
+            yield from (f'org.dkv.{name}.5: {property} is not described as: {help_}' for property, help_ in rows
+                        if f'\\fB{property}\\fP t\n{help_}\n' not in text)
+
+
 def details(root):
     """Options, which are in no introspection data, and errors."""
     source = '\n'.join(path.read_text() for path in root.glob('daemons/master/bus/*.c'))
@@ -102,7 +115,7 @@ def main():
         return SKIP
 
     found = [c for page, (program, paths) in PROGRAMS.items()
-             for c in complaints(root / page, build / program, paths)] + list(details(root))
+             for c in complaints(root / page, build / program, paths)] + list(metrics(root)) + list(details(root))
     print('\n'.join(found))
     return bool(found)
 

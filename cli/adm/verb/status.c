@@ -66,7 +66,7 @@ static void add_master_for_people(Table *table, const View *view) {
                   view->keys, format_bytes(span, view->bytes), view->garbage,
                   plural(view->garbage, "copy", "copies"));
         table_add(table, COLOUR_NONE, NULL,
-                  "%" PRIu32 " in progress on %" PRIu32 " %s; %" PRIu64 " so far, %" PRIu64
+                  "%" PRIu64 " in progress on %" PRIu64 " %s; %" PRIu64 " so far, %" PRIu64
                   " of them failed here",
                   view->traffic.active_requests, view->traffic.connections,
                   plural(view->traffic.connections, "connection", "connections"),

@@ -166,7 +166,7 @@ static int put_master(FILE *file, const MonitorPage *page) {
                        format_bytes(bytes, view->bytes),
                        format_share(share, view->disk_free, view->disk_size),
                        format_span(span, now - MIN(now, view->started_at)));
-        (void) fprintf(file, "%" PRIu32 " %s in progress on %" PRIu32 " %s\n\n%s\n",
+        (void) fprintf(file, "%" PRIu64 " %s in progress on %" PRIu64 " %s\n\n%s\n",
                        view->traffic.active_requests,
                        plural(view->traffic.active_requests, "request", "requests"),
                        view->traffic.connections,

@@ -5,8 +5,10 @@
 
 #include "adm/view/view.h"
 
+#define RATE_FIELD(field, ...) double field;
+
 typedef struct Rates {
-        double requests, reads, writes, deletes, errors, bytes_received, bytes_sent;
+        TRAFFIC_METRICS(RATE_FIELD) /* of counters */
 } Rates;
 
 /* All 0 if the master was started anew in between, or if there is no time between the looks. */

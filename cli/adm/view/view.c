@@ -17,6 +17,9 @@
 #define VIEW_AT(field)   offsetof(View, field)
 #define STORE_AT(field)  offsetof(StoreView, field)
 
+#define VIEW_TRAFFIC(field, property, ...)  { property, 't', VIEW_AT(traffic.field) },
+#define STORE_TRAFFIC(field, property, ...) { property, 't', STORE_AT(traffic.field) },
+
 /* clang-format off */
 static const Property volume_properties[] = {
         { "Number",           'u', VOLUME_AT(number)            },
@@ -37,17 +40,6 @@ static const Property volume_properties[] = {
         {}
 };
 
-#define TRAFFIC(at) \
-        { "Requests",       't', at(traffic.requests)        }, \
-        { "Reads",          't', at(traffic.reads)           }, \
-        { "Writes",         't', at(traffic.writes)          }, \
-        { "Deletes",        't', at(traffic.deletes)         }, \
-        { "Errors",         't', at(traffic.errors)          }, \
-        { "BytesReceived",  't', at(traffic.bytes_received)  }, \
-        { "BytesSent",      't', at(traffic.bytes_sent)      }, \
-        { "ActiveRequests", 'u', at(traffic.active_requests) }, \
-        { "Connections",    'u', at(traffic.connections)     }
-
 static const Property master_properties[] = {
         { "Version",      's', VIEW_AT(version)       },
         { "Directory",    's', VIEW_AT(directory)     },
@@ -64,7 +56,7 @@ static const Property master_properties[] = {
         { "Garbage",      't', VIEW_AT(garbage)       },
         { "DiskFree",     't', VIEW_AT(disk_free)     },
         { "DiskSize",     't', VIEW_AT(disk_size)     },
-        TRAFFIC(VIEW_AT),
+        TRAFFIC_METRICS(VIEW_TRAFFIC)
         {}
 };
 
@@ -85,7 +77,7 @@ static const Property store_properties[] = {
         { "Objects",       't', STORE_AT(objects)        },
         { "Bytes",         't', STORE_AT(bytes)          },
         { "Pending",       't', STORE_AT(pending)        },
-        TRAFFIC(STORE_AT),
+        TRAFFIC_METRICS(STORE_TRAFFIC)
         {}
 };
 /* clang-format on */

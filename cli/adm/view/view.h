@@ -7,6 +7,7 @@
 
 #include "adm/view/troubles.h"
 #include "base/macro.h"
+#include "core/traffic.h"
 
 /* As the master sees it. */
 typedef struct VolumeView {
@@ -18,17 +19,11 @@ typedef struct VolumeView {
         uint64_t disk_free, disk_size, objects, bytes, pending;
 } VolumeView;
 
-/* The counters of a daemon's HTTP server, since its start. */
-typedef struct TrafficView {
-        uint64_t requests, reads, writes, deletes, errors, bytes_received, bytes_sent;
-        uint32_t active_requests, connections;
-} TrafficView;
-
 typedef struct View {
         char *version, *directory, *listen, *health, *health_reason, *health_advice;
         uint64_t started_at, epoch, keys, bytes, garbage, disk_free, disk_size;
         uint32_t copies;
-        TrafficView traffic;
+        Traffic traffic;
         TroublesView troubles;
         VolumeView *volumes; /* owned; ordered by number */
         size_t n_volumes;
@@ -63,7 +58,7 @@ typedef struct StoreView {
         uint32_t number;
         uint64_t started_at, disk_free, disk_size, objects, bytes, pending;
         bool master_accepts;
-        TrafficView traffic;
+        Traffic traffic;
 } StoreView;
 
 /* All that are on the bus and answer, ordered by number; there may be none. */

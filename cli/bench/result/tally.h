@@ -5,7 +5,7 @@
 
 #include <stdatomic.h>
 
-#include "bench/histogram.h"
+#include "base/histogram.h"
 #include "bench/http/connection.h"
 
 #define STATUS_MAX 600

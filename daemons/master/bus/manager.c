@@ -2,19 +2,20 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "bus/property.h"
 #include "daemon/bus-common.h"
+#include "daemon/log-control.h"
 #include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/damage.h"
 #include "master/bus/jobs.h"
 #include "master/bus/lead.h"
 #include "master/bus/locate.h"
+#include "master/bus/metrics.h"
 #include "master/bus/plan.h"
 #include "master/bus/volumes.h"
 #include "store/index/identity.h"
@@ -43,36 +44,18 @@ static int append_cluster_id(const MasterBus *object, sd_bus_message *reply) {
 }
 BUS_DEFINE_LONG_GETTER(get_cluster_id, MasterBus, append_cluster_id)
 
-static IndexCounters counters_of(const MasterBus *bus) {
-        IndexCounters counters;
-
-        index_counters(bus->options.index, &counters);
-        return counters;
+static int get_metric(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        return bus_append_metric(reply, master_metrics, MASTER_METRICS_MAX, property, userdata);
 }
 
-BUS_DEFINE_GETTER(get_keys, "t", MasterBus, counters_of(object).keys)
-BUS_DEFINE_GETTER(get_bytes, "t", MasterBus, counters_of(object).bytes)
-BUS_DEFINE_GETTER(get_garbage, "t", MasterBus, counters_of(object).garbage)
-
-static int append_disk_free(const MasterBus *object, sd_bus_message *reply) {
-        struct statvfs disk;
-
-        if (statvfs(object->options.directory, &disk) < 0)
-                return -errno;
-        return sd_bus_message_append(reply, "t", (uint64_t) disk.f_bavail * disk.f_frsize);
-}
-BUS_DEFINE_LONG_GETTER(get_disk_free, MasterBus, append_disk_free)
-
-static int append_disk_size(const MasterBus *object, sd_bus_message *reply) {
-        struct statvfs disk;
-
-        if (statvfs(object->options.directory, &disk) < 0)
-                return -errno;
-        return sd_bus_message_append(reply, "t", (uint64_t) disk.f_blocks * disk.f_frsize);
-}
-BUS_DEFINE_LONG_GETTER(get_disk_size, MasterBus, append_disk_size)
-
-static int get_http_counter(
+static int get_traffic(
                 sd_bus *bus,
                 const char *path,
                 const char *interface,
@@ -82,7 +65,7 @@ static int get_http_counter(
                 sd_bus_error *error) {
         const MasterBus *master_bus = userdata;
 
-        return bus_append_counter(reply, property, master_bus->options.server);
+        return bus_append_traffic(reply, property, master_bus->options.server);
 }
 
 /* Those of one volume, or all for 0. */
@@ -147,15 +130,11 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("HealthAdvice", "s", bus_get_text,   SUMMARY(health.advice), BUS_TELLS),
         SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,            BUS_TELLS),
         SD_BUS_PROPERTY("Copies",       "u", NULL,           SUMMARY(copies),        BUS_TELLS),
-        SD_BUS_PROPERTY("Keys",         "t", get_keys,       0,                      0),
-        SD_BUS_PROPERTY("Bytes",        "t", get_bytes,      0,                      0),
-        SD_BUS_PROPERTY("Garbage",      "t", get_garbage,    0,                      0),
-        SD_BUS_PROPERTY("DiskFree",     "t", get_disk_free,  0,                      0),
-        SD_BUS_PROPERTY("DiskSize",     "t", get_disk_size,  0,                      0),
         SD_BUS_PROPERTY("Leading",      "b", get_leading,    0,                      0),
         SD_BUS_PROPERTY("ClusterId",    "s", get_cluster_id, 0,                      BUS_CONST),
         SD_BUS_PROPERTY("Term",         "t", get_term,       0,                      0),
-        BUS_COUNTERS(get_http_counter),
+        MASTER_METRICS(BUS_METRIC)
+        TRAFFIC_METRICS(BUS_TRAFFIC)
 
         SD_BUS_METHOD_WITH_ARGS("AddVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
@@ -207,6 +186,7 @@ const BusObject master_bus_objects[] = {
           volumes_bus_find, volumes_bus_enumerate                                              },
         { JOB_BUS_PATH,     JOB_BUS_INTERFACE,     job_bus_vtable,
           job_bus_find, job_bus_enumerate                                                      },
+        LOG_CONTROL_OBJECT,
         {}
 };
 /* clang-format on */

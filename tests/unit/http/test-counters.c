@@ -69,19 +69,19 @@ static int teardown(void **state) {
 
 /* The client has its answer before the server has counted it, and before that has closed the
  * connection. All is counted once nothing is under way; what is read only then is complete. */
-static HttpCounters count_after(uint64_t n_requests, unsigned n_connections) {
+static Traffic count_after(uint64_t n_requests, unsigned n_connections) {
         uint64_t deadline = clock_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
-        HttpCounters counters;
+        Traffic counters;
 
         do
                 http_server_counters(fixture.server, &counters);
-        while ((counters.requests != n_requests || counters.active > 0 ||
+        while ((counters.requests != n_requests || counters.active_requests > 0 ||
                 counters.connections != n_connections) &&
                clock_monotonic() < deadline);
 
         http_server_counters(fixture.server, &counters);
         assert_int_equal(counters.requests, n_requests);
-        assert_int_equal(counters.active, 0);
+        assert_int_equal(counters.active_requests, 0);
         assert_int_equal(counters.connections, n_connections);
         return counters;
 }
@@ -92,7 +92,7 @@ static void ask(const char *method, const char *target, size_t n) {
 }
 
 TEST(requests_are_counted_by_kind) {
-        HttpCounters counters;
+        Traffic counters;
 
         ask("GET", "/hello", 2);
         ask("HEAD", "/hello", 1);
@@ -110,7 +110,7 @@ TEST(requests_are_counted_by_kind) {
 }
 
 TEST(errors_of_ours_are_counted) {
-        HttpCounters counters;
+        Traffic counters;
 
         ask("GET", "/fail", 3);
         ask("GET", "/nothing", 2);
@@ -131,15 +131,15 @@ TEST(clients_are_told_from_daemons) {
 }
 
 TEST(bytes_of_bodies_are_counted) {
-        HttpCounters counters;
+        Traffic counters;
 
         ask("GET", "/hello", 2);
         ask("HEAD", "/hello", 1); /* has none */
         ask("GET", "/stream", 1);
         (void) exchange(&fixture, "PUT /put HTTP/1.1\r\n" CLOSE "Content-Length: 7\r\n\r\n1234567");
         counters = count_after(5, 0);
-        assert_int_equal(counters.bytes_out, 2 * 5 + 4);
-        assert_int_equal(counters.bytes_in, 7);
+        assert_int_equal(counters.bytes_sent, 2 * 5 + 4);
+        assert_int_equal(counters.bytes_received, 7);
 }
 
 TEST(connections_are_those_that_are_open) {
@@ -172,7 +172,7 @@ static void *client(void *userdata) {
 }
 
 TEST(no_count_is_lost_between_threads) {
-        HttpCounters counters;
+        Traffic counters;
         pthread_t clients[8];
 
         for (size_t i = 0; i < ELEMENTSOF(clients); i++)
@@ -182,7 +182,7 @@ TEST(no_count_is_lost_between_threads) {
 
         counters = count_after(ELEMENTSOF(clients) * REQUESTS, 0);
         assert_int_equal(counters.reads, ELEMENTSOF(clients) * REQUESTS);
-        assert_int_equal(counters.bytes_out, 5 * ELEMENTSOF(clients) * REQUESTS);
+        assert_int_equal(counters.bytes_sent, 5 * ELEMENTSOF(clients) * REQUESTS);
 }
 
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

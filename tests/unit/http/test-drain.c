@@ -43,7 +43,7 @@ static int teardown(void **state) {
 /* The kernel accepts a connection before the server does. */
 static void await_connections(unsigned n) {
         uint64_t deadline = clock_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
-        HttpCounters counters;
+        Traffic counters;
 
         do
                 http_server_counters(fixture.server, &counters);

@@ -7,7 +7,7 @@
 #include "bus/bus-ends.h"
 #include "bus/server.h"
 #include "scratch.h"
-#include "volume/volume.h"
+#include "volume/bus.h"
 
 #define PATH      "/org/dkv/Volume1"
 #define INTERFACE "org.dkv.Volume1.Store"
@@ -15,13 +15,7 @@
 static BusEnds ends;
 static bool accepted;
 
-sd_bus *__wrap_bus_server_bus(BusServer *server);
 bool __wrap_report_is_accepted(const Report *report);
-
-/* Signals go to the other end. */
-sd_bus *__wrap_bus_server_bus(BusServer *server) {
-        return ends.server;
-}
 
 bool __wrap_report_is_accepted(const Report *report) {
         return accepted;
@@ -29,30 +23,39 @@ bool __wrap_report_is_accepted(const Report *report) {
 
 typedef struct Fixture {
         char *directory;
-        VolumeDaemon volume;
+        VolumeConf conf;
+        ObjectStore *store;
+        Pending *pending;
+        VolumeBus *bus;
 } Fixture;
 
 static void set(Fixture *fixture, const char *name, const char *value) {
-        assert_ok(conf_set(volume_conf_items, &fixture->volume.conf, name, value, "a test"));
+        assert_ok(conf_set(volume_conf_items, &fixture->conf, name, value, "a test"));
 }
 
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
-        VolumeDaemon *volume = &fixture->volume;
         ObjectStoreOptions options = { .inline_max = 1024 };
 
         accepted = false;
         bus_ends_init(&ends);
         options.environment.directory = fixture->directory = scratch_new();
-        assert_ok(conf_init(volume_conf_items, &volume->conf));
+        assert_ok(conf_init(volume_conf_items, &fixture->conf));
         set(fixture, "Directory", fixture->directory);
         set(fixture, "Zone", "here");
         set(fixture, "Number", "7");
-        volume->event = ends.event;
-        assert_ok(object_store_open(&options, &volume->store));
-        assert_ok(pending_new(volume->store, &volume->pending));
-        assert_ok(volume_bus_new(volume, "none", &volume->bus));
-        assert_ok(bus_add_objects(ends.server, volume_bus_objects, volume->bus));
+        assert_ok(object_store_open(&options, &fixture->store));
+        assert_ok(pending_new(fixture->store, &fixture->pending));
+        assert_ok(volume_bus_new(
+                        &(VolumeBusOptions){
+                                        .event = ends.event,
+                                        .address = "none",
+                                        .connection = ends.server,
+                                        .conf = &fixture->conf,
+                                        .store = fixture->store,
+                                        .pending = fixture->pending,
+                        },
+                        &fixture->bus));
         *state = fixture;
         return 0;
 }
@@ -60,11 +63,11 @@ static int setup(void **state) {
 static int teardown(void **state) {
         Fixture *fixture = *state;
 
-        (void) volume_bus_free(fixture->volume.bus);
-        (void) pending_free(fixture->volume.pending);
-        (void) object_store_free(fixture->volume.store);
+        (void) volume_bus_free(fixture->bus);
+        (void) pending_free(fixture->pending);
+        (void) object_store_free(fixture->store);
         bus_ends_done(&ends);
-        conf_done(volume_conf_items, &fixture->volume.conf);
+        conf_done(volume_conf_items, &fixture->conf);
         scratch_free(fixture->directory);
         free(fixture);
         return 0;
@@ -99,7 +102,7 @@ TEST(store_says_what_it_is) {
         assert_int_equal(get_number("Requests"), 0);
         assert_true(get_number("DiskSize") > 0);
         assert_int_equal(get_number("Pending"), 0);
-        pending_add(fixture->volume.pending, 5);
+        pending_add(fixture->pending, 5);
         assert_int_equal(get_number("Pending"), 1);
 }
 

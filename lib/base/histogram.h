@@ -2,7 +2,10 @@
 #pragma once
 
 /* Histogram: counts of times in µs, exact up to 255 and within 1/128 above, of constant size and
- * cost. */
+ * cost. One thread at a time adds, without a lock or a locked instruction; others may read
+ * meanwhile, and find each value counted soon. */
+
+#include <stdatomic.h>
 
 #include "base/macro.h"
 
@@ -11,13 +14,15 @@
 #define HISTOGRAM_SIZE     ((HISTOGRAM_MAX_BITS - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS)
 
 typedef struct Histogram {
-        uint64_t count;
-        uint64_t sum;
-        uint64_t max;
-        uint64_t buckets[HISTOGRAM_SIZE];
+        atomic_uint_least64_t count;
+        atomic_uint_least64_t sum;
+        atomic_uint_least64_t max;
+        atomic_uint_least64_t buckets[HISTOGRAM_SIZE];
 } Histogram;
 
 void histogram_add(Histogram *histogram, uint64_t value);
+
+/* Adds what OTHER counts, to which another thread may be adding. */
 void histogram_merge(Histogram *histogram, const Histogram *other);
 
 /* The smallest recorded value (rounded up to the end of its bucket) that PERCENT of all values do

@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "bench/histogram.h"
+#include "base/histogram.h"
 
 static Histogram histogram;
 

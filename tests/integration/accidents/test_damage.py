@@ -140,7 +140,7 @@ def test_lost_values_are_named_and_come_back(new_cluster):
     wait_for(lambda: not damage_of(cluster, 'only'), 'another look')
     assert cluster.get('only').expect(200).body == value
     wait_for(lambda: cluster.health()['status'] == 'ok', 'good health')
-    assert 'No copy' in cluster.dkvadm('damage')
+    assert 'No damaged copies' in cluster.dkvadm('damage')
     wait_for(lambda: cluster.dkvadm_json('job', 'list')[-1]['state'] == 'done', 'the end of the repair')
 
     path.unlink()

@@ -8,34 +8,28 @@
 #include "core/placement/cluster-codec.h"
 #include "master/volumes-fixture.h"
 
-/* What done() was told, in the order of its calls. */
+/* A change, and what done() was told of it. */
 typedef struct Outcome {
+        VolumesChange change;
         int result;
-        uint64_t epoch;
-        uint32_t refused;
         const char *name;
 } Outcome;
 
-static Outcome outcomes[64];
-static unsigned n_outcomes; /* written by the committer; looked at when it has nothing to do */
-
-typedef struct Asked {
-        VolumesChange change;
-        const char *name;
-} Asked;
+static Outcome outcomes[64]; /* in the order of the calls of done() */
+static unsigned n_outcomes;  /* written by the committer; looked at when it has nothing to do */
 
 static void on_done(VolumesChange *change, int result) {
-        outcomes[n_outcomes++] = (Outcome){ result, change->epoch, change->refused,
-                                            CONTAINER_OF(change, Asked, change)->name };
+        outcomes[n_outcomes] = *CONTAINER_OF(change, Outcome, change);
+        outcomes[n_outcomes++].result = result;
 }
 
 /* One of as many as may be under way. */
 static VolumesChange *ask_as(uint64_t epoch, const char *name) {
-        static Asked asked[16];
+        static Outcome asked[16];
         static unsigned n;
-        Asked *one = asked + n++ % ELEMENTSOF(asked);
+        Outcome *one = asked + n++ % ELEMENTSOF(asked);
 
-        *one = (Asked){ { .epoch = epoch, .done = on_done, .refused = 99 }, name };
+        *one = (Outcome){ { .epoch = epoch, .done = on_done, .refused = 99 }, 0, name };
         return &one->change;
 }
 
@@ -66,7 +60,7 @@ static int outcome(Fixture *fixture, int r, uint64_t *ret_epoch) {
         assert_int_equal(n_outcomes, 1);
         n_outcomes = 0;
         if (ret_epoch)
-                *ret_epoch = outcomes[0].epoch;
+                *ret_epoch = outcomes[0].change.epoch;
         return outcomes[0].result;
 }
 
@@ -290,14 +284,14 @@ TEST(changes_wait_for_each_other) {
         n_outcomes = 0;
         assert_string_equal(outcomes[0].name, "first");
         assert_int_equal(outcomes[0].result, 0);
-        assert_int_equal(outcomes[0].epoch, 3);
+        assert_int_equal(outcomes[0].change.epoch, 3);
         assert_string_equal(outcomes[1].name, "late");
         assert_int_equal(outcomes[1].result, -EREMCHG);
         assert_string_equal(outcomes[2].name, "unknown");
         assert_int_equal(outcomes[2].result, -ENOENT);
-        assert_int_equal(outcomes[2].refused, 9);
+        assert_int_equal(outcomes[2].change.refused, 9);
         assert_string_equal(outcomes[3].name, "second");
-        assert_int_equal(outcomes[3].epoch, 4);
+        assert_int_equal(outcomes[3].change.epoch, 4);
         assert_int_equal(status_of(fixture, 1).weight, 7);
 
         /* The report counts when it comes again. */

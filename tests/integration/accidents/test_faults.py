@@ -340,6 +340,18 @@ def test_flipped_bit_in_a_file(new_cluster, query):
     assert cluster.get('good', query).expect(200).body == value[1:]
 
 
+def test_damage_is_told_once_however_often_it_is_read(new_cluster):
+    cluster = new_cluster(volumes=1)
+    value = os.urandom(FILE)
+    cluster.put('bad', value).expect(201)
+    flip(cluster[1].data, value)
+    for _ in range(20):
+        never_served(cluster, 'bad', '?verify=1')
+    lines = [line for daemon in cluster.daemons for line in daemon.log.read_text().splitlines()
+             if 'damaged' in line or "'bad'" in line]
+    assert 1 <= len(lines) <= 4, lines  # the copy and the value, on both sides
+
+
 @pytest.mark.sanitize
 def test_flipped_bit_in_an_index_page(new_cluster):
     cluster = new_cluster(volumes=1)

@@ -4,6 +4,7 @@
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -131,6 +132,8 @@ def test_addresses_are_taken_as_they_are_meant(new_cluster):
     cluster.start(1)
     wait_for(lambda: cluster.put('k', b'v').status in (201, 204), 'the volume to report')
     assert cluster.health()['volumes'][0]['url'] == f'http://127.0.0.1:{port}'
+    time.sleep(1)  # ten reports, of which none says anything
+    assert len(cluster[1].log.read_text().splitlines()) < 8
 
 
 @pytest.mark.parametrize('assignment', ['Copies=0', 'Copies', 'Nonsense=1'])

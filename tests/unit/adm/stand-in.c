@@ -194,7 +194,7 @@ void stand_in_stop(void) {
         stand_in.bus = sd_bus_flush_close_unref(stand_in.bus);
         (void) fclose(stand_in.file);
         free(stand_in.calls);
-        (void) kill(stand_in.daemon, SIGTERM);
+        (void) kill(stand_in.daemon, SIGKILL);
         (void) waitpid(stand_in.daemon, NULL, 0);
 }
 

@@ -8,17 +8,19 @@
 
 #define BUS_ERROR(name) "org.dkv.Error." name
 
+/* The titles hold wherever the error may come from: whose space, name or daemon it is about, a detail
+ * says. */
 /* clang-format off */
 static const ErrorInfo table[] = {
         { EINVAL,       400, BUS_ERROR("Invalid"),       "The request is malformed.",                                0 },
         { EACCES,       403, BUS_ERROR("Denied"),        "The ticket or signature does not permit this request.",    0 },
         { ETIME,        403, BUS_ERROR("ClockWrong"),    "The signature has expired: a clock is wrong.",             0 },
         { EKEYREJECTED, 403, BUS_ERROR("NotAuthorized"), "You are not allowed to do this.",                          0 },
-        { ENOENT,       404, BUS_ERROR("NotFound"),      "There is no such key.",                                    0 },
-        { EPROTO,       405, BUS_ERROR("NotSupported"),  "There is no such operation here.",                         0 },
+        { ENOENT,       404, BUS_ERROR("NotFound"),      "There is nothing of this name.",                           0 },
+        { EPROTO,       405, BUS_ERROR("NotSupported"),  "This is not supported here.",                              0 },
         { EOPNOTSUPP,   501, BUS_ERROR("NotImplemented"), "There is no such method.",                               0 },
         { ETIMEDOUT,    408, BUS_ERROR("TimedOut"),      "The request took too long.",                               0 },
-        { EEXIST,       409, BUS_ERROR("Exists"),        "The key exists already.",                                  0 },
+        { EEXIST,       409, BUS_ERROR("Exists"),        "It exists already.",                                       0 },
         { EBUSY,        409, BUS_ERROR("Busy"),          "A conflicting operation is running.",                      0 },
         { EALREADY,     409, BUS_ERROR("Repeated"),      "This very call was made before.",                          0 },
         { ENOTUNIQ,     409, BUS_ERROR("TwoRuns"),       "Another daemon serves the same store.",                    0 },
@@ -26,21 +28,21 @@ static const ErrorInfo table[] = {
         { EDQUOT,       409, BUS_ERROR("TooFewVolumes"), "That needs more active volumes than there would be.",      0 },
         { EKEYREVOKED,  410, BUS_ERROR("Deposed"),       "Another master leads this cluster.",                       0 },
         { ECANCELED,    412, BUS_ERROR("Precondition"),  "The condition of the request does not hold.",              0 },
-        { EFBIG,        413, BUS_ERROR("TooLarge"),      "The value is larger than the limit.",                      0 },
+        { EFBIG,        413, BUS_ERROR("TooLarge"),      "The body is larger than the limit.",                       0 },
         { ENAMETOOLONG, 414, BUS_ERROR("KeyTooLong"),    "The key is longer than 1024 bytes.",                       0 },
         { ERANGE,       416, BUS_ERROR("Range"),         "The range lies outside of the value.",                     0 },
         { EREMOTE,      421, BUS_ERROR("Misdirected"),   "The request is meant for somebody else.",                  0 },
         { EINPROGRESS,  425, BUS_ERROR("NotYet"),        "It is not known yet who is who; ask again.",               1 },
         { E2BIG,        431, BUS_ERROR("HeadersTooLarge"), "The header section is larger than the limit.",           0 },
-        { EBADMSG,      502, BUS_ERROR("Corrupt"),       "A stored value is damaged.",                               0 },
-        { EHOSTDOWN,    503, BUS_ERROR("Unavailable"),   "Too few volumes can be reached.",                          1 },
+        { EBADMSG,      502, BUS_ERROR("Corrupt"),       "What is stored is damaged.",                               0 },
+        { EHOSTDOWN,    503, BUS_ERROR("Unavailable"),   "Not enough of the cluster can be reached.",                1 },
         { EOWNERDEAD,   503, BUS_ERROR("NotLeading"),    "This master does not lead.",                               1 },
         { ESTALE,       503, BUS_ERROR("Expired"),       "The write took too long and was given up.",                1 },
         { ESHUTDOWN,    503, BUS_ERROR("ShuttingDown"),  "The daemon is stopping.",                                  1 },
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
         { ECOMM,        503, BUS_ERROR("OutcomeUnknown"), "It is not known whether this was done.",                  1 },
         { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
-        { ENOSPC,       507, BUS_ERROR("NoSpace"),       "The volumes are full.",                                    0 },
+        { ENOSPC,       507, BUS_ERROR("NoSpace"),       "There is not enough space left.",                          0 },
 };
 /* clang-format on */
 

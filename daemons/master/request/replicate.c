@@ -37,11 +37,8 @@ struct Replication {
         IndexCommit commit;
 };
 
-static void fail(Replication *replication, int error) {
-        (void) http_request_reply_error(
-                        replication->request, error,
-                        error == -EHOSTDOWN ? "Too few copies of the value could be stored."
-                                            : NULL);
+static void fail(Replication *replication, int error, const char *why) {
+        (void) http_request_reply_error(replication->request, error, why);
 }
 
 static void on_committed(IndexRequest *request, IndexResult result) {
@@ -55,7 +52,8 @@ static void on_committed(IndexRequest *request, IndexResult result) {
                 return;
         }
         if (result.error < 0) {
-                fail(replication, result.error);
+                fail(replication, result.error,
+                     result.error == -ENOSPC ? "The disk of the index is full." : NULL);
                 return;
         }
 
@@ -66,16 +64,18 @@ static void on_committed(IndexRequest *request, IndexResult result) {
                         replication->request, replication->commit.created,
                         replication->commit.revision, &record->checksum);
         if (r < 0)
-                fail(replication, r);
+                fail(replication, r, NULL);
 }
 
 /* A write without a majority is over; its copies, stored or not, are asked about by the volumes
  * that have them, and become garbage then. */
-static int summary(const Replication *replication) {
+static void fail_for_copies(Replication *replication) {
         for (size_t i = 0; i < replication->n_copies; i++)
-                if (replication->copies[i].error == -ENOSPC)
-                        return -ENOSPC;
-        return -EHOSTDOWN;
+                if (replication->copies[i].error == -ENOSPC) {
+                        fail(replication, -ENOSPC, "The volumes are full.");
+                        return;
+                }
+        fail(replication, -EHOSTDOWN, "Too few copies of the value could be stored.");
 }
 
 static size_t count_stored(const Replication *replication) {
@@ -95,7 +95,7 @@ static void commit(Replication *replication) {
 
         /* Its volumes may have given it up, and the fence that was put up then may have fallen. */
         if (clock_realtime() > record->mtime_usec + DEADLINE_COMMIT_USEC) {
-                fail(replication, -ESTALE);
+                fail(replication, -ESTALE, NULL);
                 return;
         }
 
@@ -197,7 +197,7 @@ static void on_copied(OutboxItem *item, int error) {
         if (copies_suffice(count_stored(replication), replication->wanted))
                 commit(replication);
         else
-                fail(replication, summary(replication));
+                fail_for_copies(replication);
 }
 
 static void start_copies(Replication *replication, const uint32_t *volumes) {

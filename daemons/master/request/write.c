@@ -267,6 +267,8 @@ int write_begin(HttpRequest *request) {
         if (r < 0)
                 return r;
         r = place(requests, write, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        if (r == -ENOSPC)
+                http_request_explain(request, "The volumes are full.");
         if (r < 0)
                 return r;
 

@@ -179,7 +179,7 @@ TEST(errors_are_problem_documents) {
         assert_status(answer, 503);
         assert_contains(answer, "\r\nRetry-After: 1\r\n");
         assert_lacks(answer, "Dkv-Version"); /* it was for another reply */
-        assert_contains(body_of(answer), "\"title\":\"Too few volumes can be reached.\"");
+        assert_contains(body_of(answer), "\"title\":\"Not enough of the cluster can be reached.\"");
         assert_contains(body_of(answer), "\"type\":\"about:blank\"");
 }
 

@@ -135,11 +135,15 @@ TEST(without_a_majority_nothing_is_committed) {
 }
 
 TEST(volumes_that_are_all_full_are_told_as_such) {
+        const char *answer;
+
         for (uint32_t i = 1; i <= N_VOLUMES; i++) {
                 world.fakes[i].store_error = -ENOSPC;
                 world.fakes[i].n_failing = UINT_MAX;
         }
-        assert_status(put("/k", "value"), 507);
+        answer = put("/k", "value");
+        assert_status(answer, 507);
+        assert_contains(answer, "The volumes are full.");
 }
 
 /* One copy is wanted, so that two volumes are left to take it. */
@@ -183,10 +187,14 @@ TEST(a_commit_of_unknown_outcome_is_told_as_such) {
 }
 
 TEST(a_commit_that_the_index_refuses_is_refused) {
+        const char *answer;
+
         intercept(INTERCEPT_NOT_LEADER);
         assert_status(put("/k", "value"), 503);
         intercept(INTERCEPT_REFUSE);
-        assert_status(put("/k", "value"), 507);
+        answer = put("/k", "value");
+        assert_status(answer, 507);
+        assert_contains(answer, "The disk of the index is full.");
         intercept(INTERCEPT_NOT);
         assert_status(exchange_simple(&world.master, "HEAD", "/k"), 404);
 }

@@ -10,6 +10,7 @@
 #include "rpc/gate.h"
 #include "rpc/rpc.h"
 #include "shift.h"
+#include "store/index/move.h"
 
 #define SECRET      "0123456789abcdef"
 #define TIMEOUT_SEC 60
@@ -402,6 +403,26 @@ void mark_copy(JobFixture *fixture, const char *key, uint64_t version, uint32_t 
         index_damage(fixture->index, &damage);
         assert_ok(scratch_wait());
         assert_true(item.is_new);
+}
+
+void move_copy(JobFixture *fixture,
+               const char *key,
+               uint64_t version,
+               uint32_t add,
+               uint32_t drop,
+               uint64_t due_usec) {
+        IndexMove move = {
+                .request.done = scratch_answered,
+                .key = key,
+                .version = version,
+                .add = add,
+                .drop = &drop,
+                .n_drop = 1,
+                .garbage_due_usec = due_usec,
+        };
+
+        index_move(fixture->index, &move);
+        assert_ok(scratch_wait());
 }
 
 VolumeState state_of(JobFixture *fixture, uint32_t number) {

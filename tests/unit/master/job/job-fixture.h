@@ -114,6 +114,14 @@ unsigned count_copies(JobFixture *fixture, uint32_t volume);
 /* Marks a copy as damaged. */
 void mark_copy(JobFixture *fixture, const char *key, uint64_t version, uint32_t volume);
 
+/* Moves a copy in the index; what is dropped may be deleted at DUE_USEC. */
+void move_copy(JobFixture *fixture,
+               const char *key,
+               uint64_t version,
+               uint32_t add,
+               uint32_t drop,
+               uint64_t due_usec);
+
 VolumeState state_of(JobFixture *fixture, uint32_t number);
 
 /* A change of the map that no job knows of. */

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "core/key.h"
 #include "master/job/job-fixture.h"
-#include "store/index/move.h"
 
 #define N_KEYS 60
 
@@ -26,22 +25,6 @@ static uint32_t place_of(JobFixture *fixture, const char *key) {
 
 static uint32_t another_place(JobFixture *fixture, const char *key) {
         return place_of(fixture, key) % N_VOLUMES + 1;
-}
-
-static void
-move_copy(JobFixture *fixture, const char *key, uint64_t version, uint32_t add, uint32_t drop) {
-        IndexMove move = {
-                .request.done = scratch_answered,
-                .key = key,
-                .version = version,
-                .add = add,
-                .drop = &drop,
-                .n_drop = 1,
-                .garbage_due_usec = clock_realtime() + USEC_PER_HOUR,
-        };
-
-        index_move(fixture->index, &move);
-        assert_ok(scratch_wait());
 }
 
 TEST(copies_go_where_placement_wants_them) {
@@ -134,7 +117,8 @@ TEST(it_waits_until_an_old_copy_is_deleted) {
         Job *job;
         int id;
 
-        move_copy(fixture, "k", version, other, place); /* leaves a stray where it belongs */
+        move_copy(fixture, "k", version, other, place,
+                  clock_realtime() + USEC_PER_HOUR); /* leaves a stray where it belongs */
         id = start_rebalance(fixture);
         assert_int_equal(work(fixture, id), JOB_STEP_AGAIN);
         job = job_of(fixture, id);

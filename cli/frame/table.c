@@ -338,10 +338,12 @@ char *table_format_list(const Table *table, const TableLook *look) {
 }
 
 Json *table_to_json(const Table *table) {
-        _cleanup_(json_freep) Json *rows = json_new_array();
+        Json *rows;
 
         if (table->error < 0)
                 return NULL;
+
+        rows = json_new_array();
 
         for (size_t row = 0; row < table_rows(table); row++) {
                 Json *object = json_new_object();
@@ -349,17 +351,12 @@ Json *table_to_json(const Table *table) {
                 for (size_t i = 0; i < table->n_columns; i++) {
                         const Cell *cell = cell_at(table, row, i);
 
-                        if (table->columns[i].name &&
-                            json_add(object, table->columns[i].name, json_share(cell->value)) < 0) {
-                                (void) json_free(object);
-                                return NULL;
-                        }
+                        if (table->columns[i].name)
+                                json_add(object, table->columns[i].name, json_share(cell->value));
                 }
-                if (json_append(rows, object) < 0)
-                        return NULL;
+                json_append(rows, object);
         }
-
-        return TAKE_PTR(rows);
+        return rows;
 }
 
 const char *colour_sequence(Colour colour) {

@@ -40,29 +40,55 @@ Json *json_free(Json *json) {
         return NULL;
 }
 
-int json_add(Json *object, const char *name, Json *child) {
+/* Marks an object or array of which a part is missing: it has no other use for userdata. */
+static char incomplete;
+
+static void mark(Json *container) {
+        if (container)
+                json_object_set_userdata(container, &incomplete, NULL);
+}
+
+int json_error(const Json *json) {
+        if (!json)
+                return -ENOMEM;
+
+        if (json_object_is_type(json, json_type_object)) {
+                json_object_object_foreach((Json *) json, name, child) {
+                        (void) name;
+                        if (child && json_error(child) < 0)
+                                return -ENOMEM;
+                }
+        } else if (json_object_is_type(json, json_type_array)) {
+                for (size_t i = 0; i < json_object_array_length(json); i++) {
+                        const Json *child = json_object_array_get_idx(json, i);
+
+                        if (child && json_error(child) < 0)
+                                return -ENOMEM;
+                }
+        } else
+                return 0;
+        return json_object_get_userdata((Json *) json) == &incomplete ? -ENOMEM : 0;
+}
+
+void json_add(Json *object, const char *name, Json *child) {
         assert(name);
 
-        if (!child)
-                return -ENOMEM;
+        if (object && child && json_object_object_add(object, name, child) >= 0)
+                return;
 
-        if (!object || json_object_object_add(object, name, child) < 0) {
-                json_free(child);
-                return -ENOMEM;
-        }
-
-        return 0;
+        json_free(child);
+        mark(object);
 }
 
-int json_add_string(Json *object, const char *name, const char *value) {
-        return json_add(object, name, json_new_string(value));
+void json_add_string(Json *object, const char *name, const char *value) {
+        json_add(object, name, json_new_string(value));
 }
 
-int json_add_uint(Json *object, const char *name, uint64_t value) {
-        return json_add(object, name, json_new_uint(value));
+void json_add_uint(Json *object, const char *name, uint64_t value) {
+        json_add(object, name, json_new_uint(value));
 }
 
-int json_add_double(Json *object, const char *name, double value) {
+void json_add_double(Json *object, const char *name, double value) {
         Json *child;
 
         assert(isfinite(value)); /* JSON has no word for anything else */
@@ -74,23 +100,19 @@ int json_add_double(Json *object, const char *name, double value) {
                 json_object_set_serializer(
                                 child, json_object_double_to_json_string, (void *) "%.15g", NULL);
 
-        return json_add(object, name, child);
+        json_add(object, name, child);
 }
 
-int json_add_bool(Json *object, const char *name, bool value) {
-        return json_add(object, name, json_new_bool(value));
+void json_add_bool(Json *object, const char *name, bool value) {
+        json_add(object, name, json_new_bool(value));
 }
 
-int json_append(Json *array, Json *child) {
-        if (!child)
-                return -ENOMEM;
+void json_append(Json *array, Json *child) {
+        if (array && child && json_object_array_add(array, child) >= 0)
+                return;
 
-        if (!array || json_object_array_add(array, child) < 0) {
-                json_free(child);
-                return -ENOMEM;
-        }
-
-        return 0;
+        json_free(child);
+        mark(array);
 }
 
 char *json_format(const Json *json, bool pretty) {
@@ -100,7 +122,7 @@ char *json_format(const Json *json, bool pretty) {
         const char *text;
         char *copy;
 
-        if (!json)
+        if (json_error(json) < 0)
                 return NULL;
 
         /* Not const to json-c: the text stays with the object, as a cache. */

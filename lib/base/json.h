@@ -3,9 +3,10 @@
 
 /* Json: documents to build, print and parse; a thin cover over json-c, which only base/ includes.
  *
- * Objects own what was added to them. Functions that add take over the child even if they fail, and
- * return 0 or -ENOMEM. A NULL where an allocation failed is passed on: nothing can be added to it,
- * adding it fails, and it prints as NULL; so the calls that build a document need few checks. */
+ * Objects own what was added to them, also if adding it failed. A document remembers, as a Buffer
+ * does, that memory was lacking for a part of it: adding returns nothing, and what was built is
+ * checked once, by json_error(), or by json_format(), which returns NULL then. The constructors may
+ * return NULL; to add to that does nothing, and to add that fails. */
 
 #include "base/macro.h"
 
@@ -22,14 +23,18 @@ Json *json_share(const Json *json);
 Json *json_free(Json *json);
 DEFINE_CLEANUP(Json *, json_free);
 
-int json_add(Json *object, const char *name, Json *child);
-int json_add_string(Json *object, const char *name, const char *value);
-int json_add_uint(Json *object, const char *name, uint64_t value);
-int json_add_double(Json *object, const char *name, double value); /* must be finite */
-int json_add_bool(Json *object, const char *name, bool value);
-int json_append(Json *array, Json *child);
+void json_add(Json *object, const char *name, Json *child);
+void json_add_string(Json *object, const char *name, const char *value);
+void json_add_uint(Json *object, const char *name, uint64_t value);
+void json_add_double(Json *object, const char *name, double value); /* must be finite */
+void json_add_bool(Json *object, const char *name, bool value);
+void json_append(Json *array, Json *child);
 
-/* Returns a new string ending in a newline, one line or indented, or NULL. */
+/* Returns 0, or -ENOMEM if JSON is NULL or a part of it is missing. */
+int json_error(const Json *json);
+
+/* Returns a new string ending in a newline, one line or indented; NULL for lack of memory, now or
+ * before. */
 char *json_format(const Json *json, bool pretty);
 
 /* Parses exactly one document, in UTF-8. Returns 0, -EBADMSG or -ENOMEM. Nesting is limited to 32.

@@ -107,15 +107,13 @@ int http_request_reply_data(
 }
 
 static char *format_problem(const ErrorInfo *info, const char *detail) {
-        _cleanup_(json_freep) Json *problem = NULL;
+        _cleanup_(json_freep) Json *problem = json_new_object();
 
-        problem = json_new_object();
-        if (!problem || json_add_string(problem, "type", error_problem_type(info->error)) < 0 ||
-            json_add_string(problem, "title", info->title) < 0 ||
-            json_add_uint(problem, "status", info->http_status) < 0 ||
-            (detail && json_add_string(problem, "detail", detail) < 0))
-                return NULL;
-
+        json_add_string(problem, "type", error_problem_type(info->error));
+        json_add_string(problem, "title", info->title);
+        json_add_uint(problem, "status", info->http_status);
+        if (detail)
+                json_add_string(problem, "detail", detail);
         return json_format(problem, false);
 }
 

@@ -274,7 +274,6 @@ static int plan_and_ask(Change *change, bool *ret_go_on) {
 
 static int print_id(Context *context, uint32_t id) {
         _cleanup_(json_freep) Json *json = NULL;
-        int r;
 
         if (context->output.json == JSON_OFF) {
                 (void) printf("%" PRIu32 "\n", id);
@@ -282,9 +281,8 @@ static int print_id(Context *context, uint32_t id) {
         }
 
         json = json_new_object();
-        r = json_add_uint(json, "job", id);
-        return r < 0 ? complain(r, "Failed to print: %m")
-                     : output_print_json(&context->output, json);
+        json_add_uint(json, "job", id);
+        return output_print_json(&context->output, json);
 }
 
 static void say_volumes(const Change *change, const char *what) {

@@ -139,7 +139,6 @@ static int get_fields(sd_journal *journal, Json **ret) {
         SD_JOURNAL_FOREACH_DATA(journal, data, size) {
                 _cleanup_free_ char *field = NULL;
                 char *value;
-                int r;
 
                 if (size < strlen(FIELD_PREFIX) ||
                     memcmp(data, FIELD_PREFIX, strlen(FIELD_PREFIX)) != 0)
@@ -150,9 +149,7 @@ static int get_fields(sd_journal *journal, Json **ret) {
                 if (!value)
                         return -ENOMEM;
                 *value = '\0';
-                r = json_add_string(fields, field, value + 1);
-                if (r < 0)
-                        return r;
+                json_add_string(fields, field, value + 1);
         }
 
         *ret = TAKE_PTR(fields);
@@ -211,13 +208,13 @@ static int print_event_json(const Context *context, Event *event) {
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
 
-        (void) json_add_uint(json, "time", event->usec);
-        (void) json_add_string(json, "unit", event->unit);
-        (void) json_add_string(json, "event", event_name(event));
-        (void) json_add_string(json, "message_id", event->id);
-        (void) json_add_uint(json, "priority", event->priority);
-        (void) json_add_string(json, "message", event->message);
-        (void) json_add(json, "fields", TAKE_PTR(event->fields));
+        json_add_uint(json, "time", event->usec);
+        json_add_string(json, "unit", event->unit);
+        json_add_string(json, "event", event_name(event));
+        json_add_string(json, "message_id", event->id);
+        json_add_uint(json, "priority", event->priority);
+        json_add_string(json, "message", event->message);
+        json_add(json, "fields", TAKE_PTR(event->fields));
 
         text = json_format(json, context->output.json == JSON_PRETTY);
         if (!text)

@@ -163,8 +163,7 @@ static int print(Context *context, const Table *value, const Table *copies) {
                 _cleanup_(json_freep) Json *rows = table_to_json(value);
                 Json *object = (Json *) json_array_get(rows, 0);
 
-                if (json_add(object, "copies", table_to_json(copies)) < 0)
-                        return complain(-ENOMEM, "Failed to print: %m");
+                json_add(object, "copies", table_to_json(copies));
                 return output_print_json(&context->output, object);
         }
 

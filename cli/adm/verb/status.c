@@ -125,20 +125,16 @@ static void report_done(Report *report) {
 static int print_json(Context *context, const Report *report, const char *volumes_name) {
         _cleanup_(json_freep) Json *json = json_new_object(),
                                    *rows = report->master ? table_to_json(report->master) : NULL;
-        int r;
 
-        r = json_add_string(json, "health", report->health);
-        r = r < 0 ? r : json_add_string(json, "reason", report->reason);
-        r = r < 0 ? r : json_add_string(json, "advice", report->advice);
-        if (r >= 0 && report->troubles)
-                r = json_add(json, "troubles", troubles_view_to_json(report->troubles));
-        if (r >= 0 && report->master)
-                r = json_add(json, "master", json_share(json_array_get(rows, 0)));
-        if (r >= 0 && report->volumes)
-                r = json_add(json, volumes_name, table_to_json(report->volumes));
-        if (r < 0)
-                return complain(r, "Failed to print: %m");
-
+        json_add_string(json, "health", report->health);
+        json_add_string(json, "reason", report->reason);
+        json_add_string(json, "advice", report->advice);
+        if (report->troubles)
+                json_add(json, "troubles", troubles_view_to_json(report->troubles));
+        if (report->master)
+                json_add(json, "master", json_share(json_array_get(rows, 0)));
+        if (report->volumes)
+                json_add(json, volumes_name, table_to_json(report->volumes));
         return output_print_json(&context->output, json);
 }
 

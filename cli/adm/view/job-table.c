@@ -71,11 +71,7 @@ static void add_volumes(Table *table, const Numbers *volumes) {
         for (size_t i = 0; i < volumes->n; i++) {
                 if (file)
                         (void) fprintf(file, "%s%" PRIu32, i > 0 ? " " : "", volumes->items[i]);
-                if (json_append(array, json_new_uint(volumes->items[i])) < 0) {
-                        (void) json_free(array);
-                        array = NULL;
-                        break;
-                }
+                json_append(array, json_new_uint(volumes->items[i]));
         }
         if (file && fclose(file) != 0)
                 text = NULL;

@@ -258,23 +258,23 @@ Json *monitor_page_to_json(const MonitorPage *page) {
         _cleanup_(table_freep) Table *volumes = NULL;
         const View *view = page->view;
         Rates rates = rates_of(page);
-        int r;
 
-        r = json_add_uint(json, "time", clock_realtime());
-        r = r < 0 ? r : json_add_string(json, "health", view ? view->health : "down");
-        r = r < 0 ? r : json_add_string(json, "reason", view ? view->health_reason : page->reason);
-        if (r >= 0 && view) {
-                r = json_add_double(json, "reads_per_second", rates.reads);
-                r = r < 0 ? r : json_add_double(json, "writes_per_second", rates.writes);
-                r = r < 0 ? r : json_add_double(json, "deletes_per_second", rates.deletes);
-                r = r < 0 ? r : json_add_double(json, "errors_per_second", rates.errors);
-                r = r < 0 ? r : json_add_double(json, "bytes_in_per_second", rates.bytes_received);
-                r = r < 0 ? r : json_add_double(json, "bytes_out_per_second", rates.bytes_sent);
-                r = r < 0 ? r : json_add_uint(json, "keys", view->keys);
-                r = r < 0 ? r : json_add_uint(json, "bytes", view->bytes);
-                r = r < 0 ? r : volume_table_new(view, VOLUME_TABLE_PRESENT, &volumes);
-                r = r < 0 ? r : json_add(json, "volumes", table_to_json(volumes));
+        json_add_uint(json, "time", clock_realtime());
+        json_add_string(json, "health", view ? view->health : "down");
+        json_add_string(json, "reason", view ? view->health_reason : page->reason);
+        if (view) {
+                json_add_double(json, "reads_per_second", rates.reads);
+                json_add_double(json, "writes_per_second", rates.writes);
+                json_add_double(json, "deletes_per_second", rates.deletes);
+                json_add_double(json, "errors_per_second", rates.errors);
+                json_add_double(json, "bytes_in_per_second", rates.bytes_received);
+                json_add_double(json, "bytes_out_per_second", rates.bytes_sent);
+                json_add_uint(json, "keys", view->keys);
+                json_add_uint(json, "bytes", view->bytes);
+                if (volume_table_new(view, VOLUME_TABLE_PRESENT, &volumes) < 0)
+                        return NULL;
+                json_add(json, "volumes", table_to_json(volumes));
         }
 
-        return r < 0 ? NULL : TAKE_PTR(json);
+        return json_error(json) < 0 ? NULL : TAKE_PTR(json);
 }

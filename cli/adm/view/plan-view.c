@@ -255,18 +255,18 @@ Json *plan_view_to_json(const PlanView *plan, uint64_t rate) {
         _cleanup_(table_freep) Table *moves = NULL, *volumes = NULL;
         _cleanup_(json_freep) Json *json = json_new_object();
         uint64_t usec = progress_estimate(plan->keys, plan->bytes, rate);
-        int r;
 
-        r = move_table_new(plan, &moves);
-        r = r < 0 ? r : volume_table_new(plan, &volumes);
-        r = r < 0 ? r : json_add(json, "moves", table_to_json(moves));
-        r = r < 0 ? r : json_add(json, "volumes", table_to_json(volumes));
-        r = r < 0 ? r : json_add_uint(json, "keys", plan->keys);
-        r = r < 0 ? r : json_add_uint(json, "bytes", plan->bytes);
-        r = r < 0 ? r : json_add_uint(json, "all_keys", plan->all_keys);
-        r = r < 0 ? r : json_add_uint(json, "lost_keys", plan->lost_keys);
-        r = r < 0 ? r : json_add_uint(json, "waits_until", plan->waits_until);
-        r = r < 0 ? r : json_add_uint(json, "epoch", plan->epoch);
-        r = r < 0 ? r : json_add_uint(json, "estimated_usec", usec);
-        return r < 0 ? NULL : TAKE_PTR(json);
+        if (move_table_new(plan, &moves) < 0 || volume_table_new(plan, &volumes) < 0)
+                return NULL;
+
+        json_add(json, "moves", table_to_json(moves));
+        json_add(json, "volumes", table_to_json(volumes));
+        json_add_uint(json, "keys", plan->keys);
+        json_add_uint(json, "bytes", plan->bytes);
+        json_add_uint(json, "all_keys", plan->all_keys);
+        json_add_uint(json, "lost_keys", plan->lost_keys);
+        json_add_uint(json, "waits_until", plan->waits_until);
+        json_add_uint(json, "epoch", plan->epoch);
+        json_add_uint(json, "estimated_usec", usec);
+        return json_error(json) < 0 ? NULL : TAKE_PTR(json);
 }

@@ -61,28 +61,22 @@ static int read_troubles(sd_bus_message *message, void *userdata) {
 
 const PropertyType property_troubles = { "a(ssutss)", read_troubles, troubles_done };
 
-static int add_one(Json *list, const TroubleView *trouble) {
+static void add_one(Json *list, const TroubleView *trouble) {
         Json *json = json_new_object();
-        int r;
 
-        r = json_add_string(json, "trouble", trouble->name);
-        r = r < 0 ? r : json_add_string(json, "level", trouble->level);
-        r = r < 0 ? r : json_add_uint(json, "volume", trouble->volume);
-        r = r < 0 ? r : json_add_uint(json, "since", trouble->since);
-        r = r < 0 ? r : json_add_string(json, "sentence", trouble->sentence);
-        r = r < 0 ? r : json_add_string(json, "advice", trouble->advice);
-        if (r < 0) {
-                (void) json_free(json);
-                return r;
-        }
-        return json_append(list, json);
+        json_add_string(json, "trouble", trouble->name);
+        json_add_string(json, "level", trouble->level);
+        json_add_uint(json, "volume", trouble->volume);
+        json_add_uint(json, "since", trouble->since);
+        json_add_string(json, "sentence", trouble->sentence);
+        json_add_string(json, "advice", trouble->advice);
+        json_append(list, json);
 }
 
 Json *troubles_view_to_json(const TroublesView *view) {
-        _cleanup_(json_freep) Json *list = json_new_array();
+        Json *list = json_new_array();
 
         for (size_t i = 0; i < view->n; i++)
-                if (add_one(list, view->items + i) < 0)
-                        return NULL;
-        return TAKE_PTR(list);
+                add_one(list, view->items + i);
+        return list;
 }

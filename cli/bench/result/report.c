@@ -68,55 +68,37 @@ void report_print(const Options *options, const char *verb, const char *url, con
 }
 
 static Json *operations_to_json(const Tally *tally, OperationType type) {
-        _cleanup_(json_freep) Json *json = json_new_object();
+        Json *json = json_new_object();
         const Histogram *latency = tally->latencies + type;
         Json *times = json_new_object();
         double seconds = seconds_of(tally);
-        int r = 0;
 
-        if (!json || !times) {
-                (void) json_free(times);
-                return NULL;
-        }
-
-        r |= json_add_uint(json, "requests", latency->count);
-        r |= json_add_double(json, "requests_per_second", (double) latency->count / seconds);
-        r |= json_add_uint(json, "bytes", tally->bytes[type]);
-        r |= json_add_double(json, "bytes_per_second", (double) tally->bytes[type] / seconds);
+        json_add_uint(json, "requests", latency->count);
+        json_add_double(json, "requests_per_second", (double) latency->count / seconds);
+        json_add_uint(json, "bytes", tally->bytes[type]);
+        json_add_double(json, "bytes_per_second", (double) tally->bytes[type] / seconds);
         for (size_t i = 0; i < ELEMENTSOF(percentiles); i++)
-                r |= json_add_uint(
-                                times, percentiles[i].name,
-                                histogram_percentile(latency, percentiles[i].percent));
-        r |= json_add_uint(times, "max", latency->max);
-        r |= json_add_double(times, "mean", histogram_mean(latency));
-        r |= json_add(json, "latency_usec", times);
-
-        return r < 0 ? NULL : TAKE_PTR(json);
+                json_add_uint(times, percentiles[i].name,
+                              histogram_percentile(latency, percentiles[i].percent));
+        json_add_uint(times, "max", latency->max);
+        json_add_double(times, "mean", histogram_mean(latency));
+        json_add(json, "latency_usec", times);
+        return json;
 }
 
 static Json *counts_to_json(const Tally *tally, bool statuses) {
-        _cleanup_(json_freep) Json *json = json_new_object();
-        int r = 0;
-
-        if (!json)
-                return NULL;
+        Json *json = json_new_object();
 
         for (size_t i = 0; statuses && i < STATUS_MAX; i++) {
                 char name[8];
 
                 (void) snprintf(name, sizeof(name), "%zu", i);
                 if (tally->statuses[i] > 0)
-                        r |= json_add_uint(json, name, tally->statuses[i]);
+                        json_add_uint(json, name, tally->statuses[i]);
         }
         for (Outcome i = OUTCOME_OK + 1; !statuses && i < _OUTCOME_MAX; i++)
-                r |= json_add_uint(json, outcome_to_string(i), tally->outcomes[i]);
-
-        return r < 0 ? NULL : TAKE_PTR(json);
-}
-
-/* A child that could not be made is as good as none that could be added. */
-static int add_child(Json *json, const char *name, Json *child) {
-        return child ? json_add(json, name, child) : -ENOMEM;
+                json_add_uint(json, outcome_to_string(i), tally->outcomes[i]);
+        return json;
 }
 
 int report_print_json(
@@ -124,30 +106,25 @@ int report_print_json(
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
         double seconds = seconds_of(tally);
-        int r = 0;
 
-        if (!json)
-                return -ENOMEM;
-
-        r |= json_add_string(json, "verb", verb);
-        r |= json_add_string(json, "url", url);
-        r |= json_add_uint(json, "connections", options->connections);
-        r |= json_add_uint(json, "threads", options->threads);
-        r |= json_add_string(json, "size", options->size);
-        r |= json_add_double(json, "seconds", seconds);
-        r |= json_add_uint(json, "requests", tally_answered(tally));
-        r |= json_add_double(json, "requests_per_second", (double) tally_answered(tally) / seconds);
-        r |= json_add_double(json, "bytes_per_second", (double) tally_bytes(tally) / seconds);
+        json_add_string(json, "verb", verb);
+        json_add_string(json, "url", url);
+        json_add_uint(json, "connections", options->connections);
+        json_add_uint(json, "threads", options->threads);
+        json_add_string(json, "size", options->size);
+        json_add_double(json, "seconds", seconds);
+        json_add_uint(json, "requests", tally_answered(tally));
+        json_add_double(json, "requests_per_second", (double) tally_answered(tally) / seconds);
+        json_add_double(json, "bytes_per_second", (double) tally_bytes(tally) / seconds);
         for (OperationType i = 0; i < _OPERATION_TYPE_MAX; i++)
                 if (tally->latencies[i].count > 0)
-                        r |= add_child(json, operation_type_to_string(i),
-                                       operations_to_json(tally, i));
-        r |= add_child(json, "statuses", counts_to_json(tally, true));
-        r |= add_child(json, "errors", counts_to_json(tally, false));
-        r |= json_add_uint(json, "retries", tally->n_retries);
-        r |= json_add_uint(json, "failures", report_failures(tally));
+                        json_add(json, operation_type_to_string(i), operations_to_json(tally, i));
+        json_add(json, "statuses", counts_to_json(tally, true));
+        json_add(json, "errors", counts_to_json(tally, false));
+        json_add_uint(json, "retries", tally->n_retries);
+        json_add_uint(json, "failures", report_failures(tally));
 
-        text = r < 0 ? NULL : json_format(json, true);
+        text = json_format(json, true);
         if (!text)
                 return -ENOMEM;
 

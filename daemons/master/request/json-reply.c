@@ -10,17 +10,17 @@ int http_text_add_record(Json *object, const Record *record) {
         char etag[ETAG_SIZE], mtime[sizeof("2026-01-02T03:04:05Z") + 8];
         time_t seconds = (time_t) (record->mtime_usec / USEC_PER_SEC);
         struct tm tm;
-        int r;
 
         if (!gmtime_r(&seconds, &tm) ||
             strftime(mtime, sizeof(mtime), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
                 return -EBADMSG;
 
         checksum_to_etag(&record->checksum, etag);
-        r = json_add_uint(object, "version", record->revision);
-        r = r < 0 ? r : json_add_uint(object, "size", record->size);
-        r = r < 0 ? r : json_add_string(object, "etag", etag);
-        return r < 0 ? r : json_add_string(object, "mtime", mtime);
+        json_add_uint(object, "version", record->revision);
+        json_add_uint(object, "size", record->size);
+        json_add_string(object, "etag", etag);
+        json_add_string(object, "mtime", mtime);
+        return 0;
 }
 
 int http_text_reply(HttpRequest *request, unsigned status, const Json *json) {

@@ -7,7 +7,8 @@
 #include "core/record.h"
 #include "http/request.h"
 
-/* Adds size, etag and mtime (RFC 3339, UTC). */
+/* Adds version, size, etag and mtime (RFC 3339, UTC). Returns 0, or -EBADMSG for an mtime that is
+ * no time. */
 int http_text_add_record(Json *object, const Record *record);
 
 int http_text_reply(HttpRequest *request, unsigned status, const Json *json);

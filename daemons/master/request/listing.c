@@ -51,8 +51,8 @@ static int put_entry(Listing *listing, const char *path, const Record *record) {
         _cleanup_(json_freep) Json *entry = json_new_object();
         int r;
 
-        r = json_add_string(entry, "key", path + 1);
-        r = r < 0 ? r : http_text_add_record(entry, record);
+        json_add_string(entry, "key", path + 1);
+        r = http_text_add_record(entry, record);
         if (r < 0)
                 return r;
 

@@ -187,7 +187,7 @@ int read_head_finish(HttpRequest *request) {
 }
 
 static Json *make_copies(Requests *requests, const Record *record) {
-        _cleanup_(json_freep) Json *copies = json_new_array();
+        Json *copies = json_new_array();
 
         for (size_t i = 0; i < record->n_copies; i++) {
                 char url[VOLUME_URL_SIZE] = "";
@@ -196,18 +196,14 @@ static Json *make_copies(Requests *requests, const Record *record) {
                                 requests->index, record->version, record->copies[i]);
                 Json *copy = json_new_object();
 
-                if (json_add_uint(copy, "volume", record->copies[i]) < 0 ||
-                    json_add_string(copy, "url", url) < 0 ||
-                    json_add_bool(copy, "up", up >= 0) < 0 ||
-                    (damage != DAMAGE_NONE &&
-                     json_add_string(copy, "damage", damage_kind_to_string(damage)) < 0)) {
-                        (void) json_free(copy);
-                        return NULL;
-                }
-                if (json_append(copies, copy) < 0)
-                        return NULL;
+                json_add_uint(copy, "volume", record->copies[i]);
+                json_add_string(copy, "url", url);
+                json_add_bool(copy, "up", up >= 0);
+                if (damage != DAMAGE_NONE)
+                        json_add_string(copy, "damage", damage_kind_to_string(damage));
+                json_append(copies, copy);
         }
-        return TAKE_PTR(copies);
+        return copies;
 }
 
 int read_where_finish(HttpRequest *request) {
@@ -226,12 +222,14 @@ int read_where_finish(HttpRequest *request) {
                 return http_request_reply_not_modified(request, &record);
 
         (void) key_to_path(key, path);
-        r = json_add_string(answer, "key", path + 1);
-        r = r < 0 ? r : http_text_add_record(answer, &record);
-        r = r < 0 ? r : json_add_uint(answer, "object", record.version);
-        r = r < 0 ? r : json_add_string(answer, "content_type", record.content_type);
-        r = r < 0 ? r : json_add(answer, "copies", make_copies(requests, &record));
-        return r < 0 ? r : http_text_reply(request, 200, answer);
+        json_add_string(answer, "key", path + 1);
+        r = http_text_add_record(answer, &record);
+        if (r < 0)
+                return r;
+        json_add_uint(answer, "object", record.version);
+        json_add_string(answer, "content_type", record.content_type);
+        json_add(answer, "copies", make_copies(requests, &record));
+        return http_text_reply(request, 200, answer);
 }
 
 void read_end(HttpRequest *request) {

@@ -17,65 +17,53 @@
 #include "rpc/rpc.h"
 
 /* What a volume has not reported since the master's start, nobody knows. */
-static int add_figures(Json *volume, const VolumeStatus *status) {
-        int r;
-
+static void add_figures(Json *volume, const VolumeStatus *status) {
         if (status->disk_free == UINT64_MAX)
-                return 0;
+                return;
 
-        r = json_add_uint(volume, "free", status->disk_free);
-        r = r < 0 ? r : json_add_uint(volume, "size", status->disk_size);
-        r = r < 0 ? r : json_add_uint(volume, "objects", status->objects);
-        r = r < 0 ? r : json_add_uint(volume, "bytes", status->bytes);
-        return r < 0 ? r : json_add_uint(volume, "pending", status->pending);
+        json_add_uint(volume, "free", status->disk_free);
+        json_add_uint(volume, "size", status->disk_size);
+        json_add_uint(volume, "objects", status->objects);
+        json_add_uint(volume, "bytes", status->bytes);
+        json_add_uint(volume, "pending", status->pending);
 }
 
-static int add_volume(Json *volumes, const VolumeStatus *status) {
+static void add_volume(Json *volumes, const VolumeStatus *status) {
         Json *volume = json_new_object();
-        int r;
 
-        r = json_add_uint(volume, "number", status->number);
-        r = r < 0 ? r : json_add_string(volume, "state", volume_state_to_string(status->state));
-        r = r < 0 ? r : json_add_bool(volume, "up", status->reports);
-        r = r < 0 ? r : json_add_bool(volume, "maintenance", status->maintenance_until > 0);
-        r = r < 0 ? r : json_add_string(volume, "url", status->url);
-        r = r < 0 ? r : json_add_string(volume, "zone", status->zone);
-        r = r < 0 ? r : json_add_uint(volume, "weight", status->weight);
-        r = r < 0 ? r : add_figures(volume, status);
-        if (r < 0) {
-                (void) json_free(volume);
-                return r;
-        }
-        return json_append(volumes, volume);
+        json_add_uint(volume, "number", status->number);
+        json_add_string(volume, "state", volume_state_to_string(status->state));
+        json_add_bool(volume, "up", status->reports);
+        json_add_bool(volume, "maintenance", status->maintenance_until > 0);
+        json_add_string(volume, "url", status->url);
+        json_add_string(volume, "zone", status->zone);
+        json_add_uint(volume, "weight", status->weight);
+        add_figures(volume, status);
+        json_append(volumes, volume);
 }
 
 static int add_trouble(const TroubleWords *words, void *userdata) {
         Json *troubles = userdata, *trouble = json_new_object();
-        int r;
 
-        r = json_add_string(trouble, "trouble", words->name);
-        r = r < 0 ? r : json_add_string(trouble, "level", words->level);
+        json_add_string(trouble, "trouble", words->name);
+        json_add_string(trouble, "level", words->level);
         if (words->trouble->volume > 0)
-                r = r < 0 ? r : json_add_uint(trouble, "volume", words->trouble->volume);
-        r = r < 0 ? r : json_add_uint(trouble, "since", words->trouble->since_usec);
-        r = r < 0 ? r : json_add_string(trouble, "sentence", words->sentence);
-        r = r < 0 ? r : json_add_string(trouble, "advice", words->advice);
-        if (r < 0) {
-                (void) json_free(trouble);
-                return r;
-        }
-        return json_append(troubles, trouble);
+                json_add_uint(trouble, "volume", words->trouble->volume);
+        json_add_uint(trouble, "since", words->trouble->since_usec);
+        json_add_string(trouble, "sentence", words->sentence);
+        json_add_string(trouble, "advice", words->advice);
+        json_append(troubles, trouble);
+        return 0;
 }
 
-static int add_lists(Json *health, const HealthLook *look) {
-        _cleanup_(json_freep) Json *volumes = json_new_array(), *troubles = json_new_array();
-        int r = 0;
+static void add_lists(Json *health, const HealthLook *look) {
+        Json *volumes = json_new_array(), *troubles = json_new_array();
 
-        for (size_t i = 0; i < look->input.n_volumes && r >= 0; i++)
-                r = add_volume(volumes, look->volumes + i);
-        r = r < 0 ? r : health_look_each(look, add_trouble, troubles);
-        r = r < 0 ? r : json_add(health, "troubles", TAKE_PTR(troubles));
-        return r < 0 ? r : json_add(health, "volumes", TAKE_PTR(volumes));
+        for (size_t i = 0; i < look->input.n_volumes; i++)
+                add_volume(volumes, look->volumes + i);
+        (void) health_look_each(look, add_trouble, troubles); /* which the document remembers */
+        json_add(health, "troubles", troubles);
+        json_add(health, "volumes", volumes);
 }
 
 static int health_finish(HttpRequest *request) {
@@ -91,18 +79,17 @@ static int health_finish(HttpRequest *request) {
                 return r;
         index_counters(requests->index, &counters);
 
-        r = json_add_string(health, "status", health_level_to_string(state->level));
-        r = r < 0 ? r : json_add_string(health, "reason", state->reason);
-        r = r < 0 ? r : json_add_string(health, "advice", state->advice);
-        r = r < 0 ? r : json_add_string(health, "version", DKV_VERSION);
-        r = r < 0 ? r : json_add_uint(health, "epoch", look.epoch);
-        r = r < 0 ? r : json_add_uint(health, "keys", counters.keys);
-        r = r < 0 ? r : json_add_uint(health, "bytes", counters.bytes);
-        r = r < 0 ? r : json_add_uint(health, "garbage", counters.garbage);
-        r = r < 0 ? r : json_add_uint(health, "copies", look.copies);
-        r = r < 0 ? r : add_lists(health, &look);
-        return r < 0 ? r
-                     : http_text_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
+        json_add_string(health, "status", health_level_to_string(state->level));
+        json_add_string(health, "reason", state->reason);
+        json_add_string(health, "advice", state->advice);
+        json_add_string(health, "version", DKV_VERSION);
+        json_add_uint(health, "epoch", look.epoch);
+        json_add_uint(health, "keys", counters.keys);
+        json_add_uint(health, "bytes", counters.bytes);
+        json_add_uint(health, "garbage", counters.garbage);
+        json_add_uint(health, "copies", look.copies);
+        add_lists(health, &look);
+        return http_text_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
 }
 
 /* clang-format off */

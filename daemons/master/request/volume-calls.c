@@ -65,17 +65,14 @@ static int reply_report(HttpRequest *request, uint32_t volume) {
         _cleanup_free_ char *text = NULL;
         Parties parties = { .lead = *index_identity(requests->index) };
         uint64_t token, version;
-        int r;
 
-        r = json_add_uint(answer, "clock", clock_realtime());
-        r = r < 0 ? r : json_add_uint(answer, "grace_usec", requests->grace_usec);
-        r = r < 0 ? r : json_add_uint(answer, "revision", index_revision(requests->index));
+        json_add_uint(answer, "clock", clock_realtime());
+        json_add_uint(answer, "grace_usec", requests->grace_usec);
+        json_add_uint(answer, "revision", index_revision(requests->index));
         if (stale_sweep(requests->stale, volume, &token, &version)) {
-                r = r < 0 ? r : json_add_uint(answer, "sweep", token);
-                r = r < 0 ? r : json_add_uint(answer, "sweep_version", version);
+                json_add_uint(answer, "sweep", token);
+                json_add_uint(answer, "sweep_version", version);
         }
-        if (r < 0)
-                return r;
         text = json_format(answer, false);
         if (!text)
                 return -ENOMEM;

@@ -20,14 +20,11 @@ static int format_answer(VolumeDaemon *volume, Parties *ret, char **ret_text) {
         /* First the time: it must not be that of a later leader. */
         uint64_t age_usec = report_age_usec(volume->report);
         bool follows = allegiance_lead(volume->allegiance, &ret->lead);
-        int r;
 
         ret->from = *allegiance_store(volume->allegiance);
-        r = json_add_bool(json, "follows", follows);
-        r = r < 0 ? r : json_add_uint(json, "age_usec", age_usec);
-        r = r < 0 ? r : json_add_string(json, "master", volume->conf.master);
-        if (r < 0)
-                return r;
+        json_add_bool(json, "follows", follows);
+        json_add_uint(json, "age_usec", age_usec);
+        json_add_string(json, "master", volume->conf.master);
         *ret_text = json_format(json, false);
         return *ret_text ? 0 : -ENOMEM;
 }

@@ -246,24 +246,23 @@ static const char *format_id(uint64_t id, char ret[static ID_SIZE]) {
 }
 
 /* Who this is, and whom it follows or was the last to follow. */
-static int add_identity(VolumeDaemon *volume, Json *health) {
+static void add_identity(VolumeDaemon *volume, Json *health) {
         const StoreIdentity *self = allegiance_store(volume->allegiance);
         char uuid[2 * STORE_UUID_SIZE + 1] = "", cluster[2 * CLUSTER_ID_SIZE + 1] = "";
         char id[ID_SIZE];
         Leadership lead;
-        int r;
 
         (void) allegiance_lead(volume->allegiance, &lead);
         format_hex(self->uuid, sizeof(self->uuid), uuid);
-        r = json_add_string(health, "uuid", uuid);
-        r = r < 0 ? r : json_add_string(health, "run", format_id(self->run, id));
-        if (r < 0 || cluster_id_is_null(lead.cluster))
-                return r;
+        json_add_string(health, "uuid", uuid);
+        json_add_string(health, "run", format_id(self->run, id));
+        if (cluster_id_is_null(lead.cluster))
+                return;
 
         format_hex(lead.cluster, sizeof(lead.cluster), cluster);
-        r = json_add_string(health, "cluster", cluster);
-        r = r < 0 ? r : json_add_uint(health, "term", lead.term);
-        return r < 0 ? r : json_add_string(health, "leader", format_id(lead.leader, id));
+        json_add_string(health, "cluster", cluster);
+        json_add_uint(health, "term", lead.term);
+        json_add_string(health, "leader", format_id(lead.leader, id));
 }
 
 static int health_finish(HttpRequest *request) {
@@ -277,18 +276,16 @@ static int health_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
-        r = json_add_string(health, "status", "ok");
-        r = r < 0 ? r : json_add_string(health, "version", DKV_VERSION);
-        r = r < 0 ? r : json_add_uint(health, "number", volume->conf.number);
-        r = r < 0 ? r : json_add_uint(health, "objects", counters.objects);
-        r = r < 0 ? r : json_add_uint(health, "bytes", counters.bytes);
-        r = r < 0 ? r : json_add_uint(health, "free", counters.disk_free);
-        r = r < 0 ? r : json_add_uint(health, "size", counters.disk_size);
-        r = r < 0 ? r : json_add_uint(health, "pending", pending_count(volume->pending));
-        r = r < 0 ? r : json_add_bool(health, "master", report_is_accepted(volume->report));
-        r = r < 0 ? r : add_identity(volume, health);
-        if (r < 0)
-                return r;
+        json_add_string(health, "status", "ok");
+        json_add_string(health, "version", DKV_VERSION);
+        json_add_uint(health, "number", volume->conf.number);
+        json_add_uint(health, "objects", counters.objects);
+        json_add_uint(health, "bytes", counters.bytes);
+        json_add_uint(health, "free", counters.disk_free);
+        json_add_uint(health, "size", counters.disk_size);
+        json_add_uint(health, "pending", pending_count(volume->pending));
+        json_add_bool(health, "master", report_is_accepted(volume->report));
+        add_identity(volume, health);
 
         text = json_format(health, false);
         if (!text)

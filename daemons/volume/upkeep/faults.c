@@ -262,36 +262,33 @@ void faults_note_peer(Faults *faults, const char *authority, int error) {
 }
 
 /* With the lock held. */
-static int add_peers(const Faults *faults, Json *peers) {
-        int r = 0;
-
-        for (size_t i = 0; i < PEERS_MAX && r >= 0; i++) {
+static void add_peers(const Faults *faults, Json *peers) {
+        for (size_t i = 0; i < PEERS_MAX; i++) {
                 const Peer *peer = faults->peers + i;
 
                 if (*peer->authority)
-                        r = json_append(peers, json_new_string(peer->authority));
+                        json_append(peers, json_new_string(peer->authority));
         }
-        return r;
 }
 
-int faults_add(Faults *faults, Json *report) {
-        _cleanup_(json_freep) Json *peers = json_new_array();
+void faults_add(Faults *faults, Json *report) {
+        Json *peers = json_new_array();
         StoreFault fault;
-        int error, r;
+        int error;
 
         (void) pthread_mutex_lock(&faults->lock);
         fault = faults->fault;
         error = faults->error;
-        r = add_peers(faults, peers);
+        add_peers(faults, peers);
         (void) pthread_mutex_unlock(&faults->lock);
 
-        if (r >= 0 && fault != STORE_FAULT_NONE) {
+        if (fault != STORE_FAULT_NONE) {
                 char detail[160];
 
                 (void) snprintf(detail, sizeof(detail), "%.100s: %s",
                                 faults->volume->conf.directory, strerror(abs(error)));
-                r = json_add_string(report, "fault", store_fault_to_string(fault));
-                r = r < 0 ? r : json_add_string(report, "fault_detail", detail);
+                json_add_string(report, "fault", store_fault_to_string(fault));
+                json_add_string(report, "fault_detail", detail);
         }
-        return r < 0 ? r : json_add(report, "peers", TAKE_PTR(peers));
+        json_add(report, "peers", peers);
 }

@@ -40,4 +40,4 @@ void faults_note_peer(Faults *faults, const char *authority, int error);
 StoreFault faults_get(Faults *faults);
 
 /* Adds the members "fault", "fault_detail" and "peers" of a report. */
-int faults_add(Faults *faults, Json *report);
+void faults_add(Faults *faults, Json *report);

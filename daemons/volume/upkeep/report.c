@@ -74,27 +74,21 @@ static uint64_t find_disk(const char *directory) {
 }
 
 /* By these numbers the master sees whether it, or this store, is older than it should be. */
-static int add_reach(VolumeDaemon *volume, Json *json) {
+static void add_reach(VolumeDaemon *volume, Json *json) {
         Reach reach = object_store_reach(volume->store);
-        int r;
 
-        r = json_add_uint(json, "version_max", reach.version);
-        r = r < 0 ? r : json_add_uint(json, "revision", reach.revision);
-        r = r < 0 ? r : json_add_uint(json, "objects_ever", reach.objects);
-        r = r < 0 ? r
-                  : json_add_uint(json, "damaged_pages",
-                                  environment_damaged_pages(
-                                                  object_store_environment(volume->store)));
-        return r < 0 ? r : json_add_uint(json, "deletion", deletions_last(volume->deletions));
+        json_add_uint(json, "version_max", reach.version);
+        json_add_uint(json, "revision", reach.revision);
+        json_add_uint(json, "objects_ever", reach.objects);
+        json_add_uint(json, "damaged_pages",
+                      environment_damaged_pages(object_store_environment(volume->store)));
+        json_add_uint(json, "deletion", deletions_last(volume->deletions));
 }
 
-static int add_zone(Report *report, Json *json) {
-        int r;
-
+static void add_zone(Report *report, Json *json) {
         (void) pthread_mutex_lock(&report->lock);
-        r = json_add_string(json, "zone", report->zone);
+        json_add_string(json, "zone", report->zone);
         (void) pthread_mutex_unlock(&report->lock);
-        return r;
 }
 
 /* Who reports is in the signature. The delay is how long a report takes to the master, as it seems.
@@ -103,23 +97,20 @@ static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer
         VolumeDaemon *volume = report->volume;
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
-        int r;
 
-        r = json_add_uint(json, "wire", WIRE_VERSION);
-        r = r < 0 ? r : json_add_string(json, "url", volume->conf.url);
-        r = r < 0 ? r : add_zone(report, json);
-        r = r < 0 ? r : json_add_uint(json, "free", counters->disk_free);
-        r = r < 0 ? r : json_add_uint(json, "size", counters->disk_size);
-        r = r < 0 ? r : json_add_uint(json, "disk", find_disk(volume->conf.directory));
-        r = r < 0 ? r : json_add_uint(json, "objects", counters->objects);
-        r = r < 0 ? r : json_add_uint(json, "bytes", counters->bytes);
-        r = r < 0 ? r : json_add_uint(json, "pending", pending_count(volume->pending));
-        r = r < 0 ? r : add_reach(volume, json);
-        r = r < 0 ? r : faults_add(volume->faults, json);
-        r = r < 0 ? r : json_add_uint(json, "delay", report->delay_usec);
-        r = r < 0 ? r : json_add_uint(json, "clock", clock_realtime());
-        if (r < 0)
-                return r;
+        json_add_uint(json, "wire", WIRE_VERSION);
+        json_add_string(json, "url", volume->conf.url);
+        add_zone(report, json);
+        json_add_uint(json, "free", counters->disk_free);
+        json_add_uint(json, "size", counters->disk_size);
+        json_add_uint(json, "disk", find_disk(volume->conf.directory));
+        json_add_uint(json, "objects", counters->objects);
+        json_add_uint(json, "bytes", counters->bytes);
+        json_add_uint(json, "pending", pending_count(volume->pending));
+        add_reach(volume, json);
+        faults_add(volume->faults, json);
+        json_add_uint(json, "delay", report->delay_usec);
+        json_add_uint(json, "clock", clock_realtime());
 
         text = json_format(json, false);
         if (!text)

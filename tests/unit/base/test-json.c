@@ -26,12 +26,12 @@ TEST(document_prints_as_built) {
         _cleanup_free_ char *text = NULL, *pretty = NULL;
         Json *array = json_new_array(), *entry = json_new_object();
 
-        assert_ok(json_add_string(entry, "key", "a/\"b\"\n"));
-        assert_ok(json_append(array, entry));
-        assert_ok(json_add_uint(object, "size", UINT64_MAX));
-        assert_ok(json_add_double(object, "rate", 0.1));
-        assert_ok(json_add_bool(object, "more", true));
-        assert_ok(json_add(object, "keys", array));
+        json_add_string(entry, "key", "a/\"b\"\n");
+        json_append(array, entry);
+        json_add_uint(object, "size", UINT64_MAX);
+        json_add_double(object, "rate", 0.1);
+        json_add_bool(object, "more", true);
+        json_add(object, "keys", array);
 
         text = json_format(object, false);
         assert_string_equal(
@@ -43,13 +43,57 @@ TEST(document_prints_as_built) {
         assert_int_equal(pretty[strlen(pretty) - 1], '\n');
 }
 
-TEST(failed_allocation_is_passed_on) {
-        _cleanup_(json_freep) Json *object = json_new_object();
+static void assert_incomplete(const Json *json) {
+        assert_int_equal(json_error(json), -ENOMEM);
+        assert_null(json_format(json, false));
+        assert_null(json_format(json, true));
+}
 
-        assert_int_equal(json_add(object, "a", NULL), -ENOMEM);
-        assert_int_equal(json_append(NULL, json_new_object()), -ENOMEM);
-        assert_int_equal(json_add_string(NULL, "a", "b"), -ENOMEM);
-        assert_null(json_format(NULL, false));
+/* NULL stands for what could not be allocated. */
+TEST(a_document_remembers_what_could_not_be_added) {
+        _cleanup_(json_freep) Json *object = json_new_object(), *array = json_new_array();
+
+        assert_ok(json_error(object));
+        json_add(object, "a", NULL);
+        json_add_uint(object, "b", 1); /* goes on as if nothing had happened */
+        assert_incomplete(object);
+
+        assert_ok(json_error(array));
+        json_append(array, NULL);
+        assert_incomplete(array);
+}
+
+TEST(a_document_remembers_what_is_missing_deep_inside) {
+        _cleanup_(json_freep) Json *object = json_new_object();
+        Json *array = json_new_array(), *late = json_new_object(), *inner = json_new_object();
+
+        json_add(object, "array", array);
+        json_append(array, inner);
+        json_add(object, "late", late);
+        assert_ok(json_error(object));
+        json_add(inner, "a", NULL); /* after all the others were put together */
+        assert_incomplete(object);
+        assert_incomplete(array);
+        assert_ok(json_error(late));
+}
+
+TEST(nothing_can_be_added_to_what_is_not_there) {
+        json_add(NULL, "a", json_new_object()); /* which is freed */
+        json_add_string(NULL, "a", "b");
+        json_add_uint(NULL, "a", 1);
+        json_append(NULL, json_new_array());
+        assert_incomplete(NULL);
+}
+
+/* A number keeps its format where others keep their error. */
+TEST(numbers_are_no_errors) {
+        _cleanup_(json_freep) Json *object = json_new_object();
+        _cleanup_free_ char *text = NULL;
+
+        json_add_double(object, "d", 1.5);
+        assert_ok(json_error(object));
+        text = json_format(object, false);
+        assert_string_equal(text, "{\"d\":1.5}\n");
 }
 
 TEST(lookups_ask_for_the_type) {
@@ -143,7 +187,10 @@ TEST(deep_nesting_is_refused) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(document_prints_as_built),
-                cmocka_unit_test(failed_allocation_is_passed_on),
+                cmocka_unit_test(a_document_remembers_what_could_not_be_added),
+                cmocka_unit_test(a_document_remembers_what_is_missing_deep_inside),
+                cmocka_unit_test(nothing_can_be_added_to_what_is_not_there),
+                cmocka_unit_test(numbers_are_no_errors),
                 cmocka_unit_test(lookups_ask_for_the_type),
                 cmocka_unit_test(arrays_are_read_by_position),
                 cmocka_unit_test(bare_number_is_a_document),

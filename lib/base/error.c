@@ -8,8 +8,8 @@
 
 #define BUS_ERROR(name) "org.dkv.Error." name
 
-/* The titles hold wherever the error may come from: whose space, name or daemon it is about, a detail
- * says. */
+/* The titles hold wherever the error may come from: whose space, name or daemon it is about, a
+ * detail says. */
 /* clang-format off */
 static const ErrorInfo table[] = {
         { EINVAL,       400, BUS_ERROR("Invalid"),       "The request is malformed.",                                0 },

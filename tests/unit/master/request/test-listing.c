@@ -3,8 +3,8 @@
 #include "test.h"
 
 #include "base/json.h"
-#include "master/request-fixture.h"
 #include "master/request/listing.h"
+#include "master/request/world.h"
 
 /* Adds N keys with a record each: "PREFIX0000" and so on. */
 static void add_keys(const char *prefix, unsigned n) {

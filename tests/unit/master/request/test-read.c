@@ -5,8 +5,8 @@
 #include "test.h"
 
 #include "base/json.h"
-#include "master/request-fixture.h"
 #include "master/request/way-back.h"
+#include "master/request/world.h"
 #include "master/upkeep/damage.h"
 
 static int status_of(const char *answer) {

@@ -5,7 +5,7 @@
 #include "test.h"
 
 #include "core/call/ticket.h"
-#include "master/request-fixture.h"
+#include "master/request/world.h"
 #include "master/request/write.h"
 
 static char value[2 * MIB + 1];

@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "master/request-fixture.h"
+#include "master/request/world.h"
 
 static const char *delete (const char *target, const char *headers) {
         return ask("DELETE", target, headers, "");

@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-#include "master/request-fixture.h"
+#include "master/request/world.h"
 #include "master/request/write.h"
 
 static unsigned count_copies(void) {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "core/address.h"
 #include "core/placement/cluster.h"
+#include "core/url.h"
 #include "rpc/own-address.h"
 #include "store/object/objects.h"
 #include "volume/conf.h"
@@ -174,7 +174,7 @@ int volume_conf_find_url(VolumeConf *conf) {
                                 "an address, or say Url=http://ADDRESS:%u as well.",
                                 listen, conf->master, address.port);
 
-        r = route_format_url(&own, &url);
+        r = url_from_address(&own, &url);
         if (r < 0)
                 return log_error_errno(r, "Failed to make a URL: %m");
         free(conf->url);

@@ -6,13 +6,45 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "core/key.h"
+#include "base/workers.h"
+#include "daemon/service.h"
+#include "volume/bus.h"
+#include "volume/conf.h"
 #include "volume/request/routes.h"
+#include "volume/upkeep/resolve.h"
 #include "volume/volume.h"
+
+struct VolumeDaemon {
+        const ProgramArguments *arguments; /* not owned */
+        VolumeConf conf;
+        Service *service;
+        sd_event *event; /* the service's */
+
+        Secret *secret;
+        HttpClient *client; /* for calls that are short */
+        HttpClient *bulk;   /* for values that are passed on, as slowly as they come */
+        HttpClient *disk;   /* for values that are pulled; its thread writes them to files */
+
+        Copies copies; /* owned, all four */
+        Deletions *deletions;
+        Sweep *sweep;
+
+        Allegiance *allegiance;
+        MasterLink *master;
+        Callers callers;
+        CommitQueue *commits;
+        Report *report;
+        Resolver *resolver;
+        Workers verifier; /* one thread, which reads whole values */
+
+        Activity activity;
+        VolumeRoutes routes;
+        HttpServer *server;
+        VolumeBus *bus;
+};
 
 /* Finds out whose the store is. */
 static int belong(VolumeDaemon *volume) {
@@ -20,7 +52,9 @@ static int belong(VolumeDaemon *volume) {
         uint32_t number;
         int r;
 
-        r = allegiance_new(volume->store, (uint32_t) conf->number, &volume->allegiance, &number);
+        r = allegiance_new(
+                        volume->copies.store, (uint32_t) conf->number, &volume->allegiance,
+                        &number);
         if (r == -EREMOTE)
                 log_event(LOG_ERR, EVENT_FOREIGN_STORE, NULL,
                           "The store in '%s' belongs to volume %" PRIu32
@@ -34,7 +68,7 @@ static int belong(VolumeDaemon *volume) {
         return r;
 }
 
-/* So many are named; more say no more. */
+/* The most damaged pages that are named; more would say no more. */
 #define DAMAGED_PAGES_MAX 16
 
 static void log_pages(const Environment *environment) {
@@ -73,7 +107,7 @@ static int open_store(VolumeDaemon *volume) {
                                 "For a new volume, dkvadm volume create makes one.",
                                 conf->directory);
 
-        r = object_store_open(&options, &volume->store);
+        r = object_store_open(&options, &volume->copies.store);
         if (r == -ENOMEDIUM) {
                 log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
                           "'%s' is missing in '%s', and belongs to this store: is its disk mounted? "
@@ -87,24 +121,24 @@ static int open_store(VolumeDaemon *volume) {
                           conf->directory, environment_last_damage());
         if (r < 0)
                 return log_error_errno(r, "Failed to open the store in '%s': %m", conf->directory);
-        if (environment_was_recovered(object_store_environment(volume->store)))
+        if (environment_was_recovered(object_store_environment(volume->copies.store)))
                 log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
                           "The store was not closed by the last run and was recovered.");
-        log_pages(object_store_environment(volume->store));
+        log_pages(object_store_environment(volume->copies.store));
 
         r = belong(volume);
         if (r < 0)
                 return r;
-        r = pending_new(volume->store, &volume->pending);
+        r = pending_new(volume->copies.store, &volume->copies.pending);
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to read what is pending in '%s': %m", conf->directory);
-        r = sweep_new(volume->store, &volume->sweep);
+        r = sweep_new(volume->copies.store, &volume->sweep);
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to read what is to be asked about in '%s': %m",
                                 conf->directory);
-        r = deletions_new(volume->store, &volume->deletions);
+        r = deletions_new(volume->copies.store, volume->copies.pending, &volume->deletions);
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to read what was deleted last in '%s': %m",
@@ -112,25 +146,115 @@ static int open_store(VolumeDaemon *volume) {
         return 0;
 }
 
-static int start_work(VolumeDaemon *volume) {
+static int start_master_link(VolumeDaemon *volume) {
         int r;
 
-        r = verify_new(&volume->verify);
+        r = master_link_new(
+                        volume->client, volume->allegiance, volume->conf.master, &volume->master);
+        if (r < 0)
+                return r;
+        volume->callers = (Callers){
+                .secret = volume->secret,
+                .allegiance = volume->allegiance,
+                .store = volume->copies.store,
+                .master = volume->master,
+        };
+
+        r = commit_queue_new(volume->master, &volume->commits);
+        if (r < 0)
+                return r;
+        return damage_new(volume->master, (uint32_t) volume->conf.number, &volume->copies.damage);
+}
+
+static int start_report(VolumeDaemon *volume) {
+        const VolumeConf *conf = &volume->conf;
+        int r;
+
+        r = report_new(
+                        &(ReportOptions){
+                                        .event = volume->event,
+                                        .master = volume->master,
+                                        .allegiance = volume->allegiance,
+                                        .copies = &volume->copies,
+                                        .sweep = volume->sweep,
+                                        .deletions = volume->deletions,
+                                        .directory = conf->directory,
+                                        .url = conf->url,
+                                        .zone = conf->zone,
+                                        .interval_usec = conf->report_usec,
+                        },
+                        &volume->report);
+        if (r < 0)
+                return r;
+        return resolver_new(
+                        &(ResolverOptions){
+                                        .event = volume->event,
+                                        .master = volume->master,
+                                        .copies = &volume->copies,
+                                        .sweep = volume->sweep,
+                                        .report = volume->report,
+                                        .number = (uint32_t) conf->number,
+                        },
+                        &volume->resolver);
+}
+
+static int start_work(VolumeDaemon *volume) {
+        const VolumeConf *conf = &volume->conf;
+        int r;
+
+        volume->copies.inline_max = conf->inline_max;
+        r = workers_start(&volume->verifier, 1);
         if (r < 0)
                 return log_error_errno(r, "Failed to start the verifier: %m");
-        r = faults_new(volume, &volume->faults);
+        r = faults_new(
+                        &(FaultsOptions){
+                                        .store = volume->copies.store,
+                                        .client = volume->client,
+                                        .directory = conf->directory,
+                                        .number = (uint32_t) conf->number,
+                        },
+                        &volume->copies.faults);
         if (r < 0)
                 return log_error_errno(r, "Failed to start to test the store: %m");
 
-        r = commit_queue_new(volume, &volume->commits);
+        r = start_master_link(volume);
         if (r >= 0)
-                r = damage_new(volume, &volume->damage);
-        if (r >= 0)
-                r = report_new(volume, &volume->report);
-        if (r >= 0)
-                r = settle_new(volume, &volume->settle);
+                r = start_report(volume);
         if (r < 0)
                 return log_error_errno(r, "Failed to start to report to the master: %m");
+        return 0;
+}
+
+static void fill_routes(VolumeDaemon *volume) {
+        const Callers *callers = &volume->callers;
+        const Copies *copies = &volume->copies;
+        Workers *verifier = &volume->verifier;
+
+        volume->routes = (VolumeRoutes){
+                .callers = callers,
+                .health = { copies, volume->allegiance, volume->report },
+                .hello = { callers, volume->report },
+                .store = { callers, copies, &volume->activity },
+                .delete = { callers, volume->deletions, copies->faults },
+                .pull = { callers, copies, volume->disk, verifier, &volume->activity },
+                .check = { callers, copies, verifier },
+                .fetch = copies,
+                .get = { callers, copies, verifier },
+                .upload = { callers, copies, volume->bulk, volume->commits, volume->report },
+        };
+}
+
+static int serve(VolumeDaemon *volume) {
+        int r;
+
+        fill_routes(volume);
+        r = endpoint_serve(
+                        &volume->conf.endpoint, volume->secret, volume_routes, &volume->routes,
+                        &volume->server);
+        if (r < 0)
+                return r;
+
+        activity_set_server(&volume->activity, volume->server); /* pulls look at it already */
         return 0;
 }
 
@@ -142,9 +266,9 @@ static int start_bus(VolumeDaemon *volume) {
                                         .event = volume->event,
                                         .address = volume->arguments->bus_address,
                                         .conf = &volume->conf,
-                                        .store = volume->store,
+                                        .store = volume->copies.store,
                                         .report = volume->report,
-                                        .pending = volume->pending,
+                                        .pending = volume->copies.pending,
                                         .server = volume->server,
                         },
                         &volume->bus);
@@ -157,7 +281,7 @@ static int start_bus(VolumeDaemon *volume) {
 
 static void on_reload(void *userdata) {
         VolumeDaemon *volume = userdata;
-        char unit[sizeof("dkv-volume@18446744073709551615")];
+        char unit[sizeof("dkv-volume@") + DECIMAL_SIZE(uint64_t)];
         VolumeConf fresh = {};
         int r;
 
@@ -170,7 +294,7 @@ static void on_reload(void *userdata) {
         }
         if (r >= 0) {
                 program_apply(volume_conf_items, &volume->conf, &fresh, unit);
-                report_reload(volume->report);
+                report_set(volume->report, volume->conf.zone, volume->conf.report_usec);
         } else
                 log_error("All settings stay as they were.");
         conf_done(volume_conf_items, &fresh);
@@ -179,16 +303,16 @@ static void on_reload(void *userdata) {
 static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
         VolumeDaemon *volume = userdata;
 
-        return !environment_is_stuck(object_store_environment(volume->store), timeout_usec);
+        return !environment_is_stuck(object_store_environment(volume->copies.store), timeout_usec);
 }
 
 static void on_status(char *ret, size_t size, void *userdata) {
         VolumeDaemon *volume = userdata;
-        StoreFault fault = faults_get(volume->faults);
+        StoreFault fault = faults_get(volume->copies.faults);
         ObjectStoreCounters counters;
         char error[REPORT_ERROR_SIZE];
 
-        if (object_store_counters(volume->store, &counters) < 0)
+        if (object_store_counters(volume->copies.store, &counters) < 0)
                 return;
 
         report_error(volume->report, error);
@@ -219,7 +343,6 @@ static const ServiceHooks service_hooks = {
 
 static int start(VolumeDaemon *volume) {
         VolumeConf *conf = &volume->conf;
-        HttpServer *server;
         int r;
 
         r = volume_conf_load(conf, volume->arguments);
@@ -243,10 +366,9 @@ static int start(VolumeDaemon *volume) {
         r = start_work(volume);
         if (r < 0)
                 return r;
-        r = endpoint_serve(&conf->endpoint, volume->secret, volume_routes, volume, &server);
+        r = serve(volume);
         if (r < 0)
                 return r;
-        __atomic_store_n(&volume->server, server, __ATOMIC_RELEASE); /* pulls look at it already */
         return start_bus(volume);
 }
 
@@ -259,6 +381,7 @@ int volume_daemon_new(const ProgramArguments *arguments, VolumeDaemon **ret) {
                 return log_error_errno(-ENOMEM, "Failed to start: %m");
 
         *volume = (VolumeDaemon){ .arguments = arguments };
+        workers_init(&volume->verifier);
         r = start(volume);
         if (r < 0)
                 return r;
@@ -273,22 +396,23 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
 
         endpoint_cut(volume->server);
         (void) volume_bus_free(volume->bus);
-        faults_stop(volume->faults);
+        faults_stop(volume->copies.faults);
         (void) http_client_free(volume->disk);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);
-        damage_stop(volume->damage);
+        damage_stop(volume->copies.damage);
         (void) http_server_free(volume->server);
-        (void) verify_free(volume->verify);
-        (void) settle_free(volume->settle);
+        workers_done(&volume->verifier);
+        (void) resolver_free(volume->resolver);
         (void) report_free(volume->report);
         (void) commit_queue_free(volume->commits);
-        (void) damage_free(volume->damage);
-        (void) faults_free(volume->faults);
-        (void) object_store_free(volume->store);
+        (void) damage_free(volume->copies.damage);
+        (void) master_link_free(volume->master);
+        (void) faults_free(volume->copies.faults);
+        (void) object_store_free(volume->copies.store);
         (void) allegiance_free(volume->allegiance);
-        (void) pending_free(volume->pending);
         (void) deletions_free(volume->deletions);
+        (void) pending_free(volume->copies.pending);
         (void) sweep_free(volume->sweep);
         (void) secret_free(volume->secret);
         (void) service_free(volume->service);
@@ -306,11 +430,4 @@ int volume_daemon_run(VolumeDaemon *volume) {
         if (r < 0)
                 return log_error_errno(r, "The event loop failed: %m");
         return 0;
-}
-
-bool volume_daemon_has_clients(const VolumeDaemon *volume) {
-        const HttpServer *server = __atomic_load_n(&volume->server, __ATOMIC_ACQUIRE);
-
-        return clock_monotonic() < volume->stored_usec + HTTP_LATELY_USEC ||
-               (server && http_server_has_clients(server));
 }

@@ -2,15 +2,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "core/address.h"
 
-#define SCHEME    "http://"
-#define HTTP_PORT 80
-#define NO_PORT   "has no port from 1 to 65535"
+#define NO_PORT "has no port from 1 to 65535"
 
 static int refuse(const char *reason, const char **reterr_reason) {
         *reterr_reason = reason;
@@ -116,89 +113,4 @@ const char *address_complain(const char *text) {
 bool address_is_loopback(const Address *address) {
         return strncmp(address->host, "127.", strlen("127.")) == 0 ||
                strcmp(address->host, "::1") == 0 || strcmp(address->host, "localhost") == 0;
-}
-
-/* Finds the authority of a URL, all of which must be one. */
-static int find_authority(
-                const char *text, const char **ret, size_t *ret_size, const char **reterr_reason) {
-        const char *authority = text, *scheme = strstr(text, "://");
-        size_t size;
-
-        if (scheme) {
-                if (strncmp(text, SCHEME, strlen(SCHEME)) != 0)
-                        return refuse("does not begin with http://, which is all that daemons speak",
-                                      reterr_reason);
-                authority = scheme + strlen("://");
-        }
-
-        size = strcspn(authority, "/?#");
-        if (memchr(authority, '@', size))
-                return refuse("has a user in it", reterr_reason);
-        if (authority[size] == '?' || authority[size] == '#' || strpbrk(authority, "?#"))
-                return refuse("has a query in it", reterr_reason);
-        if (authority[size] == '/' && authority[size + 1] != '\0')
-                return refuse("has a path in it, which no daemon has", reterr_reason);
-        if (size == 0)
-                return refuse("has no host in it", reterr_reason);
-        if (!scheme && !memchr(authority, ':', size))
-                return refuse("has neither http:// nor a port", reterr_reason);
-
-        *ret = authority;
-        *ret_size = size;
-        return 0;
-}
-
-/* The port may be missing. */
-static int parse_authority(
-                const char *authority, size_t size, Address *ret, const char **reterr_reason) {
-        const char *colon = strrchr(authority, ':');
-
-        if (colon && !strchr(colon, ']'))
-                return address_parse(authority, ret, reterr_reason);
-
-        *ret = (Address){ .port = HTTP_PORT };
-        return set_host(ret, authority, size, reterr_reason);
-}
-
-int url_host(const char *url, Address *ret) {
-        const char *authority = url + strlen(SCHEME), *reason;
-
-        if (strncmp(url, SCHEME, strlen(SCHEME)) != 0)
-                return -EINVAL;
-        return parse_authority(authority, strlen(authority), ret, &reason);
-}
-
-int url_normalize(const char *text, char **ret, const char **reterr_reason) {
-        _cleanup_free_ char *copy = NULL;
-        const char *authority;
-        Address address;
-        size_t size;
-        int r;
-
-        r = find_authority(text, &authority, &size, reterr_reason);
-        if (r < 0)
-                return r;
-        copy = strndup(authority, size);
-        if (!copy)
-                return -ENOMEM;
-
-        r = parse_authority(copy, size, &address, reterr_reason);
-        if (r < 0)
-                return r;
-        if (address.port == 0)
-                return refuse(NO_PORT, reterr_reason);
-        if (address.is_any)
-                return refuse("names all addresses of a machine, and needs one that others can send to",
-                              reterr_reason);
-
-        if (asprintf(ret, SCHEME "%s", copy) < 0)
-                return -ENOMEM;
-        return 0;
-}
-
-const char *url_complain(const char *text) {
-        _cleanup_free_ char *url = NULL;
-        const char *reason = NULL;
-
-        return url_normalize(text, &url, &reason) == -EINVAL ? reason : NULL;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "rpc/own-address.h"
@@ -38,11 +37,4 @@ int route_find(const char *host, uint16_t port, Address *ret) {
         if (r >= 0)
                 ret->port = port;
         return r;
-}
-
-int route_format_url(const Address *address, char **ret) {
-        if (asprintf(ret, address->is_v6 ? "http://[%s]:%u" : "http://%s:%u", address->host,
-                     address->port) < 0)
-                return -ENOMEM;
-        return 0;
 }

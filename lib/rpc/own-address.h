@@ -9,6 +9,3 @@
  * sent, but a name is looked up, which may take a while. RET has it as a number, and PORT. Returns
  * 0, or -EHOSTUNREACH if there is no way to HOST at the moment or it is not known. */
 int route_find(const char *host, uint16_t port, Address *ret);
-
-/* The URL of ADDRESS, a new string. Returns 0 or -ENOMEM. */
-int route_format_url(const Address *address, char **ret);

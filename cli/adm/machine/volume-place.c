@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "core/address.h"
 #include "core/placement/cluster.h"
+#include "core/url.h"
 #include "frame/complaint.h"
 #include "frame/properties.h"
 #include "rpc/own-address.h"
@@ -88,7 +89,7 @@ static int follow_master(const char *listen, uint32_t number, VolumePlace *place
             !(address.port == MASTER_PORT && strcmp(address.host, "127.0.0.1") == 0)) {
                 _cleanup_free_ char *authority = with_port(&address, address.port);
 
-                if (!authority || asprintf(&place->master, "http://%s", authority) < 0) {
+                if (!authority || asprintf(&place->master, URL_SCHEME "%s", authority) < 0) {
                         place->master = NULL;
                         return -ENOMEM;
                 }
@@ -145,7 +146,7 @@ static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
 
 /* A master elsewhere needs an address that it can send to. Returns 0, EXIT_USAGE or -ENOMEM. */
 static int find_listen(uint32_t number, VolumePlace *place) {
-        const char *authority = place->master + strlen("http://"), *reason;
+        const char *authority = url_authority(place->master), *reason;
         Address master, own;
 
         if (address_parse(authority, &master, &reason) < 0 || address_is_loopback(&master))

@@ -18,6 +18,7 @@
 #include "adm/view/view.h"
 #include "adm/view/volume-table.h"
 #include "base/clock.h"
+#include "core/url.h"
 #include "frame/format.h"
 #include "rpc/own-address.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/url.h"
 #include "master/cluster/reachable.h"
 #include "master/cluster/volumes-internal.h"
 
@@ -178,7 +179,7 @@ bool volumes_answers_at(Volumes *volumes, const char *authority) {
         for (size_t i = 0; i < cluster->n_volumes && !answers; i++) {
                 const Volume *volume = cluster->volumes + i;
 
-                answers = strcmp(volume->url + strlen("http://"), authority) == 0 &&
+                answers = strcmp(url_authority(volume->url), authority) == 0 &&
                           volume->state != VOLUME_REMOVED &&
                           volumes_is_up(volumes, volume->number, now) &&
                           contacts_is_good(volumes->contacts, volume->number);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "core/address.h"
+#include "core/url.h"
 #include "master/cluster/settings.h"
 #include "master/cluster/volumes-internal.h"
 

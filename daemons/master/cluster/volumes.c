@@ -9,6 +9,7 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "core/call/ticket.h"
+#include "core/url.h"
 #include "master/cluster/volumes-internal.h"
 
 #define WATCH_USEC  (USEC_PER_SEC / 4)
@@ -294,8 +295,7 @@ static void note_cut(const Volumes *volumes, Live *live, const VolumeReport *rep
         live->n_cut = 0;
         for (size_t i = 0; i < cluster->n_volumes && live->n_cut < REPORT_PEERS_MAX; i++)
                 for (size_t k = 0; k < report->n_peers; k++)
-                        if (strcmp(cluster->volumes[i].url + strlen("http://"), report->peers[k]) ==
-                            0)
+                        if (strcmp(url_authority(cluster->volumes[i].url), report->peers[k]) == 0)
                                 live->cut[live->n_cut++] = cluster->volumes[i].number;
 }
 

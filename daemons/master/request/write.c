@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/url.h"
 #include "http/record.h"
 #include "master/cluster/reachable.h"
 #include "master/request/redirect.h"
@@ -129,7 +130,7 @@ make_url(Requests *requests, const Write *write, HttpRequest *redirected, char *
                 other->volume = write->volumes[i];
                 other->store = redirect_store(requests->index, requests->volumes, other->volume);
                 (void) snprintf(other->authority, sizeof(other->authority), "%s",
-                                volume_url + strlen("http://"));
+                                url_authority(volume_url));
                 ticket.n_others++;
         }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -18,7 +19,7 @@ struct Allegiance {
         ObjectStore *store; /* not owned */
         StoreIdentity self;
 
-        uint64_t ticket_store; /* atomic */
+        atomic_uint_least64_t ticket_store;
 
         pthread_mutex_t lock; /* for the rest */
         Leadership lead;      /* the last one that was followed, durably */
@@ -55,9 +56,7 @@ static int decode(const Buffer *state, StoreIdentity *self, Leadership *lead) {
 }
 
 static void know_tickets(Allegiance *allegiance, const Leadership *lead) {
-        __atomic_store_n(
-                        &allegiance->ticket_store, ticket_store(lead->cluster, &allegiance->self),
-                        __ATOMIC_RELAXED);
+        atomic_store(&allegiance->ticket_store, ticket_store(lead->cluster, &allegiance->self));
 }
 
 static int load(Allegiance *allegiance) {
@@ -114,7 +113,7 @@ const StoreIdentity *allegiance_store(const Allegiance *allegiance) {
 }
 
 uint64_t allegiance_ticket_store(const Allegiance *allegiance) {
-        return __atomic_load_n(&allegiance->ticket_store, __ATOMIC_RELAXED);
+        return atomic_load(&allegiance->ticket_store);
 }
 
 bool allegiance_lead(Allegiance *allegiance, Leadership *ret) {

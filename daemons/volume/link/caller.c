@@ -1,95 +1,73 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
-#include "base/error.h"
 #include "rpc/rpc.h"
 #include "store/object/object-reach.h"
 #include "volume/link/caller.h"
-#include "volume/volume.h"
 
-/* Says who is here, to whoever looked for somebody else. */
-static int refuse(HttpRequest *request, int error) {
-        VolumeDaemon *volume = http_request_userdata(request);
-        uint32_t number = allegiance_store(volume->allegiance)->number;
-        char detail[64] = "";
+/* Tells a caller that looked for somebody else who is here. */
+static int refuse(const Callers *callers, HttpRequest *request, int error) {
+        uint32_t number = allegiance_store(callers->allegiance)->number;
+        char detail[sizeof("This is volume .") + DECIMAL_SIZE(uint32_t)];
 
         if (error == -EINPROGRESS)
-                report_soon(volume->report);
-        if (error == -EREMOTE && rpc_parties(request)->to.number == number)
-                (void) snprintf(detail, sizeof(detail), "%s", IDENTITY_OTHER_STORE);
-        else if (error == -EREMOTE)
-                (void) snprintf(detail, sizeof(detail), "This is volume %u.", number);
-        return http_request_reply_error(request, error, *detail ? detail : NULL);
+                master_link_refresh(callers->master);
+        if (error != -EREMOTE)
+                return http_request_reply_error(request, error, NULL);
+        if (rpc_parties(request)->to.number == number)
+                return http_request_reply_error(request, error, IDENTITY_OTHER_STORE);
+
+        (void) snprintf(detail, sizeof(detail), "This is volume %" PRIu32 ".", number);
+        return http_request_reply_error(request, error, detail);
 }
 
-int call_begin(HttpRequest *request, int (*check)(Allegiance *allegiance, const Parties *parties)) {
-        VolumeDaemon *volume = http_request_userdata(request);
-        const Parties *parties;
+static int begin(
+                const Callers *callers,
+                HttpRequest *request,
+                int (*check)(Allegiance *allegiance, const Parties *parties)) {
         int r;
 
-        r = rpc_begin(request, volume->secret, &parties);
+        r = check(callers->allegiance, rpc_parties(request));
+        return r < 0 ? refuse(callers, request, r) : 0;
+}
+
+int caller_begin_order(const Callers *callers, HttpRequest *request) {
+        return begin(callers, request, allegiance_check_order);
+}
+
+int caller_begin_neighbor(const Callers *callers, HttpRequest *request) {
+        return begin(callers, request, allegiance_check_receiver);
+}
+
+int caller_begin_greeting(const Callers *callers, HttpRequest *request) {
+        return begin(callers, request, allegiance_check_greeting);
+}
+
+int caller_read_order(const Callers *callers, HttpRequest *request, const Buffer **ret_body) {
+        const Parties *parties = rpc_parties(request);
+        int r;
+
+        r = allegiance_confirm_order(callers->allegiance, parties);
         if (r < 0)
                 return r;
-        r = check(volume->allegiance, parties);
-        return r < 0 ? refuse(request, r) : 0;
+
+        object_store_hear(
+                        callers->store, parties->revision); /* stored with what the order stores */
+        *ret_body = rpc_request_body(request);
+        return 0;
 }
 
-int order_begin(HttpRequest *request) {
-        return call_begin(request, allegiance_check_order);
-}
-
-int order_read(HttpRequest *request, const Buffer **ret_body) {
-        VolumeDaemon *volume = http_request_userdata(request);
+void caller_reply_errors(HttpRequest *request, const Buffer *errors) {
         int r;
 
-        r = allegiance_confirm_order(volume->allegiance, rpc_parties(request));
-        r = r < 0 ? r : rpc_check(request, volume->secret, ret_body);
-        if (r >= 0) /* stored with what the order stores */
-                object_store_hear(volume->store, rpc_parties(request)->revision);
-        return r;
-}
-
-int neighbor_begin(HttpRequest *request) {
-        return call_begin(request, allegiance_check_receiver);
-}
-
-int neighbor_read(HttpRequest *request, const Buffer **ret_body) {
-        VolumeDaemon *volume = http_request_userdata(request);
-
-        return rpc_check(request, volume->secret, ret_body);
-}
-
-int master_call(VolumeDaemon *volume,
-                CallKind kind,
-                Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
-                void *userdata) {
-        Parties parties;
-
-        if (!allegiance_call(volume->allegiance, &parties))
-                return -EINPROGRESS;
-
-        return rpc_call(
-                        &(RpcCall){
-                                        .client = volume->client,
-                                        .kind = kind,
-                                        .url = volume->conf.master,
-                                        .parties = &parties,
-                                        .body = body,
-                                        .on_done = on_done,
-                                        .userdata = userdata,
-                        },
-                        NULL);
-}
-
-int master_call_result(VolumeDaemon *volume, const HttpResult *result) {
-        int r = result->error;
-
-        if (r == 0 && result->status >= 300)
-                r = result->status >= 400 ? -error_from_http_status(result->status) : -EREMOTEIO;
-        if (r == -EINPROGRESS || r == -EKEYREVOKED)
-                report_soon(volume->report);
-        return r;
+        r = buffer_error(errors);
+        if (r >= 0)
+                r = http_request_reply_data(
+                                request, 200, "application/octet-stream", errors->data,
+                                errors->size);
+        if (r < 0)
+                (void) http_request_reply_error(request, r, NULL);
 }

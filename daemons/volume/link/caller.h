@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Order: a call of the master that this volume follows; and what calls of others have in common
- * with it. They are refused before any of their body is kept. */
+/* Caller: checks who calls this volume; that its signature is good, the gate has checked.
+ *
+ * An order is a call of the master that this volume follows; a neighbor is another volume of the
+ * cluster; a greeting comes from any master of the cluster. A call that is not meant for this
+ * volume is refused before any of its body is kept, and told who is here. */
 
 #include "http/request.h"
-#include "rpc/rpc-call.h"
+#include "rpc/secret.h"
+#include "store/object/objects.h"
 #include "volume/link/allegiance.h"
+#include "volume/link/master-link.h"
 
-typedef struct VolumeDaemon VolumeDaemon;
+/* What callers are checked with; none of it is owned. */
+typedef struct Callers {
+        Secret *secret; /* for answers and copies that this volume signs */
+        Allegiance *allegiance;
+        ObjectStore *store; /* hears which revision of the index an order knows */
+        MasterLink *master; /* reports soon, if only the next report will tell */
+} Callers;
 
-/* For the route table: refuses what is no order to this store, see allegiance_check_order(). */
-int order_begin(HttpRequest *request);
+/* For begin functions of routes. Return 0 if the call may go on; else a negative errno, or they
+ * have replied. See allegiance_check_order(), _check_receiver() and _check_greeting(). */
+int caller_begin_order(const Callers *callers, HttpRequest *request);
+int caller_begin_neighbor(const Callers *callers, HttpRequest *request);
+int caller_begin_greeting(const Callers *callers, HttpRequest *request);
 
-/* What such functions begin with: refuses a call that CHECK says not to be for this volume, or that
- * has no good signature. */
-int call_begin(HttpRequest *request, int (*check)(Allegiance *allegiance, const Parties *parties));
+/* For finish functions, after caller_begin_order(). Returns 0 and the body, which is good until the
+ * request is over; or -EKEYREVOKED if the volume follows another leader by now. */
+int caller_read_order(const Callers *callers, HttpRequest *request, const Buffer **ret_body);
 
-/* Returns 0 and the body; -EACCES if that is not the one that was announced, -EKEYREVOKED if the
- * order is one no longer. */
-int order_read(HttpRequest *request, const Buffer **ret_body);
-
-/* Likewise, for calls of other volumes of the cluster. */
-int neighbor_begin(HttpRequest *request);
-int neighbor_read(HttpRequest *request, const Buffer **ret_body);
-
-/* Calls the master, as rpc_call() does. Returns 0, -EINPROGRESS while there is no leader that this
- * volume follows, or another negative errno. */
-int master_call(VolumeDaemon *volume,
-                CallKind kind,
-                Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
-                void *userdata);
-
-/* What the answer says: 0 for a status of 2xx, or a negative errno. When that says that the master
- * does not know this volume, it will soon. */
-int master_call_result(VolumeDaemon *volume, const HttpResult *result);
+/* Replies with a list of wire_put_error(), or with what is wrong with ERRORS. From any thread. */
+void caller_reply_errors(HttpRequest *request, const Buffer *errors);

@@ -4,32 +4,30 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "volume/link/caller.h"
 #include "volume/link/commit-queue.h"
-#include "volume/volume.h"
 
 #define BATCH_MAX  512
 #define RETRY_USEC (100 * USEC_PER_MSEC)
 
 struct CommitQueue {
-        VolumeDaemon *volume; /* not owned */
+        MasterLink *master; /* not owned */
         pthread_mutex_t lock;
         Commit *waiting, **tail; /* under the lock */
-        bool busy;               /* under the lock: a call, or the pause after one, is under way */
+        bool is_busy;            /* under the lock: a call, or the pause after one, is under way */
         Commit *sent;            /* by the call that is under way; on the client's thread only */
 };
 
-int commit_queue_new(VolumeDaemon *volume, CommitQueue **ret) {
+int commit_queue_new(MasterLink *master, CommitQueue **ret) {
         _cleanup_(commit_queue_freep) CommitQueue *queue = NULL;
 
-        assert(volume);
+        assert(master);
         assert(ret);
 
         queue = malloc(sizeof(*queue));
         if (!queue)
                 return -ENOMEM;
 
-        *queue = (CommitQueue){ .volume = volume, .lock = PTHREAD_MUTEX_INITIALIZER };
+        *queue = (CommitQueue){ .master = master, .lock = PTHREAD_MUTEX_INITIALIZER };
         queue->tail = &queue->waiting;
 
         *ret = TAKE_PTR(queue);
@@ -56,13 +54,13 @@ static void finish(Commit *list, int error) {
         }
 }
 
-/* The master has lost the lead, or does not know itself: the next answer will tell. */
+/* Otherwise the master has lost the lead, or does not know: the next answer will tell. */
 static bool is_answered(const WireCommitResult *result) {
         return result->error != -ECOMM && result->error != -EOWNERDEAD;
 }
 
-/* Hands the answers out, and returns in RET_AGAIN those who got none. Returns -EBADMSG if there are
- * not as many as there were questions; then nobody got one. */
+/* Hands out the answers; RET_AGAIN are the commits that got none. Returns -EBADMSG, and hands out
+ * none, if there are not as many as commits were sent. */
 static int finish_answered(Commit *list, const HttpResult *answer, Commit **ret_again) {
         WireCommitResult results[BATCH_MAX];
         Reader reader = READER(answer->body, answer->body_size);
@@ -97,7 +95,7 @@ static bool may_go_again(const Commit *commit, uint64_t now) {
                !(commit->is_abandoned && commit->is_abandoned(commit));
 }
 
-/* Sorts out whose patience has ended; the others go to the head of the queue. */
+/* Fails those whose time is over; puts the others back at the head of the queue. */
 static void put_back(CommitQueue *queue, Commit *list) {
         uint64_t now = clock_monotonic();
         Commit *expired = NULL, *again = NULL, **expired_tail = &expired, **again_tail = &again;
@@ -121,8 +119,8 @@ static void put_back(CommitQueue *queue, Commit *list) {
 }
 
 static void post(CommitQueue *queue, uint64_t delay_usec) {
-        if (http_client_post(queue->volume->client, delay_usec, send_next, queue) < 0)
-                abort(); /* out of memory, and nobody left who would ever answer these clients */
+        if (master_link_post(queue->master, delay_usec, send_next, queue) < 0)
+                abort(); /* out of memory: these clients would never get an answer */
 }
 
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
@@ -133,7 +131,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
                 finish(sent, -ESHUTDOWN);
                 return;
         }
-        if (master_call_result(queue->volume, result) == 0 &&
+        if (master_link_result(queue->master, result) == 0 &&
             finish_answered(sent, result, &again) == 0) {
                 if (!again) {
                         send_next(queue);
@@ -162,7 +160,7 @@ static Commit *take_batch(CommitQueue *queue, Buffer *body) {
                 last->next = NULL;
         if (!queue->waiting)
                 queue->tail = &queue->waiting;
-        queue->busy = first;
+        queue->is_busy = first;
         (void) pthread_mutex_unlock(&queue->lock);
 
         return first;
@@ -180,7 +178,7 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = master_call(queue->volume, CALL_COMMIT, &body, on_answer, queue);
+                r = master_link_call(queue->master, CALL_COMMIT, &body, on_answer, queue);
         if (r < 0)
                 on_answer(NULL, &(HttpResult){ .error = r }, queue);
 }
@@ -197,8 +195,8 @@ void commit_queue_submit(CommitQueue *queue, Commit *commit) {
         (void) pthread_mutex_lock(&queue->lock);
         *queue->tail = commit;
         queue->tail = &commit->next;
-        idle = !queue->busy;
-        queue->busy = true;
+        idle = !queue->is_busy;
+        queue->is_busy = true;
         (void) pthread_mutex_unlock(&queue->lock);
 
         if (idle)

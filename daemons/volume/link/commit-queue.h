@@ -3,17 +3,16 @@
 
 /* Commit queue: asks the master to make stored versions current, many in one call.
  *
- * One call is under way at a time; what comes meanwhile goes with the next. A call that fails is
- * made again, since a commit may be repeated, until COMMIT_PATIENCE_USEC have passed: long before
- * the master would give the version up. */
+ * One call is under way at a time; commits that come meanwhile go with the next one. A call that
+ * fails is repeated, since a commit may be repeated, until COMMIT_PATIENCE_USEC have passed: long
+ * before the master would give up the version. */
 
 #include "base/macro.h"
 #include "core/call/wire.h"
-#include "rpc/client.h"
+#include "volume/link/master-link.h"
 
 #define COMMIT_PATIENCE_USEC (10 * USEC_PER_SEC)
 
-typedef struct VolumeDaemon VolumeDaemon;
 typedef struct CommitQueue CommitQueue;
 typedef struct Commit Commit;
 
@@ -21,25 +20,24 @@ struct Commit {
         WireCommit wire; /* what it points to stays the caller's until done() */
 
         /* On the client's thread. RESULT.error is what the master said, or -ECOMM if it could not
-         * be asked, or did not know: the outcome is then unknown. */
+         * be asked or did not know: the outcome is unknown then. */
         void (*done)(Commit *commit, const WireCommitResult *result);
 
-        /* Whether nobody waits for the answer any more. It is not asked for again then: whoever has
-         * given a write up may have made another one, which this one must not overwrite long
-         * afterwards. On the client's thread; optional. */
+        /* Whether nobody waits for the answer any more; optional, on the client's thread. Such a
+         * commit is not repeated: a client that has given up a write may have made another one,
+         * which this one must not overwrite long afterwards. */
         bool (*is_abandoned)(const Commit *commit);
 
-        uint64_t deadline_usec; /* monotonic; when it must not be asked for any more, 0 for whenever
-                                 */
+        uint64_t deadline_usec; /* monotonic; the commit is not sent later than this; 0 for none */
         Commit *next;           /* private */
 };
 
-/* VOLUME is not owned. */
-int commit_queue_new(VolumeDaemon *volume, CommitQueue **ret);
+/* MASTER is not owned. Returns 0 or -ENOMEM. */
+int commit_queue_new(MasterLink *master, CommitQueue **ret);
 
-/* The client must have been freed before. */
+/* The HTTP client must have been freed before: it has ended all calls. Accepts NULL. */
 CommitQueue *commit_queue_free(CommitQueue *queue);
 DEFINE_CLEANUP(CommitQueue *, commit_queue_free);
 
-/* From any thread. */
+/* Hands in a commit, which belongs to the queue until done(). From any thread. */
 void commit_queue_submit(CommitQueue *queue, Commit *commit);

@@ -5,22 +5,114 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/error.h"
+#include "core/url.h"
 #include "volume/link/master-link.h"
-#include "volume/volume.h"
-
-#define PREFIX "http://"
 
 static const char redirect_text[] =
                 "Ask the master, at the address in the Location header. With curl, use -L to follow it.\n";
 
-bool to_master_is_wanted(const HttpRequest *request) {
-        static const char *const parts[] = { "v", "e", "t" };
-        char value[1];
+struct MasterLink {
+        HttpClient *client;     /* not owned */
+        Allegiance *allegiance; /* not owned */
+        void (*on_refresh)(void *userdata);
+        void *userdata; /* of that */
+        char url[];
+};
 
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++)
-                if (http_request_parameter(request, parts[i], value, sizeof(value)) != -ENOENT)
-                        return false;
-        return true;
+int master_link_new(HttpClient *client, Allegiance *allegiance, const char *url, MasterLink **ret) {
+        size_t size = strlen(url) + 1;
+        MasterLink *link = malloc(sizeof(*link) + size);
+
+        if (!link)
+                return -ENOMEM;
+
+        *link = (MasterLink){ .client = client, .allegiance = allegiance };
+        memcpy(link->url, url, size);
+        *ret = link;
+        return 0;
+}
+
+MasterLink *master_link_free(MasterLink *link) {
+        free(link);
+        return NULL;
+}
+
+const char *master_link_url(const MasterLink *link) {
+        return link->url;
+}
+
+void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata), void *userdata) {
+        link->on_refresh = on_refresh;
+        link->userdata = userdata;
+}
+
+void master_link_refresh(MasterLink *link) {
+        if (link->on_refresh)
+                link->on_refresh(link->userdata);
+}
+
+int master_link_post(
+                MasterLink *link,
+                uint64_t delay_usec,
+                void (*function)(void *userdata),
+                void *userdata) {
+        return http_client_post(link->client, delay_usec, function, userdata);
+}
+
+static int call(MasterLink *link,
+                CallKind kind,
+                const Parties *parties,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata) {
+        return rpc_call(
+                        &(RpcCall){
+                                        .client = link->client,
+                                        .kind = kind,
+                                        .url = link->url,
+                                        .parties = parties,
+                                        .body = body,
+                                        .on_done = on_done,
+                                        .userdata = userdata,
+                        },
+                        NULL);
+}
+
+int master_link_call(
+                MasterLink *link,
+                CallKind kind,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata) {
+        Parties parties;
+
+        if (!allegiance_call(link->allegiance, &parties))
+                return -EINPROGRESS;
+        return call(link, kind, &parties, body, on_done, userdata);
+}
+
+int master_link_report(
+                MasterLink *link,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata,
+                uint64_t *ret_sequence) {
+        Parties parties;
+
+        (void) allegiance_call(link->allegiance, &parties);
+        *ret_sequence = parties.sequence;
+        return call(link, CALL_REPORT, &parties, body, on_done, userdata);
+}
+
+int master_link_result(MasterLink *link, const HttpResult *result) {
+        int r = result->error;
+
+        if (r == 0 && result->status >= 300)
+                r = result->status >= 400 ? -error_from_http_status(result->status) : -EREMOTEIO;
+        if (r == -EINPROGRESS || r == -EKEYREVOKED)
+                master_link_refresh(link);
+        return r;
 }
 
 static bool is_local(const char *authority) {
@@ -34,8 +126,7 @@ static size_t name_length(const char *authority) {
         return *authority == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":");
 }
 
-/* Where the client finds the master. One that this volume finds on its own machine, the client
- * finds on the machine where it has found the volume. */
+/* HOST is the Host header of the client's request; NULL if there is none. */
 static char *make_authority(const char *master, const char *host) {
         size_t length = strcspn(master, "/"), name = name_length(master);
         char *authority;
@@ -49,24 +140,18 @@ static char *make_authority(const char *master, const char *host) {
         return r < 0 ? NULL : authority;
 }
 
-int to_master_redirect(HttpRequest *request) {
-        const VolumeDaemon *volume = http_request_userdata(request);
-        const char *master = volume->conf.master, *query = http_request_query(request);
+int master_link_redirect(const MasterLink *link, HttpRequest *request) {
+        const char *query = http_request_query(request);
         _cleanup_free_ char *authority = NULL, *url = NULL;
         int r;
 
-        if (strncasecmp(master, PREFIX, strlen(PREFIX)) == 0)
-                master += strlen(PREFIX);
-        authority = make_authority(master, http_request_header(request, "Host"));
+        authority = make_authority(url_authority(link->url), http_request_header(request, "Host"));
         if (!authority)
                 return -ENOMEM;
-        if (asprintf(&url, PREFIX "%s%s%s%s", authority, http_request_path(request),
-                     *query ? "?" : "", query) < 0) {
-                url = NULL;
-                return -ENOMEM;
-        }
-
-        r = http_request_add_header(request, "Location", url);
+        r = url_format(&url, authority, "%s%s%s", http_request_path(request), *query ? "?" : "",
+                       query);
+        if (r >= 0)
+                r = http_request_add_header(request, "Location", url);
         if (r >= 0)
                 r = http_request_add_header(request, "Cache-Control", "no-store");
         if (r < 0)

@@ -1,13 +1,66 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The way to the master: for readers that come to a volume without a ticket, as the relative links
- * of a page or of a playlist lead them, which was read from there. */
+/* Master link: where this volume's master is, and how to call it.
+ *
+ * Everything that talks to the master goes through here, so that one module knows the URL and what
+ * the answers mean that say "you are not known here" or "I do not lead". All of it may be called
+ * from any thread. */
 
 #include "http/request.h"
+#include "rpc/rpc-call.h"
+#include "volume/link/allegiance.h"
 
-/* Whether the request brings nothing that could be a ticket or a part of one. */
-bool to_master_is_wanted(const HttpRequest *request);
+typedef struct MasterLink MasterLink;
 
-/* Replies 307 to the same key at the master. */
-int to_master_redirect(HttpRequest *request);
+/* CLIENT and ALLEGIANCE are not owned; URL ("http://host:port") is copied. Returns 0 or -ENOMEM. */
+int master_link_new(HttpClient *client, Allegiance *allegiance, const char *url, MasterLink **ret);
+
+/* The HTTP client must have been freed before. Accepts NULL. */
+MasterLink *master_link_free(MasterLink *link);
+DEFINE_CLEANUP(MasterLink *, master_link_free);
+
+/* The master's URL, borrowed. */
+const char *master_link_url(const MasterLink *link);
+
+/* Registers what master_link_refresh() runs; before there are other threads. */
+void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata), void *userdata);
+
+/* Something may have changed at the master, or it does not know this volume: the report should go
+ * out soon instead of with the next second. */
+void master_link_refresh(MasterLink *link);
+
+/* As http_client_post(), on the thread on which on_done() of calls runs. */
+int master_link_post(
+                MasterLink *link,
+                uint64_t delay_usec,
+                void (*function)(void *userdata),
+                void *userdata);
+
+/* Calls the leader that this volume follows, as rpc_call() does: takes BODY over. Returns 0,
+ * -EINPROGRESS while the volume follows nobody, or another negative errno. */
+int master_link_call(
+                MasterLink *link,
+                CallKind kind,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata);
+
+/* Sends a report: a call that is also made before the volume follows anybody. RET_SEQUENCE is its
+ * number, which the answer repeats; it is set before the call starts. Returns 0 or a negative
+ * errno. */
+int master_link_report(
+                MasterLink *link,
+                Buffer *body,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata,
+                uint64_t *ret_sequence);
+
+/* What the answer to master_link_call() says: 0 for a status of 2xx, or a negative errno. If the
+ * master does not know this volume, or leads no longer, it asks for a report as well. */
+int master_link_result(MasterLink *link, const HttpResult *result);
+
+/* Replies 307: to the same path and query at the master. If this volume finds the master on its own
+ * machine, the client is sent to the machine where it has found the volume. Returns as
+ * http_request_reply(). */
+int master_link_redirect(const MasterLink *link, HttpRequest *request);

@@ -5,39 +5,37 @@
 #include "base/file.h"
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
-#include "volume/link/caller.h"
 #include "volume/request/check.h"
-#include "volume/request/store-call.h"
-#include "volume/volume.h"
 
 typedef struct Check {
-        VerifyTask task;
+        Task task;
+        const CheckOptions *options; /* not owned */
         HttpRequest *request;
         WireCheck depth;
         Reader versions; /* of the request's body */
 } Check;
 
-static int look(VolumeDaemon *volume, WireCheck depth, uint64_t version, Buffer *scratch) {
+static int look(ObjectStore *store, WireCheck depth, uint64_t version, Buffer *scratch) {
         _cleanup_close_ int fd = -1;
         Object object;
         int r;
 
-        r = object_store_get(volume->store, version, scratch, &object, &fd);
+        r = object_store_get(store, version, scratch, &object, &fd);
         if (r < 0 || depth == WIRE_CHECK_PRESENT || object.is_inline)
                 return r;
-        return object_store_verify(volume->store, version);
+        return object_store_verify(store, version);
 }
 
-static void note(VolumeDaemon *volume, uint64_t version, int result) {
+static void note(const Copies *copies, uint64_t version, int result) {
         _cleanup_(buffer_done) Buffer key = {};
 
         if (result >= 0)
-                damage_forget(volume->damage, version);
-        else if (result != -ENOENT && object_store_key(volume->store, version, &key) >= 0)
-                (void) damage_found(volume->damage, (const char *) key.data, version, result);
+                damage_forget(copies->damage, version);
+        else if (result != -ENOENT && object_store_key(copies->store, version, &key) >= 0)
+                (void) damage_found(copies->damage, (const char *) key.data, version, result);
 }
 
-/* Nobody may take what was not looked at for good, nor for damaged. A master that has lost patience
+/* What was not looked at must count neither as good nor as damaged. A master that has lost patience
  * asks again, and the verifier has others to serve. */
 static int is_wanted(const HttpRequest *request) {
         if (http_request_is_draining(request))
@@ -46,9 +44,9 @@ static int is_wanted(const HttpRequest *request) {
 }
 
 /* On the verifier's thread. */
-static void run_check(VerifyTask *task) {
+static void run_check(Task *task) {
         Check *check = CONTAINER_OF(task, Check, task);
-        VolumeDaemon *volume = http_request_userdata(check->request);
+        const Copies *copies = check->options->copies;
         _cleanup_(buffer_done) Buffer answer = {}, scratch = {};
 
         while (check->versions.size > 0) {
@@ -61,23 +59,22 @@ static void run_check(VerifyTask *task) {
                         return;
                 }
 
-                r = look(volume, check->depth, version, &scratch);
+                r = look(copies->store, check->depth, version, &scratch);
                 if (check->depth == WIRE_CHECK_WHOLE) /* that it is there does not say it is good */
-                        note(volume, version, r);
+                        note(copies, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }
-        batch_reply_errors(check->request, &answer);
+        caller_reply_errors(check->request, &answer);
 }
 
-int check_finish(HttpRequest *request) {
-        VolumeDaemon *volume = http_request_userdata(request);
+int check_finish(const CheckOptions *options, HttpRequest *request) {
         const Buffer *body;
         Reader reader;
         uint8_t depth;
         Check *check;
         int r;
 
-        r = order_read(request, &body);
+        r = caller_read_order(options->callers, request, &body);
         if (r < 0)
                 return r;
         reader = READER(body->data, body->size);
@@ -92,11 +89,12 @@ int check_finish(HttpRequest *request) {
                 return -ENOMEM;
         *check = (Check){
                 .task.run = run_check,
+                .options = options,
                 .request = request,
                 .depth = depth,
                 .versions = reader,
         };
         rpc_set_state(request, check, free);
-        verify_submit(volume->verify, &check->task);
+        workers_submit(options->workers, &check->task);
         return HTTP_LATER;
 }

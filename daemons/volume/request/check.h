@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Check: tells the master which of given versions this volume has; see core/call/wire.h. */
+/* Check: tells the master which of given versions this volume has; see core/call/wire.h. Whole
+ * values are read one after another on the verifier's thread. */
 
-#include "http/request.h"
+#include "base/workers.h"
+#include "http/server.h"
+#include "volume/link/caller.h"
+#include "volume/upkeep/copies.h"
 
-int check_finish(HttpRequest *request);
+/* None of it is owned; it outlives the requests. */
+typedef struct CheckOptions {
+        const Callers *callers;
+        const Copies *copies;
+        Workers *workers; /* may block on the disk */
+} CheckOptions;
+
+/* For the route table. */
+int check_finish(const CheckOptions *options, HttpRequest *request);

@@ -8,14 +8,12 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/reader.h"
-#include "volume/link/caller.h"
 #include "volume/request/fetch.h"
-#include "volume/volume.h"
 
 #define STOP_USEC USEC_PER_SEC /* after which a fetch ends with its daemon */
 
 typedef struct Fetch {
-        VolumeDaemon *volume;       /* not owned */
+        const Copies *copies;       /* not owned */
         const HttpRequest *request; /* not owned */
         uint64_t end_usec;          /* monotonic: of a daemon that stops; 0 while it does not */
         Reader versions;            /* which are left; of the request's body */
@@ -74,7 +72,7 @@ static int put_object(Fetch *fetch, uint64_t version) {
         Object object;
         int r;
 
-        r = object_store_get(fetch->volume->store, version, &fetch->scratch, &object, &fd);
+        r = object_store_get(fetch->copies->store, version, &fetch->scratch, &object, &fd);
         if (r < 0)
                 return r;
 
@@ -99,16 +97,16 @@ static int put_object(Fetch *fetch, uint64_t version) {
         return buffer_error(&fetch->out);
 }
 
-/* A copy that is damaged is told to the master, if its record says of which key it is: whoever
- * asked us learns no more than that there is no good one. */
+/* The master hears of a damaged copy if its record tells the key. The caller learns no more than
+ * that there is no good copy here. */
 static int tell(Fetch *fetch, uint64_t version, int error) {
         _cleanup_(buffer_done) Buffer key = {};
 
         if (error == -ENOENT || damage_kind_of_error(error) == DAMAGE_NONE)
                 return error;
 
-        if (object_store_key(fetch->volume->store, version, &key) >= 0)
-                (void) damage_found(fetch->volume->damage, (const char *) key.data, version, error);
+        if (object_store_key(fetch->copies->store, version, &key) >= 0)
+                (void) damage_found(fetch->copies->damage, (const char *) key.data, version, error);
         return -EBADMSG;
 }
 
@@ -152,7 +150,7 @@ static ssize_t read_object(Fetch *fetch, void *data, size_t size) {
         return r < 0 ? tell(fetch, fetch->version, (int) r) : r;
 }
 
-/* A copy that moves as slowly as a job is allowed to would hold up a stop. The job asks again. */
+/* A copy that moves as slowly as its job may would hold up a stop. The job asks again. */
 static bool should_end(Fetch *fetch) {
         if (!http_request_is_draining(fetch->request))
                 return false;
@@ -186,16 +184,11 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
         return (ssize_t) done;
 }
 
-int fetch_finish(HttpRequest *request) {
-        VolumeDaemon *volume = http_request_userdata(request);
+int fetch_finish(const Copies *copies, HttpRequest *request) {
         HttpStream stream = { .read = on_read };
-        const Buffer *body;
+        const Buffer *body = rpc_request_body(request);
         Fetch *fetch;
-        int r;
 
-        r = neighbor_read(request, &body);
-        if (r < 0)
-                return r;
         if (body->size % sizeof(uint64_t) != 0 || body->size > WIRE_FETCH_MAX * sizeof(uint64_t))
                 return -EINVAL;
 
@@ -203,7 +196,7 @@ int fetch_finish(HttpRequest *request) {
         if (!fetch)
                 return -ENOMEM;
         *fetch = (Fetch){
-                .volume = volume,
+                .copies = copies,
                 .request = request,
                 .versions = READER(body->data, body->size),
         };

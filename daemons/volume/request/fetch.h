@@ -5,8 +5,10 @@
  * from the disk; see core/call/wire.h.
  *
  * Up to INLINE_MAX a value is verified before its head says that it is good. Of a larger one the
- * first block is; when another one turns out to be damaged, the answer ends there. */
+ * first block is; if a later one turns out to be damaged, the answer ends there. */
 
-#include "http/request.h"
+#include "http/server.h"
+#include "volume/upkeep/copies.h"
 
-int fetch_finish(HttpRequest *request);
+/* For the route table. COPIES is not owned and outlives the requests. */
+int fetch_finish(const Copies *copies, HttpRequest *request);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "core/key.h"
+#include "core/url.h"
 #include "http/pipe.h"
 #include "http/record.h"
 #include "volume/request/forward.h"
 
 #define PIPE_SIZE (1 * MIB)
 
-/* Shared by the request that writes and the call that reads; freed by the second of them to leave,
- * which is why done() may come after forward_free(). */
+/* Shared by the request that writes and the call that reads. The one that leaves last frees it, so
+ * done() may come after forward_free(). */
 struct Forward {
-        unsigned references;
+        atomic_uint references;
         uint32_t volume;
         ForwardEvents events;
         Pipe *pipe;
@@ -24,7 +25,7 @@ struct Forward {
 };
 
 static Forward *forward_unref(Forward *forward) {
-        if (!forward || __atomic_sub_fetch(&forward->references, 1, __ATOMIC_ACQ_REL) > 0)
+        if (!forward || atomic_fetch_sub(&forward->references, 1) > 1)
                 return NULL;
 
         (void) http_call_unref(forward->call);
@@ -84,7 +85,7 @@ make_url(const char *authority, const char *key, const Ticket *ticket, Secret *s
                 return r;
 
         (void) key_to_path(key, path);
-        return asprintf(ret, "http://%s/-/copy%s?%s", authority, path, query) < 0 ? -ENOMEM : 0;
+        return url_format(ret, authority, FORWARD_PREFIX "%s?%s", path, query);
 }
 
 static int add_headers(HttpCall *call, const Record *record) {
@@ -107,24 +108,14 @@ static int add_headers(HttpCall *call, const Record *record) {
         return r;
 }
 
-int forward_new(HttpClient *client,
-                Secret *secret,
-                uint32_t volume,
-                uint64_t store,
-                const char *authority,
-                const char *key,
-                const Record *record,
-                const Ticket *ticket,
-                uint64_t size,
-                uint64_t patience_usec,
-                const ForwardEvents *events,
-                Forward **ret) {
+int forward_new(const ForwardOptions *options, Forward **ret) {
+        const Ticket *ticket = options->ticket;
         _cleanup_(forward_unrefp) Forward *forward = NULL;
         _cleanup_free_ char *url = NULL;
         Ticket copy = {
                 .method = TICKET_COPY,
                 .version = ticket->version,
-                .store = store,
+                .store = options->store,
                 .expiry_sec = clock_cluster() / USEC_PER_SEC + SIGNATURE_LIFETIME_SEC,
                 .size_max = ticket->size_max,
                 .mtime_usec = ticket->mtime_usec,
@@ -135,7 +126,9 @@ int forward_new(HttpClient *client,
         forward = malloc(sizeof(*forward));
         if (!forward)
                 return -ENOMEM;
-        *forward = (Forward){ .references = 1, .volume = volume, .events = *events };
+        *forward = (Forward){ .references = 1,
+                              .volume = options->volume,
+                              .events = options->events };
 
         r = pipe_new(PIPE_SIZE, NULL,
                      &(PipeEvents){ .readable = on_readable,
@@ -145,18 +138,18 @@ int forward_new(HttpClient *client,
         if (r < 0)
                 return r;
 
-        r = make_url(authority, key, &copy, secret, &url);
+        r = make_url(options->authority, options->key, &copy, options->secret, &url);
         if (r < 0)
                 return r;
-        r = http_call_new(client, "PUT", url, &forward->call);
+        r = http_call_new(options->client, "PUT", url, &forward->call);
         if (r < 0)
                 return r;
-        r = add_headers(forward->call, record);
+        r = add_headers(forward->call, options->record);
         if (r < 0)
                 return r;
-        http_call_set_source(forward->call, size, on_read);
-        if (patience_usec > 0)
-                http_call_set_stall_timeout(forward->call, patience_usec);
+        http_call_set_source(forward->call, options->size, on_read);
+        if (options->stall_timeout_usec > 0)
+                http_call_set_stall_timeout(forward->call, options->stall_timeout_usec);
 
         forward->references = 2;
         http_call_start(http_call_ref(forward->call), on_done, forward);

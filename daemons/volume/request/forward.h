@@ -8,33 +8,40 @@
 #include "rpc/client.h"
 #include "rpc/secret.h"
 
+/* What stands in front of the key's path in the URL of a copy. */
+#define FORWARD_PREFIX "/-/copy"
+
 typedef struct Forward Forward;
 
 typedef struct ForwardEvents {
-        void (*writable)(void *userdata); /* there is room again after forward_write() took less
-                                             than all */
+        /* There is room again after forward_write() took less than all. */
+        void (*writable)(void *userdata);
 
-        /* Called once, after which the forward is not used by its other half any more: 0 and the
-         * checksum that the other volume computed, or a negative errno. */
+        /* Called once, on the client's thread; the last that the call does with the forward. ERROR
+         * is 0 and CHECKSUM the one that the other volume computed; or ERROR is a negative errno
+         * and CHECKSUM NULL. */
         void (*done)(void *userdata, uint32_t volume, int error, const Checksum *checksum);
         void *userdata;
 } ForwardEvents;
 
-/* Starts sending KEY to VOLUME, whose store is STORE (see ticket_store()), at AUTHORITY
- * ("host:port"), as TICKET says. SIZE may be
- * HTTP_SIZE_UNKNOWN. Without progress for PATIENCE_USEC, unless that is 0, it is given up. */
-int forward_new(HttpClient *client,
-                Secret *secret,
-                uint32_t volume,
-                uint64_t store,
-                const char *authority,
-                const char *key,
-                const Record *record,
-                const Ticket *ticket,
-                uint64_t size,
-                uint64_t patience_usec,
-                const ForwardEvents *events,
-                Forward **ret);
+/* Needed only while forward_new() runs, but for the client. */
+typedef struct ForwardOptions {
+        HttpClient *client;
+        Secret *secret;
+        uint32_t volume;       /* the receiver */
+        uint64_t store;        /* which store of it is meant: see ticket_store() */
+        const char *authority; /* where it is: "host:port" */
+        const char *key;
+        const Record *record;        /* type and metadata */
+        const Ticket *ticket;        /* of the client, who writes here */
+        uint64_t size;               /* bytes; HTTP_SIZE_UNKNOWN is possible */
+        uint64_t stall_timeout_usec; /* without progress for so long it is given up; 0 for the
+                                        client's */
+        ForwardEvents events;
+} ForwardOptions;
+
+/* Starts sending. Returns 0, or a negative errno: then no event comes. */
+int forward_new(const ForwardOptions *options, Forward **ret);
 
 /* Ends the sending if it has not ended; done() may come later than this, or during it. */
 Forward *forward_free(Forward *forward);

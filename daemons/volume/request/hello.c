@@ -5,44 +5,35 @@
 
 #include "base/json.h"
 #include "rpc/rpc.h"
-#include "volume/link/caller.h"
 #include "volume/request/hello.h"
-#include "volume/volume.h"
 
-int hello_begin(HttpRequest *request) {
-        return call_begin(request, allegiance_check_greeting);
-}
-
-/* A master that is not followed is answered, too: it shall know. */
-static int format_answer(VolumeDaemon *volume, Parties *ret, char **ret_text) {
+/* A master that is not followed gets an answer as well: it needs to know. */
+static int format_answer(const HelloOptions *options, Parties *ret, char **ret_text) {
+        const Callers *callers = options->callers;
         _cleanup_(json_freep) Json *json = json_new_object();
 
-        /* First the time: it must not be that of a later leader. */
-        uint64_t age_usec = report_age_usec(volume->report);
-        bool follows = allegiance_lead(volume->allegiance, &ret->lead);
+        /* The age first: it must not be that of a later leader. */
+        uint64_t age_usec = report_age_usec(options->report);
+        bool follows = allegiance_lead(callers->allegiance, &ret->lead);
 
-        ret->from = *allegiance_store(volume->allegiance);
+        ret->from = *allegiance_store(callers->allegiance);
         json_add_bool(json, "follows", follows);
         json_add_uint(json, "age_usec", age_usec);
-        json_add_string(json, "master", volume->conf.master);
+        json_add_string(json, "master", master_link_url(callers->master));
         *ret_text = json_format(json, false);
         return *ret_text ? 0 : -ENOMEM;
 }
 
-int hello_finish(HttpRequest *request) {
-        VolumeDaemon *volume = http_request_userdata(request);
+int hello_finish(const HelloOptions *options, HttpRequest *request) {
+        const Callers *callers = options->callers;
         _cleanup_free_ char *text = NULL;
         Parties answer = {};
-        const Buffer *body;
         int r;
 
-        r = rpc_check(request, volume->secret, &body);
-        if (r < 0)
-                return r;
-        r = format_answer(volume, &answer, &text);
+        r = format_answer(options, &answer, &text);
         if (r < 0)
                 return r;
         if (!leadership_equal(&answer.lead, &rpc_parties(request)->lead))
-                report_soon(volume->report);
-        return rpc_reply(request, volume->secret, &answer, "application/json", text, strlen(text));
+                master_link_refresh(callers->master);
+        return rpc_reply(request, callers->secret, &answer, "application/json", text, strlen(text));
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "core/call/fetch-parser.h"
+#include "core/url.h"
 #include "rpc/rpc-call.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/link/caller.h"
 #include "volume/request/pull.h"
 #include "volume/request/store-call.h"
-#include "volume/volume.h"
 
-/* While clients are at work here, a pull takes so many bytes per second at most. */
-#define POLITE_RATE (32 * MIB)
+/* The most bytes per second that a pull takes while clients are being served here. */
+#define BACKGROUND_RATE (32 * MIB)
 
-/* One that waits looks so often whether somebody still wants it. */
+/* How often a pull that waits looks whether somebody still wants it. */
 #define CHECK_USEC USEC_PER_SEC
 
 typedef struct Pull Pull;
@@ -48,11 +48,11 @@ typedef struct PullSource {
 /* Belongs to the request, and is answered when all items and sources are done. */
 struct Pull {
         HttpRequest *request;
-        VolumeDaemon *volume; /* not owned */
+        const PullOptions *options; /* not owned */
         WirePull wire;
-        VerifyTask verify;
-        PendingList *list; /* of all items */
-        unsigned n_left;   /* atomic */
+        Task verify;
+        PendingList *list;  /* of all items */
+        atomic_uint n_left; /* items and sources that are not done */
         PullItem *items;
         PullSource *sources;
 };
@@ -62,7 +62,7 @@ static void pull_free(void *userdata) {
 
         for (size_t i = 0; pull->items && i < pull->wire.n_items; i++)
                 (void) object_writer_free(pull->items[i].writer);
-        pending_list_end(pull->volume->pending, pull->list);
+        pending_list_end(pull->options->copies->pending, pull->list);
         free(pull->items);
         free(pull->sources);
         free(pull);
@@ -71,30 +71,30 @@ static void pull_free(void *userdata) {
 /* What is answered for an item. Who gets a 0 has a while until the copy is asked about; one that
  * somebody has settled or deleted while we waited for the others may be about to go. */
 static int final_error(PullItem *item) {
-        VolumeDaemon *volume = item->pull->volume;
+        const Copies *copies = item->pull->options->copies;
         _cleanup_(buffer_done) Buffer scratch = {};
         _cleanup_close_ int fd = -1;
         Object object;
         int r;
 
-        if (item->error < 0 || pending_contains(volume->pending, item->wire.version))
+        if (item->error < 0 || pending_contains(copies->pending, item->wire.version))
                 return item->error;
 
-        pending_begin(volume->pending, item->wire.version, item->pull->list);
-        r = object_store_get(volume->store, item->wire.version, &scratch, &object, &fd);
-        pending_end(volume->pending, item->wire.version, r >= 0);
+        pending_begin(copies->pending, item->wire.version, item->pull->list);
+        r = object_store_get(copies->store, item->wire.version, &scratch, &object, &fd);
+        pending_end(copies->pending, item->wire.version, r >= 0);
         return -EAGAIN;
 }
 
 static void pull_done(Pull *pull) {
         _cleanup_(buffer_done) Buffer answer = {};
 
-        if (__atomic_sub_fetch(&pull->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+        if (atomic_fetch_sub(&pull->n_left, 1) > 1)
                 return;
 
         for (size_t i = 0; i < pull->wire.n_items; i++)
                 wire_put_error(&answer, final_error(pull->items + i));
-        batch_reply_errors(pull->request, &answer);
+        caller_reply_errors(pull->request, &answer);
 }
 
 static void item_done(PullItem *item, int error) {
@@ -108,12 +108,12 @@ static bool is_late(const Pull *pull) {
 
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {
         PullItem *item = userdata;
-        VolumeDaemon *volume = item->pull->volume;
+        const Copies *copies = item->pull->options->copies;
 
-        pending_end(volume->pending, item->wire.version, result >= 0 || item->is_bad);
+        pending_end(copies->pending, item->wire.version, result >= 0 || item->is_bad);
         if (result >= 0)
-                damage_forget(volume->damage, item->wire.version);
-        result = faults_note(volume->faults, result, item->wire.size);
+                damage_forget(copies->damage, item->wire.version);
+        result = faults_note(copies->faults, result, item->wire.size);
         if (result == -EBADMSG &&
             checksum_equal(&object_writer_record(writer)->checksum, &item->expected))
                 result = -EIO; /* the value came as it should: it is our own page that is damaged */
@@ -122,7 +122,7 @@ static void on_stored(ObjectWriter *writer, int result, void *userdata) {
 }
 
 static int open_writer(PullItem *item, const Object *object) {
-        VolumeDaemon *volume = item->pull->volume;
+        const Copies *copies = item->pull->options->copies;
         int r;
 
         if (strcmp(object->key, item->wire.key) != 0 || object->record.size != item->wire.size ||
@@ -131,14 +131,14 @@ static int open_writer(PullItem *item, const Object *object) {
         if (is_late(item->pull))
                 return -ESTALE;
 
-        r = faults_check(volume->faults);
+        r = faults_check(copies->faults);
         if (r < 0)
                 return r;
         r = object_writer_new(
-                        volume->store, object->key, &object->record, object->record.size,
+                        copies->store, object->key, &object->record, object->record.size,
                         &item->writer);
         if (r < 0)
-                return faults_note(volume->faults, r, object->record.size);
+                return faults_note(copies->faults, r, object->record.size);
 
         item->expected = object->record.checksum;
         object_writer_expect(item->writer, &item->expected);
@@ -180,7 +180,7 @@ static int on_value(void *userdata, const void *data, size_t size) {
 
         r = is_late(source->pull)
                             ? -ESTALE
-                            : faults_note(source->pull->volume->faults,
+                            : faults_note(source->pull->options->copies->faults,
                                           object_writer_append(source->current->writer, data, size),
                                           source->current->wire.size);
         return r < 0 ? give_up(source, r) : 0;
@@ -196,7 +196,8 @@ static int on_end(void *userdata) {
                 return give_up(source, -ESTALE);
 
         item = TAKE_PTR(source->current);
-        pending_begin(source->pull->volume->pending, item->wire.version, source->pull->list);
+        pending_begin(source->pull->options->copies->pending, item->wire.version,
+                      source->pull->list);
         object_writer_finish(item->writer, on_stored, item);
         return 0;
 }
@@ -212,9 +213,9 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
 static uint64_t rate_now(const Pull *pull) {
         uint64_t rate = pull->wire.rate;
 
-        if (!volume_daemon_has_clients(pull->volume))
+        if (!activity_has_clients(pull->options->activity))
                 return rate;
-        return rate > 0 ? MIN(rate, POLITE_RATE) : POLITE_RATE;
+        return rate > 0 ? MIN(rate, BACKGROUND_RATE) : BACKGROUND_RATE;
 }
 
 /* Whether it is still worth while. */
@@ -257,17 +258,11 @@ static void end_source(PullSource *source, int error) {
         pull_done(source->pull);
 }
 
-static const char *find_authority(const char *url) {
-        const char *scheme = strstr(url, "://");
-
-        return scheme ? scheme + strlen("://") : url;
-}
-
 static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         PullSource *source = userdata;
 
         faults_note_peer(
-                        source->pull->volume->faults, find_authority(source->wire->url),
+                        source->pull->options->copies->faults, url_authority(source->wire->url),
                         result->error);
         end_source(source, result->error ?: -EPROTO);
 }
@@ -278,7 +273,7 @@ static int start_source(PullSource *source) {
                 .on_value = on_value,
                 .on_end = on_end,
         };
-        VolumeDaemon *volume = source->pull->volume;
+        const PullOptions *options = source->pull->options;
         _cleanup_(buffer_done) Buffer body = {};
         Parties parties;
         int r;
@@ -289,14 +284,14 @@ static int start_source(PullSource *source) {
         if (r < 0)
                 return r;
 
-        (void) allegiance_call(volume->allegiance, &parties); /* the pull was an order */
+        (void) allegiance_call(options->callers->allegiance, &parties); /* the pull was an order */
         parties.to = source->wire->store;
 
         fetch_parser_init(&source->parser, &events);
         source->parser.events.userdata = source;
         return rpc_call(
                         &(RpcCall){
-                                        .client = volume->disk,
+                                        .client = options->client,
                                         .kind = CALL_FETCH,
                                         .url = source->wire->url,
                                         .parties = &parties,
@@ -338,9 +333,10 @@ static void found(PullItem *item, int result) {
         bool is_bad = result != -ENOENT && damage_kind_of_error(result) != DAMAGE_NONE;
 
         item->is_bad = is_bad && item->wire.replace;
-        pending_end(item->pull->volume->pending, item->wire.version, result >= 0 || item->is_bad);
+        pending_end(item->pull->options->copies->pending, item->wire.version,
+                    result >= 0 || item->is_bad);
         if (result >= 0)
-                damage_forget(item->pull->volume->damage, item->wire.version);
+                damage_forget(item->pull->options->copies->damage, item->wire.version);
         if (result == -ENOENT || item->is_bad)
                 want(item);
         else
@@ -349,13 +345,13 @@ static void found(PullItem *item, int result) {
 
 /* An object must not be pending for less long than we have known that it is there. */
 static void look_up(PullItem *item, Buffer *scratch) {
-        VolumeDaemon *volume = item->pull->volume;
+        const Copies *copies = item->pull->options->copies;
         _cleanup_close_ int fd = -1;
         Object object;
         int r;
 
-        pending_begin(volume->pending, item->wire.version, item->pull->list);
-        r = object_store_get(volume->store, item->wire.version, scratch, &object, &fd);
+        pending_begin(copies->pending, item->wire.version, item->pull->list);
+        r = object_store_get(copies->store, item->wire.version, scratch, &object, &fd);
         if (r >= 0 &&
             (strcmp(object.key, item->wire.key) != 0 || object.record.size != item->wire.size))
                 r = -EBADMSG;
@@ -366,14 +362,16 @@ static void look_up(PullItem *item, Buffer *scratch) {
                 found(item, r);
 }
 
-static void run_verify(VerifyTask *task) {
+static void run_verify(Task *task) {
         Pull *pull = CONTAINER_OF(task, Pull, verify);
 
         for (size_t i = 0; i < pull->wire.n_items; i++) {
                 PullItem *item = pull->items + i;
 
                 if (item->to_verify)
-                        found(item, object_store_verify(pull->volume->store, item->wire.version));
+                        found(item,
+                              object_store_verify(
+                                              pull->options->copies->store, item->wire.version));
         }
         start_sources(pull);
 }
@@ -404,7 +402,7 @@ static int read_items(Pull *pull, Reader *reader) {
                     item->wire.version == 0 || item->wire.version > RECORD_VERSION_MAX ||
                     item->wire.size > RECORD_SIZE_MAX)
                         return -EINVAL;
-                if (item->wire.size <= pull->volume->conf.inline_max)
+                if (item->wire.size <= pull->options->copies->inline_max)
                         in_memory += item->wire.size;
         }
 
@@ -416,11 +414,10 @@ static PendingList *make_list(const Pull *pull) {
 
         for (size_t i = 0; i < pull->wire.n_items; i++)
                 versions[i] = pull->items[i].wire.version;
-        return pending_list_new(pull->volume->pending, versions, pull->wire.n_items);
+        return pending_list_new(pull->options->copies->pending, versions, pull->wire.n_items);
 }
 
-int pull_finish(HttpRequest *request) {
-        VolumeDaemon *volume = http_request_userdata(request);
+int pull_finish(const PullOptions *options, HttpRequest *request) {
         _cleanup_(buffer_done) Buffer scratch = {};
         bool to_verify = false;
         const Buffer *body;
@@ -428,11 +425,11 @@ int pull_finish(HttpRequest *request) {
         Pull *pull;
         int r;
 
-        r = order_read(request, &body);
+        r = caller_read_order(options->callers, request, &body);
         if (r < 0)
                 return r;
         reader = READER(body->data, body->size);
-        r = batch_read_confirmed(volume, &reader);
+        r = store_call_read_confirmed(options->copies->pending, &reader);
         if (r < 0)
                 return -EINVAL;
 
@@ -441,7 +438,7 @@ int pull_finish(HttpRequest *request) {
                 return -ENOMEM;
         rpc_set_state(request, pull, pull_free);
         pull->request = request;
-        pull->volume = volume;
+        pull->options = options;
         pull->verify.run = run_verify;
         r = read_items(pull, &reader);
         if (r < 0)
@@ -454,7 +451,7 @@ int pull_finish(HttpRequest *request) {
                 to_verify = to_verify || pull->items[i].to_verify;
         }
         if (to_verify)
-                verify_submit(volume->verify, &pull->verify);
+                workers_submit(options->workers, &pull->verify);
         else
                 start_sources(pull);
         return HTTP_LATER;

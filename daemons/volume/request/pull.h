@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Pull: gets copies from other volumes and stores them, as the master asks; see core/call/wire.h.
+/* Pull: fetches copies from other volumes because the master wants them here; see core/call/wire.h.
+ * It is answered when each of them is durable or given up.
  *
- * Values pass through as they come, those that this volume keeps in files without ever being in
- * memory, and are compared with their checksums before they count. */
+ * Values pass through as they come: those that this volume keeps in files are never in memory as a
+ * whole. Each is compared with its checksum before it counts. */
 
-#include "http/request.h"
+#include "base/workers.h"
+#include "http/server.h"
+#include "rpc/client.h"
+#include "volume/link/caller.h"
+#include "volume/request/activity.h"
+#include "volume/upkeep/copies.h"
 
-int pull_finish(HttpRequest *request);
+/* None of it is owned; it outlives the requests. */
+typedef struct PullOptions {
+        const Callers *callers;
+        const Copies *copies;
+        HttpClient *client; /* its thread writes what comes to files */
+        Workers *workers;   /* may block on the disk */
+        const Activity *activity;
+} PullOptions;
+
+/* For the route table. */
+int pull_finish(const PullOptions *options, HttpRequest *request);

@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a volume answers over HTTP: values to clients with a ticket, batches to the master, its
- * health to everybody. */
+/* Routes: what a volume answers over HTTP. Values to clients with a ticket, calls to the master and
+ * to other volumes, its health to everybody. */
 
 #include "http/server.h"
+#include "volume/request/check.h"
+#include "volume/request/delete-call.h"
+#include "volume/request/fetch.h"
+#include "volume/request/get.h"
+#include "volume/request/health.h"
+#include "volume/request/hello.h"
+#include "volume/request/pull.h"
+#include "volume/request/store-call.h"
+#include "volume/request/upload.h"
+
+/* What each handler needs. This is the userdata of the server. */
+typedef struct VolumeRoutes {
+        const Callers *callers;
+        HealthOptions health;
+        HelloOptions hello;
+        StoreCallOptions store;
+        DeleteCallOptions delete;
+        PullOptions pull;
+        CheckOptions check;
+        const Copies *fetch;
+        GetOptions get;
+        UploadOptions upload;
+} VolumeRoutes;
 
 extern const HttpRoute volume_routes[];

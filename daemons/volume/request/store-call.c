@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 
-#include "base/clock.h"
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/link/caller.h"
 #include "volume/request/store-call.h"
-#include "volume/volume.h"
 
 #define OBJECTS_MAX 4096
 
@@ -24,42 +22,32 @@ typedef struct StoreItem {
 
 struct StoreBatch {
         HttpRequest *request;
-        size_t n_items, n_left;
+        const Copies *copies; /* not owned */
+        size_t n_items;
+        atomic_size_t n_left;
         StoreItem items[];
 };
-
-void batch_reply_errors(HttpRequest *request, const Buffer *errors) {
-        int r;
-
-        r = buffer_error(errors);
-        if (r >= 0)
-                r = http_request_reply_data(
-                                request, 200, "application/octet-stream", errors->data,
-                                errors->size);
-        if (r < 0)
-                (void) http_request_reply_error(request, r, NULL);
-}
 
 static void store_done(StoreBatch *batch) {
         _cleanup_(buffer_done) Buffer answer = {};
 
-        if (__atomic_sub_fetch(&batch->n_left, 1, __ATOMIC_ACQ_REL) > 0)
+        if (atomic_fetch_sub(&batch->n_left, 1) > 1)
                 return;
 
         for (size_t i = 0; i < batch->n_items; i++)
                 wire_put_error(&answer, batch->items[i].error);
-        batch_reply_errors(batch->request, &answer);
+        caller_reply_errors(batch->request, &answer);
 }
 
 static void item_done(StoreItem *item, int result) {
-        VolumeDaemon *volume = http_request_userdata(item->batch->request);
+        const Copies *copies = item->batch->copies;
 
         if (result < 0)
-                item->error = faults_note(volume->faults, result, item->put.size);
+                item->error = faults_note(copies->faults, result, item->put.size);
 
         /* Unless there is an object of this version, only not this one. */
         if (result < 0 && result != -EEXIST)
-                pending_remove(volume->pending, item->version);
+                pending_remove(copies->pending, item->version);
         store_done(item->batch);
 }
 
@@ -72,11 +60,12 @@ static void on_written(ObjectWriter *writer, int result, void *userdata) {
 }
 
 /* Returns 0 if on_put() or on_written() will be called, or a negative errno. */
-static int store_object(VolumeDaemon *volume, StoreItem *item) {
+static int store_object(StoreItem *item) {
+        const Copies *copies = item->batch->copies;
         Object object;
         int r;
 
-        r = faults_check(volume->faults);
+        r = faults_check(copies->faults);
         if (r < 0)
                 return r;
         r = object_decode(item->put.data, item->put.size, &object);
@@ -87,9 +76,9 @@ static int store_object(VolumeDaemon *volume, StoreItem *item) {
                 return -EINVAL; /* before anything remembers the version */
 
         item->version = object.record.version;
-        pending_add(volume->pending, item->version);
-        if (object.record.size <= volume->conf.inline_max) {
-                object_store_put(volume->store, &item->put);
+        pending_add(copies->pending, item->version);
+        if (object.record.size <= copies->inline_max) {
+                object_store_put(copies->store, &item->put);
                 return 0;
         }
 
@@ -97,7 +86,7 @@ static int store_object(VolumeDaemon *volume, StoreItem *item) {
         if (r < 0)
                 return r;
         r = object_writer_new(
-                        volume->store, object.key, &object.record, object.record.size,
+                        copies->store, object.key, &object.record, object.record.size,
                         &item->writer);
         if (r < 0)
                 return r;
@@ -116,14 +105,14 @@ static void batch_free(void *userdata) {
         free(batch);
 }
 
-int batch_read_confirmed(VolumeDaemon *volume, Reader *reader) {
+int store_call_read_confirmed(Pending *pending, Reader *reader) {
         uint64_t n = reader_get_varint(reader);
 
         for (uint64_t i = 0; i < n && reader_error(reader) == 0; i++) {
                 uint64_t version = reader_get_u64(reader);
 
                 if (reader_error(reader) == 0)
-                        pending_remove(volume->pending, version);
+                        pending_remove(pending, version);
         }
         return reader_error(reader);
 }
@@ -156,33 +145,33 @@ static int read_objects(Reader *reader, StoreBatch **ret) {
         return 0;
 }
 
-int batch_store_finish(HttpRequest *request) {
-        VolumeDaemon *volume = http_request_userdata(request);
+int store_call_finish(const StoreCallOptions *options, HttpRequest *request) {
         const Buffer *body;
         StoreBatch *batch;
         Reader reader;
         int r;
 
-        r = order_read(request, &body);
+        r = caller_read_order(options->callers, request, &body);
         if (r < 0)
                 return r;
 
         reader = READER(body->data, body->size);
-        r = batch_read_confirmed(volume, &reader);
+        r = store_call_read_confirmed(options->copies->pending, &reader);
         if (r < 0)
                 return -EINVAL;
         r = read_objects(&reader, &batch);
         if (r < 0)
                 return r;
-        if (batch->n_items > 0) /* else it only confirms, also what a job has moved */
-                volume->stored_usec = clock_monotonic();
+        if (batch->n_items > 0) /* else it only confirms, perhaps what a job has moved */
+                activity_note(options->activity);
         batch->request = request;
+        batch->copies = options->copies;
         rpc_set_state(request, batch, batch_free);
 
         for (size_t i = 0; i < batch->n_items; i++) {
                 StoreItem *item = batch->items + i;
 
-                r = store_object(volume, item);
+                r = store_object(item);
                 if (r < 0)
                         item_done(item, r);
         }

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Batch: many small objects to store, in one request of the master; see core/call/wire.h. */
+/* Store call: many small objects to store, in one order of the master; see core/call/wire.h. It is
+ * answered when all of them are durable or have failed. */
 
 #include "base/buffer.h"
-#include "http/request.h"
+#include "http/server.h"
+#include "volume/link/caller.h"
+#include "volume/request/activity.h"
+#include "volume/upkeep/copies.h"
 
-typedef struct VolumeDaemon VolumeDaemon;
+/* None of it is owned. */
+typedef struct StoreCallOptions {
+        const Callers *callers;
+        const Copies *copies;
+        Activity *activity;
+} StoreCallOptions;
 
-int batch_store_finish(HttpRequest *request);
+/* For the route table. */
+int store_call_finish(const StoreCallOptions *options, HttpRequest *request);
 
-/* Takes the versions at the beginning of a body off what is pending. Returns 0 or -EBADMSG. */
-int batch_read_confirmed(VolumeDaemon *volume, Reader *reader);
-
-/* Answers with a list of wire_put_error(). */
-void batch_reply_errors(HttpRequest *request, const Buffer *errors);
+/* Takes the versions at the beginning of a body off what is pending: their writes are committed.
+ * Returns 0 or -EBADMSG. */
+int store_call_read_confirmed(Pending *pending, Reader *reader);

@@ -3,25 +3,25 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "core/key.h"
 #include "http/record.h"
+#include "rpc/gate.h"
 #include "store/object/writer.h"
 #include "volume/request/forward.h"
 #include "volume/request/upload.h"
 #include "volume/request/way-back.h"
-#include "volume/volume.h"
 
-/* A volume that stops may be asked by one that waits for its answer in order to stop. */
+/* Two volumes that stop must not wait for each other's answers for long. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)
 
 #define WRONG_DIGEST "The value does not have the digest that the request says."
 
-/* Where the value goes besides this store, and how much of the piece at hand it has taken already.
- */
+/* Another volume that the value goes to, and how much of the piece at hand it has taken. */
 typedef struct Branch {
         Forward *forward;
         size_t taken;
@@ -29,8 +29,9 @@ typedef struct Branch {
 
 /* Belongs to the request and to what still reports to it: the store and each forward. */
 typedef struct Upload {
-        unsigned references;
-        VolumeDaemon *volume; /* not owned */
+        atomic_uint references;
+        const UploadOptions *options; /* not owned */
+        const Copies *copies_here;    /* likewise */
         Ticket ticket;
         char key[KEY_MAX + 1];
         ObjectWriter *writer;
@@ -53,7 +54,7 @@ typedef struct Upload {
 } Upload;
 
 static Upload *upload_unref(Upload *upload) {
-        if (!upload || __atomic_sub_fetch(&upload->references, 1, __ATOMIC_ACQ_REL) > 0)
+        if (!upload || atomic_fetch_sub(&upload->references, 1) > 1)
                 return NULL;
 
         (void) object_writer_free(upload->writer);
@@ -64,6 +65,10 @@ static Upload *upload_unref(Upload *upload) {
 }
 DEFINE_CLEANUP(Upload *, upload_unref);
 
+static uint32_t own_number(const Upload *upload) {
+        return allegiance_store(upload->options->callers->allegiance)->number;
+}
+
 static void on_committed(Commit *commit, const WireCommitResult *result) {
         _cleanup_(upload_unrefp) Upload *upload = CONTAINER_OF(commit, Upload, commit);
         const Record *record = &upload->commit.wire.record;
@@ -72,7 +77,7 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
         /* These answers settle the object: it is current, or garbage that the master knows of. */
         if (result->error == 0 || result->error == -ECANCELED || result->error == -EEXIST ||
             result->error == -ESTALE)
-                pending_remove(upload->volume->pending, record->version);
+                pending_remove(upload->copies_here->pending, record->version);
 
         if (result->error < 0)
                 r = http_request_reply_error(
@@ -101,19 +106,19 @@ static void choose_copies(Upload *upload, Record *record) {
                         upload->error = -EBADMSG;
 }
 
-/* When a copy of a value that is complete now may first be given up by its volume, with a wide
- * margin: a commit must not come after that. */
-static uint64_t commit_deadline(const VolumeDaemon *volume) {
-        uint64_t grace = report_grace_usec(volume->report);
+/* The deadline for committing a value that is complete now: with a wide margin before its volume
+ * may give up a copy. */
+static uint64_t commit_deadline(const Report *report) {
+        uint64_t grace = report_grace_usec(report);
 
         return clock_monotonic() +
                (grace > 0 ? MIN(grace / 2, USEC_PER_MIN) : COMMIT_PATIENCE_USEC);
 }
 
-/* Says which volumes are the reason that nothing was stored: the value was not committed, and can
- * be sent elsewhere. */
+/* Names the volumes because of which nothing was stored: the value was not committed and can be
+ * sent elsewhere. */
 static void add_failed(Upload *upload) {
-        char list[COPIES_MAX * sizeof("65535")] = "", *end = list;
+        char list[COPIES_MAX * DECIMAL_SIZE(uint32_t)] = "", *end = list;
 
         for (size_t i = 0; i < upload->n_failed; i++)
                 end += sprintf(end, "%s%" PRIu32, i > 0 ? "," : "", upload->failed[i]);
@@ -123,18 +128,18 @@ static void add_failed(Upload *upload) {
 
 /* This volume does not take the value. Returns 0 or a negative errno. */
 static int refuse(Upload *upload, int error) {
-        upload->failed[0] = (uint32_t) upload->volume->conf.number;
+        upload->failed[0] = own_number(upload);
         upload->n_failed = 1;
         add_failed(upload);
         return http_request_reply_error(upload->request, error, NULL);
 }
 
-/* The same, after an error of the store. One of the request is as it is. */
+/* The same, after an error of the store; an error of the request is answered as it is. */
 static int refuse_because_of(Upload *upload, int error) {
         uint64_t size = http_request_size(upload->request);
         int r;
 
-        r = faults_note(upload->volume->faults, error, size == HTTP_SIZE_UNKNOWN ? 0 : size);
+        r = faults_note(upload->copies_here->faults, error, size == HTTP_SIZE_UNKNOWN ? 0 : size);
         return error_store_fault(error) == STORE_FAULT_NONE ? r : refuse(upload, r);
 }
 
@@ -174,11 +179,11 @@ static void complete(Upload *upload) {
         upload->commit.wire.record = record;
         upload->commit.done = on_committed;
         upload->commit.is_abandoned = is_abandoned;
-        commit_queue_submit(upload->volume->commits, &upload->commit);
+        commit_queue_submit(upload->options->commits, &upload->commit);
 }
 
 static void part_start(Upload *upload) {
-        (void) __atomic_add_fetch(&upload->references, 1, __ATOMIC_RELAXED);
+        atomic_fetch_add(&upload->references, 1);
         (void) pthread_mutex_lock(&upload->lock);
         upload->parts_left++;
         (void) pthread_mutex_unlock(&upload->lock);
@@ -213,17 +218,19 @@ static void on_forwarded(void *userdata, uint32_t volume, int error, const Check
         for (size_t i = 0; i < ticket->n_others; i++)
                 if (ticket->others[i].volume == volume)
                         faults_note_peer(
-                                        upload->volume->faults, ticket->others[i].authority, error);
+                                        upload->copies_here->faults, ticket->others[i].authority,
+                                        error);
         part_done(upload, volume, error, checksum);
 }
 
 static void on_stored(ObjectWriter *writer, int result, void *userdata) {
         Upload *upload = userdata;
 
-        result = faults_note(upload->volume->faults, result, object_writer_record(writer)->size);
+        result = faults_note(
+                        upload->copies_here->faults, result, object_writer_record(writer)->size);
         if (result < 0 && result != -EEXIST) /* an object of that version may be pending */
-                pending_remove(upload->volume->pending, upload->ticket.version);
-        part_done(upload, (uint32_t) upload->volume->conf.number, result < 0 ? result : 0,
+                pending_remove(upload->copies_here->pending, upload->ticket.version);
+        part_done(upload, own_number(upload), result < 0 ? result : 0,
                   &object_writer_record(writer)->checksum);
 }
 
@@ -238,7 +245,7 @@ static void on_writable(void *userdata) {
 
 /* A volume that cannot be reached now must not fail the write: the majority decides at the end. */
 static void start_forwards(Upload *upload, const Record *record) {
-        uint64_t size = http_request_size(upload->request);
+        const UploadOptions *options = upload->options;
         bool is_stopping = http_request_is_draining(upload->request);
 
         for (size_t i = 0; i < upload->ticket.n_others; i++) {
@@ -246,13 +253,24 @@ static void start_forwards(Upload *upload, const Record *record) {
                 Branch *branch = upload->branches + upload->n_branches;
 
                 part_start(upload);
-                if (forward_new(upload->volume->bulk, upload->volume->secret, other->volume,
-                                other->store, other->authority, upload->key, record,
-                                &upload->ticket, size, is_stopping ? STOP_PATIENCE_USEC : 0,
-                                &(ForwardEvents){
-                                                .writable = on_writable,
-                                                .done = on_forwarded,
-                                                .userdata = upload,
+                if (forward_new(&(ForwardOptions){
+                                                .client = options->client,
+                                                .secret = options->callers->secret,
+                                                .volume = other->volume,
+                                                .store = other->store,
+                                                .authority = other->authority,
+                                                .key = upload->key,
+                                                .record = record,
+                                                .ticket = &upload->ticket,
+                                                .size = http_request_size(upload->request),
+                                                .stall_timeout_usec =
+                                                                is_stopping ? STOP_PATIENCE_USEC
+                                                                            : 0,
+                                                .events = {
+                                                                .writable = on_writable,
+                                                                .done = on_forwarded,
+                                                                .userdata = upload,
+                                                },
                                 },
                                 &branch->forward) >= 0)
                         upload->n_branches++;
@@ -261,29 +279,18 @@ static void start_forwards(Upload *upload, const Record *record) {
         }
 }
 
-static int check_ticket(
-                HttpRequest *request, const char *path, TicketMethod method, Upload *upload) {
-        Signer *signer = secret_signer(upload->volume->secret);
-        uint64_t size = http_request_size(request), now = clock_cluster() / USEC_PER_SEC;
-        const char *query = http_request_query(request);
+/* Returns 0 if the ticket is for this store and the value is not too large; 1 if the client was
+ * sent back to the master; or a negative errno. */
+static int check_ticket(HttpRequest *request, Upload *upload) {
+        uint64_t size = http_request_size(request);
         int r;
 
-        if (!signer)
-                return -ENOMEM;
-        r = key_from_path(path, upload->key);
-        if (r < 0)
-                return r;
-        r = ticket_parse(query, method, upload->key, now, signer, &upload->ticket);
-        if (r < 0)
-                return r;
-        if (upload->ticket.method != method)
-                return -EACCES;
-        if (!way_back_is_here(request, &upload->ticket)) {
+        upload->ticket = *gate_ticket(request);
+        (void) snprintf(upload->key, sizeof(upload->key), "%s", gate_key(request));
+        if (!way_back_is_here(upload->options->callers->allegiance, &upload->ticket)) {
                 r = way_back(request, upload->key, &upload->ticket);
                 return r < 0 ? r : 1;
         }
-        if (method == TICKET_COPY)
-                http_request_trust(request); /* only daemons make those */
         return size != HTTP_SIZE_UNKNOWN && size > upload->ticket.size_max ? -EFBIG : 0;
 }
 
@@ -302,12 +309,12 @@ static int open_writer(HttpRequest *request, Upload *upload) {
         record.metadata = (const char *) metadata.data;
         record.metadata_size = metadata.size;
 
-        r = faults_check(upload->volume->faults);
+        r = faults_check(upload->copies_here->faults);
         if (r < 0)
                 return refuse(upload, r);
         r = object_writer_new(
-                        upload->volume->store, upload->key, &record, http_request_size(request),
-                        &upload->writer);
+                        upload->copies_here->store, upload->key, &record,
+                        http_request_size(request), &upload->writer);
         if (r < 0)
                 return refuse_because_of(upload, r);
 
@@ -315,7 +322,7 @@ static int open_writer(HttpRequest *request, Upload *upload) {
         return 0;
 }
 
-static int begin(HttpRequest *request, const char *path, TicketMethod method) {
+int upload_begin(const UploadOptions *options, HttpRequest *request) {
         Upload *upload = calloc(1, sizeof(*upload));
         int r;
 
@@ -326,11 +333,12 @@ static int begin(HttpRequest *request, const char *path, TicketMethod method) {
         upload->references = 1;
         upload->parts_left = 1; /* the store's, from the start, so that no forward is the last
                                    before it */
-        upload->volume = http_request_userdata(request);
+        upload->options = options;
+        upload->copies_here = options->copies;
         upload->request = request;
         (void) pthread_mutex_init(&upload->lock, NULL);
 
-        r = check_ticket(request, path, method, upload);
+        r = check_ticket(request, upload);
         if (r != 0)
                 return MIN(r, 0);
         r = http_request_get_condition(request, &upload->commit.wire.condition);
@@ -339,19 +347,8 @@ static int begin(HttpRequest *request, const char *path, TicketMethod method) {
         return open_writer(request, upload);
 }
 
-int upload_begin(HttpRequest *request) {
-        TicketMethod method = strcmp(http_request_method(request), "POST") == 0 ? TICKET_POST
-                                                                                : TICKET_PUT;
-
-        return begin(request, http_request_path(request), method);
-}
-
-int upload_begin_copy(HttpRequest *request) {
-        return begin(request, http_request_path(request) + strlen("/-/copy"), TICKET_COPY);
-}
-
-/* The store and each forward take what they can; what all have taken is done with. A slow volume so
- * holds the client back, and one that has failed does not. */
+/* The store and each forward take what they can, and what all have taken is done with. So a slow
+ * volume holds the client back; one that has failed does not. */
 ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
         Upload *upload = *http_request_state(request);
         size_t done = size;
@@ -394,12 +391,12 @@ int upload_finish(HttpRequest *request) {
         if (upload->digests && digests_check(upload->digests) < 0)
                 return http_request_reply_error(request, EINVAL, WRONG_DIGEST);
 
-        upload->deadline_usec = commit_deadline(upload->volume);
+        upload->deadline_usec = commit_deadline(upload->options->report);
         for (size_t i = 0; i < upload->n_branches; i++)
                 forward_finish(upload->branches[i].forward);
 
-        (void) __atomic_add_fetch(&upload->references, 1, __ATOMIC_RELAXED);
-        pending_add(upload->volume->pending, upload->ticket.version);
+        atomic_fetch_add(&upload->references, 1);
+        pending_add(upload->copies_here->pending, upload->ticket.version);
         object_writer_finish(upload->writer, on_stored, upload);
         return HTTP_LATER;
 }

@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Upload: a value that arrives, is stored here, is passed on to the other volumes of its ticket
- * while it arrives, and is then committed at the master; what PUT and POST on a volume do. */
+/* Upload: what PUT and POST on a volume do. The value is stored here and passed on to the other
+ * volumes of its ticket while it arrives; then it is committed at the master. */
 
 #include "http/server.h"
+#include "rpc/client.h"
+#include "volume/link/caller.h"
+#include "volume/link/commit-queue.h"
+#include "volume/upkeep/copies.h"
+#include "volume/upkeep/report.h"
 
-/* For the route table: PUT and POST of clients, and PUT of other volumes, which is not committed.
- */
-int upload_begin(HttpRequest *request);
-int upload_begin_copy(HttpRequest *request);
+/* None of it is owned; it outlives the requests. */
+typedef struct UploadOptions {
+        const Callers *callers;
+        const Copies *copies;
+        HttpClient *client; /* passes values on, as slowly as they come */
+        CommitQueue *commits;
+        const Report *report; /* knows the grace time */
+} UploadOptions;
+
+/* For the route table: PUT and POST of clients, and PUT of other volumes (FORWARD_PREFIX), which is
+ * not committed. */
+int upload_begin(const UploadOptions *options, HttpRequest *request);
 ssize_t upload_body(HttpRequest *request, const void *data, size_t size);
 int upload_finish(HttpRequest *request);
 void upload_end(HttpRequest *request);

@@ -6,10 +6,9 @@
 #include "base/file.h"
 #include "store/object/reader.h"
 #include "volume/request/value-stream.h"
-#include "volume/volume.h"
 
 typedef struct Sending {
-        VolumeDaemon *volume; /* not owned */
+        Damage *damage; /* not owned */
         ObjectReader *reader;
         uint64_t version;
         char key[];
@@ -21,8 +20,7 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
 
         n = object_reader_read(sending->reader, data, size);
         if (n < 0)
-                (void) damage_found(
-                                sending->volume->damage, sending->key, sending->version, (int) n);
+                (void) damage_found(sending->damage, sending->key, sending->version, (int) n);
         return n;
 }
 
@@ -53,7 +51,7 @@ static int open_stream(ValueStream *stream, uint64_t offset, uint64_t size, Http
         if (!sending)
                 return -ENOMEM;
         *sending = (Sending){
-                .volume = stream->volume,
+                .damage = stream->damage,
                 .reader = TAKE_PTR(reader),
                 .version = object->record.version,
         };

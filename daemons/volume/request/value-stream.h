@@ -2,20 +2,19 @@
 #pragma once
 
 /* Value stream: a value from a file, or a part of it, on its way to a client, verified block by
- * block. What turns out to be damaged is told to the master, and ends the connection before
- * anything of it is sent. */
+ * block. A block that turns out to be damaged is reported to the master, and ends the connection
+ * before anything of it is sent. */
 
 #include "http/request.h"
 #include "store/object/objects.h"
-
-typedef struct VolumeDaemon VolumeDaemon;
+#include "volume/upkeep/damage.h"
 
 typedef struct ValueStream {
-        VolumeDaemon *volume; /* not owned, as the object */
-        const Object *object;
-        int fd;           /* owned; -1 once it is taken */
-        bool is_verified; /* the whole value was, a moment ago */
-        int error;        /* what open() returned */
+        Damage *damage;       /* not owned */
+        const Object *object; /* likewise */
+        int fd;               /* owned; -1 once it is taken */
+        bool is_verified;     /* the whole value was, a moment ago */
+        int error;            /* what open() returned */
 } ValueStream;
 
 /* For HttpValue.open, with a ValueStream as USERDATA. Returns 0; -EINPROGRESS if the whole value

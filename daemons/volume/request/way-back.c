@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/key.h"
+#include "core/url.h"
 #include "volume/request/way-back.h"
-#include "volume/volume.h"
 
 static const char text[] =
                 "The value is not here any more. With curl, use -L to follow the redirect.\n";
 
-bool way_back_is_here(HttpRequest *request, const Ticket *ticket) {
-        const VolumeDaemon *volume = http_request_userdata(request);
-
-        return ticket->store == allegiance_ticket_store(volume->allegiance);
+bool way_back_is_here(const Allegiance *allegiance, const Ticket *ticket) {
+        return ticket->store == allegiance_ticket_store(allegiance);
 }
 
 int way_back(HttpRequest *request, const char *key, const Ticket *ticket) {
@@ -29,11 +26,10 @@ int way_back(HttpRequest *request, const char *key, const Ticket *ticket) {
         verified = http_request_parameter(request, "verify", verify, sizeof(verify)) == 1 &&
                    *verify == '1';
         (void) key_to_path(key, path);
-        if (asprintf(&url, "http://%s%s?again=%u%s", ticket->back, path, ticket->again + 1U,
-                     verified ? "&verify=1" : "") < 0) {
-                url = NULL;
-                return -ENOMEM;
-        }
+        r = url_format(&url, ticket->back, "%s?again=%u%s", path, ticket->again + 1U,
+                       verified ? "&verify=1" : "");
+        if (r < 0)
+                return r;
         r = http_request_add_header(request, "Location", url);
         if (r >= 0)
                 r = http_request_add_header(request, "Cache-Control", "no-store");

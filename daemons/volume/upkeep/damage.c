@@ -15,9 +15,7 @@
 #include "base/log.h"
 #include "core/call/wire.h"
 #include "core/key.h"
-#include "volume/link/caller.h"
 #include "volume/upkeep/damage.h"
-#include "volume/volume.h"
 
 #define RETRY_USEC (500 * USEC_PER_MSEC)
 
@@ -39,24 +37,26 @@ typedef struct DamagedCopy {
 } DamagedCopy;
 
 struct Damage {
-        VolumeDaemon *volume; /* not owned */
+        MasterLink *master; /* not owned */
+        uint32_t number;    /* of this volume */
 
         pthread_mutex_t lock; /* for the rest */
         DamagedCopy *copies;  /* in the order in which they were told or found last */
         uint64_t n_found;
         size_t n_waiting;
-        bool busy; /* a call, or the pause after one, is under way */
-        bool stopped;
-        bool is_full; /* told once */
+        bool is_busy; /* a call, or the pause after one, is under way */
+        bool is_stopped;
+        bool is_full; /* logged once */
 };
 
-int damage_new(VolumeDaemon *volume, Damage **ret) {
+int damage_new(MasterLink *master, uint32_t number, Damage **ret) {
         _cleanup_(damage_freep) Damage *damage = calloc(1, sizeof(*damage));
 
         if (!damage)
                 return -ENOMEM;
 
-        damage->volume = volume;
+        damage->master = master;
+        damage->number = number;
         (void) pthread_mutex_init(&damage->lock, NULL);
 
         *ret = TAKE_PTR(damage);
@@ -91,7 +91,7 @@ void damage_stop(Damage *damage) {
                 return;
 
         (void) pthread_mutex_lock(&damage->lock);
-        damage->stopped = true;
+        damage->is_stopped = true;
         for (DamagedCopy *copy = damage->copies; copy; copy = copy->hh.next)
                 take_waits(copy, -EHOSTDOWN, &waits);
         (void) pthread_mutex_unlock(&damage->lock);
@@ -121,17 +121,18 @@ static DamagedCopy *find(const Damage *damage, uint64_t version) {
 }
 
 static void log_damage(const Damage *damage, const DamagedCopy *copy) {
-        uint64_t number = damage->volume->conf.number;
-        char key_field[sizeof("DKV_KEY=") + KEY_MAX], version_field[64], volume_field[64];
+        char key_field[sizeof("DKV_KEY=") + KEY_MAX],
+                        version_field[sizeof("DKV_VERSION=") + DECIMAL_SIZE(uint64_t)],
+                        volume_field[sizeof("DKV_VOLUME=") + DECIMAL_SIZE(uint32_t)];
 
         (void) snprintf(key_field, sizeof(key_field), "DKV_KEY=%s", copy->key);
         (void) snprintf(version_field, sizeof(version_field), "DKV_VERSION=%" PRIu64,
                         copy->version);
-        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu64, number);
+        (void) snprintf(volume_field, sizeof(volume_field), "DKV_VOLUME=%" PRIu32, damage->number);
         log_event(LOG_ERR, EVENT_CORRUPTION_FOUND,
                   (const char *[]){ key_field, version_field, volume_field, NULL },
-                  "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu64 " %s.",
-                  copy->version, copy->key, number, damage_kind_to_sentence(copy->kind));
+                  "The copy of version %" PRIu64 " of key '%s' on volume %" PRIu32 " %s.",
+                  copy->version, copy->key, damage->number, damage_kind_to_sentence(copy->kind));
 }
 
 /* Makes room for one more. Returns whether there is. */
@@ -188,7 +189,7 @@ static void tell_again(Damage *damage, DamagedCopy *copy, DamageKind kind) {
 static void send_next(void *userdata);
 
 static void post(Damage *damage, uint64_t delay_usec) {
-        if (http_client_post(damage->volume->client, delay_usec, send_next, damage) < 0)
+        if (master_link_post(damage->master, delay_usec, send_next, damage) < 0)
                 abort(); /* out of memory, and clients wait */
 }
 
@@ -222,8 +223,8 @@ static int wait_for(Damage *damage, DamagedCopy *copy, DamageWait *wait) {
                 return copy->result;
 
         wait->until_usec = clock_monotonic() + DAMAGE_PATIENCE_USEC; /* before expire() looks */
-        if (!copy || damage->stopped ||
-            http_client_post(damage->volume->client, DAMAGE_PATIENCE_USEC + 1, expire, damage) < 0)
+        if (!copy || damage->is_stopped ||
+            master_link_post(damage->master, DAMAGE_PATIENCE_USEC + 1, expire, damage) < 0)
                 return -EHOSTDOWN;
 
         wait->next = copy->waits;
@@ -250,8 +251,8 @@ bool damage_found_wait(
                 copy = add(damage, key, version, kind);
         if (wait)
                 result = wait_for(damage, copy, wait);
-        start = damage->n_waiting > 0 && !damage->busy && !damage->stopped;
-        damage->busy = damage->busy || start;
+        start = damage->n_waiting > 0 && !damage->is_busy && !damage->is_stopped;
+        damage->is_busy = damage->is_busy || start;
         (void) pthread_mutex_unlock(&damage->lock);
 
         if (start)
@@ -320,7 +321,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (result->error == -ESHUTDOWN)
                 return; /* damage_stop() follows */
 
-        if (master_call_result(damage->volume, result) == 0) {
+        if (master_link_result(damage->master, result) == 0) {
                 take_answers(damage, &answers);
                 send_next(damage);
         } else {
@@ -333,7 +334,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 static bool take_batch(Damage *damage, Buffer *body) {
         size_t n = 0;
 
-        buffer_put_u32(body, (uint32_t) damage->volume->conf.number);
+        buffer_put_u32(body, damage->number);
         (void) pthread_mutex_lock(&damage->lock);
         for (DamagedCopy *copy = damage->copies; copy && n < WIRE_DAMAGE_MAX;
              copy = copy->hh.next) {
@@ -348,7 +349,7 @@ static bool take_batch(Damage *damage, Buffer *body) {
                 n++;
         }
         damage->n_waiting -= n;
-        damage->busy = n > 0;
+        damage->is_busy = n > 0;
         (void) pthread_mutex_unlock(&damage->lock);
         return n > 0;
 }
@@ -364,7 +365,7 @@ static void send_next(void *userdata) {
 
         r = buffer_error(&body);
         if (r >= 0)
-                r = master_call(damage->volume, CALL_DAMAGED, &body, on_answer, damage);
+                r = master_link_call(damage->master, CALL_DAMAGED, &body, on_answer, damage);
         if (r < 0)
                 on_answer(NULL, &(HttpResult){ .error = r }, damage);
 }

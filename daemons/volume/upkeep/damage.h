@@ -9,8 +9,8 @@
  * block. */
 
 #include "core/damage.h"
+#include "volume/link/master-link.h"
 
-typedef struct VolumeDaemon VolumeDaemon;
 typedef struct Damage Damage;
 typedef struct DamageWait DamageWait;
 
@@ -29,8 +29,8 @@ struct DamageWait {
 
 #define DAMAGE_PATIENCE_USEC (3 * USEC_PER_SEC)
 
-/* VOLUME is not owned. */
-int damage_new(VolumeDaemon *volume, Damage **ret);
+/* MASTER is not owned; NUMBER is that of this volume. Returns 0 or -ENOMEM. */
+int damage_new(MasterLink *master, uint32_t number, Damage **ret);
 
 /* Once the client was freed: gives an answer to all who wait, and from now on to everybody. */
 void damage_stop(Damage *damage);

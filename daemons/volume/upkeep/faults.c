@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
+#include "core/url.h"
 #include "store/object/probe.h"
 #include "volume/upkeep/faults.h"
-#include "volume/volume.h"
 
 #define TEST_USEC  (2 * USEC_PER_SEC) /* between tests of a store that is well */
 #define AGAIN_USEC USEC_PER_SEC       /* of one that is not */
@@ -26,13 +26,13 @@ typedef struct Peer {
 } Peer;
 
 struct Faults {
-        VolumeDaemon *volume; /* not owned */
+        FaultsOptions options;
         pthread_t thread;
         bool has_thread;
 
         pthread_mutex_t lock; /* for the rest */
         pthread_cond_t changed;
-        bool stop, test_now;
+        bool is_stopping, test_now;
         StoreFault fault;
         int error;     /* what the system said */
         uint64_t size; /* of what could not be stored */
@@ -40,12 +40,13 @@ struct Faults {
 };
 
 static void log_fault(const Faults *faults, StoreFault fault, int error) {
-        const char *directory = faults->volume->conf.directory;
-        char field[sizeof("DKV_FAULT=") + 16], volume[sizeof("DKV_VOLUME=") + 20];
+        const char *directory = faults->options.directory;
+        char field[sizeof("DKV_FAULT=") + 16],
+                        volume[sizeof("DKV_VOLUME=") + DECIMAL_SIZE(uint32_t)];
         const char *const fields[] = { field, volume, NULL };
 
         (void) snprintf(field, sizeof(field), "DKV_FAULT=%s", store_fault_to_string(fault));
-        (void) snprintf(volume, sizeof(volume), "DKV_VOLUME=%" PRIu64, faults->volume->conf.number);
+        (void) snprintf(volume, sizeof(volume), "DKV_VOLUME=%" PRIu32, faults->options.number);
         if (fault == STORE_FAULT_NONE)
                 log_event(LOG_NOTICE, EVENT_STORE_WELL, fields,
                           "Values can be stored in '%s' again.", directory);
@@ -74,7 +75,7 @@ static void run_test(Faults *faults) {
 
         faults->test_now = false;
         (void) pthread_mutex_unlock(&faults->lock);
-        r = object_store_test(faults->volume->store, size, flush);
+        r = object_store_test(faults->options.store, size, flush);
         (void) pthread_mutex_lock(&faults->lock);
 
         fault = error_store_fault(r);
@@ -92,7 +93,7 @@ static void wait_until(Faults *faults, uint64_t usec) {
         };
         int r = 0;
 
-        while (!faults->stop && !faults->test_now && r == 0)
+        while (!faults->is_stopping && !faults->test_now && r == 0)
                 r = pthread_cond_timedwait(&faults->changed, &faults->lock, &until);
 }
 
@@ -110,15 +111,15 @@ static void on_peer_answer(HttpCall *call, const HttpResult *result, void *userd
 static void probe_peer(Faults *faults, const char *authority) {
         _cleanup_(http_call_unrefp) HttpCall *call = NULL;
         PeerProbe *probe = malloc(sizeof(*probe));
-        char url[sizeof("http:///-/health") + sizeof(probe->authority)];
+        _cleanup_free_ char *url = NULL;
 
         if (!probe)
                 return; /* the next time */
 
         *probe = (PeerProbe){ .faults = faults };
         (void) snprintf(probe->authority, sizeof(probe->authority), "%s", authority);
-        (void) snprintf(url, sizeof(url), "http://%s/-/health", authority);
-        if (http_call_new(faults->volume->client, "GET", url, &call) < 0) {
+        if (url_format(&url, authority, "/-/health") < 0 ||
+            http_call_new(faults->options.client, "GET", url, &call) < 0) {
                 free(probe);
                 return;
         }
@@ -149,7 +150,7 @@ static void *run(void *userdata) {
         Faults *faults = userdata;
 
         (void) pthread_mutex_lock(&faults->lock);
-        while (!faults->stop) {
+        while (!faults->is_stopping) {
                 bool is_well;
 
                 run_test(faults);
@@ -160,7 +161,7 @@ static void *run(void *userdata) {
         return NULL;
 }
 
-int faults_new(VolumeDaemon *volume, Faults **ret) {
+int faults_new(const FaultsOptions *options, Faults **ret) {
         _cleanup_(faults_freep) Faults *faults = calloc(1, sizeof(*faults));
         pthread_condattr_t attributes;
         int r;
@@ -168,7 +169,7 @@ int faults_new(VolumeDaemon *volume, Faults **ret) {
         if (!faults)
                 return -ENOMEM;
 
-        faults->volume = volume;
+        faults->options = *options;
         (void) pthread_mutex_init(&faults->lock, NULL);
         (void) pthread_condattr_init(&attributes);
         (void) pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -188,7 +189,7 @@ void faults_stop(Faults *faults) {
                 return;
 
         (void) pthread_mutex_lock(&faults->lock);
-        faults->stop = true;
+        faults->is_stopping = true;
         (void) pthread_cond_signal(&faults->changed);
         (void) pthread_mutex_unlock(&faults->lock);
         (void) pthread_join(faults->thread, NULL);
@@ -285,8 +286,8 @@ void faults_add(Faults *faults, Json *report) {
         if (fault != STORE_FAULT_NONE) {
                 char detail[160];
 
-                (void) snprintf(detail, sizeof(detail), "%.100s: %s",
-                                faults->volume->conf.directory, strerror(abs(error)));
+                (void) snprintf(detail, sizeof(detail), "%.100s: %s", faults->options.directory,
+                                strerror(abs(error)));
                 json_add_string(report, "fault", store_fault_to_string(fault));
                 json_add_string(report, "fault_detail", detail);
         }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,43 +17,40 @@
 #include "base/periodic.h"
 #include "core/call/wire.h"
 #include "core/key.h"
-#include "rpc/rpc-call.h"
 #include "store/object/object-reach.h"
-#include "volume/link/allegiance.h"
 #include "volume/upkeep/report.h"
-#include "volume/volume.h"
 
-/* Reports that somebody has asked for are so far apart at least. */
+/* The least time between reports that were asked for. */
 #define SOON_USEC (20 * USEC_PER_MSEC)
 
-/* So that no report tells the id of the machine itself. */
+/* Hides the id of the machine, which is nobody else's business. */
 #define DISK_APPLICATION \
         SD_ID128_MAKE(1f, 6a, 0e, 5d, 92, c4, 4b, 7e, 8d, 33, 70, 51, ae, 0b, c9, 46)
 
-/* What is less than this may be the way of an answer. */
+/* A smaller difference may be the time that the answer took. */
 #define SKEW_TOLD_USEC (3 * USEC_PER_SEC)
 
 struct Report {
-        VolumeDaemon *volume; /* not owned */
+        ReportOptions options; /* but for the zone and the interval */
         Periodic *timer;
-        bool accepted;       /* atomic */
-        uint64_t taken_usec; /* atomic: when the leader that is followed has taken one; monotonic */
-        bool soon;           /* atomic: one was asked for that was not begun yet */
-        uint64_t grace_usec; /* atomic */
+        atomic_bool is_accepted;
+        atomic_bool is_due;               /* one was asked for that has not begun yet */
+        atomic_uint_least64_t taken_usec; /* when the leader that is followed took one; monotonic */
+        atomic_uint_least64_t grace_usec;
 
-        pthread_mutex_t lock;
-        char *zone;                     /* under the lock; a copy of the setting */
-        char reason[REPORT_ERROR_SIZE]; /* likewise: why the master did not accept the last one */
+        pthread_mutex_t lock; /* for what follows */
+        char *zone;
+        char reason[REPORT_ERROR_SIZE]; /* why the master did not accept the last one */
 
-        /* Client's thread only */
-        bool busy;           /* a call is under way */
-        bool again;          /* and another one is to follow at once */
-        uint64_t sent_usec;  /* the last one; monotonic */
-        uint64_t sequence;   /* likewise: its number */
-        uint64_t delay_usec; /* half of the way there and back, at the last one */
-        int error;           /* of the last report, so that each kind of failure is logged once */
-        bool clock_is_wrong; /* and was told to be */
-        bool nearly_full;
+        /* On the client's thread only */
+        bool is_busy;         /* a call is under way */
+        bool is_wanted_again; /* and another one is to follow at once */
+        uint64_t sent_usec;   /* when the last one was; monotonic */
+        uint64_t sequence;    /* number of the last one */
+        uint64_t delay_usec;  /* half of the way there and back, at the last one */
+        int error;            /* of the last one, so that each kind of failure is logged once */
+        bool has_wrong_clock; /* and has logged it */
+        bool is_nearly_full;  /* likewise */
 };
 
 /* A number that volumes on one file system of one machine share: their space is the same. 0 if it
@@ -74,15 +72,16 @@ static uint64_t find_disk(const char *directory) {
 }
 
 /* By these numbers the master sees whether it, or this store, is older than it should be. */
-static void add_reach(VolumeDaemon *volume, Json *json) {
-        Reach reach = object_store_reach(volume->store);
+static void add_reach(const ReportOptions *options, Json *json) {
+        ObjectStore *store = options->copies->store;
+        Reach reach = object_store_reach(store);
 
         json_add_uint(json, "version_max", reach.version);
         json_add_uint(json, "revision", reach.revision);
         json_add_uint(json, "objects_ever", reach.objects);
         json_add_uint(json, "damaged_pages",
-                      environment_damaged_pages(object_store_environment(volume->store)));
-        json_add_uint(json, "deletion", deletions_last(volume->deletions));
+                      environment_damaged_pages(object_store_environment(store)));
+        json_add_uint(json, "deletion", deletions_last(options->deletions));
 }
 
 static void add_zone(Report *report, Json *json) {
@@ -94,21 +93,21 @@ static void add_zone(Report *report, Json *json) {
 /* Who reports is in the signature. The delay is how long a report takes to the master, as it seems.
  */
 static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer *ret) {
-        VolumeDaemon *volume = report->volume;
+        const ReportOptions *options = &report->options;
         _cleanup_(json_freep) Json *json = json_new_object();
         _cleanup_free_ char *text = NULL;
 
         json_add_uint(json, "wire", WIRE_VERSION);
-        json_add_string(json, "url", volume->conf.url);
+        json_add_string(json, "url", options->url);
         add_zone(report, json);
         json_add_uint(json, "free", counters->disk_free);
         json_add_uint(json, "size", counters->disk_size);
-        json_add_uint(json, "disk", find_disk(volume->conf.directory));
+        json_add_uint(json, "disk", find_disk(options->directory));
         json_add_uint(json, "objects", counters->objects);
         json_add_uint(json, "bytes", counters->bytes);
-        json_add_uint(json, "pending", pending_count(volume->pending));
-        add_reach(volume, json);
-        faults_add(volume->faults, json);
+        json_add_uint(json, "pending", pending_count(options->copies->pending));
+        add_reach(options, json);
+        faults_add(options->copies->faults, json);
         json_add_uint(json, "delay", report->delay_usec);
         json_add_uint(json, "clock", clock_realtime());
 
@@ -129,20 +128,21 @@ static void note_clock(Report *report, uint64_t clock) {
         is_ahead = now > clock;
         size = is_ahead ? now - clock : clock - now;
         is_wrong = size >= SKEW_TOLD_USEC + delay;
-        if (is_wrong && !report->clock_is_wrong)
+        if (is_wrong && !report->has_wrong_clock)
                 log_event(LOG_WARNING, EVENT_CLOCK_WRONG, NULL,
                           "The clock of this machine is %" PRIu64
                           " s %s that of the master at '%s'; tickets and signatures are checked by the master's.",
                           (size + USEC_PER_SEC / 2) / USEC_PER_SEC,
-                          is_ahead ? "ahead of" : "behind", report->volume->conf.master);
-        else if (!is_wrong && report->clock_is_wrong)
+                          is_ahead ? "ahead of" : "behind",
+                          master_link_url(report->options.master));
+        else if (!is_wrong && report->has_wrong_clock)
                 log_notice("The clock of this machine is right again.");
-        report->clock_is_wrong = is_wrong;
+        report->has_wrong_clock = is_wrong;
 }
 
 /* Takes the answer only from the master that was asked, and only the one to this report. */
 static int read_answer(Report *report, HttpCall *call, const HttpResult *result) {
-        Allegiance *allegiance = report->volume->allegiance;
+        Allegiance *allegiance = report->options.allegiance;
         const StoreIdentity *self = allegiance_store(allegiance);
         _cleanup_(json_freep) Json *answer = NULL;
         uint64_t grace_usec, revision, token, version, clock;
@@ -170,16 +170,16 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
 
         /* A new leader is not followed yet: what it has taken is no sign of life of the old one. */
         if (allegiance_follows(allegiance, &parties.lead))
-                __atomic_store_n(&report->taken_usec, clock_monotonic(), __ATOMIC_RELAXED);
+                atomic_store(&report->taken_usec, clock_monotonic());
 
-        __atomic_store_n(&report->grace_usec, grace_usec, __ATOMIC_RELAXED);
+        atomic_store(&report->grace_usec, grace_usec);
         if (json_get_uint(answer, "revision", &revision) >= 0) {
-                object_store_hear(report->volume->store, revision);
-                object_store_save_reach(report->volume->store);
+                object_store_hear(report->options.copies->store, revision);
+                object_store_save_reach(report->options.copies->store);
         }
         if (json_get_uint(answer, "sweep", &token) >= 0 &&
             json_get_uint(answer, "sweep_version", &version) >= 0)
-                sweep_hear(report->volume->sweep, token, version);
+                sweep_hear(report->options.sweep, token, version);
         return 0;
 }
 
@@ -232,13 +232,13 @@ static void explain(
 
 /* Says once why the master does not take our reports, and once that it does again. */
 static void log_change(Report *report, int error, const HttpResult *result) {
-        const char *master = report->volume->conf.master;
+        const char *master = master_link_url(report->options.master);
         char reason[REPORT_ERROR_SIZE];
 
         if (error == report->error)
                 return;
 
-        explain(master, report->volume->conf.directory, error, result, reason);
+        explain(master, report->options.directory, error, result, reason);
         if (error == 0)
                 log_notice("The master at '%s' knows this volume.", master);
         else if (error == -EACCES)
@@ -270,37 +270,35 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 
         /* A master that does not know yet, says so within a moment. */
         if (r == -ETIME) {
-                report->again = report->error != r; /* by the right time */
+                report->is_wanted_again = report->error != r; /* by the right time */
                 report->error = r;
         } else if (r != -ESHUTDOWN && r != -EINPROGRESS)
                 log_change(report, r, result);
-        __atomic_store_n(&report->accepted, r == 0, __ATOMIC_RELAXED);
+        atomic_store(&report->is_accepted, r == 0);
 
-        report->busy = false;
-        if (r != -ESHUTDOWN && (report->again || r == -EINPROGRESS))
-                report_soon(report);
-        report->again = false;
+        report->is_busy = false;
+        if (r != -ESHUTDOWN && (report->is_wanted_again || r == -EINPROGRESS))
+                master_link_refresh(report->options.master);
+        report->is_wanted_again = false;
 }
 
 static void log_space(Report *report, const ObjectStoreCounters *counters) {
         bool nearly_full = counters->disk_free < counters->disk_size / 20;
 
-        if (nearly_full && !report->nearly_full)
+        if (nearly_full && !report->is_nearly_full)
                 log_event(LOG_WARNING, EVENT_DISK_NEARLY_FULL, NULL,
                           "Only %" PRIu64 " MiB of %" PRIu64 " MiB are left for values in '%s'.",
                           counters->disk_free / MIB, counters->disk_size / MIB,
-                          report->volume->conf.directory);
-        report->nearly_full = nearly_full;
+                          report->options.directory);
+        report->is_nearly_full = nearly_full;
 }
 
 static int start_call(Report *report) {
-        VolumeDaemon *volume = report->volume;
         _cleanup_(buffer_done) Buffer body = {};
         ObjectStoreCounters counters;
-        Parties parties;
         int r;
 
-        r = object_store_counters(volume->store, &counters);
+        r = object_store_counters(report->options.copies->store, &counters);
         if (r < 0)
                 return r;
         log_space(report, &counters);
@@ -308,24 +306,12 @@ static int start_call(Report *report) {
         r = make_body(report, &counters, &body);
         if (r < 0)
                 return r;
-        (void) allegiance_call(volume->allegiance, &parties); /* also before it follows anybody */
 
         report->sent_usec = clock_monotonic();
-        report->sequence = parties.sequence;
-        report->busy = true;
-        r = rpc_call(
-                        &(RpcCall){
-                                        .client = volume->client,
-                                        .kind = CALL_REPORT,
-                                        .url = volume->conf.master,
-                                        .parties = &parties,
-                                        .body = &body,
-                                        .on_done = on_answer,
-                                        .userdata = report,
-                        },
-                        NULL);
+        report->is_busy = true;
+        r = master_link_report(report->options.master, &body, on_answer, report, &report->sequence);
         if (r < 0)
-                report->busy = false;
+                report->is_busy = false;
         return r;
 }
 
@@ -333,9 +319,9 @@ static void send_report(void *userdata) {
         Report *report = userdata;
         int r;
 
-        __atomic_store_n(&report->soon, false, __ATOMIC_RELAXED);
-        if (report->busy) {
-                report->again = true;
+        atomic_store(&report->is_due, false);
+        if (report->is_busy) {
+                report->is_wanted_again = true;
                 return;
         }
 
@@ -349,26 +335,30 @@ static void send_report(void *userdata) {
 static void send_regular(void *userdata) {
         Report *report = userdata;
 
-        if (!report->busy)
+        if (!report->is_busy)
                 send_report(report);
 }
 
 static void on_tick(void *userdata) {
         Report *report = userdata;
 
-        (void) http_client_post(report->volume->client, 0, send_regular, report);
+        (void) master_link_post(report->options.master, 0, send_regular, report);
 }
 
-void report_soon(Report *report) {
-        if (!__atomic_exchange_n(&report->soon, true, __ATOMIC_RELAXED))
-                (void) http_client_post(report->volume->client, SOON_USEC, send_report, report);
+/* For the master link; from any thread. */
+static void on_refresh(void *userdata) {
+        Report *report = userdata;
+
+        if (!atomic_exchange(&report->is_due, true))
+                (void) master_link_post(report->options.master, SOON_USEC, send_report, report);
 }
 
-static int copy_zone(Report *report) {
-        char *zone = strdup(report->volume->conf.zone);
+static int set_zone(Report *report, const char *text) {
+        char *zone = strdup(text);
 
         if (!zone)
                 return -ENOMEM;
+
         (void) pthread_mutex_lock(&report->lock);
         free(report->zone);
         report->zone = zone;
@@ -376,7 +366,7 @@ static int copy_zone(Report *report) {
         return 0;
 }
 
-int report_new(VolumeDaemon *volume, Report **ret) {
+int report_new(const ReportOptions *options, Report **ret) {
         _cleanup_(report_freep) Report *report = NULL;
         int r;
 
@@ -384,16 +374,16 @@ int report_new(VolumeDaemon *volume, Report **ret) {
         if (!report)
                 return -ENOMEM;
 
-        *report = (Report){ .volume = volume, .lock = PTHREAD_MUTEX_INITIALIZER };
-        r = copy_zone(report);
+        *report = (Report){ .options = *options, .lock = PTHREAD_MUTEX_INITIALIZER };
+        r = set_zone(report, options->zone);
         if (r < 0)
                 return r;
         r = periodic_new(
-                        volume->event, 0, volume->conf.report_usec, on_tick, report,
-                        &report->timer);
+                        options->event, 0, options->interval_usec, on_tick, report, &report->timer);
         if (r < 0)
                 return r;
 
+        master_link_set_refresh(options->master, on_refresh, report);
         *ret = TAKE_PTR(report);
         return 0;
 }
@@ -409,9 +399,9 @@ Report *report_free(Report *report) {
         return NULL;
 }
 
-void report_reload(Report *report) {
-        (void) copy_zone(report); /* without memory for it, the next reload is soon enough */
-        periodic_set_interval(report->timer, report->volume->conf.report_usec);
+void report_set(Report *report, const char *zone, uint64_t interval_usec) {
+        (void) set_zone(report, zone); /* without memory for it, the next reload is soon enough */
+        periodic_set_interval(report->timer, interval_usec);
 }
 
 void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]) {
@@ -421,15 +411,15 @@ void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]) {
 }
 
 bool report_is_accepted(const Report *report) {
-        return __atomic_load_n(&report->accepted, __ATOMIC_RELAXED);
+        return atomic_load(&report->is_accepted);
 }
 
 uint64_t report_age_usec(const Report *report) {
-        uint64_t taken = __atomic_load_n(&report->taken_usec, __ATOMIC_RELAXED);
+        uint64_t taken = atomic_load(&report->taken_usec);
 
         return taken == 0 ? UINT64_MAX : clock_monotonic() - taken;
 }
 
 uint64_t report_grace_usec(const Report *report) {
-        return __atomic_load_n(&report->grace_usec, __ATOMIC_RELAXED);
+        return atomic_load(&report->grace_usec);
 }

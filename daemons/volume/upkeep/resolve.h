@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Settle: asks the master about objects that have been pending for long: what it knows is kept,
- * what it does not becomes garbage that it will have deleted. */
+/* Resolver: asks the master about objects in doubt, those that have been pending for longer than
+ * the grace time. What the master knows is kept; the rest becomes garbage that it will have
+ * deleted. It asks about what a sweep finds as well. */
 
-#include "base/macro.h"
+#include <systemd/sd-event.h>
 
-typedef struct VolumeDaemon VolumeDaemon;
-typedef struct Settle Settle;
+#include "volume/link/master-link.h"
+#include "volume/upkeep/copies.h"
+#include "volume/upkeep/report.h"
+#include "volume/upkeep/sweep.h"
 
-/* Starts asking, on the daemon's event loop. VOLUME is not owned. */
-int settle_new(VolumeDaemon *volume, Settle **ret);
+typedef struct Resolver Resolver;
 
-/* The client must have been freed before. */
-Settle *settle_free(Settle *settle);
-DEFINE_CLEANUP(Settle *, settle_free);
+/* None of it is owned. */
+typedef struct ResolverOptions {
+        sd_event *event;
+        MasterLink *master;
+        const Copies *copies;
+        Sweep *sweep;
+        const Report *report; /* knows the grace time */
+        uint32_t number;      /* of this volume */
+} ResolverOptions;
+
+/* Starts asking, each second, on the event loop. Returns 0 or a negative errno. */
+int resolver_new(const ResolverOptions *options, Resolver **ret);
+
+/* The HTTP client must have been freed before. Accepts NULL. */
+Resolver *resolver_free(Resolver *resolver);
+DEFINE_CLEANUP(Resolver *, resolver_free);

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "core/address.h"
+#include "core/url.h"
 
 static void assert_refused(const char *text) {
         if (!address_complain(text))

@@ -9,7 +9,6 @@
 #include "scratch.h"
 #include "shift.h"
 #include "volume/link/commit-queue.h"
-#include "volume/volume.h"
 
 #define BATCH_MAX 512
 
@@ -22,7 +21,9 @@ typedef struct Trial {
 
 static StandIn master;
 static char *directory;
-static VolumeDaemon volume;
+static ObjectStore *store;
+static Allegiance *allegiance;
+static MasterLink *link_to_master;
 static CommitQueue *queue;
 static sem_t done;
 
@@ -32,31 +33,28 @@ static void follow(void) {
         Leadership lead = { .cluster = "a cluster", .term = 1, .leader = 2 };
         uint32_t number;
 
-        assert_int_equal(object_store_open(&options, &volume.store), 0);
-        assert_int_equal(allegiance_new(volume.store, 3, &volume.allegiance, &number), 0);
-        assert_int_equal(allegiance_accept(volume.allegiance, &lead), 0);
-        while (!allegiance_lead(volume.allegiance, &lead))
+        assert_int_equal(object_store_open(&options, &store), 0);
+        assert_int_equal(allegiance_new(store, 3, &allegiance, &number), 0);
+        assert_int_equal(allegiance_accept(allegiance, &lead), 0);
+        while (!allegiance_lead(allegiance, &lead))
                 (void) sched_yield();
-}
-
-void __wrap_report_soon(Report *report);
-void __wrap_report_soon(Report *report) {
 }
 
 static int setup(void **state) {
         assert_ok(sem_init(&done, 0, 0));
         stand_in_init(&master);
-        volume = (VolumeDaemon){ .client = master.client, .conf.master = master.url };
         follow();
-        assert_int_equal(commit_queue_new(&volume, &queue), 0);
+        assert_ok(master_link_new(master.client, allegiance, master.url, &link_to_master));
+        assert_ok(commit_queue_new(link_to_master, &queue));
         return 0;
 }
 
 static int teardown(void **state) {
         stand_in_done(&master);
         queue = commit_queue_free(queue);
-        volume.store = object_store_free(volume.store);
-        volume.allegiance = allegiance_free(volume.allegiance);
+        link_to_master = master_link_free(link_to_master);
+        store = object_store_free(store);
+        allegiance = allegiance_free(allegiance);
         directory = scratch_free(directory);
         return 0;
 }

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Delete call: an order to delete versions; see core/call/wire.h and upkeep/deletions.h. */
+
+#include "http/server.h"
+#include "volume/link/caller.h"
+#include "volume/upkeep/deletions.h"
+#include "volume/upkeep/faults.h"
+
+/* None of it is owned. */
+typedef struct DeleteCallOptions {
+        const Callers *callers;
+        Deletions *deletions;
+        Faults *faults;
+} DeleteCallOptions;
+
+/* For the route table. */
+int delete_call_finish(const DeleteCallOptions *options, HttpRequest *request);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Get: sends a value to a client with a ticket.
+ *
+ * Small values are verified before they are sent, others block by block (value-stream.h), or as a
+ * whole on the verifier's thread if the client asks for it. When a copy turns out to be damaged,
+ * the client is sent back to the master once that knows of it. A reader without a ticket came by a
+ * relative link of a page that was read from here: it is sent to the master. */
+
+#include "base/workers.h"
+#include "http/server.h"
+#include "volume/link/caller.h"
+#include "volume/upkeep/copies.h"
+
+/* None of it is owned; it outlives the requests. */
+typedef struct GetOptions {
+        const Callers *callers;
+        const Copies *copies;
+        Workers *workers; /* may block on the disk */
+} GetOptions;
+
+/* For the route table. */
+int get_finish(const GetOptions *options, HttpRequest *request);
+int get_refuse(const GetOptions *options, HttpRequest *request, int error);
+void get_end(HttpRequest *request);

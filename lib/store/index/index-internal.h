@@ -72,6 +72,14 @@ static inline Index *index_of(const Transaction *transaction) {
         return transaction->environment->hooks.userdata;
 }
 
+#define INDEX_FORMAT         "index 2"
+#define INDEX_FORMAT_OLDER   "index 1"
+#define INDEX_FORMAT_LOADING "index loading"
+
+/* Opens the tables, and nothing of what is kept in memory about them. OLDER may be NULL. */
+int index_open_tables(
+                const IndexOptions *options, const char *format, const char *older, Index **ret);
+
 /* Big-endian, so that the order of the bytes is that of the numbers. */
 typedef struct __attribute__((packed)) GarbageKey {
         uint32_t volume;

@@ -6,6 +6,7 @@
 
 #include "core/key.h"
 #include "store/environment/db-hooks.h"
+#include "store/index/dump.h"
 #include "store/index/index-internal.h"
 #include "store/index/rules.h"
 
@@ -300,13 +301,14 @@ static int open_databases(Index *index) {
         return r;
 }
 
-static int open_environment(Index *index, const IndexOptions *options) {
+static int open_environment(
+                Index *index, const IndexOptions *options, const char *format, const char *older) {
         static const char *const required[] = { "state" DATABASE_SUFFIX, "index" DATABASE_SUFFIX,
                                                 "garbage" DATABASE_SUFFIX, NULL };
         const EnvironmentHooks hooks = {
                 .required = required,
-                .format = "index 2",
-                .older = "index 1",
+                .format = format,
+                .older = older,
                 .upgrade = index_upgrade,
                 .collected = index_on_collected,
                 .ending = index_save_marks,
@@ -330,6 +332,32 @@ static int open_environment(Index *index, const IndexOptions *options) {
         return r < 0 ? r : open_databases(index);
 }
 
+int index_open_tables(
+                const IndexOptions *options, const char *format, const char *older, Index **ret) {
+        _cleanup_(index_freep) Index *index = NULL;
+        int r;
+
+        assert(options);
+        assert(ret);
+
+        index = calloc(1, sizeof(*index));
+        if (!index)
+                return -ENOMEM;
+        damage_set_init(&index->damage);
+        durable_init(&index->durable);
+
+        r = open_environment(index, options, format, older);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(index);
+        return 0;
+}
+
+int index_open_to_dump(const IndexOptions *options, Index **ret) {
+        return index_open_tables(options, INDEX_FORMAT, INDEX_FORMAT_OLDER, ret);
+}
+
 /* What is kept in memory about the tables. */
 static int load_all(Index *index) {
         int r;
@@ -348,16 +376,7 @@ int index_open(const IndexOptions *options, Index **ret) {
         _cleanup_(index_freep) Index *index = NULL;
         int r;
 
-        assert(options);
-        assert(ret);
-
-        index = calloc(1, sizeof(*index));
-        if (!index)
-                return -ENOMEM;
-        damage_set_init(&index->damage);
-        durable_init(&index->durable);
-
-        r = open_environment(index, options);
+        r = index_open_tables(options, INDEX_FORMAT, INDEX_FORMAT_OLDER, &index);
         if (r >= 0)
                 r = load_all(index);
         if (r >= 0)

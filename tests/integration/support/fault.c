@@ -2,8 +2,9 @@
 
 /* A disk that fails when it is told to: preloaded into a daemon, makes the call that the file
  * $DKV_FAULT names fail with EIO from then on: "sync", "read", or "values", which is a read of a
- * value that has a file of its own. Only the data directory is meant: the file with the name is
- * somewhere else and is opened here. */
+ * value that has a file of its own. Reads of the log succeed: a change that fails reads it to undo
+ * what it has done, and the daemon ends if it cannot. Only the data directory is meant: the file
+ * with the name is somewhere else and is opened here. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,14 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_value(int fd) {
+static bool is_in(int fd, const char *part) {
         char link[32], path[PATH_MAX];
         ssize_t n;
 
         (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
         n = readlink(link, path, sizeof(path) - 1);
         path[n > 0 ? n : 0] = '\0';
-        return strstr(path, "/objects/");
+        return strstr(path, part);
 }
 
 static bool fails(int fd, const char *call) {
@@ -38,11 +39,13 @@ static bool fails(int fd, const char *call) {
 
         (void) !read(trigger, name, sizeof(name) - 1);
         (void) close(trigger);
-        if (strcmp(name, "values") == 0 && strcmp(call, "read") == 0 && is_value(fd)) {
+        if (strcmp(name, "values") == 0 && strcmp(call, "read") == 0 && is_in(fd, "/objects/")) {
                 errno = EIO;
                 return true;
         }
         if (strcmp(name, call) != 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return false;
+        if (strcmp(call, "read") == 0 && is_in(fd, "/log."))
                 return false;
 
         errno = EIO;

@@ -481,8 +481,9 @@ class Cluster:
     def wait_clean(self, deadline=2 * DEADLINE):
         """Until nothing is garbage or pending; then the volumes hold what the index names."""
         def clean():
-            return (self.health()['garbage'] == 0
-                    and all(self.health(n)['pending'] == 0 for n in self.volumes))
+            # In this order: what is pending no longer may have become garbage.
+            return (all(self.health(n)['pending'] == 0 for n in self.volumes)
+                    and self.health()['garbage'] == 0)
 
         wait_for(clean, 'no garbage and nothing pending', deadline)
         assert self.objects() == self.copies_in_index()

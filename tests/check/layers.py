@@ -65,6 +65,20 @@ def complaints(root):
                         yield f'{where}: <{m[1]}> belongs to {", ".join(sorted(layers))}'
 
 
-found = list(complaints(pathlib.Path(sys.argv[1])))
+# What decides what to say to an operator, and when a process ends, is the daemon. lib/daemon speaks for it.
+SPEAKS = re.compile(r'\blog_(?:full_errno|error|error_errno|warning|warning_errno|notice|info|event)\(|(?<![\w.>])_?exit\(')
+
+
+def voices(root):
+    for path in sorted((root / 'lib').rglob('*.c')):
+        if path.relative_to(root).parts[1] == 'daemon' or path.name == 'log.c':
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if SPEAKS.search(line):
+                yield f'{path.relative_to(root)}:{number}: lib neither logs nor exits'
+
+
+root = pathlib.Path(sys.argv[1])
+found = list(complaints(root)) + list(voices(root))
 print('\n'.join(found))
 sys.exit(bool(found))

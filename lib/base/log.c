@@ -211,6 +211,8 @@ _printf_(5, 0) static void dispatch(
         char message[MESSAGE_SIZE];
         int saved = errno;
 
+        assert(format);
+
         errno = error;
         (void) vsnprintf(message, sizeof(message), format, arguments);
         if (error != 0 && level <= LOG_WARNING)

@@ -30,17 +30,17 @@ static void leave_to_shell(Context *context, const CompletionQuestion *question,
 }
 
 static void answer_nothing(Context *context, const CompletionQuestion *question, const char *fit) {
-        /* That a number is new is all that is known of it. */
+        /* The number is a new one, which only the user knows. */
 }
 
-/* Nobody waits any longer, and ssh, if that is what we wait for, must not either. */
+/* The shell waits no longer; ends ssh, too, if that is what we wait for. */
 static void on_alarm(int number) {
         (void) kill(0, SIGTERM);
         _exit(EXIT_SUCCESS);
 }
 
-/* From a terminal, ssh would ask for passwords in the midst of a line: without one it cannot. As
- * the first of a session we have none, and children that are ended with us. */
+/* With a terminal, ssh would ask for passwords in the middle of a line. A new session has none, and
+ * its children end with us. */
 static int connect_quietly(Context *context) {
         const struct sigaction action = { .sa_handler = on_alarm };
 
@@ -68,7 +68,7 @@ static void answer_volumes(Context *context, const CompletionQuestion *question,
 
         for (size_t i = 0; view && i < view->n_volumes; i++) {
                 const VolumeView *volume = view->volumes + i;
-                char number[16], about[256];
+                char number[DECIMAL_SIZE(uint32_t)], about[256];
 
                 if (fit && !list_has(fit, volume->state))
                         continue;
@@ -80,7 +80,7 @@ static void answer_volumes(Context *context, const CompletionQuestion *question,
         }
 }
 
-/* Of each zone once. */
+/* Each zone once. */
 static void answer_zones(Context *context, const CompletionQuestion *question, const char *fit) {
         _cleanup_(view_freep) View *view = get_view(context);
 
@@ -97,7 +97,7 @@ static void answer_zones(Context *context, const CompletionQuestion *question, c
 
 static void answer_epoch(Context *context, const CompletionQuestion *question, const char *fit) {
         _cleanup_(view_freep) View *view = get_view(context);
-        char epoch[24];
+        char epoch[DECIMAL_SIZE(uint64_t)];
 
         if (!view)
                 return;
@@ -115,7 +115,7 @@ static void answer_copies(Context *context, const CompletionQuestion *question, 
                 n += strcmp(view->volumes[i].state, "active") == 0;
 
         for (uint32_t copies = 1; copies <= MIN(n, COPIES_MAX); copies++) {
-                char number[16], about[48];
+                char number[DECIMAL_SIZE(uint32_t)], about[48];
 
                 (void) snprintf(number, sizeof(number), "%" PRIu32, copies);
                 (void) snprintf(about, sizeof(about), "%s of each value%s", number,
@@ -134,7 +134,7 @@ static void answer_jobs(Context *context, const CompletionQuestion *question, co
 
         for (size_t i = 0; i < jobs.n; i++) {
                 const JobView *job = jobs.jobs + i;
-                char id[16], about[64];
+                char id[DECIMAL_SIZE(uint32_t)], about[64];
 
                 if (fit && !list_has(fit, job->state))
                         continue;
@@ -153,7 +153,7 @@ static void answer_stores(Context *context, const CompletionQuestion *question, 
                 return;
 
         for (size_t i = 0; i < n; i++) {
-                char number[16];
+                char number[DECIMAL_SIZE(uint32_t)];
 
                 (void) snprintf(number, sizeof(number), "%" PRIu32, stores[i].number);
                 completion_print_answer(question, number, stores[i].directory);

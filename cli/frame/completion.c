@@ -38,7 +38,7 @@ void completion_print_answer(
         print_word(question->prefix, answer, description);
 }
 
-/* The option of which the word after WORD is the value: "--zone", "-D", "-qD"; or NULL. */
+/* The option whose value is the word after WORD ("--zone", "-D", "-qD"), or NULL. */
 static const Option *option_that_waits(const Option options[], const char *word) {
         const Option *option;
 
@@ -56,7 +56,7 @@ static const Option *option_that_waits(const Option options[], const char *word)
         return NULL;
 }
 
-/* The option of which WORD has begun the value, "--zone=r", or NULL. */
+/* The option whose value WORD begins ("--zone=r"), or NULL. */
 static const Option *option_with_value(const Option options[], const char *word) {
         size_t length = strcspn(word, "=");
 
@@ -147,8 +147,8 @@ static void print_names(const Verb verbs[], int n_words, char *const words[]) {
         }
 }
 
-/* The name of the argument at POSITION in the synopsis, of which the last may repeat, without
- * what says that it may be left out or repeated. */
+/* The name of the argument at POSITION in the synopsis, without brackets and dots. The last one may
+ * repeat. */
 static void find_name(const char *args, int position, char *ret, size_t size) {
         const char *token = args + strspn(args, "[");
 
@@ -163,7 +163,7 @@ static void find_name(const char *args, int position, char *ret, size_t size) {
         (void) snprintf(ret, size, "%.*s", (int) strcspn(token, " ]."), token);
 }
 
-/* Of the choices "on|off", which it cuts. */
+/* Prints the choices "on|off", which it cuts apart. */
 static void print_choices(char *choices) {
         char *state;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Completion: what a user may type next, for the shells, as the tables of verbs and options say.
+/* Completion: what a user may type next, for the shells, according to the tables of verbs and
+ * options.
  *
- * "PROGRAM --complete WORD..." prints it for the last of the words, which may be empty or begun;
- * the shell leaves out what does not begin so. A line is a whole word, a tab and a description,
- * which may be empty. Behind a word that ends in "=" something follows. A line ":files",
- * ":directories" or
- * ":hosts" leaves it to the shell to find these. */
+ * "PROGRAM --complete WORD..." prints the candidates for the last word, which may be empty or
+ * incomplete; the shell drops those that do not match. A line is a whole word, a tab and a
+ * description, which may be empty. A word that ends in "=" takes a value. A line ":files",
+ * ":directories" or ":hosts" lets the shell find these. */
 
 #include "frame/verbs.h"
 
@@ -33,9 +33,9 @@ int completion_print(
                 void *values,
                 CompletionQuestion *ret);
 
-/* Prints an answer, but not what is an argument already. */
+/* Prints an answer, unless it already is an argument. */
 void completion_print_answer(
                 const CompletionQuestion *question, const char *answer, const char *description);
 
-/* Leaves it to the shell. */
+/* Lets the shell find KIND ("files"). */
 void completion_print_kind(const char *kind);

@@ -56,7 +56,7 @@ static int set(const Option *option, void *values, const char *argument) {
         return 0;
 }
 
-/* The tables that getopt_long() wants. */
+/* The tables for getopt_long(). */
 typedef struct Getopt {
         struct option longs[OPTIONS_MAX + 1];
         char letters[2 * OPTIONS_MAX + 2];
@@ -94,7 +94,7 @@ static size_t row_of(const Option options[], int code) {
         return i;
 }
 
-/* What getopt_long() did not like: for a letter in the midst of others it only tells the letter. */
+/* Says what getopt_long() refused. For a letter among others it only tells the letter. */
 static int complain_option(int code, char *argv[]) {
         const char *word = argv[optind - 1];
         char letter[] = { '-', (char) optopt, '\0' };

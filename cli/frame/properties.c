@@ -145,6 +145,76 @@ void properties_done(const Property table[], void *object) {
         }
 }
 
+/* The objects of a reply, while they are read. */
+typedef struct ObjectsReader {
+        const char *interface;
+        const Property *table;
+        size_t size;
+        uint8_t **objects; /* the caller's array */
+        size_t *n;
+        bool is_wanted; /* the object that is being read has the interface */
+} ObjectsReader;
+
+static int on_interface(sd_bus_message *message, void *userdata) {
+        ObjectsReader *reader = userdata;
+        const char *interface;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &interface);
+        if (r < 0)
+                return r;
+        if (strcmp(interface, reader->interface) != 0)
+                return sd_bus_message_skip(message, "a{sv}");
+
+        reader->is_wanted = true;
+        return properties_read(
+                        message, reader->table, *reader->objects + *reader->n * reader->size);
+}
+
+static int on_object(sd_bus_message *message, void *userdata) {
+        ObjectsReader *reader = userdata;
+        uint8_t *objects, *object;
+        int r;
+
+        objects = reallocarray(*reader->objects, *reader->n + 1, reader->size);
+        if (!objects)
+                return -ENOMEM;
+        *reader->objects = objects;
+        object = objects + *reader->n * reader->size;
+        memset(object, 0, reader->size);
+        reader->is_wanted = false;
+
+        r = sd_bus_message_skip(message, "o");
+        if (r < 0)
+                return r;
+        r = bus_read_entries(message, "sa{sv}", on_interface, reader);
+        if (r >= 0 && reader->is_wanted)
+                r = properties_complete(reader->table, object);
+        if (r < 0)
+                properties_done(reader->table, object);
+        else
+                *reader->n += reader->is_wanted;
+        return r;
+}
+
+int properties_read_objects(
+                sd_bus_message *reply,
+                const char *interface,
+                const Property table[],
+                size_t size,
+                void *objects,
+                size_t *n) {
+        ObjectsReader reader = {
+                .interface = interface,
+                .table = table,
+                .size = size,
+                .objects = objects,
+                .n = n,
+        };
+
+        return bus_read_entries(reply, "oa{sa{sv}}", on_object, &reader);
+}
+
 int property_get_string(
                 sd_bus *bus,
                 const char *name,

@@ -44,6 +44,19 @@ int properties_complete(const Property table[], void *object);
 /* Frees the strings and the complex fields. */
 void properties_done(const Property table[], void *object);
 
+/* Reads a reply of GetManagedObjects(): each object that has INTERFACE becomes an element of the
+ * array *OBJECTS, whose elements have SIZE bytes, with its properties as the table says and no
+ * string that is NULL. Returns 0 or a negative errno; in any case the caller frees the *N elements
+ * and the array.
+ */
+int properties_read_objects(
+                sd_bus_message *reply,
+                const char *interface,
+                const Property table[],
+                size_t size,
+                void *objects,
+                size_t *n);
+
 /* Asks for one string. START_IT lets the bus start the daemon. Returns 0, or a negative errno, with
  * RETERR_ERROR set if it is not NULL. */
 int property_get_string(

@@ -27,8 +27,9 @@ struct Table {
         int error; /* of the first thing that failed */
 };
 
-/* The character at P: how many bytes it has, and how many columns it takes; one of each, and no
- * good, for a control character or what is no character in the terminal's encoding. */
+/* Returns the number of bytes of the character at P, and how many columns it takes. A control
+ * character, or a byte that is no character in the encoding of the terminal, counts as one of each
+ * and is not good. */
 static size_t look_at(const char *p, size_t *ret_width, bool *ret_good) {
         mbstate_t state = {};
         wchar_t character;
@@ -57,7 +58,7 @@ static size_t clean(char *text) {
         return sum;
 }
 
-/* How many bytes of a clean text fit into so many columns. */
+/* The number of bytes of a clean text that fit into COLUMNS. */
 static size_t fit(const char *text, size_t columns, size_t *ret_width) {
         const char *p = text;
         size_t sum = 0, width;
@@ -180,10 +181,6 @@ void table_add_ago(Table *table, uint64_t usec, uint64_t now) {
         table_add(table, COLOUR_NONE, json_new_uint(usec), "%s", format_ago(text, usec, now));
 }
 
-void table_add_yes(Table *table, bool value) {
-        table_add(table, COLOUR_NONE, json_new_bool(value), "%s", value ? "yes" : "no");
-}
-
 size_t table_rows(const Table *table) {
         return table->n_cells / table->n_columns;
 }
@@ -229,7 +226,7 @@ static void put_blanks(FILE *file, size_t n) {
         (void) fprintf(file, "%*s", (int) n, "");
 }
 
-/* One cell, with the blanks in front of it that are due; AHEAD counts those that are due next. */
+/* One cell, after AHEAD blanks; sets AHEAD to the number of blanks before the next cell. */
 static void put_cell(
                 FILE *file,
                 const char *text,

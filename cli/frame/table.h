@@ -58,7 +58,6 @@ void table_add_coloured(Table *table, Colour colour, const char *value);
 void table_add_uint(Table *table, uint64_t value);
 void table_add_bytes(Table *table, uint64_t bytes);            /* "1.5G"; JSON has the number */
 void table_add_ago(Table *table, uint64_t usec, uint64_t now); /* "3s ago"; JSON has USEC */
-void table_add_yes(Table *table, bool value);
 
 size_t table_rows(const Table *table);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Moment: times as people type them. */
+/* Time-parse: times as people type them. */
 
 #include "base/macro.h"
 

@@ -71,8 +71,7 @@ static bool begins_with(const char *name, int n_words, char *const words[]) {
         return true;
 }
 
-/* How many letters one has to insert, remove or replace to come from A to the first N letters of B.
- */
+/* The number of letters to insert, remove or replace to get from A to the first N letters of B. */
 static size_t distance(const char *a, const char *b, size_t n) {
         size_t row[WORD_MAX + 1];
 
@@ -96,7 +95,7 @@ static size_t distance(const char *a, const char *b, size_t n) {
         return row[n];
 }
 
-/* Whether somebody who typed WORD may have meant the verb: one letter of three may be wrong. */
+/* Whether WORD may be the verb, mistyped: one letter of three may be wrong. */
 static bool is_near(const char *name, const char *word) {
         size_t n = strcspn(name, " ");
 
@@ -107,7 +106,7 @@ static void print_verb(const Verb *verb) {
         (void) fprintf(stderr, "  %s%s%s\n", verb->name, *verb->args ? " " : "", verb->args);
 }
 
-/* Tells what there is that begins with nearly the same word. */
+/* Lists the verbs whose first word is nearly the same. */
 static void complain_mistyped(const Verb verbs[], const char *word) {
         bool first = true;
 
@@ -124,7 +123,7 @@ static void complain_mistyped(const Verb verbs[], const char *word) {
                 (void) complain_usage("Unknown verb '%s'; see --help.", word);
 }
 
-/* Tells what there is that begins with the same word. */
+/* Lists the verbs that begin with the same word. */
 static void complain_unknown(const Verb verbs[], int argc, char *const argv[]) {
         bool first = true;
 

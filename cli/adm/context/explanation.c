@@ -68,7 +68,7 @@ static char *fill_in(const char *text, const char *word, const char *replacement
         return result;
 }
 
-/* Without a bus nobody knows how the daemons are. */
+/* Without a bus the state of the daemons is unknown. */
 static int explain_bus(Explanation *explanation, const Connection *connection, int error) {
         /* clang-format off */
         const struct {
@@ -92,7 +92,7 @@ static int explain_bus(Explanation *explanation, const Connection *connection, i
         if (!reason || !explanation->advice)
                 return -ENOMEM;
 
-        /* Of a connection that was lost, the error only tells that. */
+        /* The error of a lost connection only says that it was lost. */
         if (asprintf(&explanation->reason, "%s%s%s.", reason, connection->bus ? "" : ": ",
                      connection->bus ? "" : strerror(abs(error))) < 0) {
                 explanation->reason = NULL;

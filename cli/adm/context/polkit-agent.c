@@ -18,7 +18,7 @@ static pid_t agent; /* 0 for none */
 
 /* What dkvadm prints may be on its way to somewhere else; the agent talks to the terminal. */
 _noreturn_ static void run_agent(int ready) {
-        char number[16];
+        char number[DECIMAL_SIZE(int)];
         int terminal;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -72,7 +72,7 @@ static int subscribe(Jobs *jobs, sd_bus_error *reterr_error) {
         return 0;
 }
 
-/* Of a unit that systemd cannot load, nothing runs. */
+/* Nothing runs of a unit that systemd cannot load. */
 static bool is_stopped_anyway(const Jobs *jobs, const sd_bus_error *error) {
         return strcmp(jobs->what, "stop") == 0 &&
                (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit") ||

@@ -12,7 +12,7 @@
 #define UNITS_MAX 4
 
 /* As "systemctl enable" and "disable", with the daemon-reload that belongs to it. Generators run
- * anew. */
+ * again. */
 int units_enable(sd_bus *bus, char *const names[]);
 int units_disable(sd_bus *bus, char *const names[]);
 

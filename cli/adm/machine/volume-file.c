@@ -245,8 +245,7 @@ static bool is_short_lived(const char *path) {
         return false;
 }
 
-/* Where PATH, below ROOT, really is on its machine: links and dots would hide that. Of what does
- * not exist yet the path is taken as it is. */
+/* Resolves links and dots in PATH, below ROOT. A path that does not exist yet is taken as it is. */
 static char *find_out(const char *full, const char *root, const char *path) {
         _cleanup_free_ char *real = realpath(full, NULL),
                             *real_root = root ? realpath(root, NULL) : NULL;

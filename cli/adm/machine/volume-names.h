@@ -7,12 +7,13 @@
 #include <stdint.h>
 
 #include "adm/context/bus-names.h"
+#include "base/macro.h"
 
 typedef struct VolumeNames {
-        char socket[sizeof("dkv-volume@.socket") + 10];
-        char service[sizeof("dkv-volume@.service") + 10];
-        char object[sizeof(MASTER_PATH "/volume/") + 10];
-        char bus_name[sizeof(STORE_NAME_PREFIX) + 10];
+        char socket[sizeof("dkv-volume@.socket") + DECIMAL_SIZE(uint32_t)];
+        char service[sizeof("dkv-volume@.service") + DECIMAL_SIZE(uint32_t)];
+        char object[sizeof(MASTER_PATH "/volume/") + DECIMAL_SIZE(uint32_t)];
+        char bus_name[sizeof(STORE_NAME_PREFIX) + DECIMAL_SIZE(uint32_t)];
         char *units[3]; /* both, and NULL */
 } VolumeNames;
 

@@ -50,7 +50,7 @@ static uint32_t find_sibling(uint32_t number) {
 
         directory = opendir(SETTINGS);
         while (directory && (entry = readdir(directory))) {
-                char digits[sizeof("4294967295")] = "", end;
+                char digits[DECIMAL_SIZE(uint32_t)] = "", end;
                 uint64_t n;
 
                 if (sscanf(entry->d_name, "volume@%10[0-9].con%c", digits, &end) == 2 &&
@@ -127,7 +127,8 @@ static int follow_sibling(uint32_t sibling, uint32_t number, VolumePlace *place)
         return place->listen ? 0 : -ENOMEM;
 }
 
-/* In this order: who is there now, what was said before, who can be started. */
+/* Tries a master that runs, then the settings of other volumes, then a master that can be started.
+ */
 static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
         _cleanup_free_ char *listen = NULL;
         uint32_t sibling = find_sibling(number);

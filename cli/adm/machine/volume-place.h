@@ -18,7 +18,7 @@ typedef struct VolumePlace {
 void volume_place_done(VolumePlace *place);
 
 /* Decides for volume NUMBER. LISTEN and MASTER are what was given by --listen and --master, or
- * NULL. BUS is NULL if nothing shall be asked, as with --root. Returns 0, EXIT_USAGE or a negative
+ * NULL. BUS is NULL if no daemon may be asked, as with --root. Returns 0, EXIT_USAGE or a negative
  * errno, having said what is wrong. */
 int volume_place_find(
                 sd_bus *bus,

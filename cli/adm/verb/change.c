@@ -226,7 +226,7 @@ static int print_plan(const Change *change, const PlanView *plan) {
         return 0;
 }
 
-/* Returns 0 to go on, or else the exit status. */
+/* Returns 0 to proceed, or else the exit status. */
 static int ask(const Change *change, const PlanView *plan) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;

@@ -25,7 +25,7 @@ static const Column columns[] = {
 /* COPIES is what the cluster map says, which counts before the setting; 0 if it says nothing. */
 static int read_settings(sd_bus_message *reply, uint32_t copies, Table *table) {
         const char *name, *value, *initial, *origin;
-        char in_force[sizeof("4294967295")];
+        char in_force[DECIMAL_SIZE(uint32_t)];
         int live, r;
 
         (void) snprintf(in_force, sizeof(in_force), "%" PRIu32, copies);
@@ -52,7 +52,7 @@ static int read_settings(sd_bus_message *reply, uint32_t copies, Table *table) {
 }
 
 static int call(Context *context, const char *argument, sd_bus_error *error, sd_bus_message **ret) {
-        char name[sizeof(STORE_NAME_PREFIX "4294967295")];
+        char name[sizeof(STORE_NAME_PREFIX) + DECIMAL_SIZE(uint32_t)];
         uint32_t number;
 
         if (!argument)

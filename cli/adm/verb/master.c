@@ -12,7 +12,7 @@
 #include "adm/verb/master.h"
 #include "adm/view/view.h"
 
-/* Returns 0 to go on, or else the exit status. */
+/* Returns 0 to proceed, or else the exit status. */
 static int ask(const Context *context, const char *reason) {
         _cleanup_free_ char *line = NULL;
         size_t size = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A look at the cluster each second: as a page that is drawn anew, or as a line where there is no
+/* Watches the cluster: as a page that is redrawn every second, or as a line per second without a
  * terminal. */
 
 #include <errno.h>

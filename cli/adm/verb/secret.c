@@ -166,7 +166,7 @@ int verb_secret_show(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to read '%s': %m", path);
 
-        /* To the byte, for whoever copies it: the daemons compare all of it. */
+        /* To the byte, since the daemons compare all of it. */
         if (fwrite(secret, 1, size, stdout) != size || fflush(stdout) != 0)
                 r = complain(-errno, "Failed to print: %m");
         explicit_bzero(secret, size);

@@ -44,7 +44,7 @@ static void creation_done(Creation *creation) {
         free(creation->path);
 }
 
-/* What can be seen without asking anybody. Returns 0, EXIT_USAGE or a negative errno. */
+/* Checks what needs no daemon. Returns 0, EXIT_USAGE or a negative errno. */
 static int check_options(const Creation *creation) {
         const Context *context = creation->context;
 
@@ -72,7 +72,7 @@ static int check_options(const Creation *creation) {
         return 0;
 }
 
-/* A number that was used up is better known before than after. */
+/* Refuses the number of a removed volume before anything is written. */
 static int check_number(const Creation *creation) {
         _cleanup_free_ char *state = NULL;
         int r;
@@ -139,7 +139,7 @@ static int start(const Creation *creation) {
         return r;
 }
 
-/* As if nothing had been said, but for what the log tells. */
+/* Undoes everything, and prints what the daemon has logged. */
 static void take_back(const Creation *creation) {
         sd_bus *bus = creation->context->connection.bus;
 

@@ -90,7 +90,7 @@ int verb_volume_show(int argc, char *argv[], void *userdata) {
 /* A method of the volume's object; the caller appends the arguments. */
 static int new_volume_call(
                 Context *context, uint32_t number, const char *method, sd_bus_message **ret) {
-        char path[sizeof(MASTER_PATH "/volume/4294967295")];
+        char path[sizeof(MASTER_PATH "/volume/") + DECIMAL_SIZE(uint32_t)];
 
         (void) snprintf(path, sizeof(path), MASTER_PATH "/volume/%" PRIu32, number);
         return sd_bus_message_new_method_call(

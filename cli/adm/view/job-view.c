@@ -8,9 +8,8 @@
 #include "adm/context/bus-names.h"
 #include "adm/view/job-view.h"
 #include "base/file.h"
-#include "bus/bus.h"
 
-/* A master that answers nothing for so long hangs. */
+/* A master that answers nothing for this long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 #define AT(field) offsetof(JobView, field)
@@ -76,13 +75,6 @@ int job_path_parse(const char *path, uint32_t *ret_id) {
         return 0;
 }
 
-static int read_job(sd_bus_message *message, JobView *job) {
-        int r;
-
-        r = properties_read(message, properties, job);
-        return r < 0 ? r : properties_complete(properties, job);
-}
-
 /* Takes the reply to METHOD of the object at PATH, called with one string unless that is NULL. */
 static int call(sd_bus *bus,
                 const char *path,
@@ -117,57 +109,13 @@ int job_view_get(sd_bus *bus, uint32_t id, sd_bus_error *reterr_error, JobView *
         if (r < 0)
                 return r;
 
-        r = read_job(reply, &job);
+        r = properties_read(reply, properties, &job);
+        if (r >= 0)
+                r = properties_complete(properties, &job);
         if (r < 0)
                 job_view_done(&job);
         else
                 *ret = job;
-        return r;
-}
-
-/* One object, while its interfaces are read. */
-typedef struct ObjectReader {
-        JobView *job;
-        bool found; /* it is a job */
-} ObjectReader;
-
-static int on_interface(sd_bus_message *message, void *userdata) {
-        ObjectReader *reader = userdata;
-        const char *interface;
-        int r;
-
-        r = sd_bus_message_read(message, "s", &interface);
-        if (r < 0)
-                return r;
-        if (strcmp(interface, MASTER_JOB_INTERFACE) != 0)
-                return sd_bus_message_skip(message, "a{sv}");
-
-        reader->found = true;
-        return read_job(message, reader->job);
-}
-
-static int on_object(sd_bus_message *message, void *userdata) {
-        JobsView *view = userdata;
-        ObjectReader reader = {};
-        JobView *jobs;
-        int r;
-
-        jobs = reallocarray(view->jobs, view->n + 1, sizeof(*jobs));
-        if (!jobs)
-                return -ENOMEM;
-        view->jobs = jobs;
-        reader.job = jobs + view->n;
-        *reader.job = (JobView){};
-
-        r = sd_bus_message_skip(message, "o");
-        if (r < 0)
-                return r;
-        r = bus_read_entries(message, "sa{sv}", on_interface, &reader);
-        if (r < 0)
-                job_view_done(reader.job);
-        else
-                view->n += reader.found;
-
         return r;
 }
 
@@ -186,7 +134,9 @@ int jobs_view_get(sd_bus *bus, sd_bus_error *reterr_error, JobsView *ret) {
                  reterr_error, &reply);
         if (r < 0)
                 return r;
-        r = bus_read_entries(reply, "oa{sa{sv}}", on_object, &view);
+        r = properties_read_objects(
+                        reply, MASTER_JOB_INTERFACE, properties, sizeof(*view.jobs), &view.jobs,
+                        &view.n);
         if (r < 0)
                 return r;
 

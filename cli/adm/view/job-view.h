@@ -31,7 +31,7 @@ int jobs_view_get(sd_bus *bus, sd_bus_error *reterr_error, JobsView *ret);
 void job_view_done(JobView *job);
 void jobs_view_done(JobsView *jobs);
 
-/* Whether it will not go on any more. */
+/* Whether it is in a final state. */
 bool job_view_has_ended(const JobView *job);
 
 #define JOB_PATH_SIZE 48

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Watching a job up to its end: with a bar on a terminal, else without a word. */
+/* Watches a job until it ends: with a bar on a terminal, else silently. */
 
 #include "adm/context/context.h"
 
 #define EXIT_DETACHED 130 /* by Ctrl-C, as a shell has it */
 
-/* Returns 0 if the job is done; EXIT_DETACHED if it was left to itself with Ctrl-C; a negative
- * errno if it failed or was cancelled, or the master went away for long: then that was said. A
- * master that is started anew meanwhile is waited for. */
+/* Returns 0 if the job is done; EXIT_DETACHED if Ctrl-C left it running; or a negative errno,
+ * having said so, if it failed or was cancelled, or if the master was away for too long. A master
+ * that restarts in the meantime is waited for. */
 int job_watch(Context *context, uint32_t id);

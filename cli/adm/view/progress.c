@@ -7,7 +7,7 @@
 #include "adm/view/progress.h"
 #include "frame/format.h"
 
-/* What a key costs, as if it were so many bytes. */
+/* The cost of a key, in bytes. */
 #define KEY_BYTES (8 * KIB)
 
 /* What a machine of two processors with one disk does. */

@@ -33,5 +33,6 @@ void progress_take(Progress *progress, const JobView *job, uint64_t usec);
  */
 char *progress_format(const Progress *progress, const JobView *job, unsigned width);
 
-/* How long it takes to move so much on a machine as most are, in µs; RATE is as in job-limits.h. */
+/* How long it takes to move that many keys and bytes on a typical machine, in µs; RATE is as in
+ * job-limits.h. */
 uint64_t progress_estimate(uint64_t keys, uint64_t bytes, uint64_t rate) _const_;

@@ -11,7 +11,7 @@ typedef struct Rates {
         TRAFFIC_METRICS(RATE_FIELD) /* of counters */
 } Rates;
 
-/* All 0 if the master was started anew in between, or if there is no time between the looks. */
+/* All 0 if the master was restarted in between, or if no time has passed. */
 Rates rates_between(const View *before, const View *after);
 
 /* How much more there is of a volume's objects or bytes than there was, for each second; negative

@@ -7,10 +7,9 @@
 #include "adm/view/view.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "bus/bus.h"
 #include "frame/properties.h"
 
-/* A daemon that answers nothing for so long hangs. */
+/* A daemon that answers nothing for this long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 #define VOLUME_AT(field) offsetof(VolumeView, field)
@@ -82,7 +81,7 @@ static const Property store_properties[] = {
 };
 /* clang-format on */
 
-/* Two calls, of which the second is sent before the first is answered. */
+/* Two calls; the second is sent before the first is answered. */
 struct ViewQuestion {
         ViewDone on_view;
         void *userdata;
@@ -116,55 +115,6 @@ ViewQuestion *view_question_free(ViewQuestion *question) {
         return NULL;
 }
 
-/* One object, while its interfaces are read. */
-typedef struct ObjectReader {
-        VolumeView *volume;
-        bool found; /* it is a volume */
-} ObjectReader;
-
-static int on_interface(sd_bus_message *message, void *userdata) {
-        ObjectReader *reader = userdata;
-        const char *interface;
-        int r;
-
-        r = sd_bus_message_read(message, "s", &interface);
-        if (r < 0)
-                return r;
-        if (strcmp(interface, MASTER_VOLUME_INTERFACE) != 0)
-                return sd_bus_message_skip(message, "a{sv}");
-
-        reader->found = true;
-        return properties_read(message, volume_properties, reader->volume);
-}
-
-/* Those that are no volumes are skipped. */
-static int on_object(sd_bus_message *message, void *userdata) {
-        View *view = userdata;
-        ObjectReader reader = {};
-        VolumeView *volumes;
-        int r;
-
-        volumes = reallocarray(view->volumes, view->n_volumes + 1, sizeof(*volumes));
-        if (!volumes)
-                return -ENOMEM;
-        view->volumes = volumes;
-        reader.volume = volumes + view->n_volumes;
-        *reader.volume = (VolumeView){};
-
-        r = sd_bus_message_skip(message, "o");
-        if (r < 0)
-                return r;
-        r = bus_read_entries(message, "sa{sv}", on_interface, &reader);
-        if (r >= 0 && reader.found)
-                r = properties_complete(volume_properties, reader.volume);
-        if (r < 0)
-                properties_done(volume_properties, reader.volume);
-        else
-                view->n_volumes += reader.found;
-
-        return r;
-}
-
 static int compare_volumes(const void *a, const void *b) {
         const VolumeView *x = a, *y = b;
 
@@ -174,7 +124,9 @@ static int compare_volumes(const void *a, const void *b) {
 static int read_objects(sd_bus_message *message, View *view) {
         int r;
 
-        r = bus_read_entries(message, "oa{sa{sv}}", on_object, view);
+        r = properties_read_objects(
+                        message, MASTER_VOLUME_INTERFACE, volume_properties, sizeof(*view->volumes),
+                        &view->volumes, &view->n_volumes);
         if (r < 0)
                 return r;
 
@@ -183,7 +135,7 @@ static int read_objects(sd_bus_message *message, View *view) {
         return 0;
 }
 
-/* The userdata may free the question, but no more than once: this is the last that uses it. */
+/* The callback may free the question, so nothing uses it afterwards. */
 static void finish_if_answered(ViewQuestion *question) {
         View *view = NULL;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Connection: carries out one operation after the other, with a kept-alive socket per authority
- * that redirects led it to. It never blocks: whoever runs it hands it the events of its sockets. */
+ * that redirects led it to. It never blocks: its owner passes it the events of its sockets. */
 
 #include "bench/http/body.h"
 #include "bench/http/link.h"

@@ -154,7 +154,7 @@ static void print_values(const char *name, const char *prefix) {
                 puts(":files");
 }
 
-/* Of a flag that is set, what takes it back. */
+/* A flag that is set by default is offered as "=no". */
 static void print_names(void) {
         for (const ConfItem *item = items; item->name; item++) {
                 const char *value = item->type != CONF_BOOL             ? "="

@@ -42,7 +42,7 @@ void options_done(Options *options);
 /* The part of the help text that describes the options. */
 void options_print_help(void);
 
-/* Whether the word is an option of which the next word is the value. */
+/* Whether the word is an option whose value is the next word. */
 bool options_wait_for_value(const char *word);
 
 /* Prints what the last of the words may become if it is an option or the value of one, for the

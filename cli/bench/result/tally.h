@@ -18,7 +18,7 @@ typedef struct Tally {
         Histogram latencies[_OPERATION_TYPE_MAX]; /* of those that ended as wanted or with 404 */
         uint64_t usec;                            /* until the last of them was over */
 
-        /* For others to look at meanwhile. */
+        /* Read by other threads during the run. */
         _Atomic uint64_t n_answered;
         _Atomic uint64_t n_failed;
 } Tally;

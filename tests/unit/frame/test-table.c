@@ -20,7 +20,7 @@ static const Column columns[] = {
 static void add_row(Table *table, uint64_t number, const char *name, uint64_t size) {
         table_add_uint(table, number);
         table_add_string(table, name);
-        table_add_yes(table, true);
+        table_add(table, COLOUR_NONE, json_new_bool(true), "yes");
         table_add_bytes(table, size);
 }
 

@@ -8,7 +8,7 @@
           .text = "16 Version s 1.0 Directory s /d Listen s h:3000 StartedAt t 1000000 Epoch t 9" \
                   " Health s " health " HealthReason s " reason " HealthAdvice s " advice \
                   " Copies u 1 Keys t 1 Bytes t 2048 Garbage t 1 DiskFree t 512 DiskSize t 1024" \
-                  " Requests t 7 Connections u 1" }
+                  " Requests t 7 Connections t 1" }
 #define VOLUMES \
         { .member = "GetManagedObjects", .types = "a{oa{sa{sv}}}", \
           .text = "1 /org/dkv/Master1/volume/1 1 org.dkv.Master1.Volume 4 Number u 1 State s active Up b 1 Weight u 1" }

@@ -7,9 +7,9 @@
 
 #include <semaphore.h>
 
+#include "random-requests.h"
 #include "store/index/dump.h"
 #include "store/index/index-fixture.h"
-#include "store/index/random-requests.h"
 
 #define REQUESTS 100000
 #define BATCH    256

@@ -3,8 +3,9 @@
 #include "test.h"
 
 #include <errno.h>
+#include <string.h>
 
-#include "store/index/random-requests.h"
+#include "random-requests.h"
 
 #define EACH 200 /* of each type */
 

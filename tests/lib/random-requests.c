@@ -1,61 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
-
-/* Random requests of all kinds, few enough keys and volumes that they meet each other. */
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/call/identity.h"
-#include "store/index/request.h"
+#include "random-requests.h"
 
-#define RANDOM_KEYS    300
-#define RANDOM_VOLUMES 6
-#define RANDOM_ITEMS   8
-
-typedef struct RandomRequest {
-        DecodedRequest decoded; /* its items are those below */
-        char keys[RANDOM_ITEMS][24];
-        char metadata[600];
-        uint32_t volumes[RANDOM_ITEMS];
-        IndexSettleItem settle[RANDOM_ITEMS];
-        IndexDamageItem damage[RANDOM_ITEMS];
-        Garbage garbage[RANDOM_ITEMS];
-        uint8_t cluster[CLUSTER_ID_SIZE];
-} RandomRequest;
-
-typedef struct RandomSource {
-        uint64_t state;
-        uint64_t version; /* the last one that was given out */
-        Index *index;     /* whose garbage is collected; may be NULL */
-} RandomSource;
-
-static inline uint64_t random_below(RandomSource *source, uint64_t n) {
+uint64_t random_below(RandomSource *source, uint64_t n) {
         source->state ^= source->state << 13;
         source->state ^= source->state >> 7;
         source->state ^= source->state << 17;
         return (source->state >> 11) % n;
 }
 
-static inline const char *random_key(RandomSource *source, char key[static 24]) {
+static const char *random_key(RandomSource *source, char key[static 24]) {
         (void) snprintf(key, 24, "key/%u", (unsigned) random_below(source, RANDOM_KEYS));
         return key;
 }
 
-static inline uint32_t random_volume(RandomSource *source) {
+static uint32_t random_volume(RandomSource *source) {
         return 1 + (uint32_t) random_below(source, RANDOM_VOLUMES);
 }
 
 /* A recent one, more often than not. */
-static inline uint64_t random_version(RandomSource *source) {
+static uint64_t random_version(RandomSource *source) {
         return 1 + source->version - random_below(source, MIN(source->version, UINT64_C(400)) + 1);
 }
 
-static inline uint64_t random_time(RandomSource *source) {
+static uint64_t random_time(RandomSource *source) {
         return 1 + random_below(source, 5);
 }
 
-static inline void random_condition(RandomSource *source, Condition *ret) {
+static void random_condition(RandomSource *source, Condition *ret) {
         *ret = (Condition){};
         if (random_below(source, 6) > 0)
                 return;
@@ -69,7 +44,7 @@ static inline void random_condition(RandomSource *source, Condition *ret) {
         ret->unmodified_since = random_below(source, 3);
 }
 
-static inline void random_commit(RandomSource *source, RandomRequest *request) {
+static void random_commit(RandomSource *source, RandomRequest *request) {
         IndexCommit *commit = &request->decoded.commit;
         Record *record = &commit->record;
 
@@ -92,7 +67,7 @@ static inline void random_commit(RandomSource *source, RandomRequest *request) {
                 record->copies[i] = 1 + (uint32_t) ((first + i) % RANDOM_VOLUMES);
 }
 
-static inline void random_settle(RandomSource *source, RandomRequest *request) {
+static void random_settle(RandomSource *source, RandomRequest *request) {
         IndexSettle *settle = &request->decoded.settle;
 
         settle->volume = random_volume(source);
@@ -107,7 +82,7 @@ static inline void random_settle(RandomSource *source, RandomRequest *request) {
                 };
 }
 
-static inline void random_collected(RandomSource *source, RandomRequest *request) {
+static void random_collected(RandomSource *source, RandomRequest *request) {
         IndexCollected *collected = &request->decoded.collected;
         int n = 0;
 
@@ -123,7 +98,7 @@ static inline void random_collected(RandomSource *source, RandomRequest *request
         collected->fence_due_usec = random_time(source);
 }
 
-static inline void random_move(RandomSource *source, RandomRequest *request) {
+static void random_move(RandomSource *source, RandomRequest *request) {
         IndexMove *move = &request->decoded.move;
 
         move->key = random_key(source, request->keys[0]);
@@ -144,7 +119,7 @@ static inline void random_move(RandomSource *source, RandomRequest *request) {
         move->garbage_due_usec = random_time(source);
 }
 
-static inline void random_damage(RandomSource *source, RandomRequest *request) {
+static void random_damage(RandomSource *source, RandomRequest *request) {
         IndexDamage *damage = &request->decoded.damage;
 
         damage->now_usec = random_time(source);
@@ -159,7 +134,7 @@ static inline void random_damage(RandomSource *source, RandomRequest *request) {
                 };
 }
 
-static inline void random_state(RandomSource *source, RandomRequest *request, RequestType type) {
+static void random_state(RandomSource *source, RandomRequest *request, RequestType type) {
         DecodedRequest *decoded = &request->decoded;
 
         switch (type) {
@@ -195,8 +170,7 @@ static inline void random_state(RandomSource *source, RandomRequest *request, Re
         }
 }
 
-/* What is rare in a master is rare here. */
-static inline RequestType random_type(RandomSource *source) {
+RequestType random_type(RandomSource *source) {
         static const RequestType common[] = {
                 REQUEST_COMMIT, REQUEST_COMMIT, REQUEST_COMMIT,    REQUEST_DELETE, REQUEST_SETTLE,
                 REQUEST_MOVE,   REQUEST_MOVE,   REQUEST_COLLECTED, REQUEST_DAMAGE, REQUEST_SET,
@@ -209,7 +183,7 @@ static inline RequestType random_type(RandomSource *source) {
                                : (RequestType) (1 + random_below(source, REQUEST_ACCEPT - 1));
 }
 
-static inline void random_request(RandomSource *source, RequestType type, RandomRequest *ret) {
+void random_request(RandomSource *source, RequestType type, RandomRequest *ret) {
         *ret = (RandomRequest){};
         if (type == REQUEST_COMMIT)
                 random_commit(source, ret);

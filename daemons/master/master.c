@@ -10,6 +10,7 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "master/cluster/watch.h"
 #include "master/cluster/run.h"
 #include "master/health/look.h"
 #include "master/master.h"
@@ -175,11 +176,13 @@ static int connect_volumes(Master *master) {
         VolumesOptions options = volumes_options(master);
         int r;
 
-        r = volumes_new(master->index, master->event, &options, &master->volumes);
+        r = volumes_new(master->index, &options, &master->volumes);
         if (r < 0)
                 return log_error_errno(r, "Failed to load the cluster map: %m");
 
-        r = outbox_new(master->client, master->volumes, &master->outbox);
+        r = watch_new(master->volumes, master->event, &master->watch);
+        if (r >= 0)
+                r = outbox_new(master->client, master->volumes, &master->outbox);
         if (r >= 0)
                 r = start_garbage_collector(master);
         if (r >= 0)
@@ -204,6 +207,7 @@ static int start_bus(Master *master) {
                                         .lead = master->lead,
                                         .troubles = master->troubles,
                                         .volumes = master->volumes,
+                                        .watch = master->watch,
                                         .jobs = master->jobs,
                                         .server = master->server,
                         },
@@ -390,6 +394,7 @@ Master *master_free(Master *master) {
         (void) http_server_free(master->server);
         (void) index_free(master->index);
         master_bus_stop(master->bus); /* while volumes and jobs are there */
+        (void) watch_free(master->watch);
         (void) garbage_collector_free(master->garbage);
         (void) prober_free(master->prober);
         (void) outbox_free(master->outbox);

@@ -16,6 +16,7 @@
 #include "master/cluster/lead.h"
 #include "master/cluster/settings.h"
 #include "master/cluster/trouble.h"
+#include "master/cluster/watch.h"
 #include "master/conf.h"
 #include "master/job/job.h"
 #include "master/link/outbox.h"
@@ -38,6 +39,7 @@ typedef struct Master {
         Lead *lead;
         Stale *stale;
         Volumes *volumes;
+        Watch *watch;
         HttpClient *client; /* for calls that are short */
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
         Outbox *outbox;

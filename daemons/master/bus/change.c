@@ -9,6 +9,7 @@
 #include "master/bus/lead.h"
 #include "master/bus/refusal.h"
 #include "master/bus/volumes.h"
+#include "master/cluster/membership.h"
 #include "master/cluster/settings.h"
 #include "master/job/job.h"
 

@@ -9,6 +9,7 @@
 #include "bus/property.h"
 #include "daemon/bus-common.h"
 #include "daemon/log-control.h"
+#include "master/cluster/watch.h"
 #include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/damage.h"
@@ -318,7 +319,7 @@ int master_bus_new(const MasterBusOptions *options, MasterBus **ret) {
         if (r < 0)
                 return r;
 
-        volumes_set_observer(options->volumes, on_change, bus);
+        watch_set_observer(options->watch, on_change, bus);
         *ret = TAKE_PTR(bus);
         return 0;
 }
@@ -328,7 +329,7 @@ void master_bus_stop(MasterBus *bus) {
                 return;
 
         bus->is_ending = true;
-        volumes_set_observer(bus->options.volumes, NULL, NULL);
+        watch_set_observer(bus->options.watch, NULL, NULL);
         job_bus_stop(bus);
         bus_authority_done(&bus->authority);
         bus_server_run_deferred(bus->server);

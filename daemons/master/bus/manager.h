@@ -13,6 +13,7 @@
 #include "bus/writer.h"
 #include "http/server.h"
 #include "master/cluster/lead.h"
+#include "master/cluster/watch.h"
 #include "master/health/look.h"
 #include "master/job/job.h"
 
@@ -29,7 +30,8 @@ typedef struct MasterBusOptions {
         Index *index;
         Lead *lead; /* NULL if the master leads anyway */
         Troubles *troubles;
-        Volumes *volumes; /* the bus becomes their observer, and that of the jobs */
+        Volumes *volumes;
+        Watch *watch; /* the bus becomes its observer, and that of the jobs */
         Jobs *jobs;
         const HttpServer *server; /* whose requests are counted; may be NULL */
 } MasterBusOptions;

@@ -5,8 +5,8 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "master/cluster/settings.h"
-#include "master/cluster/volumes-internal.h"
+#include "master/cluster/change-internal.h"
+#include "master/cluster/membership.h"
 
 static int submit_for_all(
                 Volumes *volumes,

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/cluster/reachable.h"
 #include "master/cluster/report-health.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {

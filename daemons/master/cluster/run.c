@@ -100,7 +100,7 @@ static bool is_at_home(const Volumes *volumes, const Live *live, const VolumeRep
         return !volume || volume->url_is_set || strcmp(volume->url, report->url) == 0;
 }
 
-int volumes_check_run(const Volumes *volumes, Live *live, const VolumeReport *report) {
+int run_check(const Volumes *volumes, Live *live, const VolumeReport *report) {
         bool is_known = live->run != 0;
 
         if (live->run == report->run)
@@ -158,7 +158,7 @@ static int take_url(Live *live, const char *reported) {
         return 0;
 }
 
-int volumes_take_run(Live *live, const VolumeReport *report) {
+int run_take(Live *live, const VolumeReport *report) {
         int r;
 
         if (!live->calls)
@@ -174,11 +174,6 @@ int volumes_take_run(Live *live, const VolumeReport *report) {
         live->run = report->run;
         live->report_sequence = report->sequence;
         return 0;
-}
-
-void volumes_forget_run(Live *live) {
-        free(live->url);
-        free(live->calls);
 }
 
 LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]) {

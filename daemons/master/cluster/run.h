@@ -11,6 +11,15 @@
 #include "master/cluster/judge.h"
 #include "master/cluster/volumes.h"
 
+typedef struct Live Live;
+
+/* Whether the report is of the run that is the volume, or of one that becomes it now. Returns 0 or
+ * what volumes_report() says. With the lock held. */
+int run_check(const Volumes *volumes, Live *live, const VolumeReport *report);
+
+/* From now on it is the volume. With the lock held for writing. Returns 0 or -ENOMEM. */
+int run_take(Live *live, const VolumeReport *report);
+
 /* The store that the map has under NUMBER, of any run. Returns 0 or -ENOENT. */
 int volumes_store(Volumes *volumes, uint32_t number, StoreIdentity *ret);
 

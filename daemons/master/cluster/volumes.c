@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/event-ids.h"
-#include "base/log.h"
-#include "core/call/ticket.h"
+#include "core/limits.h"
 #include "core/url.h"
 #include "master/cluster/volumes-internal.h"
 
-#define WATCH_USEC  (USEC_PER_SEC / 4)
-#define UNFIT_USEC  (2 * USEC_PER_SEC) /* reports come every second */
-#define NOTICES_MAX 64
+#define UNFIT_USEC (2 * USEC_PER_SEC) /* reports come every second */
 
 bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) {
         const Live *live = number < volumes->n_live ? volumes->live + number : NULL;
@@ -24,11 +19,7 @@ bool volumes_is_up(const Volumes *volumes, uint32_t number, uint64_t now_usec) {
                now_usec < live->seen_usec + volumes->options.timeout_usec;
 }
 
-static bool is_nearly_full(const Live *live) {
-        return live->disk_free < live->disk_size / 20;
-}
-
-static int extend_live(Volumes *volumes, uint32_t number) {
+int volumes_extend(Volumes *volumes, uint32_t number) {
         Live *live;
 
         if (number < volumes->n_live)
@@ -43,120 +34,26 @@ static int extend_live(Volumes *volumes, uint32_t number) {
         return 0;
 }
 
-/* What the main loop sees of a volume; what differs from its last look is news. */
-typedef enum LookMark {
-        LOOK_KNOWN = 1 << 0,
-        LOOK_UP = 1 << 1,
-        LOOK_NEARLY_FULL = 1 << 2,
-        LOOK_MAINTENANCE = 1 << 3,
-} LookMark;
-
-typedef struct Notice {
-        uint32_t number;
-        VolumeState state;
-        unsigned before, now; /* looks */
-        bool changed;
-        bool maintenance_is_over; /* while the map still has it */
-} Notice;
-
-static Notice look(const Volumes *volumes, const Volume *volume, uint64_t now, uint64_t realtime) {
-        const Live *live = volumes->live + volume->number;
-        bool maintenance = volume_in_maintenance(volume, realtime);
-        Notice notice = {
-                .number = volume->number,
-                .state = volume->state,
-                .before = live->look,
-                .now = LOOK_KNOWN,
-                .maintenance_is_over = volume->maintenance_until > 0 && !maintenance,
-        };
-
-        if (volumes_is_up(volumes, volume->number, now))
-                notice.now |= LOOK_UP;
-        if (is_nearly_full(live))
-                notice.now |= LOOK_NEARLY_FULL;
-        if (maintenance)
-                notice.now |= LOOK_MAINTENANCE;
-        notice.changed = live->changed || notice.now != notice.before;
-        return notice;
-}
-
-/* With the lock held for reading: what it writes is the main loop's, or written under the lock for
- * writing by others. Returns the number of notices; what finds no room is news the next time. */
-static size_t collect(Volumes *volumes, Notice ret[static NOTICES_MAX]) {
-        const Cluster *cluster = volumes->map.cluster;
-        uint64_t now = clock_monotonic(), realtime = clock_realtime();
-        size_t n = 0;
-
-        for (size_t i = 0; i < cluster->n_volumes && n < NOTICES_MAX; i++) {
-                Notice notice = look(volumes, cluster->volumes + i, now, realtime);
-                Live *live = volumes->live + notice.number;
-
-                if (!notice.changed && !notice.maintenance_is_over)
-                        continue;
-                live->look = notice.now;
-                live->changed = false;
-                ret[n++] = notice;
-        }
-        return n;
-}
-
-static void log_liveness(const Notice *notice) {
-        char field[sizeof("DKV_VOLUME=") + 10];
-        const char *const fields[] = { field, NULL };
-
-        (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, notice->number);
-        if (notice->now & LOOK_UP)
-                log_event(LOG_NOTICE, EVENT_VOLUME_UP, fields, "Volume %" PRIu32 " is up.",
-                          notice->number);
-        else
-                log_event(notice->now & LOOK_MAINTENANCE ? LOG_NOTICE : LOG_WARNING,
-                          EVENT_VOLUME_DOWN, fields,
-                          "Volume %" PRIu32 " is down: it does not report any more.",
-                          notice->number);
-}
-
-static void on_watch(void *userdata) {
-        Volumes *volumes = userdata;
-        Notice notices[NOTICES_MAX];
-        size_t n;
-
-        (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        n = collect(volumes, notices);
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-
-        for (const Notice *notice = notices; notice < notices + n; notice++) {
-                if ((notice->before ^ notice->now) & LOOK_UP && notice->state != VOLUME_REMOVED)
-                        log_liveness(notice);
-                if (notice->changed && volumes->on_change)
-                        volumes->on_change(
-                                        notice->number, !(notice->before & LOOK_KNOWN),
-                                        volumes->userdata);
-                if (notice->maintenance_is_over)
-                        volumes_end_maintenance(volumes, notice->number);
-        }
-}
-
 static int expect_volumes(Volumes *volumes) {
         const Cluster *cluster = volumes->map.cluster;
-        uint64_t now = clock_monotonic(), realtime = clock_realtime();
+        uint64_t now = clock_monotonic();
 
         for (size_t i = 0; i < cluster->n_volumes; i++) {
                 const Volume *volume = cluster->volumes + i;
                 int r;
 
-                r = extend_live(volumes, volume->number);
+                r = volumes_extend(volumes, volume->number);
                 if (r < 0)
                         return r;
                 volumes->live[volume->number] = (Live){
                         .seen_usec = now,
                         .disk_free = UINT64_MAX,
                 };
-                volumes->live[volume->number].look = look(volumes, volume, now, realtime).now;
         }
         return 0;
 }
 
-int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Volumes **ret) {
+int volumes_new(Index *index, const VolumesOptions *options, Volumes **ret) {
         _cleanup_(volumes_freep) Volumes *volumes = NULL;
         int r;
 
@@ -177,9 +74,6 @@ int volumes_new(Index *index, sd_event *event, const VolumesOptions *options, Vo
         r = expect_volumes(volumes);
         if (r < 0)
                 return r;
-        r = periodic_new(event, WATCH_USEC, WATCH_USEC, on_watch, volumes, &volumes->watch);
-        if (r < 0)
-                return r;
 
         *ret = TAKE_PTR(volumes);
         return 0;
@@ -189,11 +83,12 @@ Volumes *volumes_free(Volumes *volumes) {
         if (!volumes)
                 return NULL;
 
-        (void) periodic_free(volumes->watch);
         map_done(&volumes->map);
         (void) contacts_free(volumes->contacts);
-        for (size_t i = 0; i < volumes->n_live; i++)
-                volumes_forget_run(volumes->live + i);
+        for (size_t i = 0; i < volumes->n_live; i++) {
+                free(volumes->live[i].url);
+                free(volumes->live[i].calls);
+        }
         (void) pthread_mutex_destroy(&volumes->calls_lock);
         free(volumes->live);
         free(volumes);
@@ -204,12 +99,6 @@ void volumes_configure(Volumes *volumes, const VolumesOptions *options) {
         (void) pthread_rwlock_wrlock(&volumes->map.lock);
         volumes->options = *options;
         (void) pthread_rwlock_unlock(&volumes->map.lock);
-}
-
-uint64_t volumes_skew_max(const Volumes *volumes) {
-        uint64_t lifetime = SIGNATURE_LIFETIME_SEC * USEC_PER_SEC;
-
-        return MIN(volumes->options.ticket_usec ?: lifetime, lifetime) / 2;
 }
 
 uint32_t volumes_copies_of(const Volumes *volumes, const Cluster *cluster) {
@@ -234,110 +123,26 @@ int volumes_snapshot(Volumes *volumes, Cluster **ret) {
         return r;
 }
 
-void volumes_set_observer(Volumes *volumes, VolumesObserver on_change, void *userdata) {
-        volumes->on_change = on_change;
-        volumes->userdata = userdata;
+static bool is_text(const char *string, char lowest) {
+        for (; *string; string++)
+                if ((*string >= 0 && *string < lowest) || *string == 0x7f)
+                        return false;
+        return true;
 }
 
-static bool has_uuid(const Cluster *cluster, const uint8_t uuid[static STORE_UUID_SIZE]) {
-        for (size_t i = 0; i < cluster->n_volumes; i++)
-                if (memcmp(cluster->volumes[i].uuid, uuid, STORE_UUID_SIZE) == 0)
-                        return true;
-        return false;
-}
-
-/* A first try with a wrong directory does not use a number up: a volume that nobody has added holds
- * nothing, and an empty store may take its place once the first one has left. */
-static int check_successor(
-                const Volumes *volumes, const Volume *volume, const VolumeReport *report) {
-        const Live *live = volumes->live + volume->number;
-
-        if (volume->state != VOLUME_NEW || report->objects_ever > 0 || report->objects > 0 ||
-            has_uuid(volumes->map.cluster, report->uuid))
-                return -EEXIST;
-        if (live->run == report->run)
-                return 0; /* the change is under way */
-        if (volumes_is_up(volumes, volume->number, clock_monotonic()))
-                return -EEXIST;
-        return map_is_changing(&volumes->map) ? -EINPROGRESS : 0;
-}
-
-static int check_report(const Volumes *volumes, const VolumeReport *report) {
-        const Cluster *cluster = volumes->map.cluster;
-        const Volume *volume;
-
-        if (report->number == 0 || report->number > VOLUME_MAX || report->run == 0 ||
-            volumes_check_url(report->url) < 0 || volumes_check_zone(report->zone) < 0)
-                return -EINVAL;
-        volume = cluster_find(cluster, report->number);
-        if (!volume)
-                return has_uuid(cluster, report->uuid) ? -EEXIST : 0;
-        if (memcmp(volume->uuid, report->uuid, sizeof(volume->uuid)) != 0)
-                return check_successor(volumes, volume, report);
-        return volume->state == VOLUME_REMOVED ? -EBUSY : 0;
-}
-
-/* A report that was held up on its way makes the clock seem to be behind: the greatest of the last
- * few counts. */
-static void note_skew(Live *live, int64_t skew_usec) {
-        live->skews_usec[live->n_skews++ % SKEWS] = skew_usec;
-        for (unsigned i = live->n_skews; i < SKEWS; i++)
-                live->skews_usec[i] = skew_usec;
-        live->skew_usec = INT64_MIN;
-        for (unsigned i = 0; i < SKEWS; i++)
-                live->skew_usec = MAX(live->skew_usec, live->skews_usec[i]);
-}
-
-/* With the lock held for writing: which other volumes it says that it cannot reach. */
-static void note_cut(const Volumes *volumes, Live *live, const VolumeReport *report) {
-        const Cluster *cluster = volumes->map.cluster;
-
-        live->n_cut = 0;
-        for (size_t i = 0; i < cluster->n_volumes && live->n_cut < REPORT_PEERS_MAX; i++)
-                for (size_t k = 0; k < report->n_peers; k++)
-                        if (strcmp(url_authority(cluster->volumes[i].url), report->peers[k]) == 0)
-                                live->cut[live->n_cut++] = cluster->volumes[i].number;
-}
-
-/* With the lock held for writing. */
-static int take_note(Volumes *volumes, const VolumeReport *report) {
-        Live *live;
+int volumes_check_url(const char *url) {
+        _cleanup_free_ char *normal = NULL;
+        const char *reason;
         int r;
 
-        r = check_report(volumes, report);
+        r = url_normalize(url, &normal, &reason);
         if (r < 0)
                 return r;
-        r = extend_live(volumes, report->number);
-        if (r < 0)
-                return r;
-        live = volumes->live + report->number;
-        r = volumes_check_run(volumes, live, report);
-        if (r >= 0)
-                r = volumes_take_run(live, report);
-        if (r < 0)
-                return r;
-
-        live->seen_usec = clock_monotonic();
-        live->reported_usec = clock_realtime();
-        live->disk_free = report->disk_free;
-        live->disk_size = report->disk_size;
-        live->disk_id = report->disk_id;
-        live->objects = report->objects;
-        live->bytes = report->bytes;
-        live->pending = report->pending;
-        live->fault = report->fault;
-        note_skew(live, report->skew_usec);
-        note_cut(volumes, live, report);
-        return volumes_change_by_report(volumes, report);
+        return strlen(url) < VOLUME_URL_SIZE && strcmp(url, normal) == 0 ? 0 : -EINVAL;
 }
 
-int volumes_report(Volumes *volumes, const VolumeReport *report) {
-        int r;
-
-        (void) pthread_rwlock_wrlock(&volumes->map.lock);
-        r = take_note(volumes, report);
-        (void) pthread_rwlock_unlock(&volumes->map.lock);
-        return r;
+int volumes_check_zone(const char *zone) {
+        return strlen(zone) < VOLUME_ZONE_SIZE && is_text(zone, ' ') ? 0 : -EINVAL;
 }
 
 void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result) {
@@ -393,7 +198,7 @@ static VolumeStatus make_status(
                 .weight = volume->weight,
                 .state = volume->state,
                 .up = volumes_is_up(volumes, volume->number, now),
-                .nearly_full = is_nearly_full(live),
+                .nearly_full = disk_is_nearly_full(live->disk_free, live->disk_size),
                 .url_is_set = volume->url_is_set,
                 .zone_is_set = volume->zone_is_set,
                 .seen_usec = live->reported_usec,

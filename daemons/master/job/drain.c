@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/membership.h"
 #include "master/job/bars.h"
 #include "master/job/drain.h"
 

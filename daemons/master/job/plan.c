@@ -11,7 +11,7 @@
 
 #include "core/key.h"
 #include "core/placement/plan.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/membership.h"
 #include "master/job/plan.h"
 #include "master/job/stray.h"
 #include "master/job/view.h"

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "master/cluster/settings.h"
+#include "master/cluster/membership.h"
 #include "master/job/start.h"
 
 /* A drain, from the request until the map says so. It has its volumes already. */

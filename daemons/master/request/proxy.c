@@ -12,6 +12,7 @@
 #include "http/date.h"
 #include "http/record.h"
 #include "http/server.h"
+#include "master/cluster/choice.h"
 #include "master/request/proxy.h"
 #include "master/request/redirect.h"
 #include "master/upkeep/damage.h"

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "http/date.h"
 #include "http/record.h"
+#include "master/cluster/choice.h"
 #include "master/request/json-reply.h"
 #include "master/request/listing.h"
 #include "master/request/proxy.h"

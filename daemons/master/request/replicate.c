@@ -7,6 +7,7 @@
 #include "core/key.h"
 #include "http/record.h"
 #include "http/server.h"
+#include "master/cluster/choice.h"
 #include "master/cluster/deadlines.h"
 #include "master/request/replicate.h"
 

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "master/cluster/deadlines.h"
 #include "master/cluster/report-health.h"
+#include "master/cluster/report.h"
 #include "master/cluster/run.h"
 #include "master/link/caller.h"
 #include "master/request/requests.h"

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "core/url.h"
 #include "http/record.h"
-#include "master/cluster/reachable.h"
+#include "master/cluster/choice.h"
 #include "master/request/redirect.h"
 #include "master/request/relay.h"
 #include "master/request/replicate.h"

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/cluster/membership.h"
+#include "master/cluster/report.h"
 #include "master/cluster/settings.h"
+#include "master/cluster/watch.h"
 #include "scratch.h"
 #include "shift.h"
 #include "store/index/index-internal.h"
@@ -20,6 +23,7 @@ typedef struct Fixture {
         sd_event *event;
         Index *index;
         Volumes *volumes;
+        Watch *watch;
 } Fixture;
 
 /* See index_intercept(). */
@@ -35,10 +39,12 @@ static inline void open_all(Fixture *fixture, bool auto_add) {
 
         assert_int_equal(index_open(&options, &fixture->index), 0);
         index_intercept(fixture->index, volumes_fixture_intercept, NULL);
-        assert_ok(volumes_new(fixture->index, fixture->event, &volumes_options, &fixture->volumes));
+        assert_ok(volumes_new(fixture->index, &volumes_options, &fixture->volumes));
+        assert_ok(watch_new(fixture->volumes, fixture->event, &fixture->watch));
 }
 
 static inline void close_all(Fixture *fixture) {
+        fixture->watch = watch_free(fixture->watch);
         fixture->index = index_free(fixture->index);
         fixture->volumes = volumes_free(fixture->volumes);
 }

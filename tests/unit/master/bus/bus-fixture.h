@@ -5,7 +5,9 @@
  * with --wrap=sd_bus_creds_get_euid. Include after "test.h". */
 
 #include "bus/bus-ends.h"
+#include "master/cluster/watch.h"
 #include "master/bus/manager.h"
+#include "master/cluster/report.h"
 #include "master/conf.h"
 #include "scratch.h"
 
@@ -22,6 +24,7 @@ typedef struct Fixture {
         Index *index;
         Troubles *troubles;
         Volumes *volumes;
+        Watch *watch;
         Jobs *jobs;
         MasterBus *bus;
 } Fixture;
@@ -62,6 +65,7 @@ static inline void start_bus(Fixture *fixture) {
                                         .index = fixture->index,
                                         .troubles = fixture->troubles,
                                         .volumes = fixture->volumes,
+                                        .watch = fixture->watch,
                                         .jobs = fixture->jobs,
                         },
                         &fixture->bus));
@@ -84,9 +88,10 @@ static inline Fixture *fixture_new(void) {
         assert_ok(troubles_new(&fixture->troubles));
         assert_ok(index_open(&options, &fixture->index));
         assert_ok(volumes_new(
-                        fixture->index, ends.event,
+                        fixture->index,
                         &(VolumesOptions){ .timeout_usec = 60 * USEC_PER_SEC, .copies = 1 },
                         &fixture->volumes));
+        assert_ok(watch_new(fixture->volumes, ends.event, &fixture->watch));
         return fixture;
 }
 
@@ -96,6 +101,7 @@ static inline void stop_all(Fixture *fixture) {
                 jobs_stop(fixture->jobs);
         fixture->index = index_free(fixture->index);
         master_bus_stop(fixture->bus);
+        fixture->watch = watch_free(fixture->watch);
         fixture->volumes = volumes_free(fixture->volumes);
         fixture->jobs = jobs_free(fixture->jobs);
         fixture->bus = master_bus_free(fixture->bus);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "master/cluster/report.h"
 #include "master/bus/bus-fixture.h"
 
 static int setup(void **state) {

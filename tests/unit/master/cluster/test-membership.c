@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "master/cluster/choice.h"
 #include "master/volumes-fixture.h"
 
 static int result;

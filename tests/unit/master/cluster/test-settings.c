@@ -6,6 +6,8 @@
 #include <semaphore.h>
 
 #include "core/placement/cluster-codec.h"
+#include "master/cluster/choice.h"
+#include "master/cluster/report.h"
 #include "master/volumes-fixture.h"
 
 /* A change, and what done() was told of it. */
@@ -486,7 +488,7 @@ static const char *observe(Fixture *fixture) {
 TEST(the_observer_sees_every_change) {
         Fixture *fixture = *state;
 
-        volumes_set_observer(fixture->volumes, on_change, &seen);
+        watch_set_observer(fixture->watch, on_change, &seen);
         assert_string_equal(observe(fixture), "");
         report_all(fixture, 3);
         assert_string_equal(observe(fixture), "new 1 new 2 new 3 ");
@@ -521,26 +523,14 @@ TEST(the_observer_sees_every_change) {
         report(fixture, 2);
         assert_string_equal(observe(fixture), "2 ");
 
-        volumes_set_observer(fixture->volumes, NULL, NULL);
+        watch_set_observer(fixture->watch, NULL, NULL);
         report(fixture, 1);
         assert_string_equal(observe(fixture), "");
 
         /* What was known before is no news after a restart. */
         reopen(fixture, false);
-        volumes_set_observer(fixture->volumes, on_change, &seen);
+        watch_set_observer(fixture->watch, on_change, &seen);
         assert_string_equal(observe(fixture), "");
-}
-
-TEST(no_observer_misses_many) {
-        Fixture *fixture = *state;
-        unsigned n = 0;
-
-        volumes_set_observer(fixture->volumes, on_change, &seen);
-        report_all(fixture, 200);
-        for (int i = 0; i < 4; i++)
-                for (const char *p = observe(fixture); (p = strstr(p, "new ")); p += 4)
-                        n++;
-        assert_int_equal(n, 200);
 }
 
 TEST(the_configuration_can_change) {
@@ -587,7 +577,6 @@ int main(void) {
                 RUN(maintenance_takes_no_new_values),
                 RUN(maintenance_ends_by_itself),
                 RUN(the_observer_sees_every_change),
-                RUN(no_observer_misses_many),
                 RUN(the_configuration_can_change),
                 RUN(what_is_not_stored_is_not_in_force),
         };

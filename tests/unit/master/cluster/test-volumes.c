@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/cluster/choice.h"
+#include "master/cluster/report.h"
 #include "master/cluster/run.h"
 #include "master/volumes-fixture.h"
 

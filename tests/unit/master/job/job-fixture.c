@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/call/wire.h"
+#include "master/cluster/report.h"
 #include "master/job/job-fixture.h"
 #include "rpc/gate.h"
 #include "rpc/rpc.h"
@@ -150,7 +151,7 @@ void open_all(JobFixture *fixture) {
 
         assert_ok(http_client_new(&client, &fixture->client));
         assert_ok(index_open(&options, &fixture->index));
-        assert_ok(volumes_new(fixture->index, fixture->event, &volumes, &fixture->volumes));
+        assert_ok(volumes_new(fixture->index, &volumes, &fixture->volumes));
         assert_ok(outbox_new(fixture->client, fixture->volumes, &fixture->outbox));
 
         job_table_init(&fixture->table);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "master/cluster/membership.h"
 #include "master/job/job-fixture.h"
 
 #define OLD_TICKETS "Waits until the last ticket for its volumes has expired."

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "core/call/wire.h"
 #include "http/stand-in.h"
+#include "master/cluster/report.h"
 #include "master/job/mover.h"
 #include "scratch.h"
 #include "store/index/move.h"
@@ -66,7 +67,7 @@ static int setup(void **state) {
         clients_server = NULL;
         assert_ok(sd_event_new(&event));
         assert_int_equal(index_open(&options, &the_index), 0);
-        assert_int_equal(volumes_new(the_index, event, &volumes_options, &volumes), 0);
+        assert_int_equal(volumes_new(the_index, &volumes_options, &volumes), 0);
         stand_in_init(&volume);
         stand_in_listen(&volume);
         assert_int_equal(outbox_new(volume.client, volumes, &outbox), 0);

@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include "master/cluster/membership.h"
 #include "master/job/job-fixture.h"
 
 /* By its owner, and then by the queue. */

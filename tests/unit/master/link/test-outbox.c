@@ -7,6 +7,7 @@
 
 #include "core/call/wire.h"
 #include "http/stand-in.h"
+#include "master/cluster/report.h"
 #include "master/link/outbox.h"
 #include "master/master.h"
 #include "scratch.h"
@@ -49,7 +50,7 @@ static int setup(void **state) {
         assert_ok(sd_event_new(&master.event));
         assert_int_equal(index_open(&options, &master.index), 0);
         assert_int_equal(
-                        volumes_new(master.index, master.event,
+                        volumes_new(master.index,
                                     &(VolumesOptions){
                                                     .timeout_usec = USEC_PER_HOUR,
                                                     .copies = 1,

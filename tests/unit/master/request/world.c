@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include "master/cluster/report.h"
 #include "master/request/routes.h"
 #include "master/request/world.h"
 
@@ -97,8 +98,7 @@ static void world_start(uint32_t copies) {
         assert_ok(index_open(&options, &world.index));
         assert_ok(troubles_new(&world.troubles));
         assert_ok(
-                        volumes_new(world.index, world.event,
-                                    &(VolumesOptions){
+                        volumes_new(world.index, &(VolumesOptions){
                                                     .timeout_usec = USEC_PER_HOUR,
                                                     .copies = copies,
                                                     .auto_add = true,

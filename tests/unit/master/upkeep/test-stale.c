@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "master/cluster/membership.h"
+#include "master/cluster/report.h"
 #include "master/cluster/run.h"
-#include "master/cluster/settings.h"
 #include "master/master.h"
 #include "master/upkeep/stale.h"
 #include "scratch.h"
@@ -30,7 +31,7 @@ static int setup(void **state) {
         assert_ok(troubles_new(&master->troubles));
         assert_ok(index_open(&options, &master->index));
         assert_ok(
-                        volumes_new(master->index, master->event,
+                        volumes_new(master->index,
                                     &(VolumesOptions){ .timeout_usec = USEC_PER_SEC / 2,
                                                        .copies = 1,
                                                        .auto_add = true },

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Which volumes get a new value, and which one is read. */
-
 #include <errno.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/call/ticket.h"
 #include "core/url.h"
-#include "master/cluster/reachable.h"
+#include "master/cluster/choice.h"
 #include "master/cluster/volumes-internal.h"
 
-bool volumes_is_skewed(const Volumes *volumes, uint32_t number) {
+/* From how far on a clock that is wrong may make tickets and signatures fail. */
+static uint64_t skew_max(const Volumes *volumes) {
+        uint64_t lifetime = SIGNATURE_LIFETIME_SEC * USEC_PER_SEC;
+
+        return MIN(volumes->options.ticket_usec ?: lifetime, lifetime) / 2;
+}
+
+/* With the lock held: whether the clock of a volume is so far off that its tickets and signatures,
+ * or ours there, may fail. */
+static bool is_skewed(const Volumes *volumes, uint32_t number) {
         int64_t skew = number < volumes->n_live ? volumes->live[number].skew_usec : 0;
 
-        return (uint64_t) (skew < 0 ? -skew : skew) > volumes_skew_max(volumes);
+        return (uint64_t) (skew < 0 ? -skew : skew) > skew_max(volumes);
 }
 
 typedef struct Choice {
@@ -45,7 +53,7 @@ static bool is_usable(const Volume *volume, void *userdata) {
                 return false;
         if (choice->reached_only &&
             (!contacts_is_fit(volumes->contacts, volume->number, choice->now_usec) ||
-             volumes_is_skewed(volumes, volume->number)))
+             is_skewed(volumes, volume->number)))
                 return false;
         if (live->fault == STORE_FAULT_NONE && live->disk_free > choice->size)
                 return true;
@@ -120,7 +128,7 @@ static int choose(
                 size_t j = (turn + i) % record->n_copies;
                 uint32_t number = record->copies[j];
                 bool is_good = contacts_is_good(volumes->contacts, number) &&
-                               !volumes_is_skewed(volumes, number);
+                               !is_skewed(volumes, number);
                 char url[VOLUME_URL_SIZE];
 
                 if (avoid & (1U << j) || (chosen > 0 && !is_good) ||

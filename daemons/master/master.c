@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "master/cluster/watch.h"
 #include "master/cluster/run.h"
+#include "master/cluster/watch.h"
 #include "master/health/look.h"
 #include "master/master.h"
 #include "master/request/routes.h"

@@ -19,6 +19,7 @@
 #include "master/bus/metrics.h"
 #include "master/bus/plan.h"
 #include "master/bus/volumes.h"
+#include "master/cluster/watch.h"
 #include "store/index/identity.h"
 
 #define BUS_NAME "org.dkv.Master1"

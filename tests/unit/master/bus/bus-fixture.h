@@ -8,6 +8,7 @@
 #include "master/cluster/watch.h"
 #include "master/bus/manager.h"
 #include "master/cluster/report.h"
+#include "master/cluster/watch.h"
 #include "master/conf.h"
 #include "scratch.h"
 

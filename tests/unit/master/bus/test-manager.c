@@ -7,6 +7,7 @@
 
 #include "master/cluster/report.h"
 #include "master/bus/bus-fixture.h"
+#include "master/cluster/report.h"
 
 static int setup(void **state) {
         Fixture *fixture = fixture_new();

@@ -42,6 +42,7 @@ typedef struct Proxy {
         HttpRequest *request; /* NULL once it is over */
         bool replied;
         size_t n_tried; /* copies, besides the first */
+        unsigned tried; /* which: bit I stands for copies[I] of the record */
 } Proxy;
 
 static Proxy *proxy_unref(Proxy *proxy) {
@@ -273,8 +274,9 @@ static int try_another(Proxy *proxy) {
                 return -EHOSTDOWN;
         for (size_t i = 0; i < proxy->record.n_copies; i++)
                 if (proxy->record.copies[i] == proxy->volume)
-                        avoid |= 1U << i;
-        volume = volumes_choose(proxy->proxies->volumes, &proxy->record, avoid, volume_url);
+                        proxy->tried |= 1U << i;
+        volume = volumes_choose(
+                        proxy->proxies->volumes, &proxy->record, avoid | proxy->tried, volume_url);
         if (volume < 0)
                 return volume;
         ticket.store = redirect_store(

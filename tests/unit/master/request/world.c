@@ -61,6 +61,7 @@ static void world_connect(void) {
         ProberOptions prober = {
                 .index = world.index,
                 .directory = world.directory,
+                .lead = world.lead,
                 .volumes = world.volumes,
                 .troubles = world.troubles,
                 .client = world.client,
@@ -68,6 +69,7 @@ static void world_connect(void) {
         };
         StaleOptions stale = {
                 .index = world.index,
+                .lead = world.lead,
                 .volumes = world.volumes,
                 .troubles = world.troubles,
                 .client = world.bulk,
@@ -78,6 +80,7 @@ static void world_connect(void) {
         assert_ok(outbox_new(world.client, world.volumes, &world.outbox));
         requests_init(&world.requests, &(RequestsOptions){
                                                        .index = world.index,
+                                                       .lead = world.lead,
                                                        .volumes = world.volumes,
                                                        .troubles = world.troubles,
                                                        .stale = world.stale,
@@ -97,6 +100,13 @@ static void world_start(uint32_t copies) {
         assert_ok(secret_new(SECRET, strlen(SECRET), &world.secret));
         assert_ok(index_open(&options, &world.index));
         assert_ok(troubles_new(&world.troubles));
+        assert_ok(lead_new(
+                        &(LeadOptions){
+                                        .index = world.index,
+                                        .troubles = world.troubles,
+                                        .directory = world.directory,
+                        },
+                        world.event, &world.lead));
         assert_ok(
                         volumes_new(world.index, &(VolumesOptions){
                                                     .timeout_usec = USEC_PER_HOUR,
@@ -134,6 +144,7 @@ int world_teardown(void **state) {
         world.outbox = outbox_free(world.outbox);
         world.volumes = volumes_free(world.volumes);
         world.stale = stale_free(world.stale);
+        world.lead = lead_free(world.lead);
         world.troubles = troubles_free(world.troubles);
         for (uint32_t i = 1; i <= N_VOLUMES; i++)
                 fake_done(world.fakes + i);

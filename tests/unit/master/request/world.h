@@ -26,6 +26,7 @@ typedef struct World {
         Index *index;
         Volumes *volumes;
         Troubles *troubles;
+        Lead *lead;
         Stale *stale;
         Prober *prober;
         Outbox *outbox;

@@ -121,19 +121,6 @@ const Buffer *rpc_request_body(HttpRequest *request) {
         return &rpc->body;
 }
 
-int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret) {
-        *ret = rpc_parties(request);
-        return 0;
-}
-
-int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body) {
-        *ret_body = rpc_request_body(request);
-        return 0;
-}
-
-void rpc_end(HttpRequest *request) {
-}
-
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state)) {
         Rpc *rpc = http_request_pass(request);
 

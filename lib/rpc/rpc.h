@@ -46,11 +46,6 @@ ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);
 const Parties *rpc_parties(HttpRequest *request);
 const Buffer *rpc_request_body(HttpRequest *request);
 
-/* For routes that still ask what the gate knows already. */
-int rpc_begin(HttpRequest *request, Secret *secret, const Parties **ret);
-int rpc_check(HttpRequest *request, Secret *secret, const Buffer **ret_body);
-void rpc_end(HttpRequest *request);
-
 /* FREE_STATE is called when the request is over. */
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state));
 

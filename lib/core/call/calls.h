@@ -3,7 +3,7 @@
 
 /* Calls: every call that one daemon makes to another, in one table. Both sides use it: rpc_call()
  * for the path, the limit of the answer and the time-out, RPC_ROUTE() for the path and the limit of
- * the body, rpc_begin() for who may call. wire.h has the bodies. */
+ * the body, rpc_admit() for who may call. wire.h has the bodies. */
 
 #include "base/macro.h"
 #include "core/call/identity.h"

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "volume/request/volume-world.h"
+
+#include <errno.h>
+
+static atomic_uint n_refreshed;
+
+static void on_refresh(void *userdata) {
+        n_refreshed++;
+}
+
+static int result_of(World *world, int error, unsigned status) {
+        n_refreshed = 0;
+        return master_link_result(world->link, &(HttpResult){ .error = error, .status = status });
+}
+
+TEST(what_answers_mean) {
+        const struct {
+                int error;
+                unsigned status;
+                int result;
+                bool refreshes;
+        } table[] = {
+                { 0, 200, 0, false },
+                { 0, 204, 0, false },
+                { 0, 302, -EREMOTEIO, false },
+                { 0, 307, -EREMOTEIO, false },
+                { 0, 403, -EACCES, false },
+                { 0, 410, -EKEYREVOKED, true },
+                { 0, 421, -EREMOTE, false },
+                { -EHOSTDOWN, 0, -EHOSTDOWN, false },
+                { -ETIMEDOUT, 0, -ETIMEDOUT, false },
+                { -EINPROGRESS, 0, -EINPROGRESS, true }, /* it was not even sent */
+                { -ESHUTDOWN, 0, -ESHUTDOWN, false },
+        };
+        World *world = *state;
+
+        master_link_set_refresh(world->link, on_refresh, NULL);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                assert_int_equal(
+                                result_of(world, table[i].error, table[i].status), table[i].result);
+                assert_int_equal(n_refreshed, table[i].refreshes);
+        }
+}
+
+static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+        assert_ok(sem_post(userdata));
+}
+
+TEST(nobody_is_called_before_anybody_is_followed) {
+        World *world = *state;
+        Allegiance *stray;
+        MasterLink *link;
+        uint64_t sequence = 0;
+        uint32_t other;
+        sem_t done;
+
+        assert_ok(sem_init(&done, 0, 0));
+        assert_ok(allegiance_new(world->copies.store, WORLD_NUMBER, &stray, &other));
+        assert_ok(master_link_new(world->master.client, stray, world->master.url, &link));
+        assert_int_equal(
+                        master_link_call(link, CALL_SETTLE, &(Buffer){}, on_done, &done),
+                        -EINPROGRESS);
+        assert_ok(master_link_report(link, &(Buffer){}, on_done, &done, &sequence));
+        assert_int_not_equal(sequence, 0); /* but for the report */
+        wait_for(&done);
+        (void) master_link_free(link);
+        (void) allegiance_free(stray);
+}
+
+TEST(calls_are_signed_as_of_this_store_and_for_the_master) {
+        World *world = *state;
+        const Parties *parties;
+        sem_t done;
+
+        assert_ok(sem_init(&done, 0, 0));
+        stand_in_listen(&world->master);
+        assert_ok(master_link_call(world->link, CALL_SETTLE, &(Buffer){}, on_done, &done));
+        (void) stand_in_receive(&world->master, "/-/settle");
+        parties = rpc_parties(world->master.request);
+        assert_int_equal(parties->from.number, WORLD_NUMBER);
+        assert_true(store_identity_equal(&parties->from, allegiance_store(world->allegiance)));
+        assert_int_equal(parties->to.number, 0);
+        assert_true(leadership_equal(&parties->lead, &world->lead));
+        stand_in_answer(&world->master, &(Buffer){});
+        wait_for(&done);
+}
+
+TEST(the_url_is_a_copy) {
+        World *world = *state;
+        char url[] = "http://10.0.0.1:3000";
+        MasterLink *link;
+
+        assert_ok(master_link_new(world->master.client, world->allegiance, url, &link));
+        memset(url, 'x', sizeof(url) - 1);
+        assert_string_equal(master_link_url(link), "http://10.0.0.1:3000");
+        master_link_refresh(link); /* without anybody who listens */
+        (void) master_link_free(link);
+}
+
+static const char *redirect(World *world, const char *host) {
+        char request[512];
+
+        (void) snprintf(request, sizeof(request),
+                        "GET /a%%20b?x=1 HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", host);
+        return exchange(&world->server, request);
+}
+
+/* The master of this volume is on its own machine. */
+TEST(clients_without_a_ticket_are_sent_to_the_master_where_they_can_reach_it) {
+        World *world = *state;
+        const struct {
+                const char *host, *expected;
+        } table[] = {
+                { "127.0.0.1:3001", "127.0.0.1" },
+                { "localhost:3001", "127.0.0.1" },
+                { "disk-1.example:3001", "disk-1.example" },
+                { "[fe80::1]:3001", "[fe80::1]" },
+                { "10.0.0.7", "10.0.0.7" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                const char *answer = redirect(world, table[i].host);
+                char location[256];
+
+                (void) snprintf(location, sizeof(location), "Location: http://%s:%i/a%%20b?x=1\r\n",
+                                table[i].expected, world->master.port);
+                assert_status(answer, 307);
+                assert_contains(answer, "Cache-Control: no-store");
+                assert_contains(answer, location);
+        }
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(what_answers_mean),
+                RUN(nobody_is_called_before_anybody_is_followed),
+                RUN(calls_are_signed_as_of_this_store_and_for_the_master),
+                RUN(the_url_is_a_copy),
+                RUN(clients_without_a_ticket_are_sent_to_the_master_where_they_can_reach_it),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

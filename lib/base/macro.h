@@ -17,9 +17,7 @@
 #define _unused_              __attribute__((unused))
 #define _noreturn_            __attribute__((noreturn))
 
-#define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
-/* The size of a number of an unsigned type as decimal text, with the NUL. */
-#define DECIMAL_SIZE(type)                  (sizeof(type) <= sizeof(uint32_t) ? 11 : 21)
+#define ELEMENTSOF(array)                   (sizeof(array) / sizeof((array)[0]))
 #define MIN(a, b)                           ((a) < (b) ? (a) : (b))
 #define MAX(a, b)                           ((a) > (b) ? (a) : (b))
 #define CONTAINER_OF(pointer, type, member) ((type *) ((char *) (pointer) -offsetof(type, member)))

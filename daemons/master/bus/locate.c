@@ -71,6 +71,8 @@ int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error
         if (r < 0)
                 return r;
         r = find(bus, key, &scratch, &record);
+        if (r == -ENOENT)
+                return bus_fail(error, r, "There is no such key.");
         if (r < 0)
                 return bus_fail(error, r, NULL);
 

@@ -109,6 +109,32 @@ TEST(requests_are_counted_by_kind) {
         assert_int_equal(counters.errors, 0); /* 405 is the client's */
 }
 
+static uint64_t count_latencies(HttpKind kind, uint64_t *ret_max) {
+        static Histogram latency;
+
+        memset(&latency, 0, sizeof(latency));
+        http_server_latency(fixture.server, kind, &latency);
+        *ret_max = latency.max;
+        return latency.count;
+}
+
+/* Each of clients' requests, with how long it took; those of daemons are not among them. */
+TEST(latencies_are_counted_by_kind) {
+        static const uint64_t expected[] = { [HTTP_READ] = 3, [HTTP_WRITE] = 2, [HTTP_DELETE] = 1 };
+        uint64_t begin = clock_monotonic(), max;
+
+        ask("GET", "/hello", 2);
+        ask("HEAD", "/hello", 1);
+        ask("PUT", "/put", 2);
+        ask("DELETE", "/hello", 1);
+        ask("GET", "/-/hello", 5);
+        (void) count_after(11, 0);
+        for (HttpKind kind = HTTP_READ; kind < _HTTP_KIND_MAX; kind++) {
+                assert_int_equal(count_latencies(kind, &max), expected[kind]);
+                assert_true(max <= clock_monotonic() - begin);
+        }
+}
+
 TEST(errors_of_ours_are_counted) {
         Traffic counters;
 
@@ -190,6 +216,7 @@ TEST(no_count_is_lost_between_threads) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 SERVER_TEST(requests_are_counted_by_kind),
+                SERVER_TEST(latencies_are_counted_by_kind),
                 SERVER_TEST(errors_of_ours_are_counted),
                 SERVER_TEST(clients_are_told_from_daemons),
                 SERVER_TEST(bytes_of_bodies_are_counted),

@@ -5,9 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "master/cluster/report.h"
 #include "master/bus/bus-fixture.h"
-#include "master/cluster/report.h"
+#include "master/bus/bus-reports.h"
 
 static int setup(void **state) {
         Fixture *fixture = fixture_new();
@@ -21,38 +20,6 @@ static int setup(void **state) {
 static int teardown(void **state) {
         fixture_free(*state);
         return 0;
-}
-
-static size_t count_volumes(Fixture *fixture) {
-        _cleanup_free_ VolumeStatus *list = NULL;
-        uint64_t epoch;
-        size_t n;
-
-        assert_ok(volumes_list(fixture->volumes, &list, &n, &epoch));
-        return n;
-}
-
-/* Volumes 1 to N report. */
-static void report(Fixture *fixture, uint32_t n) {
-        static uint64_t sequence;
-
-        for (uint32_t number = 1; number <= n; number++) {
-                VolumeReport one = { .number = number,
-                                     .uuid = { 0xab, [15] = (uint8_t) number },
-                                     .run = 1,
-                                     .sequence = ++sequence,
-                                     .url = "http://127.0.0.1:3001",
-                                     .zone = "here",
-                                     .disk_free = 90 * GIB,
-                                     .disk_size = 100 * GIB,
-                                     .objects = 5,
-                                     .bytes = 6,
-                                     .pending = 7 };
-
-                assert_ok(volumes_report(fixture->volumes, &one));
-                bus_ends_await(&ends, count_volumes(fixture) >= number);
-        }
-        master_bus_refresh(fixture->bus);
 }
 
 static const char *get_text(const char *path, const char *interface, const char *property) {

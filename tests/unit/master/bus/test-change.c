@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Changes of a cluster with real jobs: what each method returns, and what it is refused for. */
+
+#include "test.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "master/bus/bus-fixture.h"
+#include "master/bus/bus-reports.h"
+#include "master/bus/refusal.h"
+
+#define VOLUME_3 "/org/dkv/Master1/volume/3"
+
+static sd_bus_message *call(const char *method, const char *types, uint32_t number) {
+        return *types == 'u' ? bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, method,
+                                             "ua{sv}", number, 0)
+                             : bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, method,
+                                             "aua{sv}", 1, number, 0);
+}
+
+#define add(number)        call("AddVolumes", "au", number)
+#define drain(number)      call("DeleteVolumes", "au", number)
+#define set_copies(copies) call("SetCopies", "u", copies)
+
+static sd_bus_message *rebalance(void) {
+        return bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}", 0);
+}
+
+/* Three active volumes. */
+static int setup(void **state) {
+        Fixture *fixture = fixture_new();
+
+        start_jobs(fixture);
+        start_bus(fixture);
+        report(fixture, 3);
+        (void) epoch_of(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 3, 1, 2, 3, 0));
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        fixture_free(*state);
+        return 0;
+}
+
+static const char *state_of(const char *volume) {
+        const char *text;
+
+        bus_ends_get(&ends, volume, VOLUME_INTERFACE, "State", "s", &text);
+        return text;
+}
+
+static uint64_t epoch_now(void) {
+        uint64_t epoch;
+
+        bus_ends_get(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Epoch", "t", &epoch);
+        return epoch;
+}
+
+static void assert_drains(sd_bus_message *reply, const char *expected) {
+        const char *job;
+        uint64_t epoch = read_change(reply, &job);
+
+        assert_string_equal(job, expected);
+        assert_int_equal(epoch, epoch_now());
+}
+
+TEST(a_drain_has_a_job_and_an_epoch) {
+        uint64_t before = epoch_now();
+
+        assert_drains(drain(3), JOB_1);
+        assert_int_equal(epoch_now(), before + 1);
+        assert_string_equal(state_of(VOLUME_3), "draining");
+
+        /* Once more joins the job and changes nothing. */
+        assert_drains(drain(3), JOB_1);
+        assert_int_equal(epoch_now(), before + 1);
+}
+
+TEST(who_is_drained_is_named_with_the_job) {
+        assert_drains(drain(3), JOB_1);
+        assert_bus_error(add(3), "org.dkv.Error.Busy", "Volume 3 is being drained by job 1");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 2, 2, 3, 0),
+                        "org.dkv.Error.Busy", "Volume 3 is being drained by job 1");
+        assert_bus_error(
+                        set_copies(3), "org.dkv.Error.TooFewVolumes",
+                        "volume 3 is being drained by job 1");
+}
+
+TEST(who_is_refused_is_named) {
+        static const struct {
+                const char *method, *text;
+        } table[] = {
+                { "AddVolumes", "Volume 9 is not known to the master; start it first." },
+                { "DeleteVolumes", "Volume 9 is not known to the master." },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                sd_bus_message *reply = bus_ends_call(
+                                &ends, MANAGER_PATH, MANAGER_INTERFACE, table[i].method, "aua{sv}",
+                                3, 1, 9, 2, 0);
+
+                assert_string_equal(sd_bus_message_get_error(reply)->message, table[i].text);
+                (void) sd_bus_message_unref(reply);
+        }
+        assert_string_equal(state_of(VOLUME_1), "active");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 3, 1, 2, 3, 0),
+                        "org.dkv.Error.TooFewVolumes", "fewer active volumes");
+        assert_bus_error(set_copies(4), "org.dkv.Error.TooFewVolumes", "fewer active volumes");
+        assert_bus_error(set_copies(99), "org.dkv.Error.Invalid", "from 1 to");
+}
+
+static void assert_epoch_without_job(sd_bus_message *reply) {
+        uint64_t epoch = epoch_of(reply);
+
+        assert_int_equal(epoch, epoch_now());
+}
+
+TEST(changes_without_a_job_return_no_path) {
+        assert_epoch_without_job(add(1)); /* nothing to do, nothing stored */
+        assert_epoch_without_job(bus_ends_call(
+                        &ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1, "weight", "u", 2));
+        assert_epoch_without_job(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_MAX, 0));
+}
+
+TEST(a_rebalance_and_another_number_of_copies_have_jobs) {
+        static const uint64_t expected[] = { 4,
+                                             5 }; /* three reports, and adding, were the others */
+        const char *job;
+
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                assert_int_equal(
+                                read_change(i == 0 ? rebalance() : set_copies(2), &job),
+                                expected[i]);
+                assert_non_null(strstr(job, "/org/dkv/Master1/job/"));
+                assert_int_equal(epoch_now(), expected[i]);
+        }
+}
+
+TEST(a_plan_is_refused_as_the_change_would_be) {
+        static const char *const kinds[] = { "add", "delete" };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+                assert_bus_error(
+                                bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan",
+                                              "saua{sv}", kinds[i], 2, 1, 9, 0),
+                                "org.dkv.Error.NotFound", "Volume 9 is not known");
+        assert_drains(drain(3), JOB_1);
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
+                                      "add", 1, 3, 0),
+                        "org.dkv.Error.Busy", "Volume 3 is being drained by job 1");
+}
+
+/* Sentences that no method can be made to say at will. */
+TEST(each_refusal_has_a_sentence) {
+        static const struct {
+                Asked asked;
+                int error;
+                uint32_t number;
+                const char *text;
+        } table[] = {
+                { ASKED_ADD, -EHOSTDOWN, 4, "Volume 4 does not report; start it first." },
+                { ASKED_ADD, -EBUSY, 4, "Volume 4 was removed from the cluster." },
+                { ASKED_ADD, -ENOSPC, 0, "The master's disk is full." },
+                { ASKED_DELETE, -ENOENT, 0, "One of the volumes is not known to the master." },
+                { ASKED_DELETE, -EBUSY, 4, "Volume 4 was removed already." },
+                { ASKED_DELETE, -ENOSPC, 0,
+                  "The other volumes have less free space than is to be moved." },
+                { ASKED_COPIES, -EDQUOT, 0,
+                  "There are fewer active volumes than that many copies." },
+                { ASKED_SETTINGS, -EINVAL, 2, "Volume 2 cannot have these values." },
+                { ASKED_SETTINGS, -EBUSY, 2, "Volume 2 was removed from the cluster." },
+                { ASKED_REBALANCE, -EAGAIN, 0,
+                  "Another plan is being made; try again in a while." },
+                { ASKED_JOB, -ENOENT, 7, "Job 7 does not exist any more." },
+                { ASKED_JOB, -EBUSY, 7, "Job 7 has ended already." },
+                { ASKED_JOB, -EINVAL, 0, "A job makes from 1 to 64 calls at a time." },
+        };
+        Fixture *fixture = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                assert_int_equal(
+                                refuse(fixture->bus, table[i].asked, table[i].error,
+                                       table[i].number, &error),
+                                table[i].error);
+                assert_string_equal(error.message, table[i].text);
+        }
+}
+
+/* What has no sentence of its own has that of the table of errors. */
+TEST(other_errors_have_the_sentence_of_their_errno) {
+        Fixture *fixture = *state;
+
+        for (Asked asked = ASKED_ADD; asked <= ASKED_JOB; asked++) {
+                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+                assert_int_equal(refuse(fixture->bus, asked, -EREMCHG, 1, &error), -EREMCHG);
+                assert_string_equal(error.name, "org.dkv.Error.Conflict");
+                assert_non_null(error.message);
+        }
+}
+
+static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        *(sd_bus_message **) userdata = sd_bus_message_ref(message);
+        return 1;
+}
+
+/* A plan is still being counted, or its answer has not gone out, when the master ends. */
+TEST(what_is_open_at_the_end_is_answered_once) {
+        Fixture *fixture = *state;
+        sd_bus_message *replies[3] = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(replies); i++)
+                assert_ok(sd_bus_call_method_async(
+                                ends.client, NULL, NULL, MANAGER_PATH, MANAGER_INTERFACE, "Plan",
+                                on_reply, replies + i, "saua{sv}", "rebalance", 0, 0));
+        assert_ok(sd_bus_flush(ends.client));
+        while (sd_bus_process(ends.server, NULL) > 0)
+                ;
+        stop_all(fixture);
+
+        for (size_t i = 0; i < ELEMENTSOF(replies); i++) {
+                const sd_bus_error *error;
+
+                bus_ends_await(&ends, replies[i]);
+                error = sd_bus_message_get_error(replies[i]);
+                if (error && strcmp(error->name, "org.dkv.Error.ShuttingDown") != 0)
+                        assert_string_equal(error->name, "org.dkv.Error.Overloaded");
+                (void) sd_bus_message_unref(replies[i]);
+        }
+}
+
+#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                ROW(a_drain_has_a_job_and_an_epoch),
+                ROW(who_is_drained_is_named_with_the_job),
+                ROW(who_is_refused_is_named),
+                ROW(changes_without_a_job_return_no_path),
+                ROW(a_rebalance_and_another_number_of_copies_have_jobs),
+                ROW(a_plan_is_refused_as_the_change_would_be),
+                ROW(each_refusal_has_a_sentence),
+                ROW(other_errors_have_the_sentence_of_their_errno),
+                ROW(what_is_open_at_the_end_is_answered_once),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -22,6 +22,9 @@
 #define MAX(a, b)                           ((a) > (b) ? (a) : (b))
 #define CONTAINER_OF(pointer, type, member) ((type *) ((char *) (pointer) -offsetof(type, member)))
 
+/* Room for a number of TYPE as decimal text, with its sign and the NUL. */
+#define DECIMAL_SIZE(type) (3 * sizeof(type) + 2)
+
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)

@@ -16,7 +16,7 @@
 /* For clocks that differ, and for writes that are nearly done. */
 #define SLACK_USEC (5 * USEC_PER_SEC)
 
-/* A volume that is to go and has been down for this long is dead; a shorter while is a restart. */
+/* A leaving volume that has been down for this long is dead; a shorter while is a restart. */
 #define DEAD_USEC (15 * USEC_PER_SEC)
 
 struct Drain {
@@ -128,8 +128,8 @@ static int handle_lost(Pass *pass) {
         if (job->status.accept_loss)
                 return JOB_STEP_DONE;
         job_explain(job,
-                    "%" PRIu64 " keys have their only good copy on volumes that are to go and "
-                    "cannot be read.",
+                    "%" PRIu64 " keys have their only good copy on leaving volumes that cannot be "
+                    "read.",
                     n);
         return -EHOSTDOWN;
 }
@@ -146,7 +146,7 @@ static int bar(Drain *drain, Job *job, bool is_barred) {
         return set_bars(drain, job);
 }
 
-/* If somebody has made a volume active again, it must not be removed. */
+/* A volume that was made active again must not be removed. */
 static int check_leaving(const Pass *pass) {
         for (size_t i = 0; i < pass->view.n_volumes; i++) {
                 const VolumeStatus *volume = pass->view.volumes + i;

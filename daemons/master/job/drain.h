@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Drain: makes passes over all keys until one finds nothing on the volumes that are to go, and
- * nothing more can arrive there; then it removes them from the map.
+/* Drain: makes passes over all keys until one finds nothing on the leaving volumes, and nothing
+ * more can arrive there; then it removes them from the map.
  *
  * Nothing more can arrive once every ticket that was valid at the start has expired, and the
  * volumes are barred (bars.h); so the last pass is one that began after that. */

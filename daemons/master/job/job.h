@@ -2,8 +2,8 @@
 #pragma once
 
 /* Jobs: work that the master does with the data by itself. It brings copies to where placement
- * wants them (rebalance) or away from volumes that are to go (drain) when somebody asks for it, and
- * makes damaged copies again (repair) as soon as there are any.
+ * wants them (rebalance) or away from leaving volumes (drain) on request, and it makes damaged
+ * copies again (repair) as soon as there are any.
  *
  * In each lane (queue.h) one job runs at a time, in the order of their ids; the others are queued.
  * Jobs are kept in the index: they go on by themselves after a restart, however the master ended.

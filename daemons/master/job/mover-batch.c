@@ -11,7 +11,7 @@
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
 
-/* The last one that is through hands the batch to the thread of the jobs. */
+/* The last move to end hands the batch to the thread of the jobs. */
 static void move_is_through(Batch *batch) {
         Mover *mover = batch->mover;
 
@@ -86,14 +86,14 @@ static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) 
         int error = order_result(result);
 
         volumes_note_call(batch->mover->options.volumes, batch->id.target, result);
-        /* Soon the target will ask whether it may delete what nobody has confirmed. */
+        /* Soon the target will ask whether it may delete copies that were not confirmed. */
         if (error == 0 && clock_realtime() > batch->deadline_usec)
                 error = -ESTALE;
 
         batch_swap(batch, error, &answer);
 }
 
-/* A copy that is made anew where the damaged one is. */
+/* Whether the copy replaces a damaged one in the same place. */
 static bool is_damaged(const Batch *batch, const Move *move) {
         return index_damage_kind(batch->mover->options.index, move->version, batch->id.target) !=
                DAMAGE_NONE;

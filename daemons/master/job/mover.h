@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Mover: carries out plans, many at a time: for each step the target pulls the copy from a source,
+/* Mover: carries out plans, many at a time. For each step the target pulls the copy from a source;
  * then the index swaps it, if the version is still the same.
  *
- * A copy is in the index only after it is whole and durable on its volume, and an old one becomes
- * garbage in the same transaction. So it may be stopped at any point: what was under way leaves at
- * most a copy that no record names, of which the target will ask (settle). Small values go many to
- * a call, large ones alone; each volume takes part in a limited number of calls. While clients are
- * at work it is in no hurry.
+ * A copy enters the index only after it is whole and durable on its volume, and the old one becomes
+ * garbage in the same transaction. So the mover may be stopped at any point: an unfinished move
+ * leaves at most a copy that no record names, which the target will ask about (settle). Small
+ * values share a call, large ones go alone; each volume takes part in a limited number of calls.
+ * While clients are at work the mover is in no hurry.
  *
  * One thread, that of the jobs, calls all of this; only mover_set_limits() and mover_wake() may be
  * called by any. */
@@ -20,16 +20,16 @@
 
 typedef struct Mover Mover;
 
-/* How many moves it takes before its owner should let it work. */
+/* How many moves to submit before calling mover_work(). */
 #define MOVER_ENOUGH 8192
 
 typedef enum MoveOutcome {
         MOVE_DONE,    /* all steps */
-        MOVE_CHANGED, /* the key was written or deleted meanwhile, so that the plan is void */
-        MOVE_LATER,   /* a volume or the index could not now; worth another plan */
+        MOVE_CHANGED, /* the key was written or deleted in the meantime; the plan is void */
+        MOVE_LATER,   /* a volume or the index could not do it now; worth another plan */
         MOVE_FULL,    /* the target has no room */
         MOVE_FAILED,  /* the target cannot store it for another reason */
-        MOVE_DAMAGED, /* none of the sources has a good copy; it was logged */
+        MOVE_DAMAGED, /* none of the sources has a good copy; they are marked */
         MOVE_DROPPED, /* by mover_stop() */
 } MoveOutcome;
 
@@ -64,16 +64,16 @@ DEFINE_CLEANUP(Mover *, mover_free);
 /* The plan must have a step and a source. Returns 0 or -ENOMEM. */
 int mover_submit(Mover *mover, const char *key, const Record *record, const Plan *plan);
 
-/* How many have been submitted and not been reported. */
+/* How many moves were submitted and not reported yet. */
 size_t mover_count(const Mover *mover);
 
-/* Starts what may be started, then reports what has ended; waits until UNTIL_USEC (monotonic) at
- * the latest if there is nothing to report yet. */
+/* Starts what may start, then reports what has ended. If nothing has, it waits until UNTIL_USEC
+ * (monotonic) at the latest. */
 void mover_work(Mover *mover, uint64_t until_usec);
 
-/* Gives up what has not begun, cancels what has, and waits for the end of it. */
+/* Drops moves that have not begun, cancels the others, and waits until those have ended. */
 void mover_stop(Mover *mover);
 
-/* Both return soon. The latter ends a mover_work() that waits. */
+/* Both return soon. The second one ends a mover_work() that waits. */
 void mover_set_limits(Mover *mover, const JobLimits *limits);
 void mover_wake(Mover *mover);

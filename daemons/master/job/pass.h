@@ -4,7 +4,7 @@
 /* Passes: what the jobs that move copies have in common.
  *
  * A pass reads all keys in order, plans what each one lacks, and has the mover carry that out. A
- * job first counts what there is to do, then makes passes until its kind says that it is done:
+ * job first counts what there is to do, then makes passes until its kind calls it done:
  * first over the keys with the fewest copies that can be read, in the end over all of them. How far
  * a pass has come is kept with the job.
  *
@@ -27,8 +27,8 @@ typedef struct PassKind {
          * read_on(). */
         bool (*wants)(const Job *job, const Record *record);
 
-        /* Optional: takes the place of reading the next keys. Submits what is to be moved. Returns
-         * how many things it looked at, 0 at the end, or a negative errno. */
+        /* Optional: takes the place of reading the next keys. Submits moves. Returns how
+         * many things it looked at, 0 at the end, or a negative errno. */
         int (*read_on)(Pass *pass);
 
         /* Optional: told of each move that has ended. */

@@ -144,8 +144,8 @@ int job_queue_set_limits(JobQueue *queue, uint32_t id, const JobLimits *limits) 
         return r;
 }
 
-/* With the lock held. A job that somebody has joined in the meantime goes on, since it has to look
- * once more. A request that comes after this is another job, or comes too late; only a drain that
+/* With the lock held. A job that was joined in the meantime goes on, since it has to look once
+ * more. A request that comes after this is another job, or comes too late; only a drain that
  * has failed can still be cancelled. Returns whether it has ended. */
 static bool set_end(Job *job, JobState state) {
         if (state == JOB_DONE && job->is_joined && !job->wants_cancel)
@@ -236,7 +236,7 @@ static void wait_for_change(JobTable *table, uint64_t until_usec) {
         (void) pthread_cond_timedwait(&table->changed, &table->lock, &until);
 }
 
-/* With the lock held, which it gives up meanwhile. */
+/* With the lock held; releases it while the job runs. */
 static void handle(JobQueue *queue, Job *job) {
         pthread_mutex_t *lock = &queue->table->lock;
         bool wants_cancel = job->wants_cancel;

@@ -38,7 +38,7 @@ typedef struct JobKind {
         /* It is done, or has failed. */
         void (*ended)(Job *job, void *userdata);
 
-        /* A running job has other limits, or it, or the daemon, is to stop. Returns soon. Thread:
+        /* A running job got other limits, or it or the daemon has to stop. Returns soon. Thread:
          * any, with the table's lock held. */
         void (*wake)(Job *job, void *userdata);
 

@@ -57,7 +57,7 @@ typedef struct Found {
         size_t n, n_seen;
 } Found;
 
-/* Copies of lost values on one volume, which is to read them once more. */
+/* Copies of lost values on one volume, which has to read them once more. */
 typedef struct Look {
         uint32_t volume;
         DamageCopy *copies; /* owned */
@@ -118,14 +118,14 @@ static void unmark(const Pass *pass, const Marked *marked, const Record *record)
         }
 }
 
-/* What is to be done about one value. */
+/* What to do about one value. */
 typedef struct Mending {
         Repair *repair;
         Pass *pass;
         const Marked *marked;
         const Record *record;
         unsigned damaged; /* bit I stands for the record's copies[I] */
-        Record rest;      /* the record without the copies that are to go */
+        Record rest;      /* the record without the copies that leave */
         size_t n_waiting; /* damaged copies about which nothing can be done now */
         Plan plan;
 } Mending;
@@ -207,7 +207,7 @@ static PlanAbility ability(const Volume *volume, void *userdata) {
                                                             : pass_ability(volume, mending->pass);
 }
 
-/* Finds places for copies that are to be elsewhere; one that finds none stays where it is. */
+/* Finds other places for copies; one that finds none stays where it is. */
 static void find_other_places(Mending *mending) {
         Pass *pass = mending->pass;
         Plan *plan = &mending->plan, other;

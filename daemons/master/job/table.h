@@ -4,7 +4,7 @@
 /* Table of jobs: all that are known, ordered by id, and what may be done with one of them.
  *
  * One lock guards the table and all of its jobs; each function says whether its caller holds it.
- * Whoever keeps the table (store.h) and whoever watches it are told by callbacks. */
+ * The keeper of the table (store.h) and its observer are told by callbacks. */
 
 #include <pthread.h>
 
@@ -22,7 +22,7 @@ typedef struct JobTable JobTable;
  * the reason, 0 for all or none. EPOCH is that of the map. Thread: committer; it must not block. */
 typedef void (*JobDone)(int result, uint32_t number, uint64_t epoch, void *userdata);
 
-/* Somebody who has asked for a job and is told once it is durable. */
+/* A requester of a job, who is told once it is durable. */
 typedef struct JobWaiter {
         JobDone done;
         void *userdata;
@@ -56,7 +56,7 @@ struct Job {
         bool wants_cancel;
         bool is_new;              /* not durable yet */
         bool is_in_hand;          /* a thread of the queue looks at it: it stays where it is */
-        bool is_joined;           /* somebody has asked for it since its pass began */
+        bool is_joined;           /* a request has joined it since its pass began */
         bool is_barred;           /* no commit may name its volumes any more, see bars.h */
         uint64_t not_before_usec; /* monotonic; it waits until then */
 

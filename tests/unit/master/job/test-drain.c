@@ -108,8 +108,8 @@ TEST(values_on_a_dead_volume_only_make_it_fail) {
         job = job_of(fixture, id);
         assert_string_equal(
                         job->status.error,
-                        "1 keys have their only good copy on volumes that are to go and cannot "
-                        "be read.");
+                        "1 keys have their only good copy on leaving volumes that cannot be "
+                        "read.");
         assert_int_equal(job->status.lost_keys, 1);
         assert_string_equal((const char *) job->lost.data, "only");
         assert_int_equal(state_of(fixture, 3), VOLUME_DRAINING);

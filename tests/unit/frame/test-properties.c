@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-event.h>
 
+#include "adm/message.h"
 #include "adm/view/troubles.h"
-#include "adm/words.h"
-#include "bus/bus.h"
 #include "frame/properties.h"
 
 typedef struct Object {
@@ -35,30 +33,12 @@ static const Property properties[] = {
 };
 /* clang-format on */
 
-static sd_bus_message *new_message(sd_event *event, sd_bus **buses, const char *text) {
-        sd_bus_message *message;
-
-        assert_ok(bus_new_pair(event, buses, buses + 1));
-        assert_ok(sd_bus_message_new_method_call(buses[0], &message, NULL, "/a", "a.b", "C"));
-        words_append(message, "a{sv}", text);
-        assert_ok(sd_bus_message_seal(message, 1, 0));
-        return message;
-}
-
 /* Reads the words into OBJECT. */
 static int read_words(const char *text, Object *object) {
-        sd_bus *buses[2];
-        sd_event *event;
-        sd_bus_message *message;
-        int r;
+        MessageMaker maker;
+        int r = properties_read(message_begin(&maker, "a{sv}", text), properties, object);
 
-        assert_ok(sd_event_new(&event));
-        message = new_message(event, buses, text);
-        r = properties_read(message, properties, object);
-        (void) sd_bus_message_unref(message);
-        (void) sd_bus_close_unref(buses[0]);
-        (void) sd_bus_close_unref(buses[1]);
-        (void) sd_event_unref(event);
+        message_end(&maker);
         return r;
 }
 

@@ -1,46 +1,109 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""No layer includes one above it, and each library is used at home only. Usage: layers.py SOURCE-ROOT"""
+"""Who may include whom, where each library is used, that nothing runs in circles, and that libraries
+neither log nor exit. Usage: layers.py SOURCE-ROOT"""
 
 import pathlib
 import re
 import sys
 
-# What each directory may include, besides itself. This is the layering rule of HACKING.md.
+# What the files of each folder may include, besides itself. This is the layering rule of HACKING.md. A folder is named as
+# in an include; a name that ends in /* stands for the folders below it, too.
+CORE = {'base', 'core', 'core/*'}
+LIB = CORE | {'store/index', 'http', 'rpc'}
+VOLUME = CORE | {'store/object', 'http', 'rpc'}
 ALLOWED = {
-    'lib/base': set(),
-    'lib/core': {'base'},
-    'lib/store': {'base', 'core'},
-    'lib/http': {'base', 'core'},
-    'lib/rpc': {'base', 'core', 'http'},
-    'lib/bus': {'base', 'core'},
-    'lib/daemon': {'base', 'core', 'http', 'rpc', 'bus'},
-    'daemons/master': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
-    'daemons/volume': {'base', 'core', 'store', 'http', 'rpc', 'bus', 'daemon'},
-    'cli/frame': {'base', 'core', 'bus'},
-    'cli/adm': {'base', 'core', 'bus', 'rpc', 'frame'},
-    'cli/bench': {'base', 'core'},
-    'daemons/generator': {'base', 'core', 'master', 'volume'},  # of the daemons, only the settings
+    'base': set(),
+    'core': {'base'},
+    'core/placement': {'base', 'core'},
+    'core/call': {'base', 'core', 'core/placement'},
+    'store/format': CORE,
+    'store/environment': CORE | {'store/format'},
+    'store/index': CORE | {'store/format', 'store/environment'},
+    'store/object': CORE | {'store/format', 'store/environment'},
+    'http': CORE,
+    'rpc': CORE | {'http'},
+    'bus': CORE,
+    'daemon': CORE | {'http', 'rpc', 'bus'},
+    'master': LIB | {'bus', 'daemon', 'store/*', 'master/*'},
+    'master/cluster': LIB,
+    'master/link': LIB | {'master/cluster'},
+    'master/upkeep': LIB | {'master/cluster', 'master/link'},
+    'master/health': LIB | {'master/cluster'},
+    'master/job': LIB | {'master/cluster', 'master/link', 'master/upkeep'},
+    'master/request': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/health'},
+    'master/bus': LIB | {'bus', 'daemon', 'master/cluster', 'master/upkeep', 'master/health', 'master/job'},
+    'volume': VOLUME | {'bus', 'daemon', 'store/*', 'volume/*'},
+    'volume/link': VOLUME,
+    'volume/upkeep': VOLUME | {'volume/link'},
+    'volume/request': VOLUME | {'volume/link', 'volume/upkeep'},
+    'generator': CORE | {'master', 'volume'},  # of the daemons, only the settings
+    'frame': {'base', 'bus'},
+    'adm': CORE | {'bus', 'rpc', 'frame', 'adm/*'},
+    'adm/context': CORE | {'bus', 'frame'},
+    'adm/machine': CORE | {'bus', 'rpc', 'frame', 'adm/context'},
+    'adm/view': CORE | {'bus', 'frame', 'adm/context'},
+    'adm/verb': CORE | {'bus', 'rpc', 'frame', 'adm/context', 'adm/machine', 'adm/view'},
+    'bench': CORE | {'bench/*'},
+    'bench/load': CORE,
+    'bench/http': CORE | {'bench/load'},
+    'bench/result': CORE | {'bench/load', 'bench/http'},
+    'bench/run': CORE | {'bench/load', 'bench/http', 'bench/result'},
+}
+TOPS = ('lib', 'daemons', 'cli')  # the include path
+
+# At most two modules of a folder may need each other. Where there are more, how many there are.
+CIRCLES = {
+    'http': 5,
+    'store/environment': 8,
+    'store/index': 11,
+    'master/bus': 11,
 }
 
-DAEMONS = {'daemons/master', 'daemons/volume'}
-ADM = {'cli/adm', 'cli/frame'}
+DAEMONS = {'master', 'volume'}
+ADM = {'adm', 'frame'}
 
 # External libraries have few homes each, so that a change of heart stays local. A name that ends
 # in / stands for all headers below it.
 HOMES = {
-    'microhttpd.h': {'lib/http'},
-    'curl/': {'lib/rpc'},
-    'db.h': {'lib/store'},
-    'json-c/': {'lib/base'},
-    'ini.h': {'lib/base'},
-    'xxhash.h': {'lib/core'},
-    'gnutls/': {'lib/core'},
-    'systemd/sd-journal.h': {'lib/base'} | ADM,
-    'systemd/sd-event.h': {'lib/base', 'lib/rpc', 'lib/bus', 'lib/daemon'} | ADM | DAEMONS,
-    'systemd/sd-daemon.h': {'lib/daemon'} | DAEMONS,
-    'systemd/sd-bus.h': {'lib/bus', 'lib/daemon'} | ADM | DAEMONS,
+    'microhttpd.h': {'http'},
+    'curl/': {'rpc'},
+    'db.h': {'store'},
+    'json-c/': {'base'},
+    'ini.h': {'base'},
+    'xxhash.h': {'core'},
+    'gnutls/': {'core'},
+    'systemd/sd-journal.h': {'base'} | ADM,
+    'systemd/sd-event.h': {'base', 'rpc', 'bus', 'daemon'} | ADM | DAEMONS,
+    'systemd/sd-daemon.h': {'daemon'} | DAEMONS,
+    'systemd/sd-bus.h': {'bus', 'daemon'} | ADM | DAEMONS,
 }
+
+# A library logs nothing but debug messages, and gives up only where going on would be worse:
+# db-hooks after a failed fsync, rpc/client without its loop, tables and copies without memory.
+SPEAKS = re.compile(r'\blog_(?:full_errno|error|error_errno|warning|warning_errno|notice|info|event)\(')
+QUIET = {'base', 'core', 'store', 'http', 'rpc', 'bus'}
+GIVES_UP = {'lib/store/environment/db-hooks.c', 'lib/rpc/client.c', 'lib/http/guard.c', 'lib/store/index/damage-set.c'}
+
+
+def folder_of(path):
+    return '/'.join(path.parts[1:-1])
+
+
+def module_of(path):
+    """A .c and its .h are one module, and an inner header belongs to it."""
+    return re.sub(r'-internal$', '', '/'.join(path.with_suffix('').parts[1:]))
+
+
+def includes(text):
+    for number, line in enumerate(text.splitlines(), 1):
+        if m := re.match(r'#\s*include\s+(["<])(.+)[">]', line):
+            yield number, m[1] == '"', m[2]
+
+
+def is_allowed(folder, target):
+    parents = {target[:i] + '/*' for i, c in enumerate(target) if c == '/'}
+    return target == folder or target in ALLOWED[folder] or bool(parents & ALLOWED[folder])
 
 
 def homes(header):
@@ -51,34 +114,82 @@ def homes(header):
     return None
 
 
+def complaints_about(path, text):
+    folder = folder_of(path)
+    if folder not in ALLOWED:
+        yield f'{path}: {folder}/ has no row in {pathlib.Path(__file__).name}'
+        return
+    for number, is_ours, header in includes(text):
+        target = header.rpartition('/')[0]
+        if is_ours and not (target in ALLOWED and is_allowed(folder, target)) and '/' in header:
+            yield f'{path}:{number}: {folder}/ must not include {target}/'
+        layers = None if is_ours else homes(header)
+        if layers is not None and folder.partition('/')[0] not in layers:
+            yield f'{path}:{number}: <{header}> belongs to {", ".join(sorted(layers))}'
+
+
+def complaints_about_noise(path, text):
+    if folder_of(path).partition('/')[0] not in QUIET or path.suffix != '.c' or path.name == 'log.c':
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if m := SPEAKS.search(line):
+            yield f'{path}:{number}: a library does not log: {m[0]}'
+        if re.search(r'(?<![>.\w])(exit|_exit|abort)\(', line) and str(path) not in GIVES_UP:
+            yield f'{path}:{number}: a library does not end the process'
+
+
+def circles(graph):
+    """The strongly connected components of more than one node (Tarjan)."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(node):
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            circle = stack[stack.index(node):]
+            del stack[stack.index(node):]
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def complaints_about_circles(texts):
+    folders = {folder_of(path): set() for path in texts}
+    modules = {module_of(path): set() for path in texts}
+    for path, text in texts.items():
+        for _, is_ours, header in includes(text):
+            target = pathlib.Path(path.parts[0]) / header  # only the top counts for nothing
+            if is_ours and module_of(target) in modules and module_of(target) != module_of(path):
+                modules[module_of(path)].add(module_of(target))
+                folders[folder_of(path)].add(folder_of(target))
+    for folder, others in folders.items():
+        others.discard(folder)
+    for circle in circles(folders):
+        yield f'folders include each other: {", ".join(circle)}'
+    for circle in circles(modules):
+        if len(circle) > CIRCLES.get(circle[0].rpartition('/')[0], 2):
+            yield f'{len(circle)} modules include each other: {", ".join(circle)}'
+
+
 def complaints(root):
-    for layer, allowed in ALLOWED.items():
-        for path in sorted((root / layer).rglob('*.[ch]')):
-            for number, line in enumerate(path.read_text().splitlines(), 1):
-                where = f'{path.relative_to(root)}:{number}'
-                if m := re.match(r'#\s*include\s+"([\w.-]+)/', line):
-                    if m[1] != pathlib.Path(layer).name and m[1] not in allowed:
-                        yield f'{where}: {layer} must not include {m[1]}/'
-                elif m := re.match(r'#\s*include\s+<(.+)>', line):
-                    layers = homes(m[1])
-                    if layers is not None and layer not in layers:
-                        yield f'{where}: <{m[1]}> belongs to {", ".join(sorted(layers))}'
+    texts = {path.relative_to(root): path.read_text() for top in TOPS for path in sorted((root / top).rglob('*.[ch]'))}
+    for path, text in texts.items():
+        yield from complaints_about(path, text)
+        yield from complaints_about_noise(path, text)
+    yield from complaints_about_circles(texts)
 
 
-# What decides what to say to an operator, and when a process ends, is the daemon. lib/daemon speaks for it.
-SPEAKS = re.compile(r'\blog_(?:full_errno|error|error_errno|warning|warning_errno|notice|info|event)\(|(?<![\w.>])_?exit\(')
-
-
-def voices(root):
-    for path in sorted((root / 'lib').rglob('*.c')):
-        if path.relative_to(root).parts[1] == 'daemon' or path.name == 'log.c':
-            continue
-        for number, line in enumerate(path.read_text().splitlines(), 1):
-            if SPEAKS.search(line):
-                yield f'{path.relative_to(root)}:{number}: lib neither logs nor exits'
-
-
-root = pathlib.Path(sys.argv[1])
-found = list(complaints(root)) + list(voices(root))
-print('\n'.join(found))
-sys.exit(bool(found))
+if __name__ == '__main__':
+    found = list(complaints(pathlib.Path(sys.argv[1])))
+    print('\n'.join(found))
+    sys.exit(bool(found))

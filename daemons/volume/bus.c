@@ -34,7 +34,7 @@ struct VolumeBus {
 
 /* clang-format off */
 #define STORE_METRICS(ROW) \
-        ROW(disk_free, "DiskFree", GAUGE, "bytes", "How much may still be stored, as far as the disk goes.") \
+        ROW(disk_free, "DiskFree", GAUGE, "bytes", "How much more fits on the disk.") \
         ROW(disk_size, "DiskSize", GAUGE, "bytes", "The size of the file system.") \
         ROW(objects,   "Objects",  GAUGE, "",      "How many copies there are, those that wait to be deleted included.") \
         ROW(bytes,     "Bytes",    GAUGE, "bytes", "The size of all copies.")

@@ -123,7 +123,7 @@ def test_what_is_no_object_is_not_stored(attacked, body):
     before = attacked.health(1)['objects']
     answer = signed.call(attacked, 1, '/-/store', store(body)).expect(200, 400)
     assert answer.status == 400 or signed.errors(answer.body) != ['']
-    assert attacked.health(1)['objects'] == before
+    assert attacked.health(1)['objects'] <= before  # of works(), garbage goes meanwhile
     works(attacked)
 
 

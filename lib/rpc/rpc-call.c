@@ -23,7 +23,7 @@ static int make_call(const RpcCall *what, HttpCall **ret) {
                 http_call_set_body(call, what->body);
         if (what->on_body)
                 http_call_set_sink(call, what->on_head, what->on_body);
-        else
+        else if (type->answer_max > 0)
                 http_call_set_answer_max(call, type->answer_max);
         if (what->stall_timeout_usec > 0 || type->stall_timeout_usec > 0)
                 http_call_set_stall_timeout(

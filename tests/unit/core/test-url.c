@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "test.h"
+
+#include <string.h>
+
+#include "core/url.h"
+
+static void assert_host(const char *url, const char *host, uint16_t port) {
+        Address address;
+
+        assert_int_equal(url_host(url, &address), 0);
+        assert_string_equal(address.host, host);
+        assert_int_equal(address.port, port);
+}
+
+TEST(host_and_port_are_read_out_of_a_url) {
+        Address address;
+
+        assert_host("http://10.0.0.1:3000", "10.0.0.1", 3000);
+        assert_host("http://disk-1.example", "disk-1.example", 80);
+        assert_host("http://[fe80::1]:7", "fe80::1", 7);
+        assert_host("http://[fe80::1]", "fe80::1", 80);
+        assert_true(url_host("10.0.0.1:3000", &address) < 0);
+        assert_true(url_host("https://10.0.0.1:3000", &address) < 0);
+        assert_true(url_host("http://", &address) < 0);
+}
+
+TEST(the_authority_is_what_is_behind_the_scheme) {
+        const char *url = "http://10.0.0.1:3000";
+
+        assert_ptr_equal(url_authority(url), url + 7);
+        assert_string_equal(url_authority("HTTP://a:1/b"), "a:1/b");
+        assert_string_equal(url_authority("a:1"), "a:1");
+        assert_string_equal(url_authority("httpd:1"), "httpd:1");
+        assert_string_equal(url_authority(""), "");
+}
+
+TEST(a_url_is_made_of_an_authority_and_a_path) {
+        _cleanup_free_ char *url = NULL, *bare = NULL;
+
+        assert_ok(url_format(&url, "[::1]:80", "/-/copy/%s?v=%u", "a%20b", 7U));
+        assert_string_equal(url, "http://[::1]:80/-/copy/a%20b?v=7");
+        assert_ok(url_format(&bare, "a", "%s", ""));
+        assert_string_equal(bare, "http://a");
+}
+
+static void assert_from(const char *text, const char *expected) {
+        _cleanup_free_ char *url = NULL;
+        const char *reason;
+        Address address;
+
+        assert_ok(address_parse(text, &address, &reason));
+        assert_ok(url_from_address(&address, &url));
+        assert_string_equal(url, expected);
+}
+
+TEST(an_address_has_a_url) {
+        assert_from("10.0.0.1:3000", "http://10.0.0.1:3000");
+        assert_from("[fe80::1]:1", "http://[fe80::1]:1");
+        assert_from("disk-1.example:80", "http://disk-1.example:80");
+}
+
+TEST(what_is_made_is_what_is_read) {
+        static const char *const urls[] = { "http://10.0.0.1:3000", "http://[::1]:99",
+                                            "http://a-b.c:1" };
+
+        for (size_t i = 0; i < ELEMENTSOF(urls); i++) {
+                _cleanup_free_ char *url = NULL, *normal = NULL;
+                const char *reason = NULL;
+                Address address;
+
+                assert_ok(url_host(urls[i], &address));
+                assert_ok(url_from_address(&address, &url));
+                assert_string_equal(url, urls[i]);
+                assert_ok(url_normalize(url, &normal, &reason));
+                assert_string_equal(normal, urls[i]);
+                assert_null(url_complain(url));
+        }
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test(test)
+        const struct CMUnitTest tests[] = {
+                RUN(host_and_port_are_read_out_of_a_url),
+                RUN(the_authority_is_what_is_behind_the_scheme),
+                RUN(a_url_is_made_of_an_authority_and_a_path),
+                RUN(an_address_has_a_url),
+                RUN(what_is_made_is_what_is_read),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -83,28 +83,10 @@ static int zeroes_finish(HttpRequest *request) {
                         request, 200, strtoull(http_request_query(request), NULL, 10), &zeroes);
 }
 
-/* A few bytes, and then nothing more. */
-static ssize_t drip_read(void *userdata, void *data, size_t size) {
-        static bool is_dry;
-
-        is_dry = !is_dry;
-        if (!is_dry)
-                return -EAGAIN;
-        memset(data, 0, MIN(size, 1000U));
-        return (ssize_t) MIN(size, 1000U);
-}
-
-static int drip_finish(HttpRequest *request) {
-        HttpStream drip = { .read = drip_read };
-
-        return http_request_reply_stream(request, 200, HTTP_SIZE_UNKNOWN, &drip);
-}
-
 /* clang-format off */
 static const HttpRoute routes[] = {
         { "GET",    "/park",   HTTP_PUBLIC, .finish = park_finish                                        },
         { "GET",    "/zeroes", HTTP_PUBLIC, .finish = zeroes_finish                                      },
-        { "GET",    "/drip",   HTTP_PUBLIC, .finish = drip_finish                                        },
         { "POST",   "/signed", HTTP_PUBLIC, .body = echo_body, .finish = signed_finish, .end = echo_end  },
         { "GET",    "/echo",   HTTP_PUBLIC, .finish = echo_finish, .end = echo_end                       },
         { "DELETE", "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
@@ -351,13 +333,6 @@ static int on_body(void *userdata, const void *data, size_t size) {
         return 0;
 }
 
-static int on_drip_head(HttpCall *call, unsigned status, void *userdata) {
-        Trial *trial = userdata;
-
-        trial->head_status = status;
-        return 0;
-}
-
 TEST(sinks_pause_and_go_on) {
         Trial trial;
 
@@ -382,22 +357,6 @@ TEST(a_sink_that_fails_ends_the_call) {
         http_call_set_sink(trial.call, on_head, on_body);
         trial_run(&trial);
         assert_int_equal(trial.error, -ENOSPC);
-}
-
-/* libcurl tells nobody of it, and nothing more arrives. */
-TEST(a_sink_that_fails_when_it_is_resumed_ends_the_call) {
-        Trial trial;
-
-        trial_init(&trial, "GET", "/drip");
-        trial.allowed = 0;
-        http_call_set_sink(trial.call, on_drip_head, on_body);
-        trial_start(&trial);
-        wait_for(&trial.paused);
-        trial.callback_error = -ESHUTDOWN;
-        http_call_resume(trial.call);
-        wait_for(&trial.done);
-        assert_int_equal(trial.error, -ESHUTDOWN);
-        trial.call = http_call_unref(trial.call);
 }
 
 TEST(answers_too_large_to_collect_are_refused) {
@@ -622,7 +581,6 @@ int main(void) {
                 CLIENT_TEST(a_source_that_fails_ends_the_call),
                 CLIENT_TEST(sinks_pause_and_go_on),
                 CLIENT_TEST(a_sink_that_fails_ends_the_call),
-                CLIENT_TEST(a_sink_that_fails_when_it_is_resumed_ends_the_call),
                 CLIENT_TEST(answers_too_large_to_collect_are_refused),
                 CLIENT_TEST(calls_can_be_canceled),
                 CLIENT_TEST(nobody_listening_is_no_connection),

@@ -308,15 +308,30 @@ int step(JobFixture *fixture, int id) {
         return kind.run(job, kind.userdata);
 }
 
+static void stop_waiting(JobFixture *fixture, Job *job) {
+        (void) pthread_mutex_lock(&fixture->table.lock);
+        job->not_before_usec = 0;
+        (void) pthread_mutex_unlock(&fixture->table.lock);
+}
+
+static bool waits(JobFixture *fixture, const Job *job) {
+        bool result;
+
+        (void) pthread_mutex_lock(&fixture->table.lock);
+        result = job->not_before_usec > 0;
+        (void) pthread_mutex_unlock(&fixture->table.lock);
+        return result;
+}
+
 int work(JobFixture *fixture, int id) {
         Job *job = job_of(fixture, id);
 
         for (unsigned i = 0; i < 100; i++) {
                 int r;
 
-                job->not_before_usec = 0;
+                stop_waiting(fixture, job);
                 r = step(fixture, id);
-                if (r != JOB_STEP_AGAIN || job->not_before_usec > 0)
+                if (r != JOB_STEP_AGAIN || waits(fixture, job))
                         return r;
         }
         fail_msg("a job makes passes without end: '%s'", job->status.error);

@@ -21,7 +21,7 @@ static JobPlanMove moves[64];
 static JobPlanVolume volumes[N_VOLUMES + 1];
 static int plan_result;
 static sem_t planned, may_go_on;
-static bool holds; /* the planner's thread in on_plan() */
+static atomic_bool holds; /* the planner's thread in on_plan() */
 
 static void on_plan(int result, const JobPlan *made, void *userdata) {
         assert_int_equal(made == NULL, result < 0);

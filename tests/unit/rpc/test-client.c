@@ -51,19 +51,6 @@ static void echo_end(HttpRequest *request) {
         free(body);
 }
 
-static int signed_finish(HttpRequest *request) {
-        const Buffer *body = *http_request_state(request);
-        _cleanup_(signer_freep) Signer *signer = NULL;
-        Signature signature;
-
-        assert_ok(signer_new(SECRET, strlen(SECRET), &signer));
-        if (signature_check(http_request_header(request, SIGNATURE_HEADER), "POST", "/signed?x=%20",
-                            clock_realtime() / USEC_PER_SEC, signer, &signature) < 0)
-                return -EACCES;
-        return signature_check_body(&signature, body->data, body->size, signer)
-                               ?: http_request_reply(request, 204);
-}
-
 static int park_finish(HttpRequest *request) {
         parked = request;
         assert_ok(sem_post(&request_parked));
@@ -87,7 +74,6 @@ static int zeroes_finish(HttpRequest *request) {
 static const HttpRoute routes[] = {
         { "GET",    "/park",   HTTP_PUBLIC, .finish = park_finish                                        },
         { "GET",    "/zeroes", HTTP_PUBLIC, .finish = zeroes_finish                                      },
-        { "POST",   "/signed", HTTP_PUBLIC, .body = echo_body, .finish = signed_finish, .end = echo_end  },
         { "GET",    "/echo",   HTTP_PUBLIC, .finish = echo_finish, .end = echo_end                       },
         { "DELETE", "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
         { "PUT",    "/echo",   HTTP_PUBLIC, .body = echo_body, .finish = echo_finish, .end = echo_end    },
@@ -235,23 +221,6 @@ TEST(methods_headers_and_bodies_arrive) {
         trial_run(&trial);
         assert_int_equal(trial.error, 0);
         assert_int_equal(trial.status, 404);
-}
-
-TEST(signatures_fit) {
-        Trial trial;
-
-        trial_init(&trial, "POST", "/signed?x=%20");
-        set_body(trial.call, "the body");
-        assert_ok(http_call_sign(trial.call, &(Parties){}));
-        trial_run(&trial);
-        assert_int_equal(trial.status, 204);
-
-        trial_init(&trial, "POST", "/signed?x=%20");
-        set_body(trial.call, "the body");
-        assert_ok(http_call_sign(trial.call, &(Parties){}));
-        set_body(trial.call, "another body");
-        trial_run(&trial);
-        assert_int_equal(trial.status, 403);
 }
 
 static ssize_t on_read(void *userdata, void *data, size_t size) {
@@ -552,31 +521,11 @@ TEST(a_lost_connection_is_replaced_once) {
         close(listener);
 }
 
-static void on_post(void *userdata) {
-        assert_ok(sem_post(userdata));
-}
-
-TEST(functions_run_when_they_are_due) {
-        uint64_t start = clock_monotonic();
-        sem_t soon, later, never;
-
-        assert_ok(sem_init(&soon, 0, 0) | sem_init(&later, 0, 0) | sem_init(&never, 0, 0));
-        assert_ok(http_client_post(client, USEC_PER_HOUR, on_post, &never));
-        assert_ok(http_client_post(client, 100 * USEC_PER_MSEC, on_post, &later));
-        assert_ok(http_client_post(client, 0, on_post, &soon));
-        wait_for(&soon);
-        wait_for(&later);
-        assert_true(clock_monotonic() - start >= 100 * USEC_PER_MSEC);
-        client = http_client_free(client);
-        assert_int_equal(sem_trywait(&never), -1);
-}
-
 #define CLIENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 CLIENT_TEST(methods_headers_and_bodies_arrive),
-                CLIENT_TEST(signatures_fit),
                 CLIENT_TEST(sources_pause_and_go_on),
                 CLIENT_TEST(a_source_that_fails_ends_the_call),
                 CLIENT_TEST(sinks_pause_and_go_on),
@@ -590,7 +539,6 @@ int main(void) {
                 CLIENT_TEST(many_threads_may_call),
                 CLIENT_TEST(freeing_the_client_ends_its_calls),
                 CLIENT_TEST(a_lost_connection_is_replaced_once),
-                CLIENT_TEST(functions_run_when_they_are_due),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

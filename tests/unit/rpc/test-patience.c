@@ -195,12 +195,32 @@ TEST(a_sink_may_ask_for_a_pause) {
         assert_true(clock_monotonic() - start >= 2 * STALL_USEC);
 }
 
+static void on_post(void *userdata) {
+        assert_ok(sem_post(userdata));
+}
+
+TEST(functions_run_when_they_are_due) {
+        uint64_t start = clock_monotonic();
+        sem_t soon, later, never;
+
+        assert_ok(sem_init(&soon, 0, 0) | sem_init(&later, 0, 0) | sem_init(&never, 0, 0));
+        assert_ok(http_client_post(client, USEC_PER_HOUR, on_post, &never));
+        assert_ok(http_client_post(client, 100 * USEC_PER_MSEC, on_post, &later));
+        assert_ok(http_client_post(client, 0, on_post, &soon));
+        wait_for(&soon);
+        wait_for(&later);
+        assert_true(clock_monotonic() - start >= 100 * USEC_PER_MSEC);
+        client = http_client_free(client);
+        assert_int_equal(sem_trywait(&never), -1);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(a_patient_call_waits_for_its_answer),      RUN(a_patient_call_can_be_cancelled),
                 RUN(silent_calls_to_an_address_can_be_ended),  RUN(patience_has_an_end),
                 RUN(patience_may_be_less_than_the_client_has), RUN(a_sink_may_ask_for_a_pause),
+                RUN(functions_run_when_they_are_due),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

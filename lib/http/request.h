@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* HTTP request: what a handler sees of one, and how it is answered. */
+/* HTTP request: what a handler sees of a request. How it is answered is in http/reply.h.
+ *
+ * Thread: that of the request's connection, unless a function says otherwise. */
 
 #include <sys/types.h>
 
 #include "base/macro.h"
+#include "http/reply.h"
 
 typedef struct HttpRequest HttpRequest;
 
@@ -48,90 +51,37 @@ int http_request_each_header(
 #define HTTP_SIZE_UNKNOWN UINT64_MAX
 uint64_t http_request_size(const HttpRequest *request);
 
-/* The client waits for "100 Continue" before it sends the body. */
-/* Who asks, without the port: "10.0.0.3". Returns 0 or a negative errno. */
+/* The client's address without its port: "10.0.0.3". Returns 0 or a negative errno. */
 #define HTTP_ADDRESS_SIZE 64
 int http_request_address(const HttpRequest *request, char ret[static HTTP_ADDRESS_SIZE]);
 
+/* Whether the client waits for "100 Continue" before it sends the body. */
 bool http_request_expects_continue(const HttpRequest *request);
 
-/* The request has shown a good signature: its connection is a daemon's, which never has to give way
- * to others. */
+/* The request carries a valid signature: its connection is a daemon's and never has to give way to
+ * others. */
 void http_request_trust(HttpRequest *request);
 
-/* A sentence about the error that the handler is going to return; a constant. */
+/* Adds a sentence, a constant, to the error that the handler is going to return. */
 void http_request_explain(HttpRequest *request, const char *detail);
 
-/* A copy of a string that lives as long as the request; one for each request. NULL if there is no
- * memory. */
+/* Copies a string for as long as the request lives; once per request. NULL if there is no memory.
+ */
 const char *http_request_keep(HttpRequest *request, const char *string, size_t length);
 
-/* The server takes no connections any more. */
+/* Whether the server has stopped taking connections. */
 bool http_request_is_draining(const HttpRequest *request);
 
-/* After body() took less than it was given: there is room again. After the read() of a stream
- * returned -EAGAIN: there is more. From any thread, also before either has returned; the request
- * waits for it, but not for a second one, which is harmless only as long as the request exists. */
+/* Says that there is room again, after body() took less than it was given, or more data, after the
+ * read() of a stream returned -EAGAIN. One call per wait: the request cannot end before it, but may
+ * end before a second one. Thread: any; also before body() or read() has returned. */
 void http_request_resume(HttpRequest *request);
 
-/* From any thread, before the answer: whether the client sends no more, so that it is not likely to
- * wait for one. */
+/* Whether the client has closed its side, so that it hardly waits for the answer. Thread: any,
+ * before the reply. */
 bool http_request_sender_is_gone(const HttpRequest *request);
 
-/* Adds a header to the reply to come. Returns 0, -EINVAL for a value with line breaks, or -ENOMEM.
- * After a failure only an error can be replied, which forgets all headers that were added. */
-int http_request_add_header(HttpRequest *request, const char *name, const char *value);
-
-/* The replies. Exactly one per request; on the handler's thread or, after HTTP_LATER, on any. All
- * return 0, or a negative errno upon which nothing has been sent and the added headers are
- * forgotten: a handler just returns it, another thread calls http_request_reply_error(). The
- * request must not be touched after a reply from another thread. */
-int http_request_reply(HttpRequest *request, unsigned status);
-int http_request_reply_data(
-                HttpRequest *request,
-                unsigned status,
-                const char *content_type,
-                const void *data,
-                size_t size);
-
-/* ERROR is an errno of either sign; DETAIL, if not NULL, a sentence about this very case. Always
- * returns 0: if there is no memory for the reply, the connection is cut. */
-int http_request_reply_error(HttpRequest *request, int error, const char *detail);
-
-/* For HEAD: the headers of a value that is not here. */
-int http_request_reply_head(HttpRequest *request, unsigned status, uint64_t size);
-
-/* A body that comes from elsewhere piece by piece. read() returns how many bytes it wrote to DATA,
- * 0 at the end, -EAGAIN if there are none now (http_request_resume() makes it ask again), or
- * another negative errno: the connection is cut. closed() is called once, when nothing will be read
- * any more, also if this function fails. SIZE may be HTTP_SIZE_UNKNOWN. */
-typedef struct HttpStream {
-        ssize_t (*read)(void *userdata, void *data, size_t size);
-        void (*closed)(void *userdata);
-        void *userdata;
-} HttpStream;
-
-/* Where a value comes from that is not in memory. open() is told which part of it is sent, before
- * anything is; if it fails, there is no reply, and its negative errno is returned. */
-typedef struct HttpValue {
-        int (*open)(void *userdata, uint64_t offset, uint64_t size, HttpStream *ret);
-        void *userdata;
-} HttpValue;
-
-/* A value, whole or the range that the request asks for (Range, If-Range against ETAG): 200, 206 or
- * 416. DATA is copied; if it is NULL, VALUE is asked, unless nothing is to be sent. */
-int http_request_reply_value(
-                HttpRequest *request,
-                const void *data,
-                const HttpValue *value,
-                uint64_t size,
-                const char *etag,
-                uint64_t mtime_usec);
-
-int http_request_reply_stream(
-                HttpRequest *request, unsigned status, uint64_t size, const HttpStream *stream);
-
-/* Replies that this thread makes between the two are sent at the second, all at once: for whoever
- * answers many requests in a row, so that the server's threads are woken once. */
+/* Between the two, replies that this thread makes are held back; the second sends them all at once,
+ * so that a thread that answers many requests in a row wakes each thread of the server once. */
 void http_replies_hold(void);
 void http_replies_release(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What http-server.c, http-request.c and http-reply.c share, and nobody else includes.
+/* What the files of lib/http share; for them alone.
  *
  * A request belongs to the thread of its connection. Another thread that answers or resumes it
  * touches only the reply (which nobody else does meanwhile) and then calls http_request_wake(),

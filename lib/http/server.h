@@ -13,8 +13,7 @@
  *
  * Which connections may stay, and which give way when there are too many, says http/guard.h. */
 
-#include "base/histogram.h"
-#include "core/traffic.h"
+#include "http/counters.h"
 #include "http/request.h"
 
 typedef struct HttpServer HttpServer;
@@ -113,23 +112,3 @@ DEFINE_CLEANUP(HttpServer *, http_server_free);
 
 /* Requests begun and not ended. */
 unsigned http_server_active(const HttpServer *server);
-
-/* What the server has done since it was started; requests under way are not in it, but for what
- * they have sent of their bodies. Keys that start with "-/" are ours: such requests count as
- * requests, not as reads, writes or deletes. From any thread. */
-void http_server_counters(const HttpServer *server, Traffic *ret);
-
-/* Adds to RET how long the reads, the writes or the deletes took, from their headers to the end of
- * their answers. From any thread. */
-typedef enum HttpKind {
-        HTTP_READ,   /* GET, HEAD */
-        HTTP_WRITE,  /* PUT, POST */
-        HTTP_DELETE, /* DELETE */
-        _HTTP_KIND_MAX,
-        HTTP_OTHER = _HTTP_KIND_MAX, /* what is ours, and other methods */
-} HttpKind;
-void http_server_latency(const HttpServer *server, HttpKind kind, Histogram *ret);
-
-/* Whether a read, write or delete has ended lately. */
-#define HTTP_LATELY_USEC USEC_PER_SEC
-bool http_server_has_clients(const HttpServer *server);

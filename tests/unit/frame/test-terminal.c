@@ -41,12 +41,14 @@ static void terminal_begin(Terminal *terminal, unsigned short columns, unsigned 
 
 /* Returns what was printed, up to SIZE - 1 bytes. */
 static void terminal_end(Terminal *terminal, char *ret, size_t size) {
+        size_t sum = 0;
         ssize_t n;
 
         (void) fflush(stdout);
         assert_ok(fcntl(terminal->outside, F_SETFL, O_NONBLOCK));
-        n = read(terminal->outside, ret, size - 1);
-        ret[n > 0 ? n : 0] = '\0';
+        while (sum < size - 1 && (n = read(terminal->outside, ret + sum, size - 1 - sum)) > 0)
+                sum += (size_t) n;
+        ret[sum] = '\0';
         assert_ok(dup2(terminal->in, STDIN_FILENO));
         assert_ok(dup2(terminal->out, STDOUT_FILENO));
         (void) close(terminal->in);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "volume/request/volume-world.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "core/call/wire.h"
+#include "rpc/rpc.h"
+
+/* Runs the volume's loop until a call has come. */
+static Json *receive(World *world, const char *path) {
+        Reader body;
+        Json *json;
+
+        while (sem_trywait(&world->master.arrived) < 0)
+                assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
+        assert_ok(sem_post(&world->master.arrived));
+        body = stand_in_receive(&world->master, path);
+        if (json_parse((const char *) body.data, body.size, &json) < 0)
+                return NULL;
+        return json;
+}
+
+static void accept_report(World *world, const Leadership *lead, const char *text) {
+        Parties parties = { .lead = *lead };
+
+        assert_ok(
+                        rpc_reply(TAKE_PTR(world->master.request), world->master.secret, &parties,
+                                  "application/json", text, strlen(text)));
+}
+
+static void format_answer(char *ret, size_t size, uint64_t grace_usec) {
+        (void) snprintf(ret, size, "{\"clock\":%llu,\"grace_usec\":%llu}",
+                        (unsigned long long) clock_realtime(), (unsigned long long) grace_usec);
+}
+
+static void wait_until_accepted(World *world, bool accepted) {
+        for (unsigned i = 0; i < 2000 && report_is_accepted(world->report) != accepted; i++)
+                usleep(USEC_PER_MSEC);
+        assert_int_equal(report_is_accepted(world->report), accepted);
+}
+
+TEST(a_report_says_who_and_where_the_volume_is) {
+        World *world = *state;
+        _cleanup_(json_freep) Json *json = NULL;
+        uint64_t wire, pending;
+
+        pending_add(world->copies.pending, 2);
+        stand_in_listen(&world->master);
+        json = receive(world, "/-/report");
+        assert_non_null(json);
+        assert_string_equal(json_get_string(json, "url"), "http://127.0.0.1:1");
+        assert_string_equal(json_get_string(json, "zone"), "here");
+        assert_ok(json_get_uint(json, "wire", &wire));
+        assert_int_equal(wire, WIRE_VERSION);
+        assert_ok(json_get_uint(json, "pending", &pending));
+        assert_int_equal(pending, 1);
+        assert_int_equal(rpc_parties(world->master.request)->from.number, WORLD_NUMBER);
+        stand_in_refuse(&world->master, EINVAL);
+}
+
+TEST(the_answer_of_the_leader_counts) {
+        World *world = *state;
+        char text[128], error[REPORT_ERROR_SIZE];
+
+        assert_int_equal(report_age_usec(world->report), UINT64_MAX);
+        assert_int_equal(report_grace_usec(world->report), 0);
+        stand_in_listen(&world->master);
+        (void) json_free(receive(world, "/-/report"));
+        format_answer(text, sizeof(text), 60 * USEC_PER_SEC);
+        accept_report(world, &world->lead, text);
+        wait_until_accepted(world, true);
+        assert_int_equal(report_grace_usec(world->report), 60 * USEC_PER_SEC);
+        assert_true(report_age_usec(world->report) < PATIENCE_SEC * USEC_PER_SEC);
+        report_error(world->report, error);
+        assert_string_equal(error, "");
+}
+
+TEST(a_refusal_is_explained) {
+        World *world = *state;
+        char error[REPORT_ERROR_SIZE] = "";
+
+        stand_in_listen(&world->master);
+        (void) json_free(receive(world, "/-/report"));
+        assert_ok(http_request_reply_error(
+                        TAKE_PTR(world->master.request), EEXIST, "Another store has this number."));
+        for (unsigned i = 0; i < 2000 && !*error; i++) {
+                usleep(USEC_PER_MSEC);
+                report_error(world->report, error);
+        }
+        assert_non_null(strstr(error, "Another store has this number."));
+        assert_false(report_is_accepted(world->report));
+}
+
+TEST(a_leader_of_another_cluster_is_not_followed) {
+        World *world = *state;
+        Leadership other = world->lead;
+        char text[128], error[REPORT_ERROR_SIZE] = "";
+
+        other.cluster[0] ^= 1;
+        stand_in_listen(&world->master);
+        (void) json_free(receive(world, "/-/report"));
+        format_answer(text, sizeof(text), USEC_PER_SEC);
+        accept_report(world, &other, text);
+        for (unsigned i = 0; i < 2000 && !*error; i++) {
+                usleep(USEC_PER_MSEC);
+                report_error(world->report, error);
+        }
+        assert_non_null(strstr(error, "another cluster"));
+        assert_true(allegiance_follows(world->allegiance, &world->lead));
+        assert_int_equal(report_grace_usec(world->report), 0);
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(a_report_says_who_and_where_the_volume_is),
+                RUN(the_answer_of_the_leader_counts),
+                RUN(a_refusal_is_explained),
+                RUN(a_leader_of_another_cluster_is_not_followed),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

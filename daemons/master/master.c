@@ -10,7 +10,6 @@
 #include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "master/cluster/watch.h"
 #include "master/cluster/run.h"
 #include "master/cluster/watch.h"
 #include "master/health/look.h"

@@ -9,7 +9,6 @@
 #include "bus/property.h"
 #include "daemon/bus-common.h"
 #include "daemon/log-control.h"
-#include "master/cluster/watch.h"
 #include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/damage.h"

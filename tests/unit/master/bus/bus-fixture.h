@@ -5,7 +5,6 @@
  * with --wrap=sd_bus_creds_get_euid. Include after "test.h". */
 
 #include "bus/bus-ends.h"
-#include "master/cluster/watch.h"
 #include "master/bus/manager.h"
 #include "master/cluster/report.h"
 #include "master/cluster/watch.h"

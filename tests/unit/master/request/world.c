@@ -108,7 +108,8 @@ static void world_start(uint32_t copies) {
                         },
                         world.event, &world.lead));
         assert_ok(
-                        volumes_new(world.index, &(VolumesOptions){
+                        volumes_new(world.index,
+                                    &(VolumesOptions){
                                                     .timeout_usec = USEC_PER_HOUR,
                                                     .copies = copies,
                                                     .auto_add = true,

@@ -4,7 +4,7 @@
 
 #include "daemon/backoff.h"
 #include "master/bus/manager.h"
-#include "master/master.h"
+#include "master/node.h"
 #include "store/index/storage.h"
 
 int main(int argc, char *argv[]) {
@@ -16,7 +16,7 @@ int main(int argc, char *argv[]) {
                 .objects = master_bus_objects,
                 .is_master = true,
         };
-        _cleanup_(master_freep) Master *master = NULL;
+        _cleanup_(node_freep) Node *node = NULL;
         ProgramArguments arguments;
         int r;
 
@@ -26,13 +26,13 @@ int main(int argc, char *argv[]) {
 
         index_set_fatal(program_fatal);
         backoff_wait();
-        r = master_new(&arguments, &master);
+        r = node_new(&arguments, &node);
         if (r >= 0) {
                 backoff_forget();
-                r = master_run(master);
+                r = node_run(node);
         } else
                 backoff_failed();
-        if (r >= 0 && lead_state(master->lead) == LEAD_DEPOSED)
+        if (r >= 0 && lead_state(node->lead) == LEAD_DEPOSED)
                 return LEAD_EXIT_DEPOSED;
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

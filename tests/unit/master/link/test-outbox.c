@@ -9,7 +9,6 @@
 #include "http/stand-in.h"
 #include "master/cluster/report.h"
 #include "master/link/outbox.h"
-#include "master/master.h"
 #include "scratch.h"
 
 #define LIVE    1 /* the volume that the test stands in for */
@@ -24,7 +23,12 @@ typedef struct Trial {
 } Trial;
 
 static char *directory;
-static Master master;
+static struct {
+        sd_event *event;
+        Index *index;
+        Volumes *volumes;
+        HttpClient *client;
+} master;
 static StandIn volume, refused;
 static Outbox *outbox;
 static sem_t done;

@@ -11,11 +11,18 @@
 #include "master/cluster/membership.h"
 #include "master/cluster/report.h"
 #include "master/cluster/run.h"
-#include "master/master.h"
 #include "master/upkeep/stale.h"
 #include "scratch.h"
 #include "shift.h"
 #include "store/index/rollback.h"
+
+typedef struct Master {
+        sd_event *event;
+        Troubles *troubles;
+        Index *index;
+        Volumes *volumes;
+        Stale *stale;
+} Master;
 
 typedef struct Fixture {
         char *directory;

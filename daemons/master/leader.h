@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Leader: what takes care of the volumes: their map, the calls to them, what is done by itself, and
+ * the jobs.
+ *
+ * Every node has one from its start, also while it may not lead: whether it may is found out from
+ * the volumes, by what they report and answer. Until then, and if it may not, nothing here changes
+ * anything: map, garbage collector, stale stores and jobs ask the lead (cluster/lead.h) first. A
+ * node that is deposed ends its process; nothing is handed back. */
+
+#include <systemd/sd-event.h>
+
+#include "master/cluster/lead.h"
+#include "master/cluster/watch.h"
+#include "master/conf.h"
+#include "master/job/job.h"
+#include "master/link/outbox.h"
+#include "master/link/probe.h"
+#include "master/upkeep/garbage.h"
+#include "master/upkeep/stale.h"
+
+/* None of it is owned; all of it is the node's. */
+typedef struct LeaderOptions {
+        sd_event *event;
+        const MasterConf *conf;
+        Index *index;
+        Lead *lead;
+        Troubles *troubles;
+        HttpClient *client, *bulk;
+        bool (*has_clients)(
+                        void *userdata); /* any thread: whether clients had something done lately */
+        void *userdata;
+} LeaderOptions;
+
+typedef struct Leader {
+        LeaderOptions options;
+        Volumes *volumes;
+        Watch *watch;
+        Outbox *outbox;
+        GarbageCollector *garbage;
+        Prober *prober;
+        Jobs *jobs;
+        Stale *stale;
+} Leader;
+
+/* Errors are logged. A leader that is made by half is given back as well, to be stopped and freed
+ * in the order below. */
+int leader_new(const LeaderOptions *options, Leader **ret);
+
+/* The settings have changed. */
+void leader_configure(Leader *leader);
+
+/* Ends its threads. Comes before the end of the clients. */
+void leader_stop(Leader *leader);
+
+/* After the end of the clients and of the index. */
+Leader *leader_free(Leader *leader);
+DEFINE_CLEANUP(Leader *, leader_free);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/event-ids.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "master/health/look.h"
+#include "master/node.h"
+#include "master/request/routes.h"
+#include "store/index/identity.h"
+#include "store/index/storage.h"
+
+/* How long relays are waited for after a signal to stop. */
+#define RELAYS_USEC (10 * USEC_PER_SEC)
+
+/* So many are named; more say no more. */
+#define DAMAGED_PAGES_MAX 16
+
+static void log_pages(const Index *index) {
+        unsigned repaired = index_repaired_pages(index);
+        char page[PATH_MAX + 64];
+
+        if (repaired > 0)
+                log_notice("%u pages of the databases were torn or damaged and were put right.",
+                           repaired);
+        for (unsigned i = 0;
+             i < DAMAGED_PAGES_MAX && index_damaged_page(index, i, page, sizeof(page)); i++)
+                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
+                          "The database is damaged: %s cannot be read, nor what is in it.", page);
+}
+
+static int open_index(Node *node) {
+        const MasterConf *conf = &node->conf;
+        int r;
+
+        r = make_directory(conf->directory, 0750);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
+
+        r = index_open(
+                        &(IndexOptions){
+                                        .directory = conf->directory,
+                                        .cache_size = conf->cache_size ?: index_default_cache(),
+                                        .checkpoint_size = conf->checkpoint_size,
+                                        .reserve_size = conf->reserve_size,
+                                        .before_done = http_replies_hold,
+                                        .after_done = http_replies_release,
+                                        .on_progress = service_recovering,
+                        },
+                        &node->index);
+        if (r == -ENOMEDIUM) {
+                log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
+                          "'%s' is missing in '%s', and belongs to this index: is its disk mounted? "
+                          "It was not opened, nothing was changed.",
+                          index_missing(), conf->directory);
+                return r;
+        }
+        if (r == -EBADMSG && *index_last_damage())
+                log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
+                          "The index in '%s' is damaged and was not opened, nothing was changed: %s",
+                          conf->directory, index_last_damage());
+        if (r < 0)
+                return log_error_errno(r, "Failed to open the index in '%s': %m", conf->directory);
+        if (index_was_recovered(node->index))
+                log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
+                          "The index was not closed by the last run and was recovered.");
+        log_pages(node->index);
+        return 0;
+}
+
+static int start_to_lead(Node *node) {
+        LeadOptions options = {
+                .index = node->index,
+                .troubles = node->troubles,
+                .directory = node->conf.directory,
+                .accept_rollback = node->arguments->accept_rollback,
+        };
+        int r;
+
+        r = lead_new(&options, node->event, &node->lead);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Failed to find out whether the index in '%s' may lead: %m",
+                                node->conf.directory);
+        return 0;
+}
+
+static RequestSettings request_settings(const MasterConf *conf) {
+        return (RequestSettings){
+                .proxy = conf->proxy,
+                .value_size_max = conf->value_size_max,
+                .grace_usec = conf->grace_usec,
+                .ticket_usec = conf->ticket_usec,
+        };
+}
+
+static void prepare_requests(Node *node) {
+        requests_init(&node->requests, &(RequestsOptions){
+                                                       .index = node->index,
+                                                       .lead = node->lead,
+                                                       .volumes = node->leader->volumes,
+                                                       .troubles = node->troubles,
+                                                       .stale = node->leader->stale,
+                                                       .prober = node->leader->prober,
+                                                       .outbox = node->leader->outbox,
+                                                       .secret = node->secret,
+                                                       .client = node->client,
+                                                       .bulk = node->bulk,
+                                                       .settings = request_settings(&node->conf),
+                                       });
+}
+
+static int start_bus(Node *node) {
+        int r;
+
+        r = master_bus_new(
+                        &(MasterBusOptions){
+                                        .event = node->event,
+                                        .address = node->arguments->bus_address,
+                                        .settings = master_conf_items,
+                                        .conf = &node->conf,
+                                        .directory = node->conf.directory,
+                                        .listen = node->conf.endpoint.listen,
+                                        .index = node->index,
+                                        .lead = node->lead,
+                                        .troubles = node->troubles,
+                                        .volumes = node->leader->volumes,
+                                        .watch = node->leader->watch,
+                                        .jobs = node->leader->jobs,
+                                        .server = node->server,
+                        },
+                        &node->bus);
+        if (r < 0)
+                return log_error_errno(
+                                r, "Failed to start on the bus '%s': %m",
+                                node->arguments->bus_address);
+        return 0;
+}
+
+static void on_reload(void *userdata) {
+        Node *node = userdata;
+        MasterConf *conf = &node->conf, fresh = {};
+        int r;
+
+        r = master_conf_load(&fresh, node->arguments);
+        if (r >= 0) {
+                RequestSettings settings;
+
+                program_apply(master_conf_items, conf, &fresh, "dkv-master");
+                leader_configure(node->leader);
+                settings = request_settings(conf);
+                requests_configure(&node->requests, &settings);
+        } else
+                log_error("All settings stay as they were.");
+        conf_done(master_conf_items, &fresh);
+}
+
+static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
+        Node *node = userdata;
+
+        return !index_is_stuck(node->index, timeout_usec);
+}
+
+static void on_status(char *ret, size_t size, void *userdata) {
+        Node *node = userdata;
+        _cleanup_(health_look_done) HealthLook look = {};
+        IndexCounters counters;
+        size_t n_active = 0;
+        bool ok;
+
+        if (health_look(node->leader->volumes, node->troubles, &look) < 0)
+                return;
+
+        for (size_t i = 0; i < look.input.n_volumes; i++)
+                n_active += look.volumes[i].state == VOLUME_ACTIVE;
+        index_counters(node->index, &counters);
+        ok = look.health.level == HEALTH_OK;
+
+        if (!lead_is_leading(node->lead)) {
+                (void) snprintf(ret, size, "Serving nobody. %s", look.health.reason);
+                return;
+        }
+        (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu %s%s%s", counters.keys,
+                        n_active, n_active == 1 ? "volume" : "volumes", ok ? "" : ". ",
+                        ok ? "" : look.health.reason);
+}
+
+/* A relay ends when its volume has made a commit, here, for which it may have to connect. So the
+ * door stays open until relays have ended; other clients with large values are redirected
+ * meanwhile. */
+static bool on_stop(void *userdata) {
+        Node *node = userdata;
+        uint64_t now = clock_monotonic();
+
+        if (!node->stopping) {
+                node->stopping = true;
+                node->relays_until = now + RELAYS_USEC;
+                jobs_stop(node->leader->jobs);
+        }
+        if (relays_stop(&node->requests.relays) > 0 && now < node->relays_until)
+                return false;
+        return http_server_drain(node->server, 0) == 0;
+}
+
+static const ServiceHooks service_hooks = {
+        .reload = on_reload,
+        .is_alive = on_is_alive,
+        .status = on_status,
+        .stop = on_stop,
+};
+
+/* For the jobs, on their thread. */
+static bool has_clients(void *userdata) {
+        Node *node = userdata;
+        const HttpServer *server = atomic_load_explicit(&node->server, memory_order_acquire);
+
+        return server && http_server_has_clients(server);
+}
+
+static int make_leader(Node *node) {
+        LeaderOptions options = {
+                .event = node->event,
+                .conf = &node->conf,
+                .index = node->index,
+                .lead = node->lead,
+                .troubles = node->troubles,
+                .client = node->client,
+                .bulk = node->bulk,
+                .has_clients = has_clients,
+                .userdata = node,
+        };
+
+        return leader_new(&options, &node->leader);
+}
+
+static int start(Node *node) {
+        MasterConf *conf = &node->conf;
+        HttpServer *server;
+        int r;
+
+        r = master_conf_load(conf, node->arguments);
+        if (r < 0)
+                return r;
+        r = service_new(&service_hooks, node, &node->service);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the event loop: %m");
+        node->event = service_event(node->service);
+
+        r = endpoint_connect(&conf->endpoint, &node->secret, &node->client, &node->bulk, NULL);
+        if (r < 0)
+                return r;
+        r = troubles_new(&node->troubles);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start: %m");
+        r = open_index(node);
+        if (r < 0)
+                return r;
+        r = start_to_lead(node);
+        if (r < 0)
+                return r;
+        r = make_leader(node);
+        if (r < 0)
+                return r;
+        prepare_requests(node);
+        r = endpoint_serve(&conf->endpoint, node->secret, master_routes, &node->requests, &server);
+        if (r < 0)
+                return r;
+        atomic_store_explicit(&node->server, server, memory_order_release); /* for has_clients() */
+        prober_start(node->leader->prober); /* the volumes shall report at once */
+        return start_bus(node);
+}
+
+int node_new(const ProgramArguments *arguments, Node **ret) {
+        _cleanup_(node_freep) Node *node = NULL;
+        int r;
+
+        node = malloc(sizeof(*node));
+        if (!node)
+                return log_error_errno(-ENOMEM, "Failed to start: %m");
+
+        *node = (Node){ .arguments = arguments };
+        r = start(node);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(node);
+        return 0;
+}
+
+Node *node_free(Node *node) {
+        if (!node)
+                return NULL;
+
+        leader_stop(node->leader);
+        endpoint_cut(node->server);
+        (void) http_client_free(node->bulk);
+        (void) http_client_free(node->client);
+        (void) http_server_free(node->server);
+        (void) index_free(node->index);
+        master_bus_stop(node->bus);       /* while volumes and jobs are there */
+        (void) leader_free(node->leader); /* lets go of what the bus has asked for */
+        (void) master_bus_free(node->bus);
+        (void) lead_free(node->lead);
+        (void) troubles_free(node->troubles);
+        (void) secret_free(node->secret);
+        (void) service_free(node->service);
+        conf_done(master_conf_items, &node->conf);
+        free(node);
+        return NULL;
+}
+
+int node_run(Node *node) {
+        int r;
+
+        log_info("The master serves '%s' on %s.", node->conf.directory, node->conf.endpoint.listen);
+        r = service_run(node->service, node->conf.endpoint.stop_usec);
+        if (r < 0)
+                return log_error_errno(r, "The event loop failed: %m");
+        return 0;
+}

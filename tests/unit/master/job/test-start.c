@@ -129,7 +129,12 @@ TEST(a_rebalance_that_is_repeated_looks_once_more) {
         for (size_t i = 0; i < ELEMENTSOF(calls); i++)
                 assert_int_equal(end(calls + i), 1);
         job = job_of(fixture, 1);
+        job->is_joined = false;
+        job->progress.is_counted = true;
+        job->progress.n_passes = 3;
+        assert_int_equal(start_job(fixture, &request), 1);
         assert_true(job->is_joined && !job->progress.is_counted);
+        assert_int_equal(job->progress.n_passes, 0);
 
         assert_ok(job_queue_pause(fixture->queue, 1));
         assert_int_equal(start_job(fixture, &request), 1);

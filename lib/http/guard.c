@@ -23,8 +23,8 @@
 /* For the rest of a body that nobody wants any more; at the pace above, it may take its time. */
 #define REFUSED_USEC (5 * USEC_PER_SEC)
 
-/* Whoever has just come, or has just sent or taken something, has had no time to do what is
- * expected; nor has, for longer, who has just had an answer. */
+/* A guest that has just come, or has just sent or taken something, gets time to do what is
+ * expected; one that has just had an answer gets more. */
 #define YOUNG_USEC      (100 * USEC_PER_MSEC)
 #define YOUNG_IDLE_USEC USEC_PER_SEC
 

@@ -38,7 +38,7 @@ int http_request_add_record(HttpRequest *request, const Record *record);
 /* Replies 304. */
 int http_request_reply_not_modified(HttpRequest *request, const Record *record);
 
-/* Replies to a write of which it is not known whether it was done: 503, outcome-unknown, with the
+/* Replies to a write whose outcome is unknown: 503, outcome-unknown, with the
  * Dkv-Version that the value has if it was; 0 if that is not known either. */
 int http_request_reply_unknown(HttpRequest *request, uint64_t revision);
 

@@ -125,7 +125,7 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
         assert(request);
 
         if (buffer_error(&request->headers) < 0)
-                buffer_clear(&request->headers); /* of the reply that this one is instead of */
+                buffer_clear(&request->headers); /* of the reply that could not be made */
         if (info->retry_sec > 0) {
                 (void) snprintf(retry, sizeof(retry), "%u", info->retry_sec);
                 (void) http_request_add_header(request, "Retry-After", retry);

@@ -13,6 +13,5 @@ const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, co
 #define HTTP_ALLOW_SIZE 128
 bool http_format_allow(const HttpRequest *request, char ret[static HTTP_ALLOW_SIZE]);
 
-/* 501 for a method that nobody knows, 405 and which ones there are for this path, or 404 if there
- * are none. */
+/* Replies 501 to an unknown method, 405 with the methods of this path, or 404 if it has none. */
 int http_reply_no_route(HttpRequest *request);

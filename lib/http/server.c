@@ -228,7 +228,7 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
                 r = strcmp(method, "OPTIONS") == 0 ? http_reply_options(request)
                                                    : begin_route(request);
         if (r == -ESHUTDOWN && !request->begun)
-                return MHD_NO; /* nothing was done: the client may ask whoever comes next */
+                return MHD_NO; /* nothing was done: the client may ask the next process */
         if (r < 0)
                 http_request_fail(request, r);
 

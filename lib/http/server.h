@@ -97,7 +97,7 @@ typedef struct HttpServerOptions {
 
 int http_server_new(const HttpServerOptions *options, HttpServer **ret);
 
-/* How many descriptors a server with so many connections may take. */
+/* How many descriptors a server with up to CONNECTIONS_MAX connections may take. */
 unsigned http_server_descriptors(unsigned connections_max);
 
 /* Stops accepting; answers what comes on the open connections, and has them closed. Returns 0 when
@@ -105,8 +105,8 @@ unsigned http_server_descriptors(unsigned connections_max);
  * called again. After 0, no request is begun any more. */
 int http_server_drain(HttpServer *server, uint64_t timeout_usec);
 
-/* Ends what is left: requests that wait are answered 503. Whoever might still answer or resume one
- * (committers, an HttpClient) has to be stopped before. */
+/* Ends what is left: requests that wait are answered 503. Everything that might still answer or
+ * resume one (committers, an HttpClient) has to be stopped first. */
 HttpServer *http_server_free(HttpServer *server);
 DEFINE_CLEANUP(HttpServer *, http_server_free);
 

@@ -2,15 +2,15 @@
 #pragma once
 
 /* Gate: who may use a route of a daemon, as HttpRoute.access says. It is checked here, in one
- * place, before the handlers see the request and before any of its body is kept:
+ * place, before the handlers see the request and before any of its body is kept.
  *
- *   HTTP_PUBLIC, HTTP_CLIENT  everybody who reaches the port;
- *   HTTP_TICKET               who has a ticket of the master for the key of the path and for what
- * the request does; on paths under "/-/", one that daemons make themselves; HTTP_DAEMON who has
- * signed method, path, query and body with the cluster's secret.
+ * HTTP_PUBLIC and HTTP_CLIENT routes are for everybody who reaches the port. An HTTP_TICKET route
+ * wants a ticket of the master for the key of the path and for what the request does; under "/-/",
+ * one that daemons make themselves. An HTTP_DAEMON route wants method, path, query and body signed
+ * with the cluster's secret.
  *
- * What the gate does not know, the route's begin() decides: whether a ticket is for this very
- * store, and which daemon may give which order.
+ * The route's begin() decides what the gate does not know: whether a ticket is for this very store,
+ * and which daemon may give which order.
  *
  * Thread: that of the request. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the master's JSON answers have in common. */
+/* JSON replies: what the master's answers in JSON have in common. */
 
 #include "base/json.h"
 #include "core/record.h"

@@ -8,8 +8,8 @@
 #include "master/request/json-reply.h"
 #include "master/request/listing.h"
 
-/* Of the text, so much is made at a time: whoever reads a page slowly takes no more memory than
- * this, however long the page is. */
+/* The text is made in pieces of this size, so that a slow reader of a long page takes no more
+ * memory. */
 #define PIECE_SIZE (32 * KIB)
 
 /* A page under way. */

@@ -65,8 +65,8 @@ static bool get_flag(HttpRequest *request, const char *name, bool initial) {
         return initial;
 }
 
-/* A client who was sent back is sent to each of the copies in turn; and the master looks who is
- * where. Returns those to avoid, as bits. */
+/* A client that was sent back is sent to each copy in turn, and the prober is told to look who is
+ * where. Returns the copies to avoid, as bits. */
 static unsigned avoid_again(HttpRequest *request, const Record *record) {
         Requests *requests = requests_of(request);
         unsigned n = way_back_count(request);
@@ -78,7 +78,7 @@ static unsigned avoid_again(HttpRequest *request, const Record *record) {
         return ~(1U << (n - 1) % record->n_copies);
 }
 
-/* Copies that are not good are worse than those in whose turn the client is not. */
+/* A bad copy is worse than one whose turn it is not. */
 static unsigned avoid(HttpRequest *request, const Record *record) {
         Requests *requests = requests_of(request);
         unsigned all = (1U << record->n_copies) - 1, again = avoid_again(request, record);
@@ -88,7 +88,7 @@ static unsigned avoid(HttpRequest *request, const Record *record) {
         return ~(bad | again) & all ? bad | again : bad;
 }
 
-/* Where the value is to be had: at a volume that has a copy and is up. Returns its number. */
+/* Writes the address of the value at a volume that has a copy and is up. Returns its number. */
 static int make_url(
                 HttpRequest *request,
                 const char *key,

@@ -80,7 +80,7 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
         Relay *relay = userdata;
         ssize_t n = pipe_read(relay->pipe, data, size);
 
-        /* Nobody reads on behind a body whose size was told. */
+        /* A body of a known size is not read beyond its end. */
         relay->n_sent += n > 0 ? (uint64_t) n : 0;
         relay->sent |= n == 0 || relay->n_sent >= relay->size;
         return n;
@@ -124,7 +124,7 @@ static void reply(Relay *relay) {
                 (void) http_request_reply_error(request, r, NULL);
 }
 
-/* Whose fault it was, if the value was certainly not committed. Returns how many volumes, 0 if
+/* Finds the volumes at fault, if the value was certainly not committed. Returns how many, or 0 if
  * nobody knows. */
 static size_t find_failed(
                 const Relay *relay,
@@ -151,7 +151,7 @@ static size_t find_failed(
 
 static int start_call(Relay *relay, const RelayTarget *target);
 
-/* With the lock held: sends all to other volumes, if that can be done. */
+/* With the lock held: sends everything to other volumes if that is possible. */
 static bool try_again(Relay *relay, HttpCall *call, const HttpResult *result) {
         uint32_t failed[COPIES_MAX];
         RelayTarget target;
@@ -190,7 +190,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
                 reply(relay);
         (void) pthread_mutex_unlock(&relay->lock);
 
-        /* Whoever still sends a body is told by his next write. */
+        /* A client that still sends its body is told by the next write. */
         pipe_close_read(relay->pipe, relay->error ?: -EPIPE);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Relay: passes the body of a write on to the volume that would otherwise be written to directly,
- * while it arrives, and then that volume's answer back to the client.
+/* Relay: passes the body of a write on to a volume while it arrives, for a client that was not
+ * redirected there, and passes the volume's answer back.
  *
- * A value that was certainly not committed, for a reason of its volumes, goes to others instead, as
- * long as all of it is at hand: before its first byte was sent, or while it fits into the buffer.
+ * If the value was certainly not committed, and its volumes are the reason, it goes to other
+ * volumes, provided that all of it is still there: before its first byte was sent, or while it fits
+ * into the buffer.
  */
 
 #include <stdatomic.h>
@@ -33,7 +34,7 @@ void relays_configure(Relays *relays, bool proxy);
  * again. */
 unsigned relays_stop(Relays *relays);
 
-/* What a relay's buffer takes at once as long as it is empty. */
+/* How much an empty relay takes at once, in bytes. */
 #define RELAY_BUFFER_SIZE (1 * MIB)
 
 typedef struct Relay Relay;

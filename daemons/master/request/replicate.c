@@ -11,7 +11,7 @@
 #include "master/cluster/deadlines.h"
 #include "master/request/replicate.h"
 
-/* A copy that failed is placed again for so long: a volume that is started anew is back by then. */
+/* How long a failed copy is placed again: a volume that restarts is back by then. */
 #define AGAIN_USEC (3 * USEC_PER_SEC)
 #define PAUSE_USEC (100 * USEC_PER_MSEC)
 #define TRIED_MAX  (2 * COPIES_MAX)
@@ -68,8 +68,8 @@ static void on_committed(IndexRequest *request, IndexResult result) {
                 fail(replication, r, NULL);
 }
 
-/* A write without a majority is over; its copies, stored or not, are asked about by the volumes
- * that have them, and become garbage then. */
+/* The write is over without a majority. Volumes that have stored a copy will ask about it; then it
+ * becomes garbage. */
 static void fail_for_copies(Replication *replication) {
         for (size_t i = 0; i < replication->n_copies; i++)
                 if (replication->copies[i].error == -ENOSPC) {
@@ -94,13 +94,13 @@ static void commit(Replication *replication) {
                 if (replication->copies[i].error >= 0)
                         record->copies[record->n_copies++] = replication->copies[i].volume;
 
-        /* Its volumes may have given it up, and the fence that was put up then may have fallen. */
+        /* The volumes may have given the copies up, and their tombstone may have expired. */
         if (clock_realtime() > record->mtime_usec + DEADLINE_COMMIT_USEC) {
                 fail(replication, -ESTALE, NULL);
                 return;
         }
 
-        /* It may have turned out while the copies were on their way. */
+        /* The master may have lost the lead while the copies were under way. */
         if (lead_refuses(replication->replicator->lead, replication->request))
                 return;
 
@@ -108,12 +108,12 @@ static void commit(Replication *replication) {
         index_commit(replication->replicator->index, &replication->commit);
 }
 
-/* Nobody got the value, perhaps; another time it may. */
+/* Perhaps nothing reached the volume; trying again may help. */
 static bool is_of_the_way(int error) {
         return error == -EHOSTDOWN || error == -ECONNRESET || error == -ETIMEDOUT;
 }
 
-/* Gives a copy that its volume did not take to another one, whatever the reason was. */
+/* Gives a copy that its volume did not take, for any reason, to another volume. */
 static bool place_again(Replication *replication, Copy *copy) {
         Volumes *volumes = replication->replicator->volumes;
         int r;
@@ -133,7 +133,7 @@ static bool place_again(Replication *replication, Copy *copy) {
         return true;
 }
 
-/* Sends the copies that are to be sent, of which there is one at least. */
+/* Sends the chosen copies; there is at least one. */
 static void submit(Replication *replication, const bool chosen[static COPIES_MAX]) {
         Outbox *outbox = replication->replicator->outbox;
         size_t n = replication->n_copies, n_chosen = 0;
@@ -158,8 +158,8 @@ static void submit_failed(void *userdata) {
         submit(replication, chosen);
 }
 
-/* Sends copies that failed once more: to other volumes, or if there are none and too few copies, to
- * the same ones a little later. Returns whether it did. */
+/* Sends failed copies again: to other volumes or, if there are none and too few copies are stored,
+ * to the same ones a little later. Returns whether it did. */
 static bool try_again(Replication *replication) {
         bool chosen[COPIES_MAX] = {}, any = false, may_work = false;
 

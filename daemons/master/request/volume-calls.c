@@ -110,7 +110,7 @@ int peer_report_finish(HttpRequest *request) {
                               volumes_count_used(requests->volumes));
         if (r >= 0)
                 r = caller_check_cluster(&requests->callers, &report);
-        if (r == -EOWNERDEAD) { /* how it is shall be told all the same */
+        if (r == -EOWNERDEAD) { /* its state is told all the same */
                 (void) volumes_report(requests->volumes, &report);
                 if (lead_refuses(requests->lead, request))
                         return 0;
@@ -185,8 +185,8 @@ static bool version_was_given(Requests *requests, uint64_t version) {
         return version > 0 && version < index_version_end(requests->index);
 }
 
-/* Whether this master can have asked for such a write: another number would lead into the future,
- * and copies on volumes that nobody knows are none. */
+/* Whether this master can have asked for such a write. A version that was never given out would be
+ * ahead of the index; a copy on an unknown volume is no copy. */
 static bool is_ours(Requests *requests, const Record *record) {
         char url[VOLUME_URL_SIZE];
 

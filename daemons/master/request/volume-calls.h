@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Peer: what volumes ask of the master: to take note of them, to commit what they have stored, to
- * tell what has become of what they have not heard of again. */
+/* Volume calls: what volumes ask of the master: reports of their state, commits of what they have
+ * stored, and the outcome of writes in doubt. */
 
 #include "http/request.h"
 

@@ -38,7 +38,7 @@ typedef struct Write {
         Replication *replication; /* of a small one, once it is complete */
 } Write;
 
-/* Fails a write early whose condition does not hold now. What counts is its check at the commit. */
+/* Fails a write early if its condition does not hold now; the check at the commit decides. */
 static int check_condition(Requests *requests, const Write *write) {
         _cleanup_(buffer_done) Buffer scratch = {};
         Record record;
@@ -79,8 +79,8 @@ static bool any_is_cut(Requests *requests, const Write *write) {
         return false;
 }
 
-/* Brings a volume to the front that reaches the others, as far as is known; or if there is none,
- * puts others in the place of those that the first one does not reach. */
+/* Puts a volume first that reaches the others, as far as is known; if there is none, replaces those
+ * that the first one does not reach. */
 static void avoid_cut(Requests *requests, Write *write) {
         size_t n = write->n_volumes;
 
@@ -148,7 +148,7 @@ static int redirect(HttpRequest *request, const Write *write) {
         char url[REDIRECT_URL_SIZE];
         int r;
 
-        /* Somebody else was there. */
+        /* The client found another store there. */
         for (size_t i = 0; i < write->n_volumes && way_back_count(request) > 0; i++)
                 prober_hurry(requests->prober, write->volumes[i]);
 

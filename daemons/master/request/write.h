@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Write: what PUT and POST do.
+/* Write: PUT and POST.
  *
- * A value of up to WRITE_BUFFER_MAX bytes is taken here and sent to all its volumes, many values to
- * a request. For a larger one a client that waits for 100 Continue is redirected to the first
- * volume; for one that does not wait the master relays. */
+ * The master takes a value of up to WRITE_BUFFER_MAX bytes and sends it to all its volumes, many
+ * values to a call. With a larger value, a client that waits for 100 Continue is redirected to the
+ * first volume; for one that does not, the master relays. */
 
 #include "http/server.h"
 

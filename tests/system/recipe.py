@@ -20,7 +20,7 @@ ESCAPES = {'\\-': '-', '\\e': '\\', '\\&': '', '\\(ti': '~', '\\(aq': "'", '\\(h
 # What is different each time.
 VARYING = [
     r'\b\d+(?= +(?:now|[\d minsh]+ago)$)',  # objects, which a volume reports each second
-    r'\b\d+(?:\.\d+)?[kM]?(?= of\b| keys\b)',
+    r'\b\d+(?:\.\d+)?[kM]?(?= of\b| keys\b| values\b)',
     r'(?<=of )\d+(?:\.\d+)?[kM]?(?= keys\b)',
     r'\bjob [1-9]\d*\b|\bJob [1-9]\d*\b',
     r'\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b',

@@ -2,6 +2,8 @@
 
 #include "test.h"
 
+#include <errno.h>
+
 #include "master/cluster/judge.h"
 
 static const LeadStanding standing = {
@@ -98,6 +100,39 @@ TEST(an_answer_that_is_read_late_is_no_sign_of_life) {
         assert_int_equal(lead_was_alive_after(1000, 900, 0), 0);
 }
 
+TEST(a_report_with_numbers_that_would_overflow_is_refused) {
+        const uint64_t limit = UINT64_C(1) << 62;
+        const VolumeReport impossible[] = {
+                { .lead.term = limit },     { .version_max = limit },  { .deletion = limit },
+                { .revision = UINT64_MAX }, { .objects_ever = limit },
+        };
+        LeadReport report;
+
+        for (size_t i = 0; i < ELEMENTSOF(impossible); i++)
+                assert_int_equal(lead_report_of(impossible + i, LEAD_MEMBER, &report), -EINVAL);
+}
+
+TEST(a_report_says_how_far_its_volume_has_come) {
+        VolumeReport volume = { .number = 3, .version_max = 8, .deletion = 9, .revision = 7 };
+        LeadReport report;
+
+        volume.objects = 4;
+        assert_int_equal(lead_report_of(&volume, LEAD_OTHER, &report), 0);
+        assert_int_equal(report.volume, 3);
+        assert_int_equal(report.member, LEAD_OTHER);
+        assert_false(report.is_bound);
+        assert_int_equal(report.reach.version, 9); /* the higher of the two */
+        assert_int_equal(report.reach.revision, 7);
+        assert_int_equal(report.objects, 4);
+
+        volume.lead.cluster[0] = 1;
+        volume.lead.term = 5;
+        assert_int_equal(lead_report_of(&volume, LEAD_MEMBER, &report), 0);
+        assert_true(report.is_bound);
+        assert_int_equal(report.cluster[0], 1);
+        assert_int_equal(report.reach.term, 5);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_volume_that_has_seen_no_more_than_the_index_fits),
@@ -106,6 +141,8 @@ int main(void) {
                 cmocka_unit_test(an_unknown_store_with_values_is_a_stranger),
                 cmocka_unit_test(a_reach_is_raised_number_by_number),
                 cmocka_unit_test(an_answer_that_is_read_late_is_no_sign_of_life),
+                cmocka_unit_test(a_report_with_numbers_that_would_overflow_is_refused),
+                cmocka_unit_test(a_report_says_how_far_its_volume_has_come),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

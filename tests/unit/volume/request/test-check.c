@@ -56,17 +56,21 @@ TEST(a_damaged_value_is_found_by_a_look_at_the_whole_of_it) {
         assert_int_equal(n_copies, 1);
 }
 
+/* Unless it is on its way to the master at this very moment; then the next look will do. */
 TEST(a_copy_that_is_good_again_is_damaged_no_more) {
         const uint64_t version = 10;
         World *world = *state;
-        _cleanup_(buffer_done) Buffer answer = {};
-        uint64_t n_copies, n_found;
+        uint64_t n_copies = 1, n_found;
 
         world_put(world, version, "a", "good", 4);
         assert_true(damage_found(world->copies.damage, "a", version, -EBADMSG));
-        assert_int_equal(check(world, WIRE_CHECK_WHOLE, &version, 1, &answer), 200);
-        assert_int_equal(world_error(&answer, 0), 0);
-        damage_count(world->copies.damage, &n_copies, &n_found);
+        for (unsigned i = 0; i < 200 && n_copies > 0; i++) {
+                _cleanup_(buffer_done) Buffer answer = {};
+
+                assert_int_equal(check(world, WIRE_CHECK_WHOLE, &version, 1, &answer), 200);
+                assert_int_equal(world_error(&answer, 0), 0);
+                damage_count(world->copies.damage, &n_copies, &n_found);
+        }
         assert_int_equal(n_copies, 0);
         assert_int_equal(n_found, 1);
 }

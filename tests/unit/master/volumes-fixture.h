@@ -82,7 +82,6 @@ static inline int teardown(void **state) {
         return 0;
 }
 
-/* What volume NUMBER says of itself. */
 static inline VolumeReport make_report(uint32_t number) {
         static char url[64];
         static uint64_t sequence;
@@ -111,7 +110,6 @@ static inline void settle(Fixture *fixture) {
         assert_int_equal(scratch_wait(), 0);
 }
 
-/* The map that follows from the report is in force then. */
 static inline int send_report(Fixture *fixture, const VolumeReport *report) {
         int r = volumes_report(fixture->volumes, report);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Volumes that report to a master. Include after "master/bus/bus-fixture.h". */
+/* Volumes that report to a master. */
 
+#include "master/bus/bus-fixture.h"
 #include "master/cluster/report.h"
 
 static inline size_t count_volumes(Fixture *fixture) {

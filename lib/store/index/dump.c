@@ -64,18 +64,17 @@ static int put_entry(Dump *dump, DumpTable table, const Cursor *cursor) {
 
 static int put_table(Dump *dump, DumpTable table) {
         Cursor cursor;
-        int r;
+        int r, written = 0;
 
         r = cursor_open(dump->index->environment, table_of(dump->index, table), &cursor);
         if (r < 0)
                 return r;
 
-        for (r = cursor_seek(&cursor, "", 0); r >= 0; r = cursor_next(&cursor)) {
-                r = put_entry(dump, table, &cursor);
-                if (r < 0)
-                        break;
-        }
+        for (r = cursor_seek(&cursor, "", 0); r >= 0 && written >= 0; r = cursor_next(&cursor))
+                written = put_entry(dump, table, &cursor);
         cursor_close(&cursor);
+        if (written < 0)
+                return written;
         return r == -ENOENT ? 0 : r;
 }
 

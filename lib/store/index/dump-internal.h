@@ -27,3 +27,6 @@ typedef enum DumpTable {
 
 /* NULL for what is no table. */
 DB *dump_table(const Index *index, DumpTable table);
+
+/* Whether such an entry is in a stream: the format belongs to the environment. */
+bool dump_has(DumpTable table, const void *key, size_t size);

@@ -45,14 +45,13 @@ static int flush(Dump *dump) {
         return MIN(r, 0);
 }
 
-/* The format belongs to the environment. */
-static bool is_dumped(DumpTable table, const DBT *key) {
-        return table != DUMP_STATE || key->size != strlen(DUMP_FORMAT_STATE) ||
-               memcmp(key->data, DUMP_FORMAT_STATE, key->size) != 0;
+bool dump_has(DumpTable table, const void *key, size_t size) {
+        return table != DUMP_STATE || size != strlen(DUMP_FORMAT_STATE) ||
+               memcmp(key, DUMP_FORMAT_STATE, size) != 0;
 }
 
 static int put_entry(Dump *dump, DumpTable table, const Cursor *cursor) {
-        if (!is_dumped(table, &cursor->key))
+        if (!dump_has(table, cursor->key.data, cursor->key.size))
                 return 0;
 
         buffer_put_u8(&dump->buffer, (uint8_t) table);

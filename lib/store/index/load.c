@@ -100,13 +100,14 @@ static int apply_entries(Operation *operation, Transaction *transaction) {
         Reader reader = READER(load->entries.data, load->entries.size);
 
         while (reader.size > 0) {
-                DB *table = dump_table(load->index, reader_get_u8(&reader));
+                uint8_t number = reader_get_u8(&reader);
+                DB *table = dump_table(load->index, number);
                 size_t key_size, value_size;
                 const void *key = reader_get_bytes(&reader, &key_size);
                 const void *value = reader_get_bytes(&reader, &value_size);
                 int r;
 
-                if (!table || !key || !value)
+                if (!table || !key || !value || !dump_has(number, key, key_size))
                         return transaction_fail(transaction, -EBADMSG);
                 r = transaction_put(transaction, table, key, key_size, value, value_size);
                 if (r < 0)

@@ -4,7 +4,8 @@
 
 #include <dirent.h>
 
-#include "store/index/dump.h"
+#include "core/checksum.h"
+#include "store/index/dump-internal.h"
 #include "store/index/index-fixture.h"
 
 static int append(const void *data, size_t size, void *userdata) {
@@ -154,6 +155,25 @@ TEST(a_stream_that_is_cut_or_changed_leaves_nothing_behind) {
         assert_true(is_empty(directory));
 }
 
+/* The format says that an index is complete, so a stream must not. */
+TEST(a_stream_says_nothing_about_the_format) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+        _cleanup_(buffer_done) Buffer stream = {};
+        Checksum sum;
+
+        buffer_put(&stream, DUMP_MAGIC, sizeof(DUMP_MAGIC));
+        buffer_put_u8(&stream, DUMP_STATE);
+        buffer_put_string(&stream, DUMP_FORMAT_STATE);
+        buffer_put_string(&stream, INDEX_FORMAT);
+        buffer_put_u8(&stream, DUMP_END);
+        buffer_put_u64(&stream, 1);
+        sum = checksum_of(stream.data, stream.size);
+        buffer_put(&stream, sum.bytes, sizeof(sum.bytes));
+
+        assert_int_equal(load_from(directory, stream.data, stream.size), -EBADMSG);
+        assert_true(is_empty(directory));
+}
+
 static ssize_t fail_to_read(void *data, size_t size, void *userdata) {
         return -EIO;
 }
@@ -198,6 +218,7 @@ int main(void) {
                 RUN(a_dump_of_an_index_that_works_is_the_same),
                 RUN(a_stream_that_is_cut_or_changed_leaves_nothing_behind),
                 RUN(who_reads_or_writes_may_end_it),
+                cmocka_unit_test(a_stream_says_nothing_about_the_format),
                 cmocka_unit_test(what_is_half_loaded_is_no_index),
         };
 

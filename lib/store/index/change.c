@@ -133,7 +133,6 @@ void index_delete(Index *index, IndexDelete *deletion) {
 int apply_set(IndexRequest *request, Transaction *transaction) {
         const IndexSet *set = CONTAINER_OF(request, IndexSet, request);
 
-        durable_note(&index_of(transaction)->durable);
         return transaction_set_state(transaction, set->name, set->data, set->size);
 }
 

@@ -35,8 +35,10 @@ static int (*const appliers[_REQUEST_TYPE_MAX])(IndexRequest *, Transaction *) =
 
 static int apply(Operation *operation, Transaction *transaction) {
         IndexRequest *request = request_of(operation);
+        Index *index = index_of(transaction);
 
-        index_of(transaction)->now_usec = request->now_usec;
+        durable_note(&index->durable);
+        index->now_usec = request->now_usec;
         return appliers[request->type](request, transaction);
 }
 

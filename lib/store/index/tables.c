@@ -96,7 +96,6 @@ int tables_add_garbage(
                         return transaction_fail(transaction, r);
         }
 
-        durable_note(&index->durable);
         transaction->counters[COUNTER_GARBAGE] += volume != INDEX_FENCES;
         return put_mark(transaction, index->garbage, &key, sizeof(key));
 }

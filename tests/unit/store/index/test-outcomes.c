@@ -131,11 +131,48 @@ TEST(only_readers_of_what_is_not_flushed_wait) {
         free(durable);
 }
 
+static void assert_is_noted(const Index *index) {
+        uint64_t round = atomic_load(&index->durable.flushed);
+
+        /* The batch of the last request was the last one. */
+        assert_int_equal(durable_round(&index->durable), round);
+}
+
+/* A dump waits for all that it has seen. */
+TEST(each_request_is_waited_for) {
+        Fixture *fixture = *state;
+        Index *index = fixture->index;
+        IndexDamageItem item = { .version = 1, .volume = 3, .key = "k", .kind = DAMAGE_CORRUPT };
+        IndexDamage damage = { .request.done = scratch_answered, .items = &item, .n_items = 1 };
+        const Garbage gone = { DUE, 1 };
+        IndexCollected collected = {
+                .request.done = scratch_answered,
+                .volume = 3,
+                .items = &gone,
+                .n_gone = 1,
+                .n_items = 1,
+        };
+
+        assert_is_noted(index);
+        assert_int_equal(commit(index, "k", 1, 3), 0);
+        assert_is_noted(index);
+        index_damage(index, &damage);
+        assert_int_equal(scratch_wait(), 0);
+        assert_is_noted(index);
+        assert_int_equal(erase(index, "k", &(Condition){}), 0);
+        index_collected(index, &collected);
+        assert_int_equal(scratch_wait(), 0);
+        assert_is_noted(index);
+        assert_int_equal(index_set_bars(index, NULL, 0), 0);
+        assert_is_noted(index);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(outcomes_say_what_became_of_a_request),
                 RUN(what_is_barred_stays_so_over_a_restart),
+                RUN(each_request_is_waited_for),
                 cmocka_unit_test(an_error_has_one_outcome),
                 cmocka_unit_test(only_readers_of_what_is_not_flushed_wait),
         };

@@ -14,7 +14,7 @@ void marks_raise(Marks *marks, uint32_t volume, uint64_t version, uint64_t now_u
                 marks->raised[marks->n_raised++] = (uint16_t) volume;
         marks->now[volume] = version;
         marks->highest = MAX(marks->highest, volume);
-        marks->now_changed_usec = MAX(marks->now_changed_usec, now_usec);
+        marks->now_changed_usec = now_usec;
 }
 
 bool marks_have_changed(const Marks *marks) {
@@ -55,19 +55,21 @@ void marks_encode(const Marks *marks, Buffer *buffer) {
 
 int marks_decode(Marks *marks, const void *data, size_t size) {
         Reader reader = READER(data, size);
+        uint64_t changed_usec;
 
         if (reader_get_u8(&reader) != MARKS_FORMAT)
                 return reader_error(&reader) < 0 ? -EBADMSG : -EPROTONOSUPPORT;
 
-        marks->now_changed_usec = reader_get_u64(&reader);
+        changed_usec = reader_get_u64(&reader);
         while (reader.size > 0 && reader_error(&reader) == 0) {
                 uint32_t volume = reader_get_u32(&reader);
                 uint64_t version = reader_get_u64(&reader);
 
                 if (reader_error(&reader) < 0 || volume > VOLUME_MAX)
                         return -EBADMSG;
-                marks_raise(marks, volume, version, 0);
+                marks_raise(marks, volume, version, changed_usec);
         }
+        marks->now_changed_usec = changed_usec;
         marks_keep(marks);
         return reader_end(&reader);
 }

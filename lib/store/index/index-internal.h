@@ -62,6 +62,7 @@ struct Index {
         uint64_t now_usec;           /* of the request that is being applied */
         bool barred[VOLUME_MAX + 1]; /* see index_set_bars() */
         bool has_barred;             /* in this transaction */
+        bool barred_before[VOLUME_MAX + 1];
 
         /* For tests; see index_intercept(). */
         Interception (*intercept)(const IndexRequest *request, void *userdata);

@@ -96,6 +96,8 @@ int apply_bars(IndexRequest *request, Transaction *transaction) {
         if (buffer_error(scratch) < 0)
                 return transaction_fail(transaction, buffer_error(scratch));
 
+        if (!index->has_barred)
+                memcpy(index->barred_before, index->barred, sizeof(index->barred));
         index->has_barred = true;
         bar(index, bars->volumes, bars->n_volumes);
         return transaction_set_state(
@@ -129,7 +131,7 @@ int index_load_bars(Index *index) {
 
 void index_bars_ended(Index *index, bool committed) {
         if (index->has_barred && !committed)
-                (void) index_load_bars(index);
+                memcpy(index->barred, index->barred_before, sizeof(index->barred));
         index->has_barred = false;
 }
 

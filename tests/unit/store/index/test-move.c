@@ -265,6 +265,27 @@ TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), 0);
 }
 
+/* Bars another volume, and is undone. */
+static int apply_in_vain(Operation *operation, Transaction *transaction) {
+        const uint32_t volume = 4;
+        IndexBars bars = { .volumes = &volume, .n_volumes = 1 };
+
+        assert_int_equal(apply_bars(&bars.request, transaction), 0);
+        assert_int_equal(apply_bars(&bars.request, transaction), 0);
+        return transaction_fail(transaction, -EIO);
+}
+
+TEST(bars_that_are_undone_are_those_before) {
+        Fixture *fixture = *state;
+        Operation operation = { .apply = apply_in_vain };
+        const uint32_t volume = 3;
+
+        assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
+        assert_int_equal(environment_run(fixture->index->environment, &operation), -EIO);
+        assert_int_equal(commit(fixture->index, "k", 1, 3), -ESTALE);
+        assert_int_equal(commit(fixture->index, "k", 2, 4), 0);
+}
+
 TEST(no_commit_names_a_barred_volume) {
         Fixture *fixture = *state;
         uint32_t volume = 3;
@@ -296,6 +317,7 @@ int main(void) {
                 RUN(a_copy_is_not_moved_onto_itself),
                 RUN(an_index_from_before_there_were_strays_takes_its_garbage_for_such),
                 RUN(no_commit_names_a_barred_volume),
+                RUN(bars_that_are_undone_are_those_before),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

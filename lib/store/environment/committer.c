@@ -182,7 +182,6 @@ static Operation *apply_batch(
 
         (void) pthread_rwlock_unlock(&environment->lock);
 
-        checkpointer_note(environment);
         *scratch = transaction.scratch;
         return operation;
 }
@@ -248,6 +247,7 @@ static Operation *run_batch(Environment *environment, Operation *first, Buffer *
                 rest = apply_alone(environment, first, rest, scratch);
 
         flush(environment);
+        checkpointer_note(environment); /* it may wait, and readers may wait for the flush */
         atomic_fetch_add(&environment->committer.batches, 1);
         tell(environment, first, rest);
 

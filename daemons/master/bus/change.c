@@ -121,11 +121,13 @@ static int start_job(ChangeCall *change) {
 /* The change of the map stands, whatever becomes of the job. A master that ends starts no job. */
 static void on_changed(BusCall *call) {
         ChangeCall *change = change_of(call);
+        int r;
 
         if (change->result >= 0 && change->wants_job && !call->bus->is_ending) {
-                change->result = start_job(change);
-                if (change->result >= 0)
-                        return;
+                r = start_job(change);
+                if (r >= 0)
+                        return; /* the committer may have written its result already */
+                change->result = r;
         }
         answer(change);
 }

@@ -21,6 +21,7 @@ static struct {
         JobRequest request;
         uint32_t numbers[4];
         int refusal;
+        int failure; /* to keep the job, which is known before job_start() returns */
         JobPlanRequest plan_request;
         char called[64];
 } fake;
@@ -56,6 +57,10 @@ int __wrap_job_start(
         if (fake.refusal < 0) {
                 *reterr_number = request->n_numbers > 0 ? request->numbers[0] : 0;
                 return fake.refusal;
+        }
+        if (fake.failure < 0) {
+                done(fake.failure, 0, 77, userdata);
+                return 0;
         }
 
         fake.request = *request;
@@ -296,6 +301,16 @@ TEST(refusals_say_why) {
         assert_false(fake.there);
 }
 
+/* The committer may be faster than the loop. */
+TEST(a_job_that_is_not_kept_is_a_failure) {
+        fake.failure = -ENOSPC;
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "SetCopies", "ua{sv}",
+                                      1, 0),
+                        "org.dkv.Error.NoSpace", "disk is full");
+        assert_bus_error(start_rebalance(), "org.dkv.Error.NoSpace", "disk is full");
+}
+
 TEST(job_has_what_it_is_asked_for) {
         sd_bus_message *reply;
         const void *numbers;
@@ -499,6 +514,7 @@ int main(void) {
                 ROW(job_is_told_of_before_the_reply),
                 ROW(delete_starts_a_drain),
                 ROW(refusals_say_why),
+                ROW(a_job_that_is_not_kept_is_a_failure),
                 ROW(job_has_what_it_is_asked_for),
                 ROW(job_is_controlled),
                 ROW(strangers_look_and_do_not_touch),

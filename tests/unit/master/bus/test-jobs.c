@@ -433,6 +433,8 @@ TEST(figures_are_told_twice_a_second) {
 
         /* The last one is told, too, although nothing more happens. */
         *signals = '\0';
+        fake.status.keys_done++;
+        fake.on_change(1, JOB_CHANGED, fake.userdata);
         bus_ends_await(&ends, strstr(signals, "KeysDone"));
         assert_null(strstr(signals, "State"));
 }

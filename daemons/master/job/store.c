@@ -203,7 +203,7 @@ static void on_saved(IndexRequest *request, IndexResult result) {
         (void) pthread_mutex_unlock(&table->lock);
 
         for (size_t i = 0; i < n; i++)
-                job_waiters_tell(told[i].waiters, result.error, told[i].id);
+                job_waiters_tell(told[i].waiters, result.error, result.error < 0 ? 0 : told[i].id);
 }
 
 /* Those who wait for the next save wait for this one. Some may still wait for one before. */

@@ -59,8 +59,8 @@ void job_table_done(JobTable *table) {
         for (size_t i = 0; i < table->n_jobs; i++) {
                 Job *job = table->jobs[i];
 
-                job_waiters_tell(TAKE_PTR(job->waiters_saving), -ESHUTDOWN, job->status.id);
-                job_waiters_tell(TAKE_PTR(job->waiters), -ESHUTDOWN, job->status.id);
+                job_waiters_tell(TAKE_PTR(job->waiters_saving), -ESHUTDOWN, 0);
+                job_waiters_tell(TAKE_PTR(job->waiters), -ESHUTDOWN, 0);
                 (void) job_free(job);
         }
         free(table->jobs);

@@ -302,6 +302,7 @@ TEST(those_who_still_wait_at_the_end_are_told_so) {
         job_table_done(&fixture->table);
         assert_int_equal(fixture->n_told, 2);
         assert_int_equal(fixture->told_result, -ESHUTDOWN);
+        assert_int_equal(fixture->told_number, 0);
         job_table_init(&fixture->table);
 }
 

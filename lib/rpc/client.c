@@ -168,14 +168,17 @@ static int error_from_code(CURLcode code) {
 }
 
 /* What libcurl has kept goes to the sink at once. If that fails, libcurl says so here and nowhere
- * else: unless more arrives, it would wait for the other side until the call stalls. */
+ * else: unless more arrives, it would wait for the other side until the call stalls.
+ *
+ * CURLE_BAD_FUNCTION_ARGUMENT says that the transfer has no connection: it has ended, and
+ * end_finished() is about to find out how; or it is about to be sent once more. */
 static void resume_call(HttpClient *client, HttpCall *call) {
         CURLcode code;
 
         call->paused = false;
         call->progress_usec = clock_monotonic();
         code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
-        if (code != CURLE_OK)
+        if (code != CURLE_OK && code != CURLE_BAD_FUNCTION_ARGUMENT)
                 http_client_end_call(client, call, call->error ?: error_from_code(code));
 }
 

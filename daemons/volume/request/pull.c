@@ -400,7 +400,8 @@ static int read_items(Pull *pull, Reader *reader) {
                 item->pull = pull;
                 if (wire_get_pull_item(reader, pull->wire.n_sources, &item->wire) < 0 ||
                     item->wire.version == 0 || item->wire.version > RECORD_VERSION_MAX ||
-                    item->wire.size > RECORD_SIZE_MAX)
+                    item->wire.size > RECORD_SIZE_MAX ||
+                    pull->wire.sources[item->wire.source].store.number == 0)
                         return -EINVAL;
                 if (item->wire.size <= pull->options->copies->inline_max)
                         in_memory += item->wire.size;

@@ -125,6 +125,22 @@ TEST(malformed_orders_are_refused) {
         assert_int_equal(world_call(world, CALL_PULL, NULL, &body, NULL), 400);
 }
 
+TEST(copies_come_from_volumes) {
+        World *world = *state;
+        WirePull master = {
+                .deadline_usec = clock_realtime() + USEC_PER_MIN,
+                .n_sources = 1,
+                .sources[0].url = "http://a",
+                .n_items = 1,
+        };
+        Buffer body = {};
+
+        wire_put_versions(&body, NULL, 0);
+        wire_put_pull(&body, &master);
+        put_item(&body, 2, "key", 5, false);
+        assert_int_equal(world_call(world, CALL_PULL, NULL, &body, NULL), 400);
+}
+
 TEST(nothing_to_pull_only_confirms) {
         const uint64_t confirmed[] = { 10 };
         World *world = *state;
@@ -147,6 +163,7 @@ int main(void) {
                 RUN(what_the_source_does_not_have_cannot_come),
                 RUN(a_source_that_cannot_be_reached_is_told_as_such),
                 RUN(malformed_orders_are_refused),
+                RUN(copies_come_from_volumes),
                 RUN(nothing_to_pull_only_confirms),
         };
 

@@ -89,11 +89,19 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
 /* Passes a volume's problem on as our own. */
 static void read_problem(Relay *relay, const HttpResult *result) {
         _cleanup_(json_freep) Json *problem = NULL;
-        const char *detail = NULL;
+        const char *type = NULL, *detail = NULL;
 
-        relay->error = result->status == 421 ? -EHOSTDOWN : -error_from_http_status(result->status);
-        if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
+        if (json_parse((const char *) result->body, result->body_size, &problem) >= 0) {
+                type = json_get_string(problem, "type");
                 detail = json_get_string(problem, "detail");
+        }
+
+        /* Only the type tells an outcome that is unknown from other answers of 503. */
+        if (type && strcmp(type, error_problem_type(ECOMM)) == 0)
+                relay->error = -ECOMM;
+        else
+                relay->error = result->status == 421 ? -EHOSTDOWN
+                                                     : -error_from_http_status(result->status);
         relay->detail = detail ? strdup(detail) : NULL;
 }
 

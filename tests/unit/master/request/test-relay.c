@@ -136,6 +136,19 @@ TEST(the_reason_of_the_volume_is_passed_on) {
         }
 }
 
+TEST(an_outcome_that_the_volume_does_not_know_stays_unknown) {
+        const char *answer;
+
+        fail_all(-ECOMM);
+        answer = put("/k", make_value(LARGE));
+        assert_status(answer, 503);
+        assert_contains(answer, "outcome-unknown");
+        assert_contains(answer, "The volume says why.");
+
+        fail_all(-EREMOTEIO);
+        assert_contains(put("/k", make_value(LARGE)), "about:blank");
+}
+
 TEST(an_answer_before_the_body_is_passed_on_as_well) {
         fail_all(-ECANCELED);
         for (uint32_t i = 1; i <= N_VOLUMES; i++)
@@ -223,6 +236,7 @@ int main(void) {
                 RUN(a_value_that_may_be_stored_is_not_sent_again),
                 RUN(what_does_not_fit_the_buffer_is_sent_once),
                 RUN(the_reason_of_the_volume_is_passed_on),
+                RUN(an_outcome_that_the_volume_does_not_know_stays_unknown),
                 RUN(an_answer_before_the_body_is_passed_on_as_well),
                 RUN(volumes_that_are_gone_are_told_as_such),
                 RUN(a_master_that_stops_redirects_instead),

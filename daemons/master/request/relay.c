@@ -186,7 +186,11 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
                 return;
 
         (void) pthread_mutex_lock(&relay->lock);
-        if (result->error < 0) {
+        if (result->error < 0 && relay->sent) {
+                relay->error = -ECOMM;
+                relay->detail = strdup(
+                                "The volume got the value and did not answer; whether it was stored is open.");
+        } else if (result->error < 0) {
                 relay->error = -EHOSTDOWN;
                 relay->detail = strdup("The volume that the value belongs to cannot be reached.");
         } else if (result->status >= 400)

@@ -67,12 +67,20 @@ static ssize_t fake_put_body(HttpRequest *request, const void *data, size_t size
         return (ssize_t) size;
 }
 
+static ssize_t read_nothing(void *userdata, void *data, size_t size) {
+        return -EIO; /* the connection is cut */
+}
+
 static int fake_put_finish(HttpRequest *request) {
         FakeVolume *fake = http_request_userdata(request);
         Checksum checksum = checksum_of(fake->put.data, fake->put.size);
 
         if (fake->put_error < 0)
                 return fake_put_refuse(request);
+        if (fake->put_is_lost)
+                return http_request_reply_stream(
+                                request, 201, HTTP_SIZE_UNKNOWN,
+                                &(HttpStream){ .read = read_nothing });
         return http_request_reply_written(request, true, 77, &checksum);
 }
 

@@ -23,6 +23,7 @@ typedef struct FakeVolume {
         int put_error;          /* for a large value, once it is there; 0 to keep it */
         bool put_at_head;       /* or before it is */
         const char *not_stored; /* what Dkv-Not-Stored says then */
+        bool put_is_lost;       /* a large value is not answered, once it is there */
         int get_error;
         GetMode get_mode;
 

@@ -149,6 +149,17 @@ TEST(an_outcome_that_the_volume_does_not_know_stays_unknown) {
         assert_contains(put("/k", make_value(LARGE)), "about:blank");
 }
 
+TEST(without_an_answer_the_outcome_is_unknown) {
+        const char *answer;
+
+        for (uint32_t i = 1; i <= N_VOLUMES; i++)
+                world.fakes[i].put_is_lost = true;
+        answer = put("/k", make_value(LARGE));
+        assert_status(answer, 503);
+        assert_contains(answer, "outcome-unknown");
+        assert_int_equal(count_puts(), 1);
+}
+
 TEST(an_answer_before_the_body_is_passed_on_as_well) {
         fail_all(-ECANCELED);
         for (uint32_t i = 1; i <= N_VOLUMES; i++)
@@ -237,6 +248,7 @@ int main(void) {
                 RUN(what_does_not_fit_the_buffer_is_sent_once),
                 RUN(the_reason_of_the_volume_is_passed_on),
                 RUN(an_outcome_that_the_volume_does_not_know_stays_unknown),
+                RUN(without_an_answer_the_outcome_is_unknown),
                 RUN(an_answer_before_the_body_is_passed_on_as_well),
                 RUN(volumes_that_are_gone_are_told_as_such),
                 RUN(a_master_that_stops_redirects_instead),

@@ -30,9 +30,11 @@ static int fill(Load *load, size_t size) {
 
         if (input->size - load->position >= size)
                 return 0;
-        memmove(input->data, input->data + load->position, input->size - load->position);
-        input->size -= load->position;
-        load->position = 0;
+        if (load->position > 0) {
+                memmove(input->data, input->data + load->position, input->size - load->position);
+                input->size -= load->position;
+                load->position = 0;
+        }
 
         while (input->size < size) {
                 uint8_t piece[16 * KIB];

@@ -109,7 +109,7 @@ static inline const char *exchange(const Fixture *fixture, const char *request) 
 
 static inline const char *exchange_simple(
                 const Fixture *fixture, const char *method, const char *target) {
-        char request[4 * KIB];
+        char request[16 * KIB];
 
         (void) snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\n" CLOSE "\r\n", method,
                         target);

@@ -4,10 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "base/file.h"
 #include "core/checksum.h"
-
-#define ETAG_PREFIX "\"x3-"
 
 static Checksum checksum_from_hash(XXH128_hash_t hash) {
         Checksum checksum;
@@ -55,32 +52,4 @@ Checksum checksum_state_final(const ChecksumState *state) {
         assert(state);
 
         return checksum_from_hash(XXH3_128bits_digest(state));
-}
-
-void checksum_to_etag(const Checksum *checksum, char ret_etag[static ETAG_SIZE]) {
-        char *p = mempcpy(ret_etag, ETAG_PREFIX, strlen(ETAG_PREFIX));
-
-        format_hex(checksum->bytes, sizeof(checksum->bytes), p);
-        ret_etag[ETAG_SIZE - 2] = '"';
-        ret_etag[ETAG_SIZE - 1] = '\0';
-}
-
-int checksum_from_etag(const char *etag, size_t length, Checksum *ret) {
-        Checksum checksum;
-        int r;
-
-        assert(etag);
-        assert(ret);
-
-        if (length != ETAG_SIZE - 1 || memcmp(etag, ETAG_PREFIX, strlen(ETAG_PREFIX)) != 0 ||
-            etag[length - 1] != '"')
-                return -EINVAL;
-
-        r = parse_hex(etag + strlen(ETAG_PREFIX), 2 * sizeof(checksum.bytes), checksum.bytes,
-                      sizeof(checksum.bytes));
-        if (r < 0)
-                return r;
-
-        *ret = checksum;
-        return 0;
 }

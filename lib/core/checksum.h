@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Checksum: XXH3-128 of a value, in canonical (big-endian) form; also its ETag. */
+/* Checksum: XXH3-128 of a value, in canonical (big-endian) form. */
 
 #include "base/macro.h"
 
@@ -20,11 +20,3 @@ ChecksumState *checksum_state_free(ChecksumState *state);
 DEFINE_CLEANUP(ChecksumState *, checksum_state_free);
 void checksum_state_update(ChecksumState *state, const void *data, size_t size);
 Checksum checksum_state_final(const ChecksumState *state);
-
-/* Quotes, "x3-", 32 hex digits, 0. The prefix keeps clients from taking it for an MD5. */
-#define ETAG_SIZE (1 + 3 + 32 + 1 + 1)
-
-void checksum_to_etag(const Checksum *checksum, char ret_etag[static ETAG_SIZE]);
-
-/* Returns 0, or -EINVAL for anything that no checksum_to_etag() wrote. */
-int checksum_from_etag(const char *etag, size_t length, Checksum *ret);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/condition.h"
+#include "core/etag.h"
 
 /* The flags of an encoded condition. */
 enum {
@@ -32,7 +33,7 @@ static size_t quoted_length(const char *p) {
 static int list_add(ConditionList *list, const char *etag, size_t length) {
         Checksum checksum;
 
-        if (checksum_from_etag(etag, length, &checksum) < 0)
+        if (etag_to_checksum(etag, length, &checksum) < 0)
                 return 0;
         if (list->n_etags >= CONDITION_ETAGS_MAX)
                 return -EINVAL;

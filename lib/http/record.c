@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/etag.h"
 #include "http/date.h"
 #include "http/record.h"
 
@@ -349,7 +350,7 @@ int http_request_reply_not_modified(HttpRequest *request, const Record *record) 
 
         if (!get_cache_control(record, &cache_control))
                 cache_control = "no-cache";
-        checksum_to_etag(&record->checksum, etag);
+        etag_of_checksum(&record->checksum, etag);
         http_date_format(record->mtime_usec / USEC_PER_SEC, date);
 
         r = add_version(request, record->revision);
@@ -376,7 +377,7 @@ int http_request_reply_written(
         char etag[ETAG_SIZE];
         int r;
 
-        checksum_to_etag(checksum, etag);
+        etag_of_checksum(checksum, etag);
         r = http_request_add_header(request, "ETag", etag);
         if (r < 0)
                 return r;

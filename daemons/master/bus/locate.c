@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/etag.h"
 #include "core/key.h"
 #include "master/bus/locate.h"
 #include "master/upkeep/damage.h"
@@ -31,7 +32,7 @@ static void put_record(const MasterBus *bus, const Record *record, BusWriter *re
         char etag[ETAG_SIZE], content_type[CONTENT_TYPE_MAX + 1];
 
         make_ascii(record->content_type, content_type);
-        checksum_to_etag(&record->checksum, etag);
+        etag_of_checksum(&record->checksum, etag);
         bus_writer_open(reply, 'a', "{sv}");
         bus_writer_put(reply, "{sv}", "version", "t", record->revision);
         bus_writer_put(reply, "{sv}", "object", "t", record->version);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/call/ticket.h"
+#include "core/majority.h"
 #include "core/url.h"
 #include "master/cluster/choice.h"
 #include "master/cluster/volumes-internal.h"

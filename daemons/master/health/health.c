@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/majority.h"
 #include "master/health/health.h"
 
 #define GROUP_MAX    8 /* volumes that are named; of others there is the number */

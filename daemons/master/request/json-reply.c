@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/etag.h"
 #include "master/request/json-reply.h"
 
 int http_text_add_record(Json *object, const Record *record) {
@@ -15,7 +16,7 @@ int http_text_add_record(Json *object, const Record *record) {
             strftime(mtime, sizeof(mtime), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
                 return -EBADMSG;
 
-        checksum_to_etag(&record->checksum, etag);
+        etag_of_checksum(&record->checksum, etag);
         json_add_uint(object, "version", record->revision);
         json_add_uint(object, "size", record->size);
         json_add_string(object, "etag", etag);

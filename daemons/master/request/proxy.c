@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "core/etag.h"
 #include "http/date.h"
 #include "http/record.h"
 #include "http/server.h"
@@ -97,7 +98,7 @@ static int add_headers(Proxy *proxy, HttpCall *call) {
         char etag[ETAG_SIZE], date[HTTP_DATE_SIZE];
         int r;
 
-        checksum_to_etag(&proxy->record.checksum, etag);
+        etag_of_checksum(&proxy->record.checksum, etag);
         http_date_format(proxy->record.mtime_usec / USEC_PER_SEC, date);
 
         r = http_request_add_record(proxy->request, &proxy->record);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "core/etag.h"
 #include "http/date.h"
 #include "http/record.h"
 #include "master/cluster/choice.h"
@@ -51,7 +52,7 @@ static int lookup(
 static int add_etag(HttpRequest *request, const Record *record) {
         char etag[ETAG_SIZE];
 
-        checksum_to_etag(&record->checksum, etag);
+        etag_of_checksum(&record->checksum, etag);
         return http_request_add_header(request, "ETag", etag);
 }
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "core/etag.h"
 #include "http/record.h"
 #include "master/request/relay.h"
 
@@ -110,7 +111,7 @@ static void read_success(Relay *relay, HttpCall *call, unsigned status) {
                    *revision = http_call_header(call, "Dkv-Version");
 
         if ((status != 201 && status != 204) || !etag || !revision ||
-            checksum_from_etag(etag, strlen(etag), &relay->checksum) < 0 ||
+            etag_to_checksum(etag, strlen(etag), &relay->checksum) < 0 ||
             parse_u64(revision, UINT64_MAX, &relay->revision) < 0) {
                 relay->error = -EREMOTEIO;
                 return;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "core/key.h"
+#include "core/majority.h"
 #include "http/record.h"
 #include "http/server.h"
 #include "master/cluster/choice.h"

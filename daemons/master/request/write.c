@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/majority.h"
 #include "core/url.h"
 #include "http/record.h"
 #include "master/cluster/choice.h"

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "core/etag.h"
 #include "core/key.h"
 #include "core/url.h"
 #include "http/pipe.h"
@@ -64,7 +65,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
                                                          : 0;
         if (error == 0) {
                 etag = http_call_header(call, "ETag");
-                error = etag ? checksum_from_etag(etag, strlen(etag), &checksum) : -EPROTO;
+                error = etag ? etag_to_checksum(etag, strlen(etag), &checksum) : -EPROTO;
         }
 
         pipe_close_read(forward->pipe, error ?: -EPIPE);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "core/blocks.h"
 #include "core/call/ticket.h"
+#include "core/etag.h"
 #include "core/key.h"
 #include "http/record.h"
 #include "rpc/gate.h"
@@ -100,7 +101,7 @@ static int reply_object(HttpRequest *request, ValueStream *stream) {
         if (r > 0)
                 return http_request_reply_not_modified(request, &object->record);
 
-        checksum_to_etag(&object->record.checksum, etag);
+        etag_of_checksum(&object->record.checksum, etag);
         r = http_request_add_record(request, &object->record);
         if (r < 0)
                 return r;

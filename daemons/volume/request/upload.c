@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "core/key.h"
+#include "core/majority.h"
 #include "http/record.h"
 #include "rpc/gate.h"
 #include "store/object/writer.h"

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "core/checksum.h"
+#include "core/etag.h"
 
 static void assert_etag(Checksum checksum, const char *expected) {
         char etag[ETAG_SIZE];
 
-        checksum_to_etag(&checksum, etag);
+        etag_of_checksum(&checksum, etag);
         assert_string_equal(etag, expected);
 }
 
@@ -63,8 +64,8 @@ TEST(etag_comes_back) {
         Checksum checksum = checksum_of("value", 5), parsed;
         char etag[ETAG_SIZE];
 
-        checksum_to_etag(&checksum, etag);
-        assert_ok(checksum_from_etag(etag, strlen(etag), &parsed));
+        etag_of_checksum(&checksum, etag);
+        assert_ok(etag_to_checksum(etag, strlen(etag), &parsed));
         assert_true(checksum_equal(&checksum, &parsed));
 }
 
@@ -85,8 +86,7 @@ TEST(other_etags_are_refused) {
         Checksum checksum;
 
         for (size_t i = 0; i < ELEMENTSOF(etags); i++)
-                assert_int_equal(
-                                checksum_from_etag(etags[i], strlen(etags[i]), &checksum), -EINVAL);
+                assert_int_equal(etag_to_checksum(etags[i], strlen(etags[i]), &checksum), -EINVAL);
 }
 
 int main(void) {

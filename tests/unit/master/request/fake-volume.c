@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "core/etag.h"
 #include "test.h"
 
 #include "core/call/wire.h"
@@ -131,7 +132,7 @@ static int fake_get_finish(HttpRequest *request) {
         if (fake->get_mode == GET_CHUNKED)
                 return fake_reply_chunked(request, &object);
 
-        checksum_to_etag(&object.record.checksum, etag);
+        etag_of_checksum(&object.record.checksum, etag);
         assert_true(object.record.size < sizeof(wrong) || fake->get_mode != GET_CORRUPT);
         return http_request_reply_value(
                         request, fake->get_mode == GET_CORRUPT ? wrong : object.value, NULL,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "core/etag.h"
 #include "volume/request/volume-world.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ TEST(a_value_comes_with_its_type_and_etag) {
         const char *answer;
 
         world_put(world, 2, "a key/of mine", "hello", 5);
-        checksum_to_etag(&checksum, etag);
+        etag_of_checksum(&checksum, etag);
         answer = get(world, 2, "a key/of mine", "");
         assert_status(answer, 200);
         assert_contains(answer, "Content-Type: text/plain");

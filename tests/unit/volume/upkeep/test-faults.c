@@ -43,17 +43,28 @@ static Json *report(World *world) {
         return json;
 }
 
+/* The thread that tests the store may find it well right after the fault was noted: then again. */
+static Json *report_fault(World *world) {
+        for (unsigned i = 0; i < 100; i++) {
+                Json *json;
+
+                assert_int_equal(faults_note(world->copies.faults, -EROFS, 0), -EREMOTEIO);
+                json = report(world);
+                if (json_get_string(json, "fault"))
+                        return json;
+                (void) json_free(json);
+        }
+        return NULL;
+}
+
 /* And the test finds within two seconds that the disk is well after all. */
 TEST(a_fault_is_reported_until_a_test_succeeds) {
         World *world = *state;
         _cleanup_(json_freep) Json *with = NULL, *without = NULL;
 
-        assert_int_equal(faults_note(world->copies.faults, -EROFS, 0), -EREMOTEIO);
-        assert_int_equal(faults_check(world->copies.faults), -EREMOTEIO);
-        with = report(world);
-        assert_string_equal(
-                        json_get_string(with, "fault"),
-                        store_fault_to_string(faults_get(world->copies.faults)));
+        with = report_fault(world);
+        assert_non_null(with);
+        assert_string_equal(json_get_string(with, "fault"), "read-only");
         assert_non_null(strstr(json_get_string(with, "fault_detail"), "Read-only"));
 
         for (unsigned i = 0; i < 500 && faults_check(world->copies.faults) < 0; i++)

@@ -108,6 +108,7 @@ def test_garbage_on_a_damaged_page_does_not_keep_the_rest(new_cluster):
     wait_for(lambda: cluster.health()['garbage'] < 20, 'all but one page to go')
     wait_for(lambda: cluster.objects() == cluster.health()['garbage'], 'the rest to be forgotten')
     assert 0 < cluster.objects() < 20
+    wait_for(lambda: 'cannot delete' in cluster.master.log.read_text(), 'the journal to tell it')
     assert cluster.master.log.read_text().count('cannot delete') == 1
 
 

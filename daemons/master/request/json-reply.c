@@ -7,7 +7,7 @@
 #include "core/etag.h"
 #include "master/request/json-reply.h"
 
-int http_text_add_record(Json *object, const Record *record) {
+int json_reply_add_record(Json *object, const Record *record) {
         char etag[ETAG_SIZE], mtime[sizeof("2026-01-02T03:04:05Z") + 8];
         time_t seconds = (time_t) (record->mtime_usec / USEC_PER_SEC);
         struct tm tm;
@@ -24,7 +24,7 @@ int http_text_add_record(Json *object, const Record *record) {
         return 0;
 }
 
-int http_text_reply(HttpRequest *request, unsigned status, const Json *json) {
+int json_reply(HttpRequest *request, unsigned status, const Json *json) {
         _cleanup_free_ char *text = json_format(json, false);
 
         int r;

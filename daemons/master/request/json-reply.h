@@ -9,6 +9,6 @@
 
 /* Adds version, size, etag and mtime (RFC 3339, UTC). Returns 0, or -EBADMSG for an mtime that is
  * no time. */
-int http_text_add_record(Json *object, const Record *record);
+int json_reply_add_record(Json *object, const Record *record);
 
-int http_text_reply(HttpRequest *request, unsigned status, const Json *json);
+int json_reply(HttpRequest *request, unsigned status, const Json *json);

@@ -52,7 +52,7 @@ static int put_entry(Listing *listing, const char *path, const Record *record) {
         int r;
 
         json_add_string(entry, "key", path + 1);
-        r = http_text_add_record(entry, record);
+        r = json_reply_add_record(entry, record);
         if (r < 0)
                 return r;
 

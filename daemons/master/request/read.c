@@ -225,13 +225,13 @@ int read_where_finish(HttpRequest *request) {
 
         (void) key_to_path(key, path);
         json_add_string(answer, "key", path + 1);
-        r = http_text_add_record(answer, &record);
+        r = json_reply_add_record(answer, &record);
         if (r < 0)
                 return r;
         json_add_uint(answer, "object", record.version);
         json_add_string(answer, "content_type", record.content_type);
         json_add(answer, "copies", make_copies(requests, &record));
-        return http_text_reply(request, 200, answer);
+        return json_reply(request, 200, answer);
 }
 
 void read_end(HttpRequest *request) {

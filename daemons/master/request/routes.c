@@ -89,17 +89,17 @@ static int health_finish(HttpRequest *request) {
         json_add_uint(health, "garbage", counters.garbage);
         json_add_uint(health, "copies", look.copies);
         add_lists(health, &look);
-        return http_text_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
+        return json_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
 }
 
 /* clang-format off */
 const HttpRoute master_routes[] = {
         { "GET",    "/-/health",  HTTP_PUBLIC, .finish = health_finish                             },
         { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish                         },
-        RPC_ROUTE(REPORT,  caller_begin_report, peer_report_finish, peer_refuse_report),
-        RPC_ROUTE(COMMIT,  peer_begin,          peer_commit_finish, caller_refuse),
+        RPC_ROUTE(REPORT,  caller_begin_report, volume_call_report_finish, peer_refuse_report),
+        RPC_ROUTE(COMMIT,  peer_begin,          volume_call_commit_finish, caller_refuse),
         RPC_ROUTE(DAMAGED, peer_begin,          damage_call_finish, caller_refuse),
-        RPC_ROUTE(SETTLE,  peer_begin,          peer_settle_finish, caller_refuse),
+        RPC_ROUTE(SETTLE,  peer_begin,          volume_call_settle_finish, caller_refuse),
         { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish                          },
         { "GET",    "/",          HTTP_CLIENT, .finish = read_get_finish, .end = read_end          },
         { "PUT",    "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },

@@ -91,7 +91,7 @@ static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
         return http_request_reply_error(request, -EEXIST, why);
 }
 
-int peer_report_finish(HttpRequest *request) {
+int volume_call_report_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *json = NULL;
         VolumeReport report;
@@ -228,7 +228,7 @@ static int read_commits(
         return 0;
 }
 
-int peer_commit_finish(HttpRequest *request) {
+int volume_call_commit_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         const Buffer *body = rpc_request_body(request);
         CommitBatch *batch;
@@ -289,7 +289,7 @@ static int read_settle(Requests *requests, const Buffer *body, SettleBatch *batc
         return reader_end(&reader) < 0 ? -EINVAL : 0;
 }
 
-int peer_settle_finish(HttpRequest *request) {
+int volume_call_settle_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         const Buffer *body = rpc_request_body(request);
         SettleBatch *batch;

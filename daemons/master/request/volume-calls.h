@@ -10,6 +10,6 @@
 int peer_begin(HttpRequest *request);
 int peer_refuse_report(HttpRequest *request, int error);
 
-int peer_report_finish(HttpRequest *request);
-int peer_commit_finish(HttpRequest *request);
-int peer_settle_finish(HttpRequest *request);
+int volume_call_report_finish(HttpRequest *request);
+int volume_call_commit_finish(HttpRequest *request);
+int volume_call_settle_finish(HttpRequest *request);

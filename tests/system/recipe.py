@@ -88,7 +88,7 @@ def steps(page, title):
 
 
 # How a plan goes on: it depends on when old copies are deleted.
-WAITING = re.compile(r'; that waits until [\d:]+, when old copies are deleted\.$')
+WAITING = re.compile(r'\. The job waits until [\d:]+, when old copies are deleted\.$')
 
 
 def same_kind(text):

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/periodic.h"
+#include "core/limits.h"
 #include "master/cluster/clocks.h"
 #include "master/link/greeting.h"
 #include "master/link/probe.h"
@@ -126,7 +127,7 @@ static void look_at_index(Prober *prober) {
                 troubles_note(options->troubles, TROUBLE_INDEX_DISK_FULL, 0, "%s", directory);
         else
                 troubles_clear(options->troubles, TROUBLE_INDEX_DISK_FULL, 0);
-        if (available > 0 && available < size / 20)
+        if (available > 0 && disk_is_nearly_full(available, size))
                 troubles_note(options->troubles, TROUBLE_INDEX_DISK_LOW, 0, "%s", directory);
         else
                 troubles_clear(options->troubles, TROUBLE_INDEX_DISK_LOW, 0);

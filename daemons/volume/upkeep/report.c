@@ -17,6 +17,7 @@
 #include "base/periodic.h"
 #include "core/call/wire.h"
 #include "core/key.h"
+#include "core/limits.h"
 #include "store/object/object-reach.h"
 #include "volume/upkeep/report.h"
 
@@ -283,7 +284,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 }
 
 static void log_space(Report *report, const ObjectStoreCounters *counters) {
-        bool nearly_full = counters->disk_free < counters->disk_size / 20;
+        bool nearly_full = disk_is_nearly_full(counters->disk_free, counters->disk_size);
 
         if (nearly_full && !report->is_nearly_full)
                 log_event(LOG_WARNING, EVENT_DISK_NEARLY_FULL, NULL,

@@ -60,7 +60,7 @@ static int enter(HttpRequest *request, const HttpRoute *route, void *userdata) {
         case HTTP_TICKET:
                 return check_ticket(request, route, userdata);
         case HTTP_DAEMON:
-                return rpc_admit(request, userdata);
+                return rpc_admit(request, route->prefix, userdata);
         }
         return -EACCES;
 }

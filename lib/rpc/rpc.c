@@ -37,8 +37,8 @@ static int get_target(HttpRequest *request, char ret[static TICKET_QUERY_SIZE]) 
 }
 
 /* Whether the table of calls lets the caller make this one. */
-static bool may_call(HttpRequest *request, const Parties *parties) {
-        const CallType *type = call_find(http_request_path(request));
+static bool may_call(const char *path, const Parties *parties) {
+        const CallType *type = call_find(path);
 
         return !type || call_role(&parties->from) == type->caller;
 }
@@ -52,7 +52,7 @@ static void rpc_free(void *pass) {
         free(rpc);
 }
 
-int rpc_admit(HttpRequest *request, Secret *secret) {
+int rpc_admit(HttpRequest *request, const char *path, Secret *secret) {
         Signer *signer = secret_signer(secret);
         char target[TICKET_QUERY_SIZE];
         Signature signature;
@@ -71,7 +71,7 @@ int rpc_admit(HttpRequest *request, Secret *secret) {
         if (r < 0 && r != -ETIME)
                 return r;
         late = r;
-        if (!may_call(request, &signature.parties))
+        if (!may_call(path, &signature.parties))
                 return -EREMOTE;
 
         rpc = malloc(sizeof(*rpc));

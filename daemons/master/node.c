@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "master/health/look.h"
 #include "master/node.h"
-#include "master/request/routes.h"
+#include "master/routes.h"
 #include "store/index/identity.h"
 #include "store/index/storage.h"
 

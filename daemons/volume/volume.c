@@ -13,7 +13,7 @@
 #include "daemon/service.h"
 #include "volume/bus.h"
 #include "volume/conf.h"
-#include "volume/request/routes.h"
+#include "volume/routes.h"
 #include "volume/upkeep/resolve.h"
 #include "volume/volume.h"
 

@@ -32,10 +32,12 @@ ALLOWED = {
     'master/health': LIB | {'master/cluster'},
     'master/job': LIB | {'master/cluster', 'master/link', 'master/upkeep'},
     'master/request': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/health'},
+    'master/call': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/request'},
     'master/bus': LIB | {'bus', 'daemon', 'master/cluster', 'master/upkeep', 'master/health', 'master/job'},
     'volume': VOLUME | {'bus', 'daemon', 'store/*', 'volume/*'},
     'volume/link': VOLUME,
     'volume/upkeep': VOLUME | {'volume/link'},
+    'volume/call': VOLUME | {'volume/link', 'volume/upkeep'},
     'volume/request': VOLUME | {'volume/link', 'volume/upkeep'},
     'generator': CORE | {'master', 'volume'},  # of the daemons, only the settings
     'frame': {'base', 'bus'},

@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "master/request/listing.h"
-#include "master/request/world.h"
+#include "master/world.h"
 
 /* Adds N keys with a record each: "PREFIX0000" and so on. */
 static void add_keys(const char *prefix, unsigned n) {

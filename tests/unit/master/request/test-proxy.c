@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-#include "master/request/world.h"
+#include "master/world.h"
 #include "store/index/damage.h"
 
 static atomic_int n_states; /* checksums under way */

@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "master/request/way-back.h"
-#include "master/request/world.h"
 #include "master/upkeep/damage.h"
+#include "master/world.h"
 
 static int status_of(const char *answer) {
         return atoi(answer + strlen("HTTP/1.1 "));

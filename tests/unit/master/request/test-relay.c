@@ -6,8 +6,8 @@
 #include "test.h"
 
 #include "core/call/ticket.h"
-#include "master/request/world.h"
 #include "master/request/write.h"
+#include "master/world.h"
 
 static char value[2 * MIB + 1];
 

@@ -2,7 +2,7 @@
 
 #include "test.h"
 
-#include "master/request/world.h"
+#include "master/world.h"
 
 static const char *delete (const char *target, const char *headers) {
         return ask("DELETE", target, headers, "");

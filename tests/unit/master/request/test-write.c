@@ -4,8 +4,8 @@
 
 #include "test.h"
 
-#include "master/request/world.h"
 #include "master/request/write.h"
+#include "master/world.h"
 
 static unsigned count_copies(void) {
         unsigned n = 0;

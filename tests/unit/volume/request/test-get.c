@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "core/etag.h"
-#include "volume/request/volume-world.h"
+#include "volume/volume-world.h"
 
 #include <errno.h>
 

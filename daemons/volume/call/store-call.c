@@ -6,7 +6,7 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/request/store-call.h"
+#include "volume/call/store-call.h"
 
 #define OBJECTS_MAX 4096
 

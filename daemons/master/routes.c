@@ -3,16 +3,16 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "master/call/damage-call.h"
+#include "master/call/volume-calls.h"
 #include "master/health/look.h"
 #include "master/link/caller.h"
-#include "master/request/damage-call.h"
 #include "master/request/json-reply.h"
 #include "master/request/read.h"
 #include "master/request/remove.h"
 #include "master/request/requests.h"
-#include "master/request/routes.h"
-#include "master/request/volume-calls.h"
 #include "master/request/write.h"
+#include "master/routes.h"
 #include "master/upkeep/damage.h"
 #include "rpc/rpc.h"
 

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "core/call/calls.h"
 #include "core/call/wire.h"
-#include "master/request/world.h"
+#include "master/world.h"
 #include "store/index/damage.h"
 #include "store/index/identity.h"
 

@@ -11,8 +11,8 @@
 #include "rpc/rpc-call.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
-#include "volume/request/pull.h"
-#include "volume/request/store-call.h"
+#include "volume/call/pull.h"
+#include "volume/call/store-call.h"
 
 /* The most bytes per second that a pull takes while clients are being served here. */
 #define BACKGROUND_RATE (32 * MIB)

@@ -8,7 +8,7 @@
 
 #include "http/stand-in.h"
 #include "scratch.h"
-#include "volume/request/routes.h"
+#include "volume/routes.h"
 
 #define WORLD_NUMBER     3
 #define WORLD_INLINE_MAX (4 * KIB)

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "http/http.h"
-#include "master/request/fake-volume.h"
+#include "master/fake-volume.h"
 #include "master/request/requests.h"
 #include "rpc/gate.h"
 #include "scratch.h"

@@ -5,8 +5,8 @@
 
 #include "core/call/wire.h"
 #include "http/record.h"
-#include "master/request/fake-volume.h"
-#include "master/request/world.h"
+#include "master/fake-volume.h"
+#include "master/world.h"
 #include "rpc/gate.h"
 #include "rpc/rpc.h"
 

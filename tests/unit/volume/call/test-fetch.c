@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "volume/request/volume-world.h"
+#include "volume/volume-world.h"
 
 #include <errno.h>
 

@@ -4,7 +4,7 @@
 
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
-#include "volume/request/delete-call.h"
+#include "volume/call/delete-call.h"
 
 #define OBJECTS_MAX 4096
 

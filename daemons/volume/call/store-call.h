@@ -6,8 +6,8 @@
 
 #include "base/buffer.h"
 #include "http/server.h"
+#include "volume/call/activity.h"
 #include "volume/link/caller.h"
-#include "volume/request/activity.h"
 #include "volume/upkeep/copies.h"
 
 /* None of it is owned. */

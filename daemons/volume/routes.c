@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "volume/request/routes.h"
+#include "volume/routes.h"
 #include "rpc/rpc.h"
 
 static int begin_order(HttpRequest *request) {

@@ -10,8 +10,8 @@
 #include "base/workers.h"
 #include "http/server.h"
 #include "rpc/client.h"
+#include "volume/call/activity.h"
 #include "volume/link/caller.h"
-#include "volume/request/activity.h"
 #include "volume/upkeep/copies.h"
 
 /* None of it is owned; it outlives the requests. */

@@ -5,14 +5,14 @@
  * to other volumes, its health to everybody. */
 
 #include "http/server.h"
-#include "volume/request/check.h"
-#include "volume/request/delete-call.h"
-#include "volume/request/fetch.h"
+#include "volume/call/check.h"
+#include "volume/call/delete-call.h"
+#include "volume/call/fetch.h"
+#include "volume/call/hello.h"
+#include "volume/call/pull.h"
+#include "volume/call/store-call.h"
 #include "volume/request/get.h"
 #include "volume/request/health.h"
-#include "volume/request/hello.h"
-#include "volume/request/pull.h"
-#include "volume/request/store-call.h"
 #include "volume/request/upload.h"
 
 /* What each handler needs. This is the userdata of the server. */

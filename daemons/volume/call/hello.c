@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "rpc/rpc.h"
-#include "volume/request/hello.h"
+#include "volume/call/hello.h"
 
 /* A master that is not followed gets an answer as well: it needs to know. */
 static int format_answer(const HelloOptions *options, Parties *ret, char **ret_text) {

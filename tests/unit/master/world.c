@@ -3,8 +3,8 @@
 #include "test.h"
 
 #include "master/cluster/report.h"
-#include "master/request/routes.h"
-#include "master/request/world.h"
+#include "master/routes.h"
+#include "master/world.h"
 
 World world;
 

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "core/call/wire.h"
-#include "master/request/damage-call.h"
+#include "master/call/damage-call.h"
 #include "master/request/requests.h"
 #include "master/upkeep/damage.h"
 #include "rpc/rpc.h"

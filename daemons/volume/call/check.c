@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
-#include "volume/request/check.h"
+#include "volume/call/check.h"
 
 typedef struct Check {
         Task task;

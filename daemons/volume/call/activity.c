@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "volume/request/activity.h"
+#include "volume/call/activity.h"
 #include "base/clock.h"
 
 void activity_note(Activity *activity) {

@@ -8,7 +8,7 @@
 #include "core/call/wire.h"
 #include "rpc/rpc.h"
 #include "store/object/reader.h"
-#include "volume/request/fetch.h"
+#include "volume/call/fetch.h"
 
 #define STOP_USEC USEC_PER_SEC /* after which a fetch ends with its daemon */
 

@@ -12,9 +12,9 @@
 #include "adm/verb/monitor.h"
 #include "adm/verb/secret.h"
 #include "adm/verb/status.h"
-#include "adm/verb/volume-create.h"
-#include "adm/verb/volume-remove.h"
-#include "adm/verb/volume.h"
+#include "adm/verb/volume/create.h"
+#include "adm/verb/volume/remove-config.h"
+#include "adm/verb/volume/volume.h"
 
 #define CONNECTION(field) offsetof(Context, connection.field)
 #define OUTPUT(field)     offsetof(Context, output.field)

@@ -46,6 +46,7 @@ ALLOWED = {
     'adm/machine': CORE | {'bus', 'rpc', 'frame', 'adm/context'},
     'adm/view': CORE | {'bus', 'frame', 'adm/context'},
     'adm/verb': CORE | {'bus', 'rpc', 'frame', 'adm/context', 'adm/machine', 'adm/view'},
+    'adm/verb/volume': CORE | {'bus', 'rpc', 'frame', 'adm/context', 'adm/machine', 'adm/view', 'adm/verb'},
     'bench': CORE | {'bench/*'},
     'bench/load': CORE,
     'bench/http': CORE | {'bench/load'},

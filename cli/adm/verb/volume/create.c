@@ -19,7 +19,7 @@
 #include "adm/machine/volume-place.h"
 #include "adm/verb/arguments.h"
 #include "adm/verb/change.h"
-#include "adm/verb/volume-create.h"
+#include "adm/verb/volume/create.h"
 #include "base/clock.h"
 #include "core/placement/cluster.h"
 #include "frame/properties.h"

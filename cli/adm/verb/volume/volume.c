@@ -10,7 +10,7 @@
 #include "adm/context/bus-names.h"
 #include "adm/context/context.h"
 #include "adm/verb/arguments.h"
-#include "adm/verb/volume.h"
+#include "adm/verb/volume/volume.h"
 #include "adm/view/view.h"
 #include "adm/view/volume-table.h"
 #include "base/clock.h"

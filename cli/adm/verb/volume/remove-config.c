@@ -14,7 +14,7 @@
 #include "adm/machine/volume-file.h"
 #include "adm/machine/volume-names.h"
 #include "adm/verb/arguments.h"
-#include "adm/verb/volume-remove.h"
+#include "adm/verb/volume/remove-config.h"
 #include "frame/properties.h"
 
 /* What the master says of the volume. It is not started for that: a new one knows nothing. Returns

@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Drain: how a server stops: it counts the requests that are under way, takes no connections any
- * more, and closes the door once there is a moment without a request. For server.c;
- * http_server_drain() and http_server_active() are in http/server.h. */
+/* Drain: how a server stops. It counts the requests that are under way, and closes the door once
+ * there is a moment without one. */
 
-#include "http/server-internal.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/guard.h"
+
+typedef struct HttpDrain {
+        atomic_uint n_active;
+        atomic_bool draining, closed; /* no more connections; no more requests */
+
+        pthread_mutex_t lock; /* for what follows */
+        pthread_cond_t idle;
+        bool hurried;
+        uint64_t linger_until; /* monotonic: connections without a request are left open so long */
+} HttpDrain;
+
+void http_drain_init(HttpDrain *drain);
+void http_drain_done(HttpDrain *drain);
 
 /* A request begins. Returns 0, or -ESHUTDOWN if the door is closed. Thread: the connection's. */
-int http_drain_enter(HttpServer *server);
+int http_drain_enter(HttpDrain *drain);
 
 /* One that http_drain_enter() let in is over. Thread: the connection's. */
-void http_drain_leave(HttpServer *server);
+void http_drain_leave(HttpDrain *drain);
 
-/* Wakes all requests that are parked, since libmicrohttpd must not be stopped while a connection is
- * suspended; from now on none can be parked. */
-void http_drain_wake(HttpServer *server);
+/* The server takes no more connections. Returns whether that is news. */
+bool http_drain_begin(HttpDrain *drain);
+
+/* From now on, connections without a request are not waited for. */
+void http_drain_hurry(HttpDrain *drain);
+
+/* Closes the door. Returns 0, or -ETIMEDOUT if there were requests all the time: then it is open
+ * still. */
+int http_drain_wait(HttpDrain *drain, HttpGuard *guard, uint64_t timeout_usec);

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
-#define uthash_fatal(message) abort()
+#define HASH_NONFATAL_OOM 1 /* what was not added has no hh.tbl */
 #include <uthash.h>
 #include <utlist.h>
 
@@ -101,6 +101,16 @@ unsigned http_guard_connections_max(unsigned guests_max) {
         return guests_max + guests_max / 4 + 64;
 }
 
+unsigned http_guard_connections(HttpGuard *guard) {
+        unsigned n;
+
+        (void) pthread_mutex_lock(&guard->lock);
+        n = guard->n_all;
+        (void) pthread_mutex_unlock(&guard->lock);
+
+        return n;
+}
+
 /* Of IPv6, the network: its owner has all the addresses in it. */
 static void read_address(const struct sockaddr *address, uint8_t ret[static ADDRESS_SIZE]) {
         memset(ret, 0, ADDRESS_SIZE);
@@ -132,6 +142,10 @@ static Address *address_ref(HttpGuard *guard, const struct sockaddr *address) {
                         return NULL;
                 memcpy(found->bytes, bytes, ADDRESS_SIZE);
                 HASH_ADD(hh, guard->addresses, bytes, ADDRESS_SIZE, found);
+                if (!found->hh.tbl) {
+                        free(found);
+                        return NULL;
+                }
         }
 
         found->n_references++;

@@ -43,6 +43,9 @@ DEFINE_CLEANUP(HttpGuard *, http_guard_free);
  * for those that are about to be closed. */
 unsigned http_guard_connections_max(unsigned guests_max);
 
+/* How many guests have entered and not left. */
+unsigned http_guard_connections(HttpGuard *guard);
+
 /* The guard may shut FD down until the guest leaves. Returns NULL if the guest has to be turned
  * away; then FD was shut down. */
 HttpGuest *http_guard_enter(HttpGuard *guard, int fd, const struct sockaddr *address);

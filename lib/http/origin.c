@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "http/origin.h"
-#include "http/route.h"
+#include "http/request-internal.h"
 
 #define NAME_SIZE         256
 #define PREFLIGHT_MAX_AGE "600"
@@ -75,15 +75,14 @@ static bool is_safe(const char *method) {
                strcmp(method, "OPTIONS") == 0;
 }
 
-int http_check_origin(HttpRequest *request) {
-        const HttpServer *server = request->server;
+int http_check_origin(HttpRequest *request, const HttpOrigins *origins) {
         const char *origin = http_request_header(request, "Origin");
 
         if (!origin)
                 return 0;
 
-        request->origin_is_allowed = has_word(server->cors_origins, origin) ||
-                                     (server->cors_redirected && *server->cors_origins &&
+        request->origin_is_allowed = has_word(origins->allowed, origin) ||
+                                     (origins->redirected && *origins->allowed &&
                                       strcmp(origin, "null") == 0);
         if (request->origin_is_allowed || is_safe(request->method) ||
             is_same(origin, http_request_header(request, "Host")))
@@ -95,8 +94,9 @@ int http_check_origin(HttpRequest *request) {
         return -EACCES;
 }
 
-void http_add_origin(HttpRequest *request, struct MHD_Response *response) {
-        if (!*request->server->cors_origins)
+void http_add_origin(
+                HttpRequest *request, const HttpOrigins *origins, struct MHD_Response *response) {
+        if (!*origins->allowed)
                 return;
 
         (void) MHD_add_response_header(response, "Vary", "Origin");
@@ -121,11 +121,11 @@ static int add_preflight(HttpRequest *request, const char *allow) {
         return r;
 }
 
-int http_reply_options(HttpRequest *request) {
+int http_reply_options(HttpRequest *request, const HttpRoute *routes) {
         char allow[HTTP_ALLOW_SIZE];
         int r;
 
-        if (!http_format_allow(request, allow))
+        if (!http_format_allow(routes, request->path, allow))
                 return -ENOENT;
 
         r = http_request_add_header(request, "Allow", allow);

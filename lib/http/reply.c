@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "http/date.h"
 #include "http/range.h"
-#include "http/server-internal.h"
+#include "http/request-internal.h"
 
 #define STREAM_BLOCK (64 * KIB)
 

@@ -4,14 +4,15 @@
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "base/file.h"
 #include "core/key.h"
-#include "http/server-internal.h"
+#include "http/request-internal.h"
 
 void *http_request_userdata(HttpRequest *request) {
-        return request->server->userdata;
+        return request->userdata;
 }
 
 void **http_request_state(HttpRequest *request) {
@@ -89,7 +90,7 @@ const char *http_request_keep(HttpRequest *request, const char *string, size_t l
 }
 
 bool http_request_is_draining(const HttpRequest *request) {
-        return atomic_load(&request->server->draining);
+        return atomic_load(&request->drain->draining);
 }
 
 int http_request_parameter(const HttpRequest *request, const char *name, char *ret, size_t size) {
@@ -203,6 +204,16 @@ int http_request_check_framing(HttpRequest *request, const char *version) {
         return 0;
 }
 
+/* MHD takes a read that does not fill its buffer for the last one before the next event, so an end
+ * of the stream that came together with data would go unnoticed until the time-out. */
+bool http_request_sender_is_gone(const HttpRequest *request) {
+        const union MHD_ConnectionInfo *info;
+        char byte;
+
+        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void http_request_fail(HttpRequest *request, int error) {
         assert(error < 0);
 
@@ -215,21 +226,21 @@ void http_request_fail(HttpRequest *request, int error) {
 }
 
 int http_request_park(HttpRequest *request) {
-        HttpServer *server = request->server;
+        HttpParking *parking = request->parking;
         unsigned none = 0;
-        bool stopping;
+        bool closed;
 
         if (atomic_fetch_and(&request->wait, ~HTTP_WOKEN) & (HTTP_WOKEN | HTTP_ANSWERED))
                 return 1;
 
-        (void) pthread_mutex_lock(&server->lock);
-        stopping = server->stopping;
-        if (!stopping) {
-                DL_APPEND(server->parked, request);
+        (void) pthread_mutex_lock(&parking->lock);
+        closed = parking->closed;
+        if (!closed) {
+                DL_APPEND(parking->requests, request);
                 request->listed = true;
         }
-        (void) pthread_mutex_unlock(&server->lock);
-        if (stopping)
+        (void) pthread_mutex_unlock(&parking->lock);
+        if (closed)
                 return -ESHUTDOWN;
 
         http_guest_set_phase(request->guest, GUEST_OURS);
@@ -243,14 +254,14 @@ int http_request_park(HttpRequest *request) {
 }
 
 void http_request_unpark(HttpRequest *request) {
-        HttpServer *server = request->server;
+        HttpParking *parking = request->parking;
 
         if (!request->listed)
                 return;
 
-        (void) pthread_mutex_lock(&server->lock);
-        DL_DELETE(server->parked, request);
-        (void) pthread_mutex_unlock(&server->lock);
+        (void) pthread_mutex_lock(&parking->lock);
+        DL_DELETE(parking->requests, request);
+        (void) pthread_mutex_unlock(&parking->lock);
 
         request->listed = false;
         atomic_fetch_and(&request->wait, ~(HTTP_PARKED | HTTP_WOKEN));
@@ -276,6 +287,16 @@ void http_request_wake(HttpRequest *request, HttpWait why) {
         /* Nobody else looks at this link, and until the flag is set the request stays. */
         request->held_next = held;
         held = request;
+}
+
+void http_parking_close(HttpParking *parking) {
+        HttpRequest *request;
+
+        (void) pthread_mutex_lock(&parking->lock);
+        parking->closed = true;
+        DL_FOREACH(parking->requests, request)
+        http_request_wake(request, HTTP_WOKEN);
+        (void) pthread_mutex_unlock(&parking->lock);
 }
 
 void http_replies_hold(void) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/request.h"
 #include "http/route.h"
 
 #define OURS "/-/"
@@ -77,12 +78,12 @@ static bool is_known(const char *method) {
         return false;
 }
 
-bool http_format_allow(const HttpRequest *request, char ret[static HTTP_ALLOW_SIZE]) {
-        const char *path = request->path;
+bool http_format_allow(
+                const HttpRoute *routes, const char *path, char ret[static HTTP_ALLOW_SIZE]) {
         size_t size = 0;
 
         for (size_t i = 0; methods[i]; i++)
-                if (http_find_route(request->server->routes, methods[i], path))
+                if (http_find_route(routes, methods[i], path))
                         size += (size_t) snprintf(
                                         ret + size, HTTP_ALLOW_SIZE - size, "%s, ", methods[i]);
         if (size == 0 && strcmp(path, "*") != 0)
@@ -92,13 +93,13 @@ bool http_format_allow(const HttpRequest *request, char ret[static HTTP_ALLOW_SI
         return true;
 }
 
-int http_reply_no_route(HttpRequest *request) {
+int http_reply_no_route(HttpRequest *request, const HttpRoute *routes) {
         char allow[HTTP_ALLOW_SIZE];
         int r;
 
-        if (!is_known(request->method))
+        if (!is_known(http_request_method(request)))
                 return http_request_reply_error(request, EOPNOTSUPP, NULL);
-        if (!http_format_allow(request, allow))
+        if (!http_format_allow(routes, http_request_path(request), allow))
                 return http_request_reply_error(request, ENOENT, NULL);
 
         r = http_request_add_header(request, "Allow", allow);

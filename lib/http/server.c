@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <utlist.h>
 
 #include "base/clock.h"
 #include "core/record.h"
 #include "http/drain.h"
 #include "http/origin.h"
-#include "http/route.h"
-#include "http/server-internal.h"
+#include "http/request-internal.h"
+#include "http/server.h"
 
 /* What a connection needs besides the header section of a request: that of the reply, with all
  * metadata that a value may have, and lists of both. libmicrohttpd clears all of a connection's
@@ -29,6 +28,30 @@
 
 /* How long the headers may take, if TimeoutSec= is not shorter */
 #define HEAD_USEC (10 * USEC_PER_SEC)
+
+typedef struct HttpThread {
+        HttpServer *server; /* not owned */
+        struct MHD_Daemon *daemon;
+        HttpCounters *counters; /* not owned */
+} HttpThread;
+
+struct HttpServer {
+        HttpThread *threads;
+        HttpCounters *counters; /* of each thread */
+        size_t n_threads;
+        HttpGuard *guard;
+        int listen_fd; /* that of most of them in common */
+        int *more_fds; /* owned; each that of one of the others */
+        size_t n_more;
+        const HttpRoute *routes;
+        HttpGate gate;
+        void *userdata;
+        HttpOrigins origins;
+        size_t header_max;
+        unsigned timeout_sec;
+        HttpDrain drain;
+        HttpParking parking;
+};
 
 static void on_connection(
                 void *userdata,
@@ -70,8 +93,10 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
         http_guest_set_phase(guest, GUEST_HEAD);
 
         *request = (HttpRequest){
-                .server = thread->server,
+                .userdata = thread->server->userdata,
                 .thread = thread,
+                .parking = &thread->server->parking,
+                .drain = &thread->server->drain,
                 .connection = connection,
                 .guest = guest,
         };
@@ -91,7 +116,7 @@ static bool header_section_too_large(HttpRequest *request) {
         info = MHD_get_connection_info(
                         request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-        return info && info->header_size > request->server->header_max;
+        return info && info->header_size > request->thread->server->header_max;
 }
 
 static bool exceeds_route(const HttpRequest *request, uint64_t size) {
@@ -102,7 +127,7 @@ static bool exceeds_route(const HttpRequest *request, uint64_t size) {
 
 /* Returns 0 if the request may use its route, or was answered, or a negative errno. */
 static int enter_route(HttpRequest *request) {
-        const HttpGate *gate = &request->server->gate;
+        const HttpGate *gate = &request->thread->server->gate;
         const HttpRoute *route = request->route;
         int r;
 
@@ -114,7 +139,7 @@ static int enter_route(HttpRequest *request) {
 
 /* The body is complete. */
 static int finish_route(HttpRequest *request) {
-        const HttpGate *gate = &request->server->gate;
+        const HttpGate *gate = &request->thread->server->gate;
         int r;
 
         r = gate->confirm ? gate->confirm(request, request->route, gate->userdata) : 0;
@@ -122,7 +147,7 @@ static int finish_route(HttpRequest *request) {
 }
 
 static int begin_route(HttpRequest *request) {
-        HttpServer *server = request->server;
+        HttpServer *server = request->thread->server;
         int r;
 
         if (header_section_too_large(request))
@@ -135,14 +160,14 @@ static int begin_route(HttpRequest *request) {
 
         request->route = http_find_route(server->routes, request->method, request->path);
         if (!request->route)
-                return http_reply_no_route(request);
+                return http_reply_no_route(request, server->routes);
         if (request->size > 0 && !request->route->body)
                 return http_request_reply_error(
                                 request, EFBIG, "This kind of request has no body.");
         if (request->size != HTTP_SIZE_UNKNOWN && exceeds_route(request, request->size))
                 return -EFBIG;
 
-        r = http_drain_enter(server);
+        r = http_drain_enter(&server->drain);
         if (r < 0)
                 return r;
         request->begun = true;
@@ -169,25 +194,14 @@ static enum MHD_Result send_reply(HttpRequest *request) {
         response = TAKE_PTR(request->response);
 
         /* A courtesy to clients. What other daemons say, running requests may wait for. */
-        if ((atomic_load(&request->server->draining) && request->kind != HTTP_OTHER) ||
-            request->is_last)
+        if ((http_request_is_draining(request) && request->kind != HTTP_OTHER) || request->is_last)
                 (void) MHD_add_response_header(response, "Connection", "close");
 
-        http_add_origin(request, response);
+        http_add_origin(request, &request->thread->server->origins, response);
 
         result = MHD_queue_response(request->connection, request->status, response);
         MHD_destroy_response(response); /* drops our reference, MHD has its own */
         return result;
-}
-
-/* MHD takes a read that does not fill its buffer for the last one before the next event, so an end
- * of the stream that came together with data would go unnoticed until the time-out. */
-bool http_request_sender_is_gone(const HttpRequest *request) {
-        const union MHD_ConnectionInfo *info;
-        char byte;
-
-        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* Nobody but MHD knows whether the rest of the body is in its buffer. If it is, MHD comes to it at
@@ -202,13 +216,14 @@ static void restore_timeout(HttpRequest *request) {
         request->is_hurried = false;
         (void) MHD_set_connection_option(
                         request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-                        request->server->timeout_sec);
+                        request->thread->server->timeout_sec);
 }
 
 /* The headers are in. An answer given to MHD here makes it close the connection, so it is kept for
  * later, except where the connection cannot go on anyway, or where it saves the client from sending
  * the body. */
 static enum MHD_Result on_head(HttpRequest *request, const char *method, const char *version) {
+        const HttpServer *server = request->thread->server;
         int r;
 
         request->started = true;
@@ -223,9 +238,9 @@ static enum MHD_Result on_head(HttpRequest *request, const char *method, const c
                 return send_reply(request);
         }
 
-        r = http_check_origin(request);
+        r = http_check_origin(request, &server->origins);
         if (r >= 0)
-                r = strcmp(method, "OPTIONS") == 0 ? http_reply_options(request)
+                r = strcmp(method, "OPTIONS") == 0 ? http_reply_options(request, server->routes)
                                                    : begin_route(request);
         if (r == -ESHUTDOWN && !request->begun)
                 return MHD_NO; /* nothing was done: the client may ask the next process */
@@ -337,6 +352,19 @@ static enum MHD_Result on_request(
         return *size > 0 ? on_body(request, data, size) : on_end(request);
 }
 
+static void count(const HttpRequest *request, bool complete) {
+        bool has_body = (complete || request->stream.read) && strcmp(request->method, "HEAD") != 0;
+        HttpOutcome outcome = {
+                .kind = request->kind,
+                .status = request->status,
+                .begun_usec = request->begun_usec,
+                .received = request->received,
+                .sent = has_body ? request->reply_size : 0,
+        };
+
+        http_count(request->thread->counters, &outcome);
+}
+
 static void on_completed(
                 void *userdata,
                 struct MHD_Connection *connection,
@@ -351,7 +379,7 @@ static void on_completed(
         http_guest_set_phase(request->guest, GUEST_IDLE);
 
         if (request->started)
-                http_count(request, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+                count(request, reason == MHD_REQUEST_TERMINATED_COMPLETED_OK);
         if (request->stream.closed)
                 request->stream.closed(request->stream.userdata);
         if (request->begun && request->route->end)
@@ -361,7 +389,7 @@ static void on_completed(
         if (request->response)
                 MHD_destroy_response(request->response);
         if (request->begun)
-                http_drain_leave(request->server);
+                http_drain_leave(&request->thread->server->drain);
 
         buffer_done(&request->headers);
         free(request->kept);
@@ -400,24 +428,29 @@ static struct MHD_Daemon *start_daemon(
  * while it works, and when stopped it shuts the listening socket down, which others may have as
  * well. */
 static int start(HttpServer *server, const HttpServerOptions *options) {
-        size_t n_threads = options->n_threads;
+        size_t n_threads = options->n_threads, n_all;
 
         if (n_threads == 0)
                 n_threads = (size_t) MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
 
-        server->threads = aligned_alloc(
-                        _Alignof(HttpThread),
-                        (n_threads + options->n_more) * sizeof(*server->threads));
-        if (!server->threads)
-                return -ENOMEM;
+        n_all = n_threads + options->n_more;
 
-        while (server->n_threads < n_threads + options->n_more) {
+        server->threads = calloc(n_all, sizeof(*server->threads));
+        server->counters = aligned_alloc(_Alignof(HttpCounters), n_all * sizeof(HttpCounters));
+        if (!server->threads || !server->counters)
+                return -ENOMEM;
+        memset(server->counters, 0, n_all * sizeof(HttpCounters));
+
+        while (server->n_threads < n_all) {
                 HttpThread *thread = server->threads + server->n_threads;
                 int listen_fd = server->n_threads < n_threads
                                                 ? options->listen_fd
                                                 : options->more_fds[server->n_threads - n_threads];
 
-                *thread = (HttpThread){ .server = server };
+                *thread = (HttpThread){
+                        .server = server,
+                        .counters = server->counters + server->n_threads,
+                };
                 errno = 0;
                 thread->daemon = start_daemon(thread, listen_fd, options);
                 if (!thread->daemon)
@@ -457,7 +490,6 @@ static bool is_guarded(const HttpServerOptions *options) {
 
 int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         _cleanup_(http_server_freep) HttpServer *server = NULL;
-        pthread_condattr_t attributes;
         int r;
 
         assert(options);
@@ -475,20 +507,14 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
                 .routes = options->routes,
                 .gate = options->gate,
                 .userdata = options->userdata,
-                .cors_origins = options->cors_origins ?: "",
-                .cors_redirected = options->cors_redirected,
+                .origins = { options->cors_origins ?: "", options->cors_redirected },
                 .header_max = options->header_max,
                 .timeout_sec =
                                 (unsigned) ((options->timeout_usec + USEC_PER_SEC - 1) /
                                             USEC_PER_SEC),
+                .parking = { .lock = PTHREAD_MUTEX_INITIALIZER },
         };
-
-        /* None of these can fail with glibc. */
-        (void) pthread_mutex_init(&server->lock, NULL);
-        (void) pthread_condattr_init(&attributes);
-        (void) pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        (void) pthread_cond_init(&server->idle, &attributes);
-        (void) pthread_condattr_destroy(&attributes);
+        http_drain_init(&server->drain);
 
         if (options->n_more > 0) {
                 server->more_fds = calloc(options->n_more, sizeof(int));
@@ -509,23 +535,57 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
         return 0;
 }
 
+int http_server_drain(HttpServer *server, uint64_t timeout_usec) {
+        assert(server);
+
+        if (http_drain_begin(&server->drain))
+                for (size_t i = 0; i < server->n_threads; i++)
+                        (void) MHD_quiesce_daemon(server->threads[i].daemon);
+
+        return http_drain_wait(&server->drain, server->guard, timeout_usec);
+}
+
+unsigned http_server_active(const HttpServer *server) {
+        assert(server);
+
+        return atomic_load(&server->drain.n_active);
+}
+
+void http_server_counters(const HttpServer *server, Traffic *ret) {
+        assert(server);
+
+        http_counters_sum(server->counters, server->n_threads, ret);
+        ret->active_requests = http_server_active(server);
+        ret->connections = http_guard_connections(server->guard);
+}
+
+void http_server_latency(const HttpServer *server, HttpKind kind, Histogram *ret) {
+        http_counters_add_latency(server->counters, server->n_threads, kind, ret);
+}
+
+bool http_server_has_clients(const HttpServer *server) {
+        return http_counters_have_clients(server->counters, server->n_threads);
+}
+
 HttpServer *http_server_free(HttpServer *server) {
         if (!server)
                 return NULL;
 
-        http_drain_wake(server);
+        http_parking_close(&server->parking);
+        http_drain_hurry(&server->drain);
         (void) http_server_drain(server, STOP_GRACE_USEC); /* the rest is cut off */
         for (size_t i = 0; i < server->n_threads; i++)
                 MHD_stop_daemon(server->threads[i].daemon);
         free(server->threads);
+        free(server->counters);
         (void) http_guard_free(server->guard);
 
         closep(&server->listen_fd);
         for (size_t i = 0; i < server->n_more; i++)
                 closep(server->more_fds + i);
         free(server->more_fds);
-        (void) pthread_cond_destroy(&server->idle);
-        (void) pthread_mutex_destroy(&server->lock);
+        (void) pthread_mutex_destroy(&server->parking.lock);
+        http_drain_done(&server->drain);
         free(server);
         return NULL;
 }

@@ -15,52 +15,9 @@
 
 #include "http/counters.h"
 #include "http/request.h"
+#include "http/route.h"
 
 typedef struct HttpServer HttpServer;
-
-/* Who may use a route. */
-typedef enum HttpAccess {
-        HTTP_PUBLIC = 1, /* everybody, about the daemon itself */
-        HTTP_CLIENT,     /* clients */
-        HTTP_TICKET,     /* clients that the master has sent here, with a ticket in the query */
-        HTTP_DAEMON,     /* daemons of the cluster, with a signature */
-} HttpAccess;
-
-/* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
- * A path that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
- * with another method is answered with 405 and Allow; OPTIONS is answered for all. GET routes
- * answer HEAD too unless there is one for HEAD. */
-typedef struct HttpRoute {
-        const char *method;
-        const char *prefix;
-        HttpAccess access;
-
-        /* The headers are in, and the gate lets the request in. Optional. May reply at once: the
-         * body is then read and thrown away, or, if the client waits for 100 Continue, never sent.
-         * Must not return HTTP_LATER. */
-        int (*begin)(HttpRequest *request);
-
-        /* A piece of the body is in. Optional; without it, a body is refused with 413. Returns how
-         * many bytes it took, which may be fewer: then the rest comes again after
-         * http_request_resume(). */
-        ssize_t (*body)(HttpRequest *request, const void *data, size_t size);
-
-        /* All is in. Replies, or returns HTTP_LATER and sees to it that somebody does. */
-        int (*finish)(HttpRequest *request);
-
-        /* The request is over, in success or failure (the client may be gone at any time but
-         * between HTTP_LATER and the reply): release http_request_state(). Called exactly once if
-         * begin() was, or if the gate refused the request: there is no state then. Optional. */
-        void (*end)(HttpRequest *request);
-
-        /* Larger bodies are refused with 413, before begin() where the size is announced. 0 leaves
-         * the limit to body(). */
-        uint64_t body_max;
-
-        /* The gate does not let the request in, because of ERROR: replies, or returns the error to
-         * be replied. Optional; without it, ERROR is. */
-        int (*refuse)(HttpRequest *request, int error);
-} HttpRoute;
 
 /* Who decides whether a request may use its route; see rpc/gate.h. Both return 0 or a negative
  * errno, and may leave what they found out with http_request_set_pass(). A server without a gate
@@ -112,3 +69,15 @@ DEFINE_CLEANUP(HttpServer *, http_server_free);
 
 /* Requests begun and not ended. */
 unsigned http_server_active(const HttpServer *server);
+
+/* What the server has done since it was started. Requests under way are not counted, except for
+ * what they have sent of their bodies. A request to a path under "/-/" counts as a request, not as
+ * a read, write or delete. Thread: any. */
+void http_server_counters(const HttpServer *server, Traffic *ret);
+
+/* Adds to RET how long the reads, the writes or the deletes took, from their headers to the end of
+ * their answers. Thread: any. */
+void http_server_latency(const HttpServer *server, HttpKind kind, Histogram *ret);
+
+/* Whether a read, write or delete has ended within HTTP_LATELY_USEC. Thread: any. */
+bool http_server_has_clients(const HttpServer *server);

@@ -1,55 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the files of lib/http share; for them alone.
+/* What a request is made of, for lib/http alone.
  *
  * A request belongs to the thread of its connection. Another thread that answers or resumes it
- * touches only the reply (which nobody else does meanwhile) and then calls http_request_wake(),
- * after which it must not touch it any more. */
+ * touches only the reply, which nobody else does meanwhile, and then calls http_request_wake().
+ * After that it must not touch the request any more. */
 
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "http/counters.h"
+#include "http/drain.h"
 #include "http/guard.h"
-#include "http/server.h"
+#include "http/request.h"
 
-/* A thread of the server. It alone writes its counters, and they share no cache line with those of
- * another. */
-typedef struct __attribute__((aligned(64))) HttpThread {
-        HttpServer *server; /* not owned */
-        struct MHD_Daemon *daemon;
-        atomic_uint_least64_t counts[TRAFFIC_SIZE]; /* its share of a Traffic */
-        atomic_uint_least64_t client_usec;          /* the last of a client's requests; monotonic */
-        Histogram latencies[_HTTP_KIND_MAX];
-} HttpThread;
-
-struct HttpServer {
-        HttpThread *threads;
-        size_t n_threads;
-        HttpGuard *guard;
-        int listen_fd; /* that of most of them in common */
-        int *more_fds; /* owned; each that of one of the others */
-        size_t n_more;
-        const HttpRoute *routes;
-        HttpGate gate;
-        void *userdata;
-        const char *cors_origins; /* "" for none; not owned */
-        bool cors_redirected;
-        size_t header_max;
-        unsigned timeout_sec;
-
-        atomic_uint n_active;
-        atomic_bool draining, closed; /* no more connections; no more requests */
-
-        pthread_mutex_t lock; /* for what follows; requests that are answered at once never take it
-                               */
-        pthread_cond_t idle;
-        HttpRequest *parked;
-        bool stopping;
-        uint64_t linger_until; /* monotonic: connections without a request are left open so long */
-};
+/* The requests of a server that wait for another thread. Those that are answered at once never take
+ * the lock. */
+typedef struct HttpParking {
+        pthread_mutex_t lock;
+        HttpRequest *requests;
+        bool closed;
+} HttpParking;
 
 /* How the thread of a connection and the one that answers it meet. A flag that is set is the last
  * thing that the other thread touches, unless it finds HTTP_PARKED and nothing else: then the
@@ -61,11 +35,13 @@ typedef enum HttpWait {
 } HttpWait;
 
 struct HttpRequest {
-        HttpServer *server;                /* not owned */
-        HttpThread *thread;                /* not owned */
+        void *userdata;                    /* HttpServerOptions.userdata */
+        struct HttpThread *thread;         /* not owned; for server.c */
+        HttpParking *parking;              /* not owned */
+        const HttpDrain *drain;            /* not owned */
         struct MHD_Connection *connection; /* not owned */
-        HttpGuest *guest; /* not owned; the same for all of its connection's requests */
-        const HttpRoute *route;
+        HttpGuest *guest; /* not owned; the same for all requests of its connection */
+        const struct HttpRoute *route;
         const char *method;
         void *state;
         void *pass; /* the gate's */
@@ -79,11 +55,11 @@ struct HttpRequest {
         bool later;              /* finish() was called and said so */
         bool is_1_0, expects_continue;
         bool origin_is_allowed;
-        bool is_last;    /* its connection is closed behind the reply */
+        bool is_last;    /* its connection is closed after the reply */
         bool is_hurried; /* its connection has a time-out of its own */
 
         atomic_uint wait; /* HttpWait */
-        bool listed;      /* in server->parked */
+        bool listed;      /* in parking->requests */
         HttpRequest *prev, *next;
         HttpRequest *held_next; /* see http_replies_hold() */
 
@@ -105,19 +81,11 @@ struct HttpRequest {
  * ambiguous: then nothing can be known about what follows on the connection. */
 int http_request_check_framing(HttpRequest *request, const char *version);
 
-/* What a request counts as. */
-HttpKind http_count_kind(const char *method, const char *path);
-
-/* Counts a request that is over; COMPLETE if its reply was sent as a whole. */
-void http_count(const HttpRequest *request, bool complete);
-
-unsigned http_server_connections(const HttpServer *server);
-
 /* The answer is ERROR, unless there is one already. */
 void http_request_fail(HttpRequest *request, int error);
 
 /* Pauses the connection until it is woken. Returns 0 if so: the caller returns to MHD, which calls
- * again. Returns 1 if it was woken already, or -ESHUTDOWN if the server is being freed. */
+ * again. Returns 1 if it was woken already, or -ESHUTDOWN if the parking is closed. */
 int http_request_park(HttpRequest *request);
 
 /* Comes first whenever MHD calls. */
@@ -125,6 +93,10 @@ void http_request_unpark(HttpRequest *request);
 
 /* Ends the pause, or keeps the next one from happening. WHY is HTTP_WOKEN or HTTP_ANSWERED. */
 void http_request_wake(HttpRequest *request, HttpWait why);
+
+/* Wakes all requests that are parked, since libmicrohttpd must not be stopped while a connection is
+ * suspended; from now on none can be parked. */
+void http_parking_close(HttpParking *parking);
 
 static inline bool http_request_is_answered(HttpRequest *request) {
         return atomic_load(&request->wait) & HTTP_ANSWERED;

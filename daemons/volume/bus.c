@@ -10,6 +10,7 @@
 #include "base/periodic.h"
 #include "bus/property.h"
 #include "bus/server.h"
+#include "core/metrics.h"
 #include "daemon/bus-common.h"
 #include "daemon/log-control.h"
 #include "volume/bus.h"
@@ -31,14 +32,6 @@ struct VolumeBus {
         bool master_accepts;
         char *zone;
 };
-
-/* clang-format off */
-#define STORE_METRICS(ROW) \
-        ROW(disk_free, "DiskFree", GAUGE, "bytes", "How much more fits on the disk.") \
-        ROW(disk_size, "DiskSize", GAUGE, "bytes", "The size of the file system.") \
-        ROW(objects,   "Objects",  GAUGE, "",      "How many copies there are, those that wait to be deleted included.") \
-        ROW(bytes,     "Bytes",    GAUGE, "bytes", "The size of all copies.")
-/* clang-format on */
 
 #define ROW(...) METRIC_IN(ObjectStoreCounters, __VA_ARGS__)
 

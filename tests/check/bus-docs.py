@@ -82,11 +82,12 @@ def complaints(page, program, paths):
 
 def metrics(root):
     """The figures: what their table says of them is how their entries begin."""
-    for source, names in (('lib/core/traffic.h', ('Master1', 'Volume1')),
-                          ('daemons/master/bus/metrics.h', ('Master1',)), ('daemons/volume/bus.c', ('Volume1',))):
-        rows = re.findall(r'ROW\(\w+, +"(\w+)", +\w+, +"\w*", +"(.*)"\)', (root / source).read_text())
+    for source, table, names in (('traffic', 'TRAFFIC', ('Master1', 'Volume1')),
+                                 ('metrics', 'MASTER', ('Master1',)), ('metrics', 'STORE', ('Volume1',))):
+        _, _, text = (root / f'lib/core/{source}.h').read_text().partition(f'#define {table}_METRICS(ROW)')
+        rows = re.findall(r'ROW\(\w+, +"(\w+)", +\w+, +"\w*", +"(.*)"\)', text.partition('\n\n')[0])
         if not rows:
-            yield f'{source}: there are no metrics'
+            yield f'lib/core/{source}.h: there are no metrics {table}'
         for name in names:
             text = (root / f'man/org.dkv.{name}.5').read_text()
             yield from (f'org.dkv.{name}.5: {property} is not described as: {help_}' for property, help_ in rows

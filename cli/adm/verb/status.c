@@ -28,6 +28,9 @@
 #define PATIENCE_USEC (10 * USEC_PER_SEC)
 #define RETRY_USEC    (200 * USEC_PER_MSEC)
 
+#define METRIC_COLUMN(field, ...) { NULL, #field },
+#define ADD_METRIC(field, ...)    table_add_uint(table, view->field);
+
 /* clang-format off */
 static const Column master_columns[] = {
         { "Master",   NULL                },
@@ -40,11 +43,7 @@ static const Column master_columns[] = {
         { NULL,       "started_at"        },
         { NULL,       "epoch"             },
         { NULL,       "copies"            },
-        { NULL,       "keys"              },
-        { NULL,       "bytes"             },
-        { NULL,       "garbage"           },
-        { NULL,       "disk_free"         },
-        { NULL,       "disk_size"         },
+        MASTER_METRICS(METRIC_COLUMN)
         { NULL,       "requests"          },
         { NULL,       "errors"            },
         { NULL,       "active_requests"   },
@@ -89,11 +88,7 @@ static int master_table_new(const View *view, Table **ret) {
         table_add_uint(table, view->started_at);
         table_add_uint(table, view->epoch);
         table_add_uint(table, view->copies);
-        table_add_uint(table, view->keys);
-        table_add_uint(table, view->bytes);
-        table_add_uint(table, view->garbage);
-        table_add_uint(table, view->disk_free);
-        table_add_uint(table, view->disk_size);
+        MASTER_METRICS(ADD_METRIC)
         table_add_uint(table, view->traffic.requests);
         table_add_uint(table, view->traffic.errors);
         table_add_uint(table, view->traffic.active_requests);

@@ -16,7 +16,9 @@
 #define VIEW_AT(field)   offsetof(View, field)
 #define STORE_AT(field)  offsetof(StoreView, field)
 
+#define VIEW_METRIC(field, property, ...)   { property, 't', VIEW_AT(field) },
 #define VIEW_TRAFFIC(field, property, ...)  { property, 't', VIEW_AT(traffic.field) },
+#define STORE_METRIC(field, property, ...)  { property, 't', STORE_AT(field) },
 #define STORE_TRAFFIC(field, property, ...) { property, 't', STORE_AT(traffic.field) },
 
 /* clang-format off */
@@ -50,11 +52,7 @@ static const Property master_properties[] = {
         { "HealthAdvice", 's', VIEW_AT(health_advice) },
         { "Troubles",     PROPERTY_COMPLEX, VIEW_AT(troubles), &property_troubles },
         { "Copies",       'u', VIEW_AT(copies)        },
-        { "Keys",         't', VIEW_AT(keys)          },
-        { "Bytes",        't', VIEW_AT(bytes)         },
-        { "Garbage",      't', VIEW_AT(garbage)       },
-        { "DiskFree",     't', VIEW_AT(disk_free)     },
-        { "DiskSize",     't', VIEW_AT(disk_size)     },
+        MASTER_METRICS(VIEW_METRIC)
         TRAFFIC_METRICS(VIEW_TRAFFIC)
         {}
 };
@@ -71,11 +69,8 @@ static const Property store_properties[] = {
         { "StartedAt",     't', STORE_AT(started_at)     },
         { "MasterAccepts", 'b', STORE_AT(master_accepts) },
         { "MasterError",   's', STORE_AT(master_error)   },
-        { "DiskFree",      't', STORE_AT(disk_free)      },
-        { "DiskSize",      't', STORE_AT(disk_size)      },
-        { "Objects",       't', STORE_AT(objects)        },
-        { "Bytes",         't', STORE_AT(bytes)          },
         { "Pending",       't', STORE_AT(pending)        },
+        STORE_METRICS(STORE_METRIC)
         TRAFFIC_METRICS(STORE_TRAFFIC)
         {}
 };

@@ -7,6 +7,7 @@
 
 #include "adm/view/troubles.h"
 #include "base/macro.h"
+#include "core/metrics.h"
 #include "core/traffic.h"
 
 /* As the master sees it. */
@@ -19,9 +20,12 @@ typedef struct VolumeView {
         uint64_t disk_free, disk_size, objects, bytes, pending;
 } VolumeView;
 
+#define VIEW_FIELD(field, ...) uint64_t field;
+
 typedef struct View {
         char *version, *directory, *listen, *health, *health_reason, *health_advice;
-        uint64_t started_at, epoch, keys, bytes, garbage, disk_free, disk_size;
+        uint64_t started_at, epoch;
+        MASTER_METRICS(VIEW_FIELD)
         uint32_t copies;
         Traffic traffic;
         TroublesView troubles;
@@ -53,10 +57,10 @@ const VolumeView *view_find(const View *view, uint32_t number);
 /* A daemon dkv-volume on this bus. */
 typedef struct StoreView {
         char *version, *uuid, *directory, *listen, *url, *zone, *master;
-        char *master_error; /* why the master does not accept it; empty if it does, or not known yet
-                             */
+        char *master_error; /* why the master refuses it; empty if it does not, or is not known */
         uint32_t number;
-        uint64_t started_at, disk_free, disk_size, objects, bytes, pending;
+        uint64_t started_at, pending;
+        STORE_METRICS(VIEW_FIELD)
         bool master_accepts;
         Traffic traffic;
 } StoreView;

@@ -16,7 +16,7 @@
 #include "master/bus/lead.h"
 #include "master/bus/locate.h"
 #include "master/bus/metrics.h"
-#include "master/bus/plan.h"
+#include "master/bus/preview.h"
 #include "master/bus/volumes.h"
 #include "master/cluster/watch.h"
 #include "store/index/identity.h"
@@ -156,7 +156,7 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Plan",
                                 SD_BUS_ARGS("s", what, "au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", plan),
-                                plan_bus_method, BUS_FOR_ALL),
+                                preview_bus_plan, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("Locate",
                                 SD_BUS_ARGS("s", key),
                                 SD_BUS_RESULT("a{sv}", location),

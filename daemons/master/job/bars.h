@@ -8,7 +8,7 @@
  * behind. */
 
 #include "master/cluster/volumes.h"
-#include "master/job/table.h"
+#include "master/queue/table.h"
 
 /* Sets the bars in the index to what map and jobs say now. Waits for the committer; without the
  * table's lock. Returns 0 or a negative errno. */

@@ -7,8 +7,8 @@
  * Nothing more can arrive once every ticket that was valid at the start has expired, and the
  * volumes are barred (bars.h); so the last pass is one that began after that. */
 
-#include "master/job/pass.h"
-#include "master/job/start.h"
+#include "master/move/pass.h"
+#include "master/queue/start.h"
 
 typedef struct DrainOptions {
         Passes *passes;                      /* not owned */

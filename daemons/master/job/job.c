@@ -9,7 +9,7 @@
 #include "master/job/job.h"
 #include "master/job/rebalance.h"
 #include "master/job/repair.h"
-#include "master/job/store.h"
+#include "master/queue/store.h"
 
 #define WATCH_USEC (USEC_PER_SEC / 4)
 
@@ -21,7 +21,7 @@ struct Jobs {
         Passes *passes;
         Drain *drain;
         Repair *repair;
-        JobPlanner *planner;
+        Previewer *previewer;
         Periodic *watch;
 };
 
@@ -93,12 +93,12 @@ int job_start(Jobs *jobs,
         return job_starts_begin(jobs->starts, request, done, userdata, reterr_number);
 }
 
-int job_plan(Jobs *jobs,
-             const JobPlanRequest *request,
-             JobPlanDone done,
-             void *userdata,
-             uint32_t *reterr_number) {
-        return job_planner_plan(jobs->planner, request, done, userdata, reterr_number);
+int job_preview(Jobs *jobs,
+                const PreviewRequest *request,
+                PreviewDone done,
+                void *userdata,
+                uint32_t *reterr_number) {
+        return previewer_begin(jobs->previewer, request, done, userdata, reterr_number);
 }
 
 void jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata) {
@@ -179,7 +179,7 @@ static int start(Jobs *jobs, const JobsOptions *options) {
         if (r >= 0)
                 r = make_kinds(jobs, options);
         if (r >= 0)
-                r = job_planner_new(options->index, options->volumes, &jobs->planner);
+                r = previewer_new(options->index, options->volumes, &jobs->previewer);
         if (r >= 0)
                 r = periodic_new(
                                 options->event, WATCH_USEC, WATCH_USEC, on_watch, jobs,
@@ -211,8 +211,8 @@ void jobs_stop(Jobs *jobs) {
 
         if (jobs->queue)
                 job_queue_stop(jobs->queue);
-        if (jobs->planner)
-                job_planner_stop(jobs->planner);
+        if (jobs->previewer)
+                previewer_stop(jobs->previewer);
 }
 
 /* Those who wait are told while all that they may call is still there. */
@@ -221,7 +221,7 @@ Jobs *jobs_free(Jobs *jobs) {
                 return NULL;
 
         (void) periodic_free(jobs->watch);
-        (void) job_planner_free(jobs->planner);
+        (void) previewer_free(jobs->previewer);
         (void) job_starts_free(jobs->starts);
         (void) repair_free(jobs->repair);
         (void) drain_free(jobs->drain);

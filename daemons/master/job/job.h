@@ -16,10 +16,10 @@
 #include "master/cluster/lead.h"
 #include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
-#include "master/job/plan.h"
-#include "master/job/start.h"
-#include "master/job/status.h"
+#include "master/job/preview.h"
 #include "master/link/outbox.h"
+#include "master/queue/start.h"
+#include "master/queue/status.h"
 
 typedef struct Jobs Jobs;
 
@@ -95,9 +95,9 @@ int job_lost_keys(
  * all jobs as new. */
 void jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata);
 
-/* What a change would move; job_planner_plan() in plan.h is its contract. Main loop only. */
-int job_plan(Jobs *jobs,
-             const JobPlanRequest *request,
-             JobPlanDone done,
-             void *userdata,
-             uint32_t *reterr_number);
+/* What a change would move; previewer_begin() in preview.h is its contract. Main loop only. */
+int job_preview(Jobs *jobs,
+                const PreviewRequest *request,
+                PreviewDone done,
+                void *userdata,
+                uint32_t *reterr_number);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "master/cluster/trouble.h"
-#include "master/job/pass.h"
+#include "master/move/pass.h"
 
 typedef struct RepairOptions {
         JobQueue *queue; /* not owned, as all of these */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "master/bus/bus-fixture.h"
 #include "master/bus/jobs.h"
-#include "master/job/plan.h"
+#include "master/job/preview.h"
 
 #define UNKNOWN "/org/dkv/Master1/job/2"
 
@@ -22,7 +22,7 @@ static struct {
         uint32_t numbers[4];
         int refusal;
         int failure; /* to keep the job, which is known before job_start() returns */
-        JobPlanRequest plan_request;
+        PreviewRequest plan_request;
         char called[64];
 } fake;
 
@@ -41,10 +41,10 @@ int __wrap_job_set_limits(Jobs *jobs, uint32_t id, const JobLimits *limits);
 int __wrap_job_lost_keys(
                 Jobs *jobs, uint32_t id, int (*on_key)(const char *key, void *userdata), void *u);
 void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata);
-int __wrap_job_plan(
+int __wrap_job_preview(
                 Jobs *jobs,
-                const JobPlanRequest *request,
-                JobPlanDone done,
+                const PreviewRequest *request,
+                PreviewDone done,
                 void *userdata,
                 uint32_t *reterr_number);
 
@@ -127,15 +127,15 @@ void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata
         fake.userdata = userdata;
 }
 
-int __wrap_job_plan(
+int __wrap_job_preview(
                 Jobs *jobs,
-                const JobPlanRequest *request,
-                JobPlanDone done,
+                const PreviewRequest *request,
+                PreviewDone done,
                 void *userdata,
                 uint32_t *reterr_number) {
-        JobPlanMove move = { .source = 1, .target = 4, .keys = 10, .bytes = 1000 };
-        JobPlanVolume volume = { .number = 1, .bytes_before = 5000, .bytes_after = 4000 };
-        JobPlan plan = {
+        PreviewMove move = { .source = 1, .target = 4, .keys = 10, .bytes = 1000 };
+        PreviewVolume volume = { .number = 1, .bytes_before = 5000, .bytes_after = 4000 };
+        Preview plan = {
                 .moves = &move,
                 .n_moves = 1,
                 .volumes = &volume,
@@ -481,7 +481,7 @@ TEST(plan_is_told) {
         reply = assert_no_bus_error(
                         bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
                                       "copies", 0, 1, "copies", "u", 2));
-        assert_int_equal(fake.plan_request.what, JOB_PLAN_COPIES);
+        assert_int_equal(fake.plan_request.what, PREVIEW_COPIES);
         assert_int_equal(fake.plan_request.copies, 2);
         assert_ok(sd_bus_message_enter_container(reply, 'a', "{sv}"));
         while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {

@@ -13,7 +13,7 @@
 #include "master/job/drain.h"
 #include "master/job/rebalance.h"
 #include "master/job/repair.h"
-#include "master/job/store.h"
+#include "master/queue/store.h"
 #include "rpc/secret.h"
 #include "scratch.h"
 #include "store/index/damage.h"

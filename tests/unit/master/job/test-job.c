@@ -291,19 +291,19 @@ TEST(a_stop_in_the_middle_of_a_move_loses_nothing) {
 
 static int plan_result;
 
-static void on_plan(int result, const JobPlan *plan, void *userdata) {
+static void on_plan(int result, const Preview *plan, void *userdata) {
         plan_result = result;
         assert_ok(sem_post(userdata));
 }
 
 TEST(a_plan_is_made_beside_a_job) {
-        const JobPlanRequest request = { .what = JOB_PLAN_REBALANCE };
+        const PreviewRequest request = { .what = PREVIEW_REBALANCE };
         uint32_t refused;
         sem_t planned;
 
         assert_ok(sem_init(&planned, 0, 0));
         assert_int_equal(run_drain(3), 1);
-        assert_ok(job_plan(jobs, &request, on_plan, &planned, &refused));
+        assert_ok(job_preview(jobs, &request, on_plan, &planned, &refused));
         wait_for(&planned);
         assert_int_equal(plan_result, 0);
 }

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/job/mover-internal.h"
+#include "master/move/mover-internal.h"
 #include "master/upkeep/damage.h"
 
 #define SMALL_MAX       (1 * MIB) /* larger values go alone */

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/job/pass.h"
+#include "master/move/pass.h"
 #include "store/index/damage.h"
 
 #define SCAN_MAX  1000

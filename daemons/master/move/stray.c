@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/job/stray.h"
+#include "master/move/stray.h"
 #include "store/index/garbage.h"
 #include "store/index/move.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "master/cluster/membership.h"
-#include "master/job/start.h"
+#include "master/queue/start.h"
 
 /* A drain, from the request until the map says so. It has its volumes already. */
 typedef struct JobStart {

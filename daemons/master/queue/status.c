@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/job/status.h"
+#include "master/queue/status.h"
 
 const char *job_type_to_string(JobType type) {
         static const char *const names[_JOB_TYPE_MAX] = {

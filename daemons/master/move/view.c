@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/job/view.h"
+#include "master/move/view.h"
 #include "base/clock.h"
 
 void cluster_view_done(ClusterView *view) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "master/job/store.h"
+#include "master/queue/store.h"
 
 #define STATE_NAME     "jobs"
 #define LOST_NAME      "job-lost/%" PRIu32

@@ -15,8 +15,8 @@
 
 #include "core/placement/plan.h"
 #include "master/cluster/volumes.h"
-#include "master/job/status.h"
 #include "master/link/outbox.h"
+#include "master/queue/status.h"
 
 typedef struct Mover Mover;
 

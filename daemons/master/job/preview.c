@@ -12,28 +12,28 @@
 #include "core/key.h"
 #include "core/placement/plan.h"
 #include "master/cluster/membership.h"
-#include "master/job/plan.h"
-#include "master/job/stray.h"
-#include "master/job/view.h"
+#include "master/job/preview.h"
+#include "master/move/stray.h"
+#include "master/move/view.h"
 
 #define SCAN_MAX 1000
 #define SAMPLES  64
 
-static const char *const what_names[_JOB_PLAN_WHAT_MAX] = {
-        [JOB_PLAN_REBALANCE] = "rebalance",
-        [JOB_PLAN_ADD] = "add",
-        [JOB_PLAN_DELETE] = "delete",
-        [JOB_PLAN_COPIES] = "copies",
+static const char *const what_names[_PREVIEW_WHAT_MAX] = {
+        [PREVIEW_REBALANCE] = "rebalance",
+        [PREVIEW_ADD] = "add",
+        [PREVIEW_DELETE] = "delete",
+        [PREVIEW_COPIES] = "copies",
 };
 
-const char *job_plan_what_to_string(JobPlanWhat what) {
-        assert(what >= 0 && what < _JOB_PLAN_WHAT_MAX);
+const char *preview_what_to_string(PreviewWhat what) {
+        assert(what >= 0 && what < _PREVIEW_WHAT_MAX);
 
         return what_names[what];
 }
 
-int job_plan_what_from_string(const char *string) {
-        for (int i = 0; i < _JOB_PLAN_WHAT_MAX; i++)
+int preview_what_from_string(const char *string) {
+        for (int i = 0; i < _PREVIEW_WHAT_MAX; i++)
                 if (strcmp(string, what_names[i]) == 0)
                         return i;
         return -EINVAL;
@@ -41,11 +41,11 @@ int job_plan_what_from_string(const char *string) {
 
 typedef struct Pair {
         uint64_t id; /* source and target */
-        JobPlanMove move;
+        PreviewMove move;
         UT_hash_handle hh;
 } Pair;
 
-struct JobPlanner {
+struct Previewer {
         Index *index;     /* not owned */
         Volumes *volumes; /* not owned */
         atomic_bool stopping;
@@ -56,15 +56,15 @@ struct JobPlanner {
 
 /* A plan that is being made. */
 typedef struct Planning {
-        JobPlanner *planner; /* not owned */
-        JobPlanDone done;
+        Previewer *previewer; /* not owned */
+        PreviewDone done;
         void *userdata;
-        JobPlanWhat what;
+        PreviewWhat what;
         uint32_t numbers[JOB_VOLUMES_MAX];
         size_t n_numbers;
 
         ClusterView view; /* as it would be */
-        JobPlan plan;
+        Preview plan;
         Pair *pairs;
         char cursor[KEY_MAX + 1];
         size_t n_seen; /* in this scan */
@@ -93,7 +93,7 @@ static Planning *planning_free(Planning *planning) {
 DEFINE_CLEANUP(Planning *, planning_free);
 
 /* NULL for a volume that is not in the map. */
-static JobPlanVolume *find_volume(const Planning *planning, uint32_t number) {
+static PreviewVolume *find_volume(const Planning *planning, uint32_t number) {
         const Volume *volume = cluster_find(planning->view.cluster, number);
 
         return volume ? planning->plan.volumes + (volume - planning->view.cluster->volumes) : NULL;
@@ -119,7 +119,7 @@ static int add_move(Planning *planning, uint32_t source, uint32_t target, uint64
                 if (!pair)
                         return -ENOMEM;
                 pair->id = id;
-                pair->move = (JobPlanMove){ .source = source, .target = target };
+                pair->move = (PreviewMove){ .source = source, .target = target };
                 HASH_ADD(hh, planning->pairs, id, sizeof(pair->id), pair);
         }
         pair->move.keys++;
@@ -150,7 +150,7 @@ static int add_key(Planning *planning, const Record *record, const Plan *plan) {
                 planning->plan.bytes += record->size;
         }
         for (size_t i = 0; i < plan->n_drop && r >= 0; i++) {
-                JobPlanVolume *volume = find_volume(planning, plan->drop[i]);
+                PreviewVolume *volume = find_volume(planning, plan->drop[i]);
 
                 if (volume)
                         volume->bytes_after -= record->size;
@@ -163,7 +163,7 @@ static int add_key(Planning *planning, const Record *record, const Plan *plan) {
 
 /* A drain leaves alone what is not on the volumes that are to go, wherever it belongs. */
 static bool is_for_job(const Planning *planning, const Record *record) {
-        if (planning->what != JOB_PLAN_DELETE)
+        if (planning->what != PREVIEW_DELETE)
                 return true;
 
         for (size_t i = 0; i < record->n_copies; i++)
@@ -182,7 +182,7 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
         planning->plan.all_keys++;
         memcpy(planning->cursor, key, strlen(key) + 1);
         for (size_t i = 0; i < record->n_copies; i++) {
-                JobPlanVolume *volume = find_volume(planning, record->copies[i]);
+                PreviewVolume *volume = find_volume(planning, record->copies[i]);
 
                 if (volume) {
                         volume->bytes_before += record->size;
@@ -203,7 +203,7 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
 }
 
 static int by_source(const void *a, const void *b) {
-        const JobPlanMove *x = a, *y = b;
+        const PreviewMove *x = a, *y = b;
 
         if (x->source != y->source)
                 return x->source < y->source ? -1 : 1;
@@ -211,7 +211,7 @@ static int by_source(const void *a, const void *b) {
 }
 
 static int list_moves(Planning *planning) {
-        JobPlan *plan = &planning->plan;
+        Preview *plan = &planning->plan;
         Pair *pair, *next;
 
         plan->moves = calloc(HASH_COUNT(planning->pairs) + 1, sizeof(*plan->moves));
@@ -226,7 +226,7 @@ static int list_moves(Planning *planning) {
 
 /* Copies that were dropped lately are due at nearly the same time, so a few samples suffice. */
 static void look_what_waits(Planning *planning) {
-        Index *index = planning->planner->index;
+        Index *index = planning->previewer->index;
 
         for (size_t i = 0; i < MIN(planning->n_samples, (uint64_t) SAMPLES); i++) {
                 const Stray *sample = planning->samples + i;
@@ -242,11 +242,11 @@ static int read_all(Planning *planning) {
         int r;
 
         do {
-                if (atomic_load(&planning->planner->stopping))
+                if (atomic_load(&planning->previewer->stopping))
                         return -ESHUTDOWN;
                 planning->n_seen = 0;
                 memcpy(after, planning->cursor, sizeof(after));
-                r = index_scan(planning->planner->index, "", after, SCAN_MAX, on_entry, planning);
+                r = index_scan(planning->previewer->index, "", after, SCAN_MAX, on_entry, planning);
                 if (r < 0)
                         return r;
         } while (planning->n_seen > 0);
@@ -257,21 +257,21 @@ static int read_all(Planning *planning) {
 
 static void *run(void *userdata) {
         Planning *planning = userdata;
-        JobPlanner *planner = planning->planner;
+        Previewer *previewer = planning->previewer;
         int r;
 
         r = read_all(planning);
         planning->done(r, r < 0 ? NULL : &planning->plan, planning->userdata);
         (void) planning_free(planning);
-        atomic_store(&planner->is_planning, false);
+        atomic_store(&previewer->is_planning, false);
         return NULL;
 }
 
 static int change_map(Planning *planning) {
-        VolumeState state = planning->what == JOB_PLAN_ADD ? VOLUME_ACTIVE : VOLUME_DRAINING;
+        VolumeState state = planning->what == PREVIEW_ADD ? VOLUME_ACTIVE : VOLUME_DRAINING;
         Cluster *cluster = planning->view.cluster;
 
-        if (planning->what != JOB_PLAN_ADD && planning->what != JOB_PLAN_DELETE)
+        if (planning->what != PREVIEW_ADD && planning->what != PREVIEW_DELETE)
                 return 0;
 
         for (size_t i = 0; i < planning->n_numbers; i++) {
@@ -291,15 +291,15 @@ static int change_map(Planning *planning) {
 }
 
 /* Looks at the map as it is now, and makes it what it would be. */
-static int look(Planning *planning, const JobPlanRequest *request) {
+static int look(Planning *planning, const PreviewRequest *request) {
         ClusterView *view = &planning->view;
-        JobPlan *plan = &planning->plan;
+        Preview *plan = &planning->plan;
         int r;
 
-        r = cluster_view_look(view, planning->planner->volumes);
+        r = cluster_view_look(view, planning->previewer->volumes);
         if (r < 0)
                 return r;
-        if (request->what == JOB_PLAN_COPIES)
+        if (request->what == PREVIEW_COPIES)
                 view->copies = request->copies;
 
         plan->n_volumes = view->n_volumes;
@@ -315,18 +315,18 @@ static int look(Planning *planning, const JobPlanRequest *request) {
         return change_map(planning);
 }
 
-static int check(Volumes *volumes, const JobPlanRequest *request, uint32_t *reterr_number) {
+static int check(Volumes *volumes, const PreviewRequest *request, uint32_t *reterr_number) {
         if (request->n_numbers > JOB_VOLUMES_MAX)
                 return -EINVAL;
 
         switch (request->what) {
-        case JOB_PLAN_ADD:
+        case PREVIEW_ADD:
                 return volumes_check_add(
                                 volumes, request->numbers, request->n_numbers, reterr_number);
-        case JOB_PLAN_DELETE:
+        case PREVIEW_DELETE:
                 return volumes_check_drain(
                                 volumes, request->numbers, request->n_numbers, reterr_number);
-        case JOB_PLAN_COPIES:
+        case PREVIEW_COPIES:
                 return request->copies >= 1 ? volumes_check_copies(volumes, request->copies)
                                             : -EINVAL;
         default:
@@ -334,44 +334,44 @@ static int check(Volumes *volumes, const JobPlanRequest *request, uint32_t *rete
         }
 }
 
-static void join_thread(JobPlanner *planner) {
-        if (planner->has_thread)
-                (void) pthread_join(planner->thread, NULL);
-        planner->has_thread = false;
+static void join_thread(Previewer *previewer) {
+        if (previewer->has_thread)
+                (void) pthread_join(previewer->thread, NULL);
+        previewer->has_thread = false;
 }
 
-static int start_thread(JobPlanner *planner, Planning *planning) {
+static int start_thread(Previewer *previewer, Planning *planning) {
         int r;
 
-        join_thread(planner); /* that of the last plan, which has ended */
-        atomic_store(&planner->is_planning, true);
-        r = pthread_create(&planner->thread, NULL, run, planning);
-        planner->has_thread = r == 0;
+        join_thread(previewer); /* that of the last plan, which has ended */
+        atomic_store(&previewer->is_planning, true);
+        r = pthread_create(&previewer->thread, NULL, run, planning);
+        previewer->has_thread = r == 0;
         if (r > 0)
-                atomic_store(&planner->is_planning, false);
+                atomic_store(&previewer->is_planning, false);
         return -r;
 }
 
-int job_planner_plan(
-                JobPlanner *planner,
-                const JobPlanRequest *request,
-                JobPlanDone done,
+int previewer_begin(
+                Previewer *previewer,
+                const PreviewRequest *request,
+                PreviewDone done,
                 void *userdata,
                 uint32_t *reterr_number) {
         _cleanup_(planning_freep) Planning *planning = NULL;
         int r;
 
         *reterr_number = 0;
-        r = check(planner->volumes, request, reterr_number);
+        r = check(previewer->volumes, request, reterr_number);
         if (r < 0)
                 return r;
-        if (atomic_load(&planner->is_planning))
+        if (atomic_load(&previewer->is_planning))
                 return -EAGAIN;
 
         planning = calloc(1, sizeof(*planning));
         if (!planning)
                 return -ENOMEM;
-        planning->planner = planner;
+        planning->previewer = previewer;
         planning->done = done;
         planning->userdata = userdata;
         planning->what = request->what;
@@ -383,35 +383,35 @@ int job_planner_plan(
         if (r < 0)
                 return r;
 
-        r = start_thread(planner, planning);
+        r = start_thread(previewer, planning);
         if (r < 0)
                 return r;
         TAKE_PTR(planning);
         return 0;
 }
 
-int job_planner_new(Index *index, Volumes *volumes, JobPlanner **ret) {
-        JobPlanner *planner = calloc(1, sizeof(*planner));
+int previewer_new(Index *index, Volumes *volumes, Previewer **ret) {
+        Previewer *previewer = calloc(1, sizeof(*previewer));
 
-        if (!planner)
+        if (!previewer)
                 return -ENOMEM;
 
-        planner->index = index;
-        planner->volumes = volumes;
-        *ret = planner;
+        previewer->index = index;
+        previewer->volumes = volumes;
+        *ret = previewer;
         return 0;
 }
 
-void job_planner_stop(JobPlanner *planner) {
-        atomic_store(&planner->stopping, true);
-        join_thread(planner);
+void previewer_stop(Previewer *previewer) {
+        atomic_store(&previewer->stopping, true);
+        join_thread(previewer);
 }
 
-JobPlanner *job_planner_free(JobPlanner *planner) {
-        if (!planner)
+Previewer *previewer_free(Previewer *previewer) {
+        if (!previewer)
                 return NULL;
 
-        assert(!planner->has_thread);
-        free(planner);
+        assert(!previewer->has_thread);
+        free(previewer);
         return NULL;
 }

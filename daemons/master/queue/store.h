@@ -6,7 +6,7 @@
  *
  * One save is under way at a time; the next one takes what changes in the meantime. */
 
-#include "master/job/table.h"
+#include "master/queue/table.h"
 #include "store/index/index.h"
 
 typedef struct JobStore JobStore;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/job/table.h"
+#include "master/queue/table.h"
 
 typedef struct Fixture {
         JobTable table;

@@ -6,4 +6,4 @@
 #include "master/bus/manager.h"
 
 /* A handler of the method, with the MasterBus as userdata. */
-int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int preview_bus_plan(sd_bus_message *message, void *userdata, sd_bus_error *error);

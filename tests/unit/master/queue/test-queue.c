@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/job/queue.h"
+#include "master/queue/queue.h"
 
 #define PATIENCE_SEC 20
 

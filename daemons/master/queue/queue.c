@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/job/queue.h"
+#include "master/queue/queue.h"
 
 /* How often it looks whether it leads again. */
 #define LEAD_USEC USEC_PER_SEC

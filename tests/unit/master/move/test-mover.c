@@ -8,7 +8,7 @@
 #include "core/call/wire.h"
 #include "http/stand-in.h"
 #include "master/cluster/report.h"
-#include "master/job/mover.h"
+#include "master/move/mover.h"
 #include "scratch.h"
 #include "store/index/move.h"
 

@@ -8,7 +8,7 @@
  * holds up those of another. Nothing runs while this master does not lead. */
 
 #include "master/cluster/lead.h"
-#include "master/job/table.h"
+#include "master/queue/table.h"
 
 typedef enum JobLane {
         JOB_LANE_MOVE,  /* jobs that move copies, which share the mover */

@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "core/key.h"
-#include "master/job/status.h"
+#include "master/queue/status.h"
 
 #define JOBS_ENDED_MAX 100  /* jobs that have ended and are remembered */
 #define JOB_LOST_MAX   1000 /* lost keys that are remembered by name */

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/call/wire.h"
-#include "master/job/mover.h"
+#include "master/move/mover.h"
 #include "rpc/client.h"
 #include "store/index/move.h"
 

@@ -4,31 +4,31 @@
 #include <string.h>
 
 #include "master/bus/call.h"
-#include "master/bus/plan.h"
+#include "master/bus/preview.h"
 #include "master/bus/refusal.h"
 #include "master/job/job.h"
 
 /* One call, until it is answered. */
-typedef struct PlanCall {
+typedef struct PreviewCall {
         BusCall call;
-        JobPlanRequest request; /* its numbers are in the message */
+        PreviewRequest request; /* its numbers are in the message */
         uint64_t epoch;         /* of the map that is looked at */
         int result;
         uint32_t refused; /* the volume that a refusal is about, or 0 */
-        JobPlan plan;     /* owned */
-} PlanCall;
+        Preview plan;     /* owned */
+} PreviewCall;
 
 static void plan_done(BusCall *call) {
-        PlanCall *plan_call = CONTAINER_OF(call, PlanCall, call);
+        PreviewCall *preview_call = CONTAINER_OF(call, PreviewCall, call);
 
-        free(plan_call->plan.moves);
-        free(plan_call->plan.volumes);
+        free(preview_call->plan.moves);
+        free(preview_call->plan.volumes);
 }
 
-static void put_moves(BusWriter *reply, const JobPlan *plan) {
+static void put_moves(BusWriter *reply, const Preview *plan) {
         bus_writer_open_list(reply, "moves", "(uutt)");
         for (size_t i = 0; i < plan->n_moves; i++) {
-                const JobPlanMove *move = plan->moves + i;
+                const PreviewMove *move = plan->moves + i;
 
                 bus_writer_put(reply, "(uutt)", move->source, move->target, move->keys,
                                move->bytes);
@@ -36,10 +36,10 @@ static void put_moves(BusWriter *reply, const JobPlan *plan) {
         bus_writer_close_list(reply);
 }
 
-static void put_volumes(BusWriter *reply, const JobPlan *plan) {
+static void put_volumes(BusWriter *reply, const Preview *plan) {
         bus_writer_open_list(reply, "volumes", "(uttt)");
         for (size_t i = 0; i < plan->n_volumes; i++) {
-                const JobPlanVolume *volume = plan->volumes + i;
+                const PreviewVolume *volume = plan->volumes + i;
 
                 bus_writer_put(reply, "(uttt)", volume->number, volume->bytes_before,
                                volume->bytes_after, volume->disk_free);
@@ -47,9 +47,9 @@ static void put_volumes(BusWriter *reply, const JobPlan *plan) {
         bus_writer_close_list(reply);
 }
 
-static void succeed(PlanCall *call) {
+static void succeed(PreviewCall *call) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(call->call.message);
-        const JobPlan *plan = &call->plan;
+        const Preview *plan = &call->plan;
 
         bus_writer_open(&reply, 'a', "{sv}");
         put_moves(&reply, plan);
@@ -64,12 +64,12 @@ static void succeed(PlanCall *call) {
         bus_call_reply(&call->call, &reply);
 }
 
-static int refuse_plan(const PlanCall *call, int r, sd_bus_error *error) {
+static int refuse_plan(const PreviewCall *call, int r, sd_bus_error *error) {
         static const Asked asked[] = {
-                [JOB_PLAN_REBALANCE] = ASKED_REBALANCE,
-                [JOB_PLAN_ADD] = ASKED_ADD,
-                [JOB_PLAN_DELETE] = ASKED_DELETE,
-                [JOB_PLAN_COPIES] = ASKED_COPIES,
+                [PREVIEW_REBALANCE] = ASKED_REBALANCE,
+                [PREVIEW_ADD] = ASKED_ADD,
+                [PREVIEW_DELETE] = ASKED_DELETE,
+                [PREVIEW_COPIES] = ASKED_COPIES,
         };
 
         return refuse(call->call.bus, asked[call->request.what], r, call->refused, error);
@@ -77,14 +77,14 @@ static int refuse_plan(const PlanCall *call, int r, sd_bus_error *error) {
 
 /* On the loop. */
 static void on_deferred(BusCall *call) {
-        PlanCall *plan_call = CONTAINER_OF(call, PlanCall, call);
+        PreviewCall *preview_call = CONTAINER_OF(call, PreviewCall, call);
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-        if (plan_call->result >= 0) {
-                succeed(plan_call);
+        if (preview_call->result >= 0) {
+                succeed(preview_call);
                 return;
         }
-        (void) refuse_plan(plan_call, plan_call->result, &error);
+        (void) refuse_plan(preview_call, preview_call->result, &error);
         bus_call_fail(call, &error);
 }
 
@@ -96,7 +96,7 @@ static void *copy(const void *items, size_t n, size_t size) {
         return result;
 }
 
-static int copy_plan(const JobPlan *plan, JobPlan *ret) {
+static int copy_plan(const Preview *plan, Preview *ret) {
         *ret = *plan;
         ret->moves = copy(plan->moves, plan->n_moves, sizeof(*plan->moves));
         ret->volumes = copy(plan->volumes, plan->n_volumes, sizeof(*plan->volumes));
@@ -104,8 +104,8 @@ static int copy_plan(const JobPlan *plan, JobPlan *ret) {
 }
 
 /* On the thread that counted. */
-static void on_plan(int result, const JobPlan *plan, void *userdata) {
-        PlanCall *call = userdata;
+static void on_plan(int result, const Preview *plan, void *userdata) {
+        PreviewCall *call = userdata;
 
         call->result = result;
         if (result >= 0)
@@ -113,9 +113,9 @@ static void on_plan(int result, const JobPlan *plan, void *userdata) {
         bus_call_defer(&call->call);
 }
 
-static int read_request(PlanCall *call, sd_bus_error *error) {
+static int read_request(PreviewCall *call, sd_bus_error *error) {
         sd_bus_message *message = call->call.message;
-        JobPlanRequest *request = &call->request;
+        PreviewRequest *request = &call->request;
         BusOption options[] = { { "copies", 'u', &request->copies }, {} };
         const void *numbers;
         const char *what;
@@ -131,11 +131,11 @@ static int read_request(PlanCall *call, sd_bus_error *error) {
         r = bus_read_options(message, options, error);
         if (r < 0)
                 return r;
-        r = job_plan_what_from_string(what);
+        r = preview_what_from_string(what);
         if (r < 0)
                 return bus_fail(error, r, "'%s' cannot be planned.", what);
 
-        request->what = (JobPlanWhat) r;
+        request->what = (PreviewWhat) r;
         request->numbers = numbers;
         request->n_numbers = size / sizeof(uint32_t);
         if (request->n_numbers > JOB_VOLUMES_MAX)
@@ -144,7 +144,7 @@ static int read_request(PlanCall *call, sd_bus_error *error) {
         return 0;
 }
 
-static int begin(PlanCall *call, sd_bus_error *error) {
+static int begin(PreviewCall *call, sd_bus_error *error) {
         int r;
 
         r = read_request(call, error);
@@ -152,14 +152,15 @@ static int begin(PlanCall *call, sd_bus_error *error) {
                 return r;
 
         bus_call_start(&call->call);
-        r = job_plan(call->call.bus->options.jobs, &call->request, on_plan, call, &call->refused);
+        r = job_preview(call->call.bus->options.jobs, &call->request, on_plan, call,
+                        &call->refused);
         return r < 0 ? refuse_plan(call, r, error) : 0;
 }
 
 /* To look is free. This look takes a pass over the index, but there is one at a time. */
-int plan_bus_method(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int preview_bus_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         MasterBus *bus = userdata;
-        PlanCall *call = calloc(1, sizeof(*call));
+        PreviewCall *call = calloc(1, sizeof(*call));
         int r;
 
         if (!call)

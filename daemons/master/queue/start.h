@@ -6,7 +6,7 @@
  */
 
 #include "master/cluster/volumes.h"
-#include "master/job/queue.h"
+#include "master/queue/queue.h"
 
 typedef struct JobRequest {
         JobType type;

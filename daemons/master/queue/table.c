@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "master/job/table.h"
+#include "master/queue/table.h"
 
 JobWaiter *job_waiters_free(JobWaiter *waiters) {
         while (waiters) {

@@ -9,21 +9,21 @@
 
 #include "base/clock.h"
 #include "master/job/job-fixture.h"
-#include "master/job/plan.h"
+#include "master/job/preview.h"
 
 #define N_KEYS 50
 
-static JobPlanner *planner;
+static Previewer *previewer;
 
 /* The plan that was made last. */
-static JobPlan plan;
-static JobPlanMove moves[64];
-static JobPlanVolume volumes[N_VOLUMES + 1];
+static Preview plan;
+static PreviewMove moves[64];
+static PreviewVolume volumes[N_VOLUMES + 1];
 static int plan_result;
 static sem_t planned, may_go_on;
-static atomic_bool holds; /* the planner's thread in on_plan() */
+static atomic_bool holds; /* the previewer's thread in on_plan() */
 
-static void on_plan(int result, const JobPlan *made, void *userdata) {
+static void on_plan(int result, const Preview *made, void *userdata) {
         assert_int_equal(made == NULL, result < 0);
         plan_result = result;
         if (made) {
@@ -47,36 +47,36 @@ static int setup(void **state) {
         holds = false;
         assert_ok(sem_init(&planned, 0, 0));
         assert_ok(sem_init(&may_go_on, 0, 0));
-        assert_ok(job_planner_new(fixture->index, fixture->volumes, &planner));
+        assert_ok(previewer_new(fixture->index, fixture->volumes, &previewer));
         return r;
 }
 
 static int teardown(void **state) {
-        job_planner_stop(planner);
-        planner = job_planner_free(planner);
+        previewer_stop(previewer);
+        previewer = previewer_free(previewer);
         return job_teardown(state);
 }
 
-static int ask(JobPlanWhat what, uint32_t number, uint32_t copies, uint32_t *reterr_number) {
-        JobPlanRequest request = {
+static int ask(PreviewWhat what, uint32_t number, uint32_t copies, uint32_t *reterr_number) {
+        PreviewRequest request = {
                 .what = what,
                 .numbers = &number,
                 .n_numbers = number > 0,
                 .copies = copies,
         };
 
-        return job_planner_plan(planner, &request, on_plan, NULL, reterr_number);
+        return previewer_begin(previewer, &request, on_plan, NULL, reterr_number);
 }
 
 /* Returns the volume that a refusal is about. */
-static uint32_t assert_refused(JobPlanWhat what, uint32_t number, uint32_t copies, int error) {
+static uint32_t assert_refused(PreviewWhat what, uint32_t number, uint32_t copies, int error) {
         uint32_t refused = 77;
 
         assert_int_equal(ask(what, number, copies, &refused), error);
         return refused;
 }
 
-static void make(JobPlanWhat what, uint32_t number, uint32_t copies) {
+static void make(PreviewWhat what, uint32_t number, uint32_t copies) {
         uint32_t refused;
 
         for (;;) {
@@ -108,7 +108,7 @@ TEST(a_plan_is_what_the_rebalance_does_then) {
         int id;
 
         write_keys(fixture, N_KEYS, 1);
-        make(JOB_PLAN_REBALANCE, 0, 0);
+        make(PREVIEW_REBALANCE, 0, 0);
         n_before = count_copies(fixture, 1);
         assert_int_equal(n_before, N_KEYS); /* nothing was moved */
         assert_int_equal(fixture->n_pulled, 0);
@@ -141,7 +141,7 @@ TEST(moves_are_ordered_and_each_pair_is_named_once) {
                         (void) snprintf(key, sizeof(key), "key/%u/%u", number, i);
                         (void) write_key(fixture, key, number);
                 }
-        make(JOB_PLAN_REBALANCE, 0, 0);
+        make(PREVIEW_REBALANCE, 0, 0);
         assert_true(plan.n_moves > 1);
         for (size_t i = 1; i < plan.n_moves; i++)
                 assert_true(moves[i - 1].source < moves[i].source ||
@@ -154,7 +154,7 @@ TEST(a_volume_that_goes_leaves_other_keys_alone) {
 
         write_keys(fixture, N_KEYS, 1);
         (void) write_key(fixture, "leaves", 3);
-        make(JOB_PLAN_DELETE, 3, 0);
+        make(PREVIEW_DELETE, 3, 0);
         assert_int_equal(plan.keys, 1);
         assert_int_equal(plan.n_moves, 1);
         assert_int_equal(moves[0].source, 3);
@@ -168,7 +168,7 @@ TEST(more_copies_are_made_of_each_key) {
         uint64_t bytes = 0;
 
         write_keys(fixture, N_KEYS, 1);
-        make(JOB_PLAN_COPIES, 0, 2);
+        make(PREVIEW_COPIES, 0, 2);
         assert_int_equal(plan.keys, N_KEYS);
         for (size_t i = 0; i < plan.n_volumes; i++)
                 bytes += volumes[i].bytes_after;
@@ -184,7 +184,7 @@ TEST(surplus_copies_have_no_target) {
                 (void) snprintf(key, sizeof(key), "key/%u", i);
                 (void) write_copies(fixture, key, 1, 2, 100);
         }
-        make(JOB_PLAN_COPIES, 0, 1);
+        make(PREVIEW_COPIES, 0, 1);
         assert_true(sum_of_moves(0, 0) > 0);
         for (size_t i = 0; i < plan.n_moves; i++)
                 if (moves[i].target == 0)
@@ -197,7 +197,7 @@ TEST(keys_that_would_be_lost_are_counted) {
         (void) write_key(fixture, "only", 3);
         (void) write_copies(fixture, "both", 3, 4, 100);
         let_down(fixture, 3);
-        make(JOB_PLAN_DELETE, 3, 0);
+        make(PREVIEW_DELETE, 3, 0);
         assert_int_equal(plan.lost_keys, 1);
 }
 
@@ -207,7 +207,7 @@ TEST(it_says_until_when_old_copies_are_in_the_way) {
         uint32_t place, other;
 
         version = write_copies(fixture, "k", 1, 2, 100);
-        make(JOB_PLAN_REBALANCE, 0, 0); /* which of the two, or a third one, is its place */
+        make(PREVIEW_REBALANCE, 0, 0); /* which of the two, or a third one, is its place */
         place = plan.bytes > 0 ? moves[plan.n_moves - 1].target : moves[0].source == 1 ? 2 : 1;
         assert_int_equal(plan.waits_until_usec, 0);
 
@@ -215,39 +215,39 @@ TEST(it_says_until_when_old_copies_are_in_the_way) {
         other = place % N_VOLUMES + 1;
         version = write_key(fixture, "k", place);
         move_copy(fixture, "k", version, other, place, due);
-        make(JOB_PLAN_REBALANCE, 0, 0);
+        make(PREVIEW_REBALANCE, 0, 0);
         assert_int_equal(moves[0].target, place);
         assert_int_equal(plan.waits_until_usec, due);
 }
 
 TEST(what_the_change_would_be_refused_for_is_refused) {
-        assert_int_equal(assert_refused(JOB_PLAN_ADD, 9, 0, -ENOENT), 9);
-        assert_int_equal(assert_refused(JOB_PLAN_DELETE, 9, 0, -ENOENT), 9);
-        (void) assert_refused(JOB_PLAN_COPIES, 0, 0, -EINVAL);
-        (void) assert_refused(JOB_PLAN_COPIES, 0, N_VOLUMES + 1, -EDQUOT);
+        assert_int_equal(assert_refused(PREVIEW_ADD, 9, 0, -ENOENT), 9);
+        assert_int_equal(assert_refused(PREVIEW_DELETE, 9, 0, -ENOENT), 9);
+        (void) assert_refused(PREVIEW_COPIES, 0, 0, -EINVAL);
+        (void) assert_refused(PREVIEW_COPIES, 0, N_VOLUMES + 1, -EDQUOT);
 }
 
 TEST(more_volumes_than_a_job_may_have_are_refused) {
         uint32_t numbers[JOB_VOLUMES_MAX + 1] = {}, refused;
-        JobPlanRequest request = {
-                .what = JOB_PLAN_ADD,
+        PreviewRequest request = {
+                .what = PREVIEW_ADD,
                 .numbers = numbers,
                 .n_numbers = ELEMENTSOF(numbers),
         };
 
-        assert_int_equal(job_planner_plan(planner, &request, on_plan, NULL, &refused), -EINVAL);
+        assert_int_equal(previewer_begin(previewer, &request, on_plan, NULL, &refused), -EINVAL);
 }
 
 TEST(one_plan_is_made_at_a_time) {
         uint32_t refused;
 
         holds = true;
-        assert_ok(ask(JOB_PLAN_REBALANCE, 0, 0, &refused));
+        assert_ok(ask(PREVIEW_REBALANCE, 0, 0, &refused));
         wait_for(&planned);
-        (void) assert_refused(JOB_PLAN_REBALANCE, 0, 0, -EAGAIN);
+        (void) assert_refused(PREVIEW_REBALANCE, 0, 0, -EAGAIN);
         holds = false;
         assert_ok(sem_post(&may_go_on));
-        make(JOB_PLAN_REBALANCE, 0, 0);
+        make(PREVIEW_REBALANCE, 0, 0);
 }
 
 /* It is told, one way or the other. */
@@ -256,13 +256,13 @@ TEST(a_stop_breaks_a_plan_off) {
         uint32_t refused;
 
         write_keys(fixture, 2000, 1);
-        assert_ok(ask(JOB_PLAN_REBALANCE, 0, 0, &refused));
-        job_planner_stop(planner);
+        assert_ok(ask(PREVIEW_REBALANCE, 0, 0, &refused));
+        previewer_stop(previewer);
         assert_ok(sem_trywait(&planned));
         assert_true(plan_result == 0 || plan_result == -ESHUTDOWN);
 
-        assert_ok(ask(JOB_PLAN_REBALANCE, 0, 0, &refused));
-        job_planner_stop(planner);
+        assert_ok(ask(PREVIEW_REBALANCE, 0, 0, &refused));
+        previewer_stop(previewer);
         assert_ok(sem_trywait(&planned));
         assert_int_equal(plan_result, -ESHUTDOWN);
 }
@@ -270,12 +270,12 @@ TEST(a_stop_breaks_a_plan_off) {
 TEST(names_are_what_the_bus_says) {
         static const char *const names[] = { "rebalance", "add", "delete", "copies" };
 
-        for (int what = 0; what < _JOB_PLAN_WHAT_MAX; what++) {
-                assert_string_equal(job_plan_what_to_string((JobPlanWhat) what), names[what]);
-                assert_int_equal(job_plan_what_from_string(names[what]), what);
+        for (int what = 0; what < _PREVIEW_WHAT_MAX; what++) {
+                assert_string_equal(preview_what_to_string((PreviewWhat) what), names[what]);
+                assert_int_equal(preview_what_from_string(names[what]), what);
         }
-        assert_int_equal(job_plan_what_from_string(""), -EINVAL);
-        assert_int_equal(job_plan_what_from_string("Add"), -EINVAL);
+        assert_int_equal(preview_what_from_string(""), -EINVAL);
+        assert_int_equal(preview_what_from_string("Add"), -EINVAL);
 }
 
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

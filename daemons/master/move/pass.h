@@ -11,10 +11,10 @@
  * One pass runs at a time, on the thread of its lane. */
 
 #include "core/placement/plan.h"
-#include "master/job/mover.h"
-#include "master/job/queue.h"
-#include "master/job/stray.h"
-#include "master/job/view.h"
+#include "master/move/mover.h"
+#include "master/move/stray.h"
+#include "master/move/view.h"
+#include "master/queue/queue.h"
 
 typedef struct Pass Pass;
 typedef struct Passes Passes;

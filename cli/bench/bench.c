@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "bench/bench.h"
+#include "frame/complaint.h"
 
 int bench_set_url(Bench *bench, const char *url) {
         const Authority *authority;
@@ -12,15 +12,14 @@ int bench_set_url(Bench *bench, const char *url) {
 
         r = authorities_get(&bench->authorities, url, &authority, &bench->path);
         if (r == -EINVAL)
-                return log_error_errno(
-                                r, "The URL '%s' is not of the form http://HOST[:PORT].", url);
+                return complain(r, "The URL '%s' is not of the form http://HOST[:PORT].", url);
         if (r < 0)
-                return log_error_errno(r, "Cannot use the URL '%s': %m", url);
+                return complain(r, "Cannot use the URL '%s': %m", url);
 
         if (!bench->options.raw && strlen(bench->path) > 1)
-                return log_error_errno(-EINVAL, "The URL '%s' must have no path.", url);
+                return complain(-EINVAL, "The URL '%s' must have no path.", url);
         if (strlen(bench->path) >= KEY_PATH_SIZE)
-                return log_error_errno(-EINVAL, "The URL is too long.");
+                return complain(-EINVAL, "The URL is too long.");
 
         bench->url = url;
         return 0;

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/log.h"
 #include "bench/check.h"
 #include "bench/result/ledger.h"
+#include "frame/complaint.h"
 
 #define EXAMPLES_MAX 20 /* keys to name */
 
@@ -56,15 +56,15 @@ static int report(const Check *check, bool json) {
 
                 counts[verdict]++;
                 if (verdict != VERDICT_OK && n_bad++ < EXAMPLES_MAX)
-                        log_warning("'%s' is %s.", check->keys.names[i],
-                                    verdict_to_string(verdict));
+                        (void) complain(0, "'%s' is %s.", check->keys.names[i],
+                                        verdict_to_string(verdict));
         }
 
         if (json) {
                 int r = print_json(n, counts);
 
                 if (r < 0)
-                        return log_error_errno(r, "Failed to print: %m");
+                        return complain(r, "Failed to print: %m");
         } else {
                 printf("%zu keys:", n);
                 for (Verdict v = 0; v < _VERDICT_MAX; v++)
@@ -85,14 +85,14 @@ int check_ledger(Bench *bench, const char *path) {
 
         r = ledger_read(path, &check.keys, &line);
         if (r == -EBADMSG)
-                return log_error_errno(r, "%s:%zu: Not a line of a ledger.", path, line);
+                return complain(r, "%s:%zu: Not a line of a ledger.", path, line);
         if (r < 0)
-                return log_error_errno(r, "Failed to read '%s': %m", path);
+                return complain(r, "Failed to read '%s': %m", path);
 
         /* Until the opposite is proved. */
         check.verdicts = malloc(check.keys.n + 1);
         if (!check.verdicts || !tally)
-                return log_error_errno(-ENOMEM, "Failed to make room for the keys: %m");
+                return complain(-ENOMEM, "Failed to make room for the keys: %m");
         memset(check.verdicts, VERDICT_UNREADABLE, check.keys.n);
 
         r = load_init(&load, &bench->options);

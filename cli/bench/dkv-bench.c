@@ -7,14 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "bench/bench.h"
 #include "bench/check.h"
 #include "bench/result/report.h"
 #include "bench/tickets.h"
+#include "frame/complaint.h"
 
 #define URL_DEFAULT "http://127.0.0.1:3000"
-#define EXIT_USAGE  2
 
 /* Returns 0, 1 for failures that were counted, or a negative errno, having said what is wrong;
  * -EINVAL is for bad usage. */
@@ -34,13 +33,13 @@ static int check_options(const Bench *bench) {
              writes = !get && strcmp(bench->verb, "delete") != 0;
 
         if ((options->raw || options->tickets) && !get)
-                return log_error_errno(-EINVAL, "--raw and --tickets are for the verb get.");
+                return complain(-EINVAL, "--raw and --tickets are for the verb get.");
         if (options->raw && options->tickets)
-                return log_error_errno(-EINVAL, "--raw and --tickets exclude each other.");
+                return complain(-EINVAL, "--raw and --tickets exclude each other.");
         if (*options->acknowledged && !writes)
-                return log_error_errno(-EINVAL, "--acknowledged is for the verbs put and mixed.");
+                return complain(-EINVAL, "--acknowledged is for the verbs put and mixed.");
         if (*options->acknowledged && options->keys < options->connections)
-                return log_error_errno(-EINVAL, "--acknowledged needs a key per connection.");
+                return complain(-EINVAL, "--acknowledged needs a key per connection.");
 
         return 0;
 }
@@ -63,7 +62,7 @@ static int report(const Bench *bench, const Tally *tally) {
         if (options->json) {
                 r = report_print_json(options, bench->verb, bench->url, tally);
                 if (r < 0)
-                        return log_error_errno(r, "Failed to print: %m");
+                        return complain(r, "Failed to print: %m");
         } else
                 report_print(options, bench->verb, bench->url, tally);
 
@@ -83,7 +82,7 @@ static int verb_load(Bench *bench, int argc, char *argv[]) {
         int r;
 
         if (!tally)
-                return log_error_errno(-ENOMEM, "Failed to start: %m");
+                return complain(-ENOMEM, "Failed to start: %m");
 
         r = check_options(bench);
         if (r < 0)
@@ -116,7 +115,7 @@ static int verb_load(Bench *bench, int argc, char *argv[]) {
                 if (r >= 0)
                         r = load_claim_keys(&load);
                 if (r < 0)
-                        return log_error_errno(r, "Failed to open '%s': %m", options->acknowledged);
+                        return complain(r, "Failed to open '%s': %m", options->acknowledged);
                 run.ledger = ledger;
         }
 
@@ -155,7 +154,7 @@ static const Verb *find_verb(int argc, char *argv[]) {
         const Verb *verb = verbs;
 
         if (argc == 0) {
-                log_error("A verb is missing; see --help.");
+                (void) complain_usage("A verb is missing; see --help.");
                 return NULL;
         }
 
@@ -163,11 +162,11 @@ static const Verb *find_verb(int argc, char *argv[]) {
                 verb++;
 
         if (!verb->name) {
-                log_error("Unknown verb '%s'; see --help.", argv[0]);
+                (void) complain_usage("Unknown verb '%s'; see --help.", argv[0]);
                 return NULL;
         }
         if (argc - 1 < verb->min_args || argc - 1 > verb->max_args) {
-                log_error("Usage: dkv-bench [OPTIONS] %s %s", verb->name, verb->args);
+                (void) complain_usage("Usage: dkv-bench [OPTIONS] %s %s", verb->name, verb->args);
                 return NULL;
         }
 
@@ -237,7 +236,7 @@ int main(int argc, char *argv[]) {
         if (r == -EINVAL)
                 return EXIT_USAGE;
         if (fflush(stdout) != 0 || ferror(stdout)) {
-                (void) log_error_errno(-errno, "Failed to print: %m");
+                (void) complain(-errno, "Failed to print: %m");
                 return EXIT_FAILURE;
         }
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

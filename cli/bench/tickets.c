@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "bench/tickets.h"
+#include "frame/complaint.h"
 
 void tickets_done(Tickets *tickets) {
         for (size_t i = 0; i < tickets->n; i++)
@@ -41,7 +41,7 @@ int tickets_get(Bench *bench, Tickets *ret) {
 
         tickets.urls = calloc(load.keys, sizeof(*tickets.urls));
         if (!tickets.urls || !tally)
-                return log_error_errno(-ENOMEM, "Failed to make room for the redirects: %m");
+                return complain(-ENOMEM, "Failed to make room for the redirects: %m");
         tickets.n = load.keys;
 
         run = bench_make_run(bench, &load);
@@ -54,8 +54,7 @@ int tickets_get(Bench *bench, Tickets *ret) {
 
         for (size_t i = 0; i < tickets.n; i++)
                 if (!tickets.urls[i])
-                        return log_error_errno(
-                                        -ENOENT, "Found no redirect for key number %zu of %zu.", i,
+                        return complain(-ENOENT, "Found no redirect for key number %zu of %zu.", i,
                                         tickets.n);
 
         *ret = tickets;

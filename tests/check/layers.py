@@ -49,11 +49,11 @@ ALLOWED = {
     'adm/view': CORE | {'bus', 'frame', 'adm/context'},
     'adm/verb': CORE | {'bus', 'rpc', 'frame', 'adm/context', 'adm/machine', 'adm/view'},
     'adm/verb/volume': CORE | {'bus', 'rpc', 'frame', 'adm/context', 'adm/machine', 'adm/view', 'adm/verb'},
-    'bench': CORE | {'bench/*'},
-    'bench/load': CORE,
+    'bench': CORE | {'frame', 'bench/*'},
+    'bench/load': CORE | {'frame'},
     'bench/http': CORE | {'bench/load'},
     'bench/result': CORE | {'bench/load', 'bench/http'},
-    'bench/run': CORE | {'bench/load', 'bench/http', 'bench/result'},
+    'bench/run': CORE | {'frame', 'bench/load', 'bench/http', 'bench/result'},
 }
 TOPS = ('lib', 'daemons', 'cli')  # the include path
 

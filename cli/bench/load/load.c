@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "bench/load/load.h"
+#include "frame/complaint.h"
 
 #define PREFIX_MAX            (KEY_MAX - 20) /* leaves room for any number */
 #define DURATION_DEFAULT_USEC (10 * USEC_PER_SEC)
@@ -53,14 +53,14 @@ int load_init(Load *load, const Options *options) {
 
         r = pattern_from_string(options->pattern, &load->pattern);
         if (r < 0)
-                return log_error_errno(r, "Unknown pattern '%s'.", options->pattern);
+                return complain(r, "Unknown pattern '%s'.", options->pattern);
 
         r = sizes_parse(options->size, &load->sizes);
         if (r < 0)
-                return log_error_errno(-EINVAL, "Invalid sizes '%s'.", options->size);
+                return complain(-EINVAL, "Invalid sizes '%s'.", options->size);
 
         if (strlen(options->prefix) > PREFIX_MAX)
-                return log_error_errno(-EINVAL, "The prefix is too long.");
+                return complain(-EINVAL, "The prefix is too long.");
         if (options->prefix[0] != '\0')
                 (void) key_to_path(options->prefix, load->base);
 

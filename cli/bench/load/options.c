@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/conf.h"
-#include "base/log.h"
 #include "bench/load/options.h"
+#include "frame/complaint.h"
 
 #define AT(field) offsetof(Options, field)
 
@@ -59,22 +59,14 @@ static int set(Options *options, const char *name, const char *value) {
         const ConfItem *item = find(name);
         int r;
 
-        if (!item) {
-                log_error("Unknown option '--%s'; see --help.", name);
-                return -EINVAL;
-        }
-        if (!value && takes_value(name)) {
-                log_error("Option '--%s' needs a value.", name);
-                return -EINVAL;
-        }
+        if (!item)
+                return complain(-EINVAL, "Unknown option '--%s'; see --help.", name);
+        if (!value && takes_value(name))
+                return complain(-EINVAL, "Option --%s needs a value; see --help.", name);
 
         r = conf_set(items, options, name, value ?: "yes", NULL);
-        if (r < 0) {
-                log_error("Invalid value '%s' for --%s.", value, name);
-                return -EINVAL;
-        }
-
-        return 0;
+        return r < 0 ? complain(-EINVAL, "Invalid value '%s' for --%s; see --help.", value, name)
+                     : 0;
 }
 
 int options_parse(Options *options, int argc, char *argv[]) {
@@ -82,7 +74,7 @@ int options_parse(Options *options, int argc, char *argv[]) {
 
         r = conf_init(items, options);
         if (r < 0)
-                return log_error_errno(r, "Failed to set the options up: %m");
+                return complain(r, "Failed to set the options up: %m");
         options->progress = isatty(STDERR_FILENO) == 1;
 
         for (int i = 1; i < argc; i++) {
@@ -99,7 +91,7 @@ int options_parse(Options *options, int argc, char *argv[]) {
                 value = argv[i][2 + length] == '=' ? argv[i] + 2 + length + 1 : NULL;
                 name = strndup(argv[i] + 2, length);
                 if (!name)
-                        return log_error_errno(-ENOMEM, "Failed to read the options: %m");
+                        return complain(-ENOMEM, "Failed to read the options: %m");
 
                 if (!value && takes_value(name) && i + 1 < argc)
                         value = argv[++i];

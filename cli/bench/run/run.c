@@ -9,8 +9,8 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "bench/run/client.h"
+#include "frame/complaint.h"
 
 /* For the signal handler, which stops the load so that what was measured until then is reported. */
 static Load *running;
@@ -116,7 +116,7 @@ int run_execute(const Run *run, Tally *ret_tally) {
         int r = 0;
 
         if (!clients)
-                return log_error_errno(-ENOMEM, "Failed to start: %m");
+                return complain(-ENOMEM, "Failed to start: %m");
 
         raise_limit();
         for (n_ready = 0; n_ready < n && r >= 0; n_ready++)
@@ -129,7 +129,7 @@ int run_execute(const Run *run, Tally *ret_tally) {
                 set_interrupt(NULL);
         }
         if (r < 0)
-                log_error_errno(r, "Failed to run the load: %m");
+                complain(r, "Failed to run the load: %m");
 
         for (size_t i = 0; i < n_ready; i++) {
                 if (r >= 0)

@@ -6,15 +6,15 @@
  *
  * Every node has one from its start, also while it may not lead: whether it may is found out from
  * the volumes, by what they report and answer. Until then, and if it may not, nothing here changes
- * anything: map, garbage collector, stale stores and jobs ask the lead (cluster/lead.h) first. A
+ * anything: map, garbage collector, stale stores and jobs ask the lead (lead/lead.h) first. A
  * node that is deposed ends its process; nothing is handed back. */
 
 #include <systemd/sd-event.h>
 
-#include "master/cluster/lead.h"
 #include "master/cluster/watch.h"
 #include "master/conf.h"
 #include "master/job/job.h"
+#include "master/lead/lead.h"
 #include "master/link/outbox.h"
 #include "master/link/probe.h"
 #include "master/upkeep/garbage.h"

@@ -12,6 +12,7 @@ import sys
 CORE = {'base', 'core', 'core/*'}
 LIB = CORE | {'store/index', 'http', 'rpc'}
 VOLUME = CORE | {'store/object', 'http', 'rpc'}
+KNOWN = {'master/trouble', 'master/lead', 'master/cluster', 'master/health'}  # what a master knows
 ALLOWED = {
     'base': set(),
     'core': {'base'},
@@ -26,16 +27,18 @@ ALLOWED = {
     'bus': CORE,
     'daemon': CORE | {'http', 'rpc', 'bus'},
     'master': LIB | {'bus', 'daemon', 'store/*', 'master/*'},
-    'master/cluster': LIB,
-    'master/link': LIB | {'master/cluster'},
-    'master/upkeep': LIB | {'master/cluster', 'master/link'},
-    'master/health': LIB | {'master/cluster'},
-    'master/queue': LIB | {'master/cluster'},
-    'master/move': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/queue'},
-    'master/job': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/queue', 'master/move'},
-    'master/request': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/health'},
-    'master/call': LIB | {'master/cluster', 'master/link', 'master/upkeep', 'master/request'},
-    'master/bus': LIB | {'bus', 'daemon', 'master/cluster', 'master/upkeep', 'master/health', 'master/queue', 'master/job'},
+    'master/trouble': LIB,
+    'master/lead': LIB | {'master/trouble'},
+    'master/cluster': LIB | {'master/lead'},
+    'master/health': LIB | {'master/trouble', 'master/cluster'},
+    'master/link': LIB | KNOWN,
+    'master/upkeep': LIB | KNOWN | {'master/link'},
+    'master/request': LIB | KNOWN | {'master/link', 'master/upkeep'},
+    'master/call': LIB | KNOWN | {'master/link', 'master/upkeep', 'master/request'},
+    'master/queue': LIB | KNOWN,
+    'master/move': LIB | KNOWN | {'master/link', 'master/upkeep', 'master/queue'},
+    'master/job': LIB | KNOWN | {'master/link', 'master/upkeep', 'master/queue', 'master/move'},
+    'master/bus': LIB | KNOWN | {'bus', 'daemon', 'master/upkeep', 'master/queue', 'master/job'},
     'volume': VOLUME | {'bus', 'daemon', 'store/*', 'volume/*'},
     'volume/link': VOLUME,
     'volume/upkeep': VOLUME | {'volume/link'},

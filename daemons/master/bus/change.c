@@ -10,7 +10,7 @@
 #include "master/bus/refusal.h"
 #include "master/bus/volumes.h"
 #include "master/cluster/membership.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/volume-settings.h"
 #include "master/job/job.h"
 
 /* One call, until it is answered. */

@@ -5,7 +5,7 @@
 #include "master/bus/call.h"
 #include "master/bus/lead.h"
 #include "master/bus/refusal.h"
-#include "master/cluster/lead.h"
+#include "master/lead/lead.h"
 
 /* A call of AcceptRollback(), until it is answered. */
 typedef struct AcceptCall {

@@ -12,10 +12,10 @@
 #include "bus/family.h"
 #include "bus/writer.h"
 #include "http/server.h"
-#include "master/cluster/lead.h"
 #include "master/cluster/watch.h"
 #include "master/health/look.h"
 #include "master/job/job.h"
+#include "master/lead/lead.h"
 
 /* What it shows and changes; none of it is owned, and all of it stays. */
 typedef struct MasterBusOptions {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "master/bus/refusal.h"
-#include "master/cluster/lead.h"
 #include "master/job/job.h"
+#include "master/lead/lead.h"
 
 typedef struct Sentence {
         unsigned asked; /* a set of Asked; 0 for all */

@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 #include "core/placement/cluster.h"
-#include "master/cluster/lead.h"
+#include "master/lead/lead.h"
 #include "store/index/index.h"
 
 typedef struct Map Map;

@@ -8,8 +8,8 @@
  * was restarted. */
 
 #include "core/call/identity.h"
-#include "master/cluster/judge.h"
 #include "master/cluster/volumes.h"
+#include "master/lead/judge.h"
 
 typedef struct Live Live;
 

@@ -6,10 +6,10 @@
  * Every request looks at it, from any thread. It rarely changes: by volumes' reports (report.h),
  * and by the administrator (settings.h, membership.h). */
 
+#include "core/call/volume-report.h"
 #include "core/placement/cluster.h"
 #include "master/cluster/contact.h"
-#include "master/cluster/lead.h"
-#include "master/cluster/volume-report.h"
+#include "master/lead/lead.h"
 #include "rpc/client.h"
 #include "store/index/index.h"
 

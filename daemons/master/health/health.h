@@ -4,8 +4,8 @@
 /* Health: what state the cluster is in, why, and what an administrator should do about it. A pure
  * function of the volumes' status and of what was noted as trouble. */
 
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "master/trouble/trouble.h"
 
 typedef struct HealthInput {
         const VolumeStatus *volumes;

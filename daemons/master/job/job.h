@@ -13,13 +13,13 @@
 
 #include <systemd/sd-event.h>
 
-#include "master/cluster/lead.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
 #include "master/job/preview.h"
+#include "master/lead/lead.h"
 #include "master/link/outbox.h"
 #include "master/queue/start.h"
 #include "master/queue/status.h"
+#include "master/trouble/trouble.h"
 
 typedef struct Jobs Jobs;
 

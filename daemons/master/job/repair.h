@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "master/cluster/trouble.h"
 #include "master/move/pass.h"
+#include "master/trouble/trouble.h"
 
 typedef struct RepairOptions {
         JobQueue *queue; /* not owned, as all of these */

@@ -6,9 +6,9 @@
 
 #include "base/buffer.h"
 #include "http/request.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
 #include "master/link/probe.h"
+#include "master/trouble/trouble.h"
 #include "rpc/secret.h"
 
 /* What callers are checked against; nothing of it is owned. */

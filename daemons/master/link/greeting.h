@@ -6,9 +6,9 @@
  * Who is there instead is told as trouble. A volume that follows another leader, which is alive,
  * ends this master: the later of two always, the earlier one if that stays so. */
 
-#include "master/cluster/lead.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "master/lead/lead.h"
+#include "master/trouble/trouble.h"
 #include "rpc/rpc-call.h"
 
 typedef struct Greetings Greetings;

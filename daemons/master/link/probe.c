@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/periodic.h"
 #include "core/limits.h"
-#include "master/cluster/clocks.h"
+#include "master/health/clocks.h"
 #include "master/link/greeting.h"
 #include "master/link/probe.h"
 #include "store/index/storage.h"

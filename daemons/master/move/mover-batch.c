@@ -3,10 +3,10 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "master/cluster/deadlines.h"
 #include "master/cluster/run.h"
 #include "master/link/order.h"
 #include "master/move/mover-internal.h"
+#include "master/upkeep/deadlines.h"
 #include "store/index/damage.h"
 
 #define PATIENCE_USEC (10 * USEC_PER_SEC)

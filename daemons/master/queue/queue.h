@@ -7,7 +7,7 @@
  * in the order of their ids; a job that waits lets others go first. So a job of one lane never
  * holds up those of another. Nothing runs while this master does not lead. */
 
-#include "master/cluster/lead.h"
+#include "master/lead/lead.h"
 #include "master/queue/table.h"
 
 typedef enum JobLane {

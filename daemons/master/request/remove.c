@@ -3,9 +3,9 @@
 #include <errno.h>
 
 #include "http/record.h"
-#include "master/cluster/deadlines.h"
 #include "master/request/remove.h"
 #include "master/request/requests.h"
+#include "master/upkeep/deadlines.h"
 
 typedef struct Remove {
         HttpRequest *request;

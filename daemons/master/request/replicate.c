@@ -9,8 +9,8 @@
 #include "http/record.h"
 #include "http/server.h"
 #include "master/cluster/choice.h"
-#include "master/cluster/deadlines.h"
 #include "master/request/replicate.h"
+#include "master/upkeep/deadlines.h"
 
 /* How long a failed copy is placed again: a volume that restarts is back by then. */
 #define AGAIN_USEC (3 * USEC_PER_SEC)

@@ -6,15 +6,15 @@
 
 #include <stdatomic.h>
 
-#include "master/cluster/lead.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "master/lead/lead.h"
 #include "master/link/caller.h"
 #include "master/link/outbox.h"
 #include "master/link/probe.h"
 #include "master/request/proxy.h"
 #include "master/request/relay.h"
 #include "master/request/replicate.h"
+#include "master/trouble/trouble.h"
 #include "master/upkeep/stale.h"
 #include "rpc/client.h"
 #include "rpc/secret.h"

@@ -5,8 +5,8 @@
  * (see store/index/damage.h); and looks whether what was marked is good after all. */
 
 #include "core/damage.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "master/trouble/trouble.h"
 #include "rpc/client.h"
 #include "store/index/damage.h"
 

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "core/call/wire.h"
-#include "master/cluster/deadlines.h"
 #include "master/link/order.h"
+#include "master/upkeep/deadlines.h"
 #include "master/upkeep/garbage.h"
 #include "store/index/garbage.h"
 

@@ -5,8 +5,8 @@
  * forgets those that are gone. What a volume cannot delete, since its database is damaged there, is
  * tried again now and then. */
 
-#include "master/cluster/lead.h"
 #include "master/cluster/volumes.h"
+#include "master/lead/lead.h"
 #include "rpc/client.h"
 
 typedef struct GarbageCollector GarbageCollector;

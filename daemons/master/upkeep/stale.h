@@ -17,9 +17,9 @@
  * database: it does not know what was in them. */
 
 #include "core/record.h"
-#include "master/cluster/lead.h"
-#include "master/cluster/trouble.h"
 #include "master/cluster/volumes.h"
+#include "master/lead/lead.h"
+#include "master/trouble/trouble.h"
 #include "rpc/client.h"
 
 typedef struct Stale Stale;

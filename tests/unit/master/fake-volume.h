@@ -8,9 +8,9 @@
 
 #include "base/buffer.h"
 #include "core/call/ticket.h"
+#include "core/call/volume-report.h"
 #include "core/record.h"
 #include "http/server.h"
-#include "master/cluster/volume-report.h"
 
 #define OBJECTS_MAX 64
 

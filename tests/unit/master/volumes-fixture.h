@@ -8,7 +8,7 @@
 
 #include "master/cluster/membership.h"
 #include "master/cluster/report.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/volume-settings.h"
 #include "master/cluster/watch.h"
 #include "scratch.h"
 #include "shift.h"

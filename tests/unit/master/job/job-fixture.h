@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/volume-settings.h"
 #include "master/job/bars.h"
 #include "master/job/drain.h"
 #include "master/job/rebalance.h"

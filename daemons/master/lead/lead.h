@@ -14,10 +14,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "core/call/volume-report.h"
 #include "http/request.h"
-#include "master/cluster/judge.h"
-#include "master/cluster/trouble.h"
-#include "master/cluster/volume-report.h"
+#include "master/lead/judge.h"
+#include "master/trouble/trouble.h"
 #include "store/index/index.h"
 
 typedef enum LeadState {

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "master/cluster/change-internal.h"
-#include "master/cluster/settings.h"
+#include "master/cluster/volume-settings.h"
 
 static int apply_settings(Change *change, Cluster *copy) {
         uint32_t number = change->numbers[0];

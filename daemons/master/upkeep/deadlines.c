@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/cluster/deadlines.h"
+#include "master/upkeep/deadlines.h"
 
 uint64_t deadline_of_garbage(uint64_t grace_usec) {
         return clock_realtime() + grace_usec;

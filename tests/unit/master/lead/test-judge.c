@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "master/cluster/judge.h"
+#include "master/lead/judge.h"
 
 static const LeadStanding standing = {
         .cluster = { 1 },

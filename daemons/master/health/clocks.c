@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "master/cluster/clocks.h"
+#include "master/health/clocks.h"
 
 /* What is less than this may be the way of a report. */
 #define TOLD_USEC (int64_t)(3 * USEC_PER_SEC)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/cluster/trouble.h"
+#include "master/trouble/trouble.h"
 #include "shift.h"
 
 static Troubles *troubles;

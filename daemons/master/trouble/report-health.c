@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/cluster/report-health.h"
+#include "master/trouble/report-health.h"
 
 int peer_read_health(const Json *json, VolumeReport *ret) {
         const char *fault = json_get_string(json, "fault");

@@ -4,8 +4,8 @@
 /* What the reports of volumes tell of their health, and what is wrong with reports themselves. */
 
 #include "base/json.h"
-#include "master/cluster/trouble.h"
-#include "master/cluster/volumes.h"
+#include "core/call/volume-report.h"
+#include "master/trouble/trouble.h"
 
 /* Reads what JSON says of the volume's health. What is pointed to is of JSON. Returns 0 or -EINVAL.
  */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "master/cluster/clocks.h"
+#include "master/health/clocks.h"
 
 /* What is noted when volumes 1 to N are SKEWS seconds ahead; those of SILENT do not report. */
 typedef struct Case {

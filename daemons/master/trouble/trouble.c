@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/event-ids.h"
 #include "base/log.h"
-#include "master/cluster/trouble.h"
+#include "master/trouble/trouble.h"
 
 /* Nobody can make up more of them than this. */
 #define TROUBLES_MAX 4096

@@ -15,7 +15,7 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "base/periodic.h"
-#include "master/cluster/lead.h"
+#include "master/lead/lead.h"
 #include "store/index/rollback.h"
 
 #define STATE_FORMAT 1

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "master/cluster/judge.h"
+#include "master/lead/judge.h"
 
 int lead_report_of(const VolumeReport *report, LeadMember member, LeadReport *ret) {
         const uint64_t limit = UINT64_C(1) << 62; /* far from where they would overflow */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/macro.h"
-#include "master/cluster/volume-report.h"
+#include "core/call/volume-report.h"
 #include "store/index/identity.h"
 
 /* What the cluster map says of a store. */

@@ -1,105 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <errno.h>
-
-#include "base/clock.h"
+#include "master/routes.h"
+#include "master/call/commit-call.h"
 #include "master/call/damage-call.h"
-#include "master/call/volume-calls.h"
-#include "master/health/look.h"
+#include "master/call/report-call.h"
+#include "master/call/settle-call.h"
 #include "master/link/caller.h"
-#include "master/request/json-reply.h"
+#include "master/request/health.h"
 #include "master/request/read.h"
 #include "master/request/remove.h"
 #include "master/request/requests.h"
 #include "master/request/write.h"
-#include "master/routes.h"
-#include "master/upkeep/damage.h"
 #include "rpc/rpc.h"
 
-/* What a volume has not reported since the master's start, nobody knows. */
-static void add_figures(Json *volume, const VolumeStatus *status) {
-        if (status->disk_free == UINT64_MAX)
-                return;
-
-        json_add_uint(volume, "free", status->disk_free);
-        json_add_uint(volume, "size", status->disk_size);
-        json_add_uint(volume, "objects", status->objects);
-        json_add_uint(volume, "bytes", status->bytes);
-        json_add_uint(volume, "pending", status->pending);
+static int begin_peer(HttpRequest *request) {
+        return caller_begin(&requests_of(request)->callers, request);
 }
 
-static void add_volume(Json *volumes, const VolumeStatus *status) {
-        Json *volume = json_new_object();
-
-        json_add_uint(volume, "number", status->number);
-        json_add_string(volume, "state", volume_state_to_string(status->state));
-        json_add_bool(volume, "up", status->reports);
-        json_add_bool(volume, "maintenance", status->maintenance_until > 0);
-        json_add_string(volume, "url", status->url);
-        json_add_string(volume, "zone", status->zone);
-        json_add_uint(volume, "weight", status->weight);
-        add_figures(volume, status);
-        json_append(volumes, volume);
-}
-
-static int add_trouble(const TroubleWords *words, void *userdata) {
-        Json *troubles = userdata, *trouble = json_new_object();
-
-        json_add_string(trouble, "trouble", words->name);
-        json_add_string(trouble, "level", words->level);
-        if (words->trouble->volume > 0)
-                json_add_uint(trouble, "volume", words->trouble->volume);
-        json_add_uint(trouble, "since", words->trouble->since_usec);
-        json_add_string(trouble, "sentence", words->sentence);
-        json_add_string(trouble, "advice", words->advice);
-        json_append(troubles, trouble);
-        return 0;
-}
-
-static void add_lists(Json *health, const HealthLook *look) {
-        Json *volumes = json_new_array(), *troubles = json_new_array();
-
-        for (size_t i = 0; i < look->input.n_volumes; i++)
-                add_volume(volumes, look->volumes + i);
-        (void) health_look_each(look, add_trouble, troubles); /* which the document remembers */
-        json_add(health, "troubles", troubles);
-        json_add(health, "volumes", volumes);
-}
-
-static int health_finish(HttpRequest *request) {
-        Requests *requests = requests_of(request);
-        _cleanup_(json_freep) Json *health = json_new_object();
-        _cleanup_(health_look_done) HealthLook look = {};
-        const Health *state = &look.health;
-        IndexCounters counters;
-        int r;
-
-        r = health_look(requests->volumes, requests->troubles, &look);
-        if (r < 0)
-                return r;
-        index_counters(requests->index, &counters);
-
-        json_add_string(health, "status", health_level_to_string(state->level));
-        json_add_string(health, "reason", state->reason);
-        json_add_string(health, "advice", state->advice);
-        json_add_string(health, "version", DKV_VERSION);
-        json_add_uint(health, "epoch", look.epoch);
-        json_add_uint(health, "keys", counters.keys);
-        json_add_uint(health, "bytes", counters.bytes);
-        json_add_uint(health, "garbage", counters.garbage);
-        json_add_uint(health, "copies", look.copies);
-        add_lists(health, &look);
-        return json_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
+static int refuse_report(HttpRequest *request, int error) {
+        return caller_refuse_reporter(&requests_of(request)->callers, request, error);
 }
 
 /* clang-format off */
 const HttpRoute master_routes[] = {
         { "GET",    "/-/health",  HTTP_PUBLIC, .finish = health_finish                             },
         { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish                         },
-        RPC_ROUTE(REPORT,  caller_begin_report, volume_call_report_finish, peer_refuse_report),
-        RPC_ROUTE(COMMIT,  peer_begin,          volume_call_commit_finish, caller_refuse),
-        RPC_ROUTE(DAMAGED, peer_begin,          damage_call_finish, caller_refuse),
-        RPC_ROUTE(SETTLE,  peer_begin,          volume_call_settle_finish, caller_refuse),
+        RPC_ROUTE(REPORT,  caller_begin_report, report_call_finish, refuse_report),
+        RPC_ROUTE(COMMIT,  begin_peer,          commit_call_finish, caller_refuse),
+        RPC_ROUTE(DAMAGED, begin_peer,          damage_call_finish, caller_refuse),
+        RPC_ROUTE(SETTLE,  begin_peer,          settle_call_finish, caller_refuse),
         { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish                          },
         { "GET",    "/",          HTTP_CLIENT, .finish = read_get_finish, .end = read_end          },
         { "PUT",    "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },

@@ -365,6 +365,15 @@ int http_request_reply_not_modified(HttpRequest *request, const Record *record) 
         return r < 0 ? r : http_request_reply_head(request, 304, record->size);
 }
 
+int http_request_reply_redirect(HttpRequest *request, const char *location, const char *text) {
+        int r;
+
+        r = http_request_add_header(request, "Location", location);
+        if (r >= 0)
+                r = http_request_add_header(request, "Cache-Control", "no-store");
+        return r < 0 ? r : http_request_reply_data(request, 307, "text/plain", text, strlen(text));
+}
+
 int http_request_reply_unknown(HttpRequest *request, uint64_t revision) {
         (void) add_version(request, revision);
         return http_request_reply_error(

@@ -21,7 +21,7 @@ NOT_OVER_HTTP = {'408'}
 
 # Where HTTP is spoken, and where the answers in JSON are made.
 HTTP = ['lib/http/*.c', 'lib/rpc/*.c', 'daemons/**/*.c']
-ANSWERS = ['daemons/master/routes.c', 'daemons/master/request/json-reply.c', 'daemons/master/request/read.c',
+ANSWERS = ['daemons/master/request/health.c', 'daemons/master/request/json-reply.c', 'daemons/master/request/read.c',
            'daemons/master/request/listing.c', 'daemons/volume/request/health.c']
 
 # How a limit stands in the code, and how in the page.

@@ -15,8 +15,8 @@
 #include "master/request/read.h"
 #include "master/request/redirect.h"
 #include "master/request/requests.h"
-#include "master/request/way-back.h"
 #include "master/upkeep/damage.h"
+#include "rpc/way-back.h"
 #include "store/index/damage.h"
 
 #define VERIFY "&verify=1"

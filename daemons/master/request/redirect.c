@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "http/record.h"
 #include "master/cluster/run.h"
 #include "master/request/redirect.h"
 #include "store/index/identity.h"
@@ -46,12 +47,6 @@ int redirect_url(
 int redirect_reply(HttpRequest *request, const char *url) {
         const char *text = strcmp(http_request_method(request), "GET") == 0 ? read_text
                                                                             : write_text;
-        int r;
 
-        r = http_request_add_header(request, "Location", url);
-        if (r >= 0)
-                r = http_request_add_header(request, "Cache-Control", "no-store");
-        if (r < 0)
-                return r;
-        return http_request_reply_data(request, 307, "text/plain", text, strlen(text));
+        return http_request_reply_redirect(request, url, text);
 }

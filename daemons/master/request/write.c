@@ -13,8 +13,8 @@
 #include "master/request/relay.h"
 #include "master/request/replicate.h"
 #include "master/request/requests.h"
-#include "master/request/way-back.h"
 #include "master/request/write.h"
+#include "rpc/way-back.h"
 
 _Static_assert(RELAY_BUFFER_SIZE > WRITE_BUFFER_MAX, "what was gathered must fit the empty relay");
 

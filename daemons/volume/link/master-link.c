@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "core/url.h"
+#include "http/record.h"
 #include "volume/link/master-link.h"
 
 static const char redirect_text[] =
@@ -150,12 +151,5 @@ int master_link_redirect(const MasterLink *link, HttpRequest *request) {
                 return -ENOMEM;
         r = url_format(&url, authority, "%s%s%s", http_request_path(request), *query ? "?" : "",
                        query);
-        if (r >= 0)
-                r = http_request_add_header(request, "Location", url);
-        if (r >= 0)
-                r = http_request_add_header(request, "Cache-Control", "no-store");
-        if (r < 0)
-                return r;
-        return http_request_reply_data(
-                        request, 307, "text/plain", redirect_text, strlen(redirect_text));
+        return r < 0 ? r : http_request_reply_redirect(request, url, redirect_text);
 }

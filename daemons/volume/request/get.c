@@ -11,10 +11,10 @@
 #include "core/key.h"
 #include "http/record.h"
 #include "rpc/gate.h"
+#include "rpc/way-back.h"
 #include "store/object/reader.h"
 #include "volume/request/get.h"
 #include "volume/request/value-stream.h"
-#include "volume/request/way-back.h"
 
 /* A GET that waits for somebody: the verifier, or the master. */
 typedef struct Get {
@@ -54,7 +54,7 @@ static void on_told(DamageWait *wait, int result) {
 
         /* It may have been moved or overwritten, too. */
         if ((result == 0 || result == -ENOENT) && *get->ticket.back &&
-            way_back(get->request, get->key, &get->ticket) >= 0)
+            way_back_reply(get->request, get->key, &get->ticket) >= 0)
                 return;
 
         (void) snprintf(sentence, sizeof(sentence), "This volume's copy of the value %s.",
@@ -229,8 +229,8 @@ int get_finish(const GetOptions *options, HttpRequest *request) {
         char verify[2];
         int r;
 
-        if (!way_back_is_here(options->callers->allegiance, ticket))
-                return way_back(request, key, ticket);
+        if (ticket->store != allegiance_ticket_store(options->callers->allegiance))
+                return way_back_reply(request, key, ticket);
 
         if (http_request_parameter(request, "verify", verify, sizeof(verify)) == 1 &&
             *verify == '1')

@@ -12,10 +12,10 @@
 #include "core/majority.h"
 #include "http/record.h"
 #include "rpc/gate.h"
+#include "rpc/way-back.h"
 #include "store/object/writer.h"
 #include "volume/request/forward.h"
 #include "volume/request/upload.h"
-#include "volume/request/way-back.h"
 
 /* Two volumes that stop must not wait for each other's answers for long. */
 #define STOP_PATIENCE_USEC (3 * USEC_PER_SEC)
@@ -288,8 +288,8 @@ static int check_ticket(HttpRequest *request, Upload *upload) {
 
         upload->ticket = *gate_ticket(request);
         (void) snprintf(upload->key, sizeof(upload->key), "%s", gate_key(request));
-        if (!way_back_is_here(upload->options->callers->allegiance, &upload->ticket)) {
-                r = way_back(request, upload->key, &upload->ticket);
+        if (upload->ticket.store != allegiance_ticket_store(upload->options->callers->allegiance)) {
+                r = way_back_reply(request, upload->key, &upload->ticket);
                 return r < 0 ? r : 1;
         }
         return size != HTTP_SIZE_UNKNOWN && size > upload->ticket.size_max ? -EFBIG : 0;

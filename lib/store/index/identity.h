@@ -22,6 +22,11 @@ const IndexIdentity *index_identity(const Index *index);
  * index was closed; after a crash it may lie up to a million above the last one. */
 uint64_t index_version_end(const Index *index);
 
+/* Whether VERSION can have been given out. */
+static inline bool index_gave_version(const Index *index, uint64_t version) {
+        return version > 0 && version < index_version_end(index);
+}
+
 /* The revision that is on the disk: of the last commit, deletion or move that somebody may have
  * been told of. Each of them takes the next one, in its transaction. An index from before there
  * were revisions goes on above all versions that it had given out. */

@@ -5,9 +5,9 @@
 #include "test.h"
 
 #include "base/json.h"
-#include "master/request/way-back.h"
 #include "master/upkeep/damage.h"
 #include "master/world.h"
+#include "rpc/way-back.h"
 
 static int status_of(const char *answer) {
         return atoi(answer + strlen("HTTP/1.1 "));

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "core/call/wire.h"
+#include "http/server.h"
+#include "master/call/settle-call.h"
+#include "master/request/requests.h"
+#include "master/upkeep/deadlines.h"
+#include "rpc/rpc.h"
+#include "store/index/garbage.h"
+
+#define SETTLE_MAX 4096
+
+typedef struct SettleBatch {
+        HttpRequest *request;
+        IndexSettle settle;
+        IndexSettleItem items[SETTLE_MAX];
+} SettleBatch;
+
+static void on_settled(IndexRequest *request, IndexResult result) {
+        SettleBatch *batch = CONTAINER_OF(request, SettleBatch, settle.request);
+
+        if (result.error < 0) /* also if it is unknown: to settle twice does no harm */
+                (void) http_request_reply_error(batch->request, result.error, NULL);
+        else
+                (void) http_request_reply(batch->request, 204);
+}
+
+static int read_settle(Requests *requests, const Buffer *body, SettleBatch *batch) {
+        Reader reader = READER(body->data, body->size);
+        char url[VOLUME_URL_SIZE];
+
+        batch->settle.volume = reader_get_u32(&reader);
+        if (reader_error(&reader) < 0 ||
+            volumes_url(requests->volumes, batch->settle.volume, url) == -ENOENT)
+                return -EINVAL;
+        while (reader.size > 0 && reader_error(&reader) == 0) {
+                IndexSettleItem *item = batch->items + batch->settle.n_items;
+
+                if (batch->settle.n_items == SETTLE_MAX)
+                        return -EINVAL;
+                item->version = reader_get_u64(&reader);
+                item->key = wire_get_key(&reader);
+                if (!item->key || !index_gave_version(requests->index, item->version))
+                        return -EINVAL;
+                batch->settle.n_items++;
+        }
+        return reader_end(&reader) < 0 ? -EINVAL : 0;
+}
+
+int settle_call_finish(HttpRequest *request) {
+        Requests *requests = requests_of(request);
+        const Buffer *body = rpc_request_body(request);
+        SettleBatch *batch;
+        int r;
+
+        if (lead_refuses(requests->lead, request))
+                return 0;
+        batch = calloc(1, sizeof(*batch));
+        if (!batch)
+                return -ENOMEM;
+        batch->request = request;
+        rpc_set_state(request, batch, free);
+        r = read_settle(requests, body, batch);
+        if (r < 0)
+                return r;
+
+        /* They have waited for the grace time already; but a copy that was current until a moment
+         * ago, and whose volume never heard that it was, may just have been redirected to. */
+        batch->settle.request.done = on_settled;
+        batch->settle.items = batch->items;
+        batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;
+        batch->settle.fence_due_usec = deadline_of_fence();
+        index_settle(requests->index, &batch->settle);
+        return HTTP_LATER;
+}

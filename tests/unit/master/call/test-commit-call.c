@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Commits that volumes ask for. */
+
+#include "test.h"
+
+#include "master/call/peer.h"
+
+TEST(commits_are_answered_one_by_one) {
+        Buffer body = {};
+
+        put_commit(&body, "a", next_version(), 1);
+        put_commit(&body, "b", next_version(), 2);
+        put_commit(&body, "a", next_version(), 3);
+        assert_int_equal(call(CALL_COMMIT, &body), 200);
+        assert_int_equal(result_of(0).error, 0);
+        assert_true(result_of(0).created);
+        assert_true(result_of(1).created);
+        assert_false(result_of(2).created);
+        assert_true(result_of(2).revision > result_of(0).revision);
+        assert_int_equal(record_of("a").copies[0], 3);
+        assert_int_equal(record_of("b").size, 9);
+}
+
+TEST(a_condition_that_does_not_hold_fails_its_commit_alone) {
+        Buffer body = {};
+
+        put_commit(&body, "a", next_version(), 1);
+        assert_int_equal(call(CALL_COMMIT, &body), 200);
+
+        wire_put_commit(&body, &(WireCommit){
+                                               .key = "a",
+                                               .record = { .version = next_version(),
+                                                           .content_type = "",
+                                                           .copies = { 1 },
+                                                           .n_copies = 1 },
+                                               .condition.create_only = true,
+                               });
+        put_commit(&body, "b", next_version(), 1);
+        assert_int_equal(call(CALL_COMMIT, &body), 200);
+        assert_int_equal(result_of(0).error, -EEXIST);
+        assert_int_equal(result_of(1).error, 0);
+}
+
+TEST(commits_that_this_master_cannot_have_asked_for_are_refused) {
+        Buffer body = {};
+
+        put_commit(&body, "a", index_version_end(world.index), 1);
+        assert_int_equal(call(CALL_COMMIT, &body), 400); /* from the future */
+        put_commit(&body, "a", 0, 1);
+        assert_int_equal(call(CALL_COMMIT, &body), 400);
+        put_commit(&body, "a", next_version(), 9);
+        assert_int_equal(call(CALL_COMMIT, &body), 400); /* on a volume that nobody knows */
+        buffer_put(&body, "nonsense", 8);
+        assert_int_equal(call(CALL_COMMIT, &body), 400);
+        assert_int_equal(call(CALL_COMMIT, &body), 200); /* nothing at all */
+        assert_int_equal(answer.body.size, 0);
+}
+
+TEST(the_index_is_heard_about_each_commit) {
+        static const struct {
+                Interception interception;
+                int error;
+        } rows[] = { { INTERCEPT_REFUSE, -ENOSPC }, { INTERCEPT_NOT_LEADER, -EOWNERDEAD } };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                Buffer body = {};
+
+                intercept(rows[i].interception);
+                put_commit(&body, "a", next_version(), 1);
+                assert_int_equal(call(CALL_COMMIT, &body), 200);
+                assert_int_equal(result_of(0).error, rows[i].error);
+                intercept(INTERCEPT_NOT);
+        }
+}
+
+/* Who may call at all is the gate's affair; which store, and whom it follows, is ours. */
+TEST(calls_of_others_are_refused) {
+        Parties parties;
+        Buffer body = {};
+
+        parties = parties_of(1);
+        parties.from.uuid[0]++; /* another store of that number */
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 421);
+        parties = parties_of(1);
+        parties.lead.cluster[0]++;
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 421);
+        parties = parties_of(1);
+        parties.to.number = 2;
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 421);
+        parties = parties_of(1);
+        parties.from.number = 0; /* masters do not make this call */
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 421);
+        parties = parties_of(1);
+        parties.lead.term++;
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 410);
+        parties = parties_of(1);
+        parties.lead.term--;
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 425);
+        parties = parties_of(1);
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 200);
+        assert_int_equal(call_as(&parties, CALL_COMMIT, &body), 409); /* the same once more */
+}
+
+int main(void) {
+#define RUN(test) cmocka_unit_test_setup_teardown(test, peer_setup, peer_teardown)
+        const struct CMUnitTest tests[] = {
+                RUN(commits_are_answered_one_by_one),
+                RUN(a_condition_that_does_not_hold_fails_its_commit_alone),
+                RUN(commits_that_this_master_cannot_have_asked_for_are_refused),
+                RUN(the_index_is_heard_about_each_commit),
+                RUN(calls_of_others_are_refused),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "adm/stand-in.h"
+#include "frame/pty.h"
 
 typedef struct VerbCase {
         const char *words; /* the command line behind "dkvadm" */
@@ -24,6 +25,19 @@ void verb_check_all(const VerbCase cases[]);
 /* Parses WORDS, runs the verb on this bus address (NULL for the stand-in's) and returns the exit
  * status, with what was printed in new strings. */
 int verb_run(const char *words, const char *address, char **ret_out, char **ret_err);
+
+/* The same on a terminal, with what is printed on stdout and stderr. */
+typedef struct TerminalCase {
+        const char *words;
+        Answer answers[ANSWERS_MAX];
+        Pty pty;
+        int status;
+        const char *out;   /* in which each * stands for any text; NULL for any */
+        const char *calls; /* likewise */
+} TerminalCase;
+
+void verb_check_on_terminal(const TerminalCase cases[]);
+char *verb_run_on_terminal(const char *words, const Pty *pty, int *ret_status);
 
 /* What main() of such a test does: starts and stops the stand-in around the tests. Returns 77,
  * which skips them, if there is no dbus-daemon. */

@@ -153,6 +153,90 @@ TEST(odd_replies_are_told) {
 
         verb_check_all(cases);
 }
+
+#define ASKS       { .prompt = "Proceed? [y/N] ", .typed = "y\n" }
+#define TYPES(typed_) { .prompt = "Proceed? [y/N] ", .typed = typed_ }
+#define SUM        "3 of 12 keys (25.0%) and 2.0K will be moved, in about 1s.\n" \
+                   "1 key has no other readable copy and would be lost.\nProceed? [y/N] "
+
+TEST(somebody_at_a_terminal_sees_the_plan_and_decides) {
+        static const TerminalCase cases[] = {
+                { "rebalance", { PLAN, STARTS_NONE("Rebalance") }, ASKS, 0, "FROM  *" SUM,
+                  "Plan *\nRebalance Master1 a{sv} 1 epoch t 9\n" },
+                { "rebalance", { PLAN, STARTS_NONE("Rebalance") }, TYPES("Yes\n"), 0, "*" SUM, "Plan *\nRebalance *\n" },
+                { "rebalance", { PLAN }, TYPES("n\n"), 1, "*" SUM "Nothing was changed.\n", "Plan *\n" },
+                { "rebalance", { PLAN }, TYPES("\n"), 1, "*" SUM "Nothing was changed.\n", "Plan *\n" },
+                { "rebalance", { PLAN }, TYPES("\004"), 1, "*" SUM "Nothing was changed.\n", "Plan *\n" }, /* the end of input */
+                { "rebalance --epoch=4", { PLAN, STARTS_NONE("Rebalance") }, ASKS, 0, NULL, "Plan *\nRebalance Master1 a{sv} 1 epoch t 4\n" },
+                { "volume delete 2", { NO_PLAN, STARTS_NONE("DeleteVolumes") }, ASKS, 0, "Nothing to move.\nProceed? [y/N] ",
+                  "Plan *\nDeleteVolumes Master1 aua{sv} 1 2 1 epoch t 9\n" },
+                /* No question where nothing moves, where it was answered before, and for programs. */
+                { "set copies=2", { NO_PLAN, STARTS_NONE("SetCopies") }, {}, 0, "", "Plan *\nSetCopies Master1 ua{sv} 2 1 epoch t 9\n" },
+                { "rebalance --yes", { STARTS_NONE("Rebalance") }, {}, 0, "", "Rebalance *\n" },
+                { "rebalance --json=short", { PLAN }, {}, 2, "Cannot ask for confirmation without a terminal:*", "Plan *\n" },
+                {}
+        };
+
+        verb_check_on_terminal(cases);
+}
+
+TEST(map_that_changed_during_the_question_ends_it) {
+        static const TerminalCase cases[] = {
+                { "rebalance", { PLAN, REFUSES("Rebalance", "org.dkv.Error.Conflict", "The cluster map has changed meanwhile.") }, ASKS, 1,
+                  "*Proceed? [y/N] Failed to rebalance: The cluster map has changed meanwhile.\n"
+                  "See what has changed (dkvadm volume list), then try again with the new --epoch= or without it.\n", NULL },
+                {}
+        };
+
+        verb_check_on_terminal(cases);
+}
+
+TEST(numbers_of_volumes_are_checked_before_anything_is_sent) {
+        static const VerbCase cases[] = {
+                { "volume add 0 --yes",          {}, 2, "", "'0' is not a volume number*\n", "" },
+                { "volume add 1 x --yes",        {}, 2, "", "'x' is not a volume number*\n", "" },
+                { "volume add 1, 2 --yes",       {}, 2, "", "'1,' is not a volume number*\n", "" },
+                { "volume add 1-3 --yes",        {}, 2, "", "'1-3' is not a volume number*\n", "" },
+                { "volume delete 4294967296 --yes", {}, 2, "", "'4294967296' is not a volume number*\n", "" },
+                { "volume add --yes",            {}, 2, "", "Too few arguments for 'volume add'. Usage: volume add N...\n", "" },
+                { "rebalance 1",                 {}, 2, "", "Too many arguments for 'rebalance'. Usage: rebalance\n", "" },
+                { "set",                         {}, 2, "", "Too few arguments for 'set'. Usage: set copies=N\n", "" },
+                { "set copies=-1",               {}, 2, "", "A value can have from 1 to * copies.\n", "" },
+                { "set copies=",                 {}, 2, "", "A value can have from 1 to * copies.\n", "" },
+                { "set copies=2x",               {}, 2, "", "A value can have from 1 to * copies.\n", "" },
+                { "set Copies=2",                {}, 2, "", "'Copies=2' cannot be set; copies=N can.\n", "" },
+                { "rebalance --parallel=0",      {}, 2, "", "Invalid value '0' for --parallel=N; see --help.\n", "" },
+                { "rebalance --rate=-1",         {}, 2, "", "--rate *50M*\n", "" },
+                { "rebalance --epoch=new",       {}, 2, "", "Invalid value 'new' for --epoch=N; see --help.\n", "" },
+                { "rebalance --accept-loss",     {}, 2, "", "'rebalance' does not take --accept-loss; see rebalance --help.\n", "" },
+                { "volume delete 1 --no-rebalance", {}, 2, "", "'volume delete' does not take --no-rebalance; see*\n", "" },
+                {}
+        };
+
+        verb_check_all(cases);
+}
+
+TEST(refusals_of_the_master_say_what_to_do) {
+        static const VerbCase cases[] = {
+                { "rebalance --yes", { REFUSES("Rebalance", "org.freedesktop.DBus.Error.AccessDenied", "You may not.") }, 1, "",
+                  "Failed to rebalance: You may not.\nTry sudo; or allow the polkit action org.dkv.manage-volumes, see dkvadm(8).\n", NULL },
+                { "rebalance --yes", { REFUSES("Rebalance", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired", "Who are you?") }, 1, "",
+                  "Failed to rebalance: Who are you?\nTry sudo;*\n", NULL },
+                { "set copies=4 --yes", { REFUSES("SetCopies", "org.dkv.Error.TooFewVolumes", "There are 3.") }, 1, "",
+                  "Failed to set the copies: There are 3.\n", NULL },
+                { "set copies=2 --yes", { REFUSES("SetCopies", "org.dkv.Error.OutcomeUnknown", "It is not known.") }, 1, "",
+                  "Failed to set the copies: It is not known.\nSee whether it was done (dkvadm status, dkvadm job list) before you repeat it.\n", NULL },
+                { "rebalance --yes", { REFUSES("Rebalance", "org.freedesktop.DBus.Error.UnknownMethod", "Unknown method.") }, 1, "",
+                  "Failed to rebalance: Unknown method.\ndkvadm and the master are different releases: *\n", NULL },
+                { "rebalance --dry-run", { REFUSES("Plan", "org.freedesktop.DBus.Error.NoReply", "Remote peer disconnected") }, 1, "",
+                  "Failed to rebalance: The master does not respond.\nSee what it is doing: systemctl status dkv-master;*\n", NULL },
+                { "volume delete 2 --yes", { REFUSES("DeleteVolumes", "org.dkv.Error.Busy", "Job 4 adds volume 2.") }, 1, "",
+                  "Failed to delete the volumes: Job 4 adds volume 2.\n", NULL },
+                {}
+        };
+
+        verb_check_all(cases);
+}
 /* clang-format on */
 
 int main(void) {
@@ -164,6 +248,10 @@ int main(void) {
                 cmocka_unit_test(copies_are_set),
                 cmocka_unit_test(volumes_that_are_just_starting_are_waited_for),
                 cmocka_unit_test(odd_replies_are_told),
+                cmocka_unit_test(somebody_at_a_terminal_sees_the_plan_and_decides),
+                cmocka_unit_test(map_that_changed_during_the_question_ends_it),
+                cmocka_unit_test(numbers_of_volumes_are_checked_before_anything_is_sent),
+                cmocka_unit_test(refusals_of_the_master_say_what_to_do),
         };
 
         return verb_run_tests(tests);

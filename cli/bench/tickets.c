@@ -15,7 +15,7 @@ void tickets_done(Tickets *tickets) {
 }
 
 static void keep_location(const Connection *connection, void *userdata) {
-        const char *location = response_location(&connection->response);
+        const char *location = http_parser_field(&connection->response, "Location");
         Tickets *tickets = userdata;
 
         /* Each key is asked for once, so the threads do not meet here. */

@@ -25,6 +25,7 @@ const char *outcome_to_string(Outcome outcome) {
 
 void connection_init(Connection *connection, ConnectionShared *shared) {
         *connection = (Connection){ .shared = shared };
+        http_parser_init(&connection->response, false, connection->store, CONNECTION_HEAD_MAX);
 }
 
 void connection_done(Connection *connection) {
@@ -36,7 +37,6 @@ void connection_done(Connection *connection) {
                 free(link);
         }
         buffer_done(&connection->head);
-        response_done(&connection->response);
 }
 
 static bool finish(Connection *connection, Outcome outcome) {
@@ -124,7 +124,7 @@ static int send_request(Connection *connection) {
         connection->received = 0;
         connection->held = operation->type == OPERATION_PUT && shared->options->expect;
         connection->moved_at_usec = shared->now_usec;
-        response_begin(&connection->response);
+        http_parser_begin(&connection->response);
         value_check_begin(&connection->check, connection->key);
 
         if (connection->link->fd < 0) {
@@ -140,7 +140,8 @@ static int send_request(Connection *connection) {
  * request was on its way, which is nobody's fault: then this is tried again, on a new one. */
 static bool lost(Connection *connection) {
         Link *link = connection->link;
-        bool answering = connection->response.head_size > 0, again = link->reused && !answering;
+        bool answering = http_parser_has_begun(&connection->response),
+             again = link->reused && !answering;
 
         link_close(link);
         if (again && send_request(connection) >= 0)
@@ -261,8 +262,8 @@ static void use_body(Connection *connection, const void *data, size_t size) {
 
 /* The answer is complete; ONLY says that nothing came behind it. */
 static bool answered(Connection *connection, bool only) {
-        Response *response = &connection->response;
-        const char *location = response_location(response);
+        HttpParser *response = &connection->response;
+        const char *location = http_parser_field(response, "Location");
         Link *link = connection->link;
         bool redirected = response->status >= 300 && response->status < 400;
         Outcome outcome = judge(connection);
@@ -291,7 +292,7 @@ static bool answered(Connection *connection, bool only) {
 static int interim(Connection *connection) {
         bool go_on = connection->response.status == 100 && connection->held;
 
-        response_begin(&connection->response);
+        http_parser_begin(&connection->response);
         if (!go_on)
                 return 0;
 
@@ -299,39 +300,47 @@ static int interim(Connection *connection) {
         return send_more(connection);
 }
 
+/* Returns whether the operation is over. */
+static bool use_input(Connection *connection, const uint8_t *data, size_t size) {
+        HttpParser *response = &connection->response;
+
+        for (;;) {
+                HttpEvent event;
+                ssize_t n;
+
+                n = http_parser_feed(response, data, size, &event);
+                if (n < 0)
+                        return finish(connection, OUTCOME_MALFORMED);
+                data += n;
+                size -= (size_t) n;
+
+                if (event == HTTP_EVENT_MORE)
+                        return false;
+                if (event == HTTP_EVENT_BODY)
+                        use_body(connection, response->piece, response->piece_size);
+                if (event != HTTP_EVENT_END)
+                        continue;
+                if (response->status >= 200)
+                        return answered(connection, size == 0);
+                if (interim(connection) < 0)
+                        return lost(connection);
+        }
+}
+
 static bool receive(Connection *connection) {
-        Response *response = &connection->response;
         uint8_t *data = connection->shared->input;
-        size_t size;
         ssize_t n;
 
         n = link_receive(connection->link, data, CONNECTION_BUFFER_SIZE);
         if (n == -EAGAIN)
                 return false;
-        if (n == 0 && response_close(response) >= 0)
+        if (n == 0 && http_parser_close(&connection->response) >= 0)
                 return answered(connection, true);
         if (n <= 0)
                 return lost(connection);
 
         connection->moved_at_usec = connection->shared->now_usec;
-        for (size = (size_t) n; size > 0; size -= (size_t) n, data += n) {
-                const void *body;
-                size_t body_size;
-
-                n = response_feed(response, data, size, &body, &body_size);
-                if (n < 0)
-                        return finish(connection, OUTCOME_MALFORMED);
-                if (body_size > 0)
-                        use_body(connection, body, body_size);
-                if (response->state != RESPONSE_COMPLETE)
-                        continue;
-                if (response->status >= 200)
-                        return answered(connection, (size_t) n == size);
-                if (interim(connection) < 0)
-                        return lost(connection);
-        }
-
-        return false;
+        return use_input(connection, data, (size_t) n);
 }
 
 bool connection_on_event(Connection *connection, Link *link, uint32_t events) {

@@ -4,10 +4,11 @@
 /* Connection: carries out one operation after the other, with a kept-alive socket per authority
  * that redirects led it to. It never blocks: its owner passes it the events of its sockets. */
 
+#include "base/buffer.h"
 #include "bench/http/body.h"
 #include "bench/http/link.h"
-#include "bench/http/reply.h"
 #include "bench/load/load.h"
+#include "http/parser/parser.h"
 
 /* How an operation ended. */
 typedef enum Outcome {
@@ -40,6 +41,10 @@ typedef struct ConnectionShared {
 
 #define CONNECTION_BUFFER_SIZE (128 * KIB)
 
+/* Of an answer's head */
+#define CONNECTION_HEAD_MAX   (16 * KIB)
+#define CONNECTION_STORE_SIZE (CONNECTION_HEAD_MAX + HTTP_STORE_EXTRA)
+
 struct Connection {
         ConnectionShared *shared;   /* not owned */
         Connection *next;           /* for the owner */
@@ -60,7 +65,8 @@ struct Connection {
         unsigned redirects;
         bool held; /* the body waits for 100 Continue */
 
-        Response response;
+        HttpParser response;
+        char store[CONNECTION_STORE_SIZE]; /* the parser's */
         ValueCheck check;
         uint64_t received; /* of the answer's body */
 

@@ -24,7 +24,6 @@ int main(int argc, char *argv[]) {
         if (r <= 0)
                 return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
-        environment_set_fatal(program_fatal);
         backoff_wait();
         r = volume_daemon_new(&arguments, &volume);
         if (r >= 0) {

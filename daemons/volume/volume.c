@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "daemon/service.h"
+#include "store/disk/disk.h"
+#include "store/disk/members.h"
 #include "volume/bus.h"
 #include "volume/conf.h"
 #include "volume/routes.h"
@@ -112,13 +114,13 @@ static int open_store(VolumeDaemon *volume) {
                 log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
                           "'%s' is missing in '%s', and belongs to this store: is its disk mounted? "
                           "It was not opened, nothing was changed.",
-                          environment_missing(), conf->directory);
+                          members_missing(), conf->directory);
                 return r;
         }
-        if (r == -EBADMSG && *environment_last_damage())
+        if (r == -EBADMSG && *disk_last_damage())
                 log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
                           "The store in '%s' is damaged and was not opened, nothing was changed: %s",
-                          conf->directory, environment_last_damage());
+                          conf->directory, disk_last_damage());
         if (r < 0)
                 return log_error_errno(r, "Failed to open the store in '%s': %m", conf->directory);
         if (environment_was_recovered(object_store_environment(volume->copies.store)))

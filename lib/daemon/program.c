@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/event-ids.h"
+#include "base/fatal.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/program.h"
@@ -143,6 +144,14 @@ static int parse(const Program *program, int argc, char *argv[], ProgramArgument
         return r;
 }
 
+/* What is on stable storage is all there is, and the next start finds out what that is. */
+_noreturn_ static void on_fatal(const char *what, int error) {
+        log_event(LOG_CRIT, EVENT_DISK_FAILED, NULL,
+                  "%s: %s; aborting, since nothing can be stored safely.", what,
+                  strerror(abs(error)));
+        abort();
+}
+
 int program_start(const Program *program, int argc, char *argv[], ProgramArguments *ret) {
         const char *bus_address = getenv("DKV_BUS");
         ProgramArguments arguments = {
@@ -153,6 +162,7 @@ int program_start(const Program *program, int argc, char *argv[], ProgramArgumen
         assert(program);
         assert(ret);
 
+        fatal_set_handler(on_fatal);
         r = parse(program, argc, argv, &arguments);
         if (r > 0)
                 *ret = arguments;
@@ -211,11 +221,4 @@ int program_exit(int status) {
 
         (void) log_error_errno(-errno, "Failed to print: %m");
         return EXIT_FAILURE;
-}
-
-void program_fatal(const char *what, int error) {
-        log_event(LOG_CRIT, EVENT_DISK_FAILED, NULL,
-                  "%s: %s; aborting, since nothing can be stored safely.", what,
-                  strerror(abs(error)));
-        abort();
 }

@@ -46,7 +46,3 @@ void program_apply(const ConfItem items[], void *conf, void *fresh, const char *
 /* The exit status of a program that has printed what was asked for: STATUS, or EXIT_FAILURE, having
  * said so, if not all of it got out. */
 int program_exit(int status);
-
-/* For environment_set_fatal(): says so and aborts. What is on stable storage is all there is, and
- * the next start finds out what that is. */
-_noreturn_ void program_fatal(const char *what, int error);

@@ -9,7 +9,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "store/environment/db-hooks.h"
+#include "store/disk/db-hooks.h"
+#include "store/disk/disk.h"
+#include "store/environment/checkpointer.h"
 #include "store/environment/log-keeper.h"
 
 static int fill_with_zeroes(int fd, uint64_t size) {

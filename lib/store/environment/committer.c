@@ -4,8 +4,10 @@
 #include <sched.h>
 
 #include "base/clock.h"
+#include "store/disk/disk.h"
+#include "store/environment/checkpointer.h"
+#include "store/environment/committer.h"
 #include "store/environment/database.h"
-#include "store/environment/db-hooks.h"
 #include "store/environment/log-keeper.h"
 
 /* A batch ends at either, for readers wait while it is applied. */

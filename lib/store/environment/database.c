@@ -1,54 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Access to the databases of an environment, for readers and within a transaction; the translation
- * of Berkeley DB's errors. */
-
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "store/environment/database.h"
-#include "store/environment/db-hooks.h"
 #include "store/format/page.h"
 
 #define STATE_FORMAT 1
 
 /* Room for most values; a second search of the tree costs more than unused memory. */
 #define FIRST_TRY (4 * KIB)
-
-int environment_error(Environment *environment, int db_error) {
-        switch (db_error) {
-        case 0:
-                return 0;
-        case DB_NOTFOUND:
-        case DB_KEYEMPTY:
-                return -ENOENT;
-        case DB_KEYEXIST:
-                return -EEXIST;
-        case DB_BUFFER_SMALL:
-                return -ENOBUFS;
-        case DB_RUNRECOVERY:
-                if (environment->is_open)
-                        disk_fatal("go on with the databases of", environment->dir_fd, EBADMSG);
-                return disk_was_full() ? -ENOSPC : -EBADMSG;
-        case DB_PAGE_NOTFOUND: /* a page names one behind the end of the file */
-        case DB_VERIFY_BAD:
-                return -EBADMSG;
-        case DB_VERSION_MISMATCH:
-        case DB_OLD_VERSION:
-                return -EPROTONOSUPPORT;
-        default:
-                return db_error > 0 ? -db_error : -EIO;
-        }
-}
-
-void environment_read_lock(Environment *environment) {
-        (void) pthread_rwlock_rdlock(&environment->lock);
-}
-
-void environment_read_unlock(Environment *environment) {
-        (void) pthread_rwlock_unlock(&environment->lock);
-}
 
 static DBT input(const void *data, size_t size) {
         return (DBT){ .data = (void *) data, .size = (uint32_t) size };

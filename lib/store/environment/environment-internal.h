@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "store/disk/page-files.h"
 #include "store/environment/environment.h"
-#include "store/environment/page-files.h"
 #include "store/format/log-mark.h"
 
 /* Sums that live in the environment and change with its transactions. What they mean is the owner's
@@ -25,7 +25,7 @@ typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
 
         /* What an environment from before there was a list of its files must have, and what else
-         * than databases belongs to it, as in store/environment/members.h; both end with NULL. */
+         * than databases belongs to it, as in store/disk/members.h; both end with NULL. */
         const char *const *required, *const *others;
 
         /* The version before, and what makes this one of it: on the committer's thread, in the
@@ -106,40 +106,9 @@ struct Environment {
         bool has_room; /* for what grows; the committer's */
 };
 
-/* Opens, recovers, starts the threads. Returns 0, -EBUSY if another process has it open,
- * -EPROTONOSUPPORT if it is of another format, -EBADMSG if it is damaged (environment_last_damage()
- * says where), or another negative errno. */
-int environment_open(
-                const EnvironmentOptions *options,
-                const EnvironmentHooks *hooks,
-                Environment **ret);
-
-/* When all of it is open: writes down what belongs to it. */
-int environment_seal(Environment *environment);
-
-/* Completes what was submitted, makes a checkpoint, closes. */
-Environment *environment_free(Environment *environment);
-DEFINE_CLEANUP(Environment *, environment_free);
-
-/* Opens or creates a B-tree; it is closed with the environment. NAME ends in DATABASE_SUFFIX. */
-int environment_open_database(Environment *environment, const char *name, DB **ret);
-
 /* Any number of readers, but not while a batch is applied. Keep it short. */
 void environment_read_lock(Environment *environment);
 void environment_read_unlock(Environment *environment);
 
 /* What a call of Berkeley DB returned, as an errno. */
 int environment_error(Environment *environment, int db_error);
-
-int committer_start(Environment *environment);
-void committer_stop(Environment *environment);
-
-int checkpointer_start(Environment *environment);
-void checkpointer_stop(Environment *environment);
-
-/* Once so many times the log between two checkpoints has gathered, the committer waits for one. So
- * the time for a recovery has a limit, and so has the room for the log. */
-#define CHECKPOINT_LATE 2
-
-/* Wakes it if the log has grown, and waits if it has grown too much. */
-void checkpointer_note(Environment *environment);

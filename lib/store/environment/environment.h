@@ -8,10 +8,9 @@
  * that it is done. A lone operation never waits for a timer; a batch is whatever gathered while the
  * last flush ran. Readers never wait for a flush, only for the applying of a batch in memory.
  *
- * An error of the disk (a failed write or flush, or a failed read of the log) is not survivable: it
- * is reported to the handler of environment_set_fatal(), which must not return. A page that is
- * damaged or cannot be read is survivable: what needs it gets -EBADMSG and everything else goes on.
- */
+ * An error of the disk (a failed write or flush, or a failed read of the log) ends the process (see
+ * base/fatal.h). A page that is damaged or cannot be read does not: what needs it gets -EBADMSG and
+ * everything else goes on. */
 
 #include "base/macro.h"
 
@@ -36,10 +35,6 @@ struct Operation {
         int result;
 };
 
-/* What to do when the disk fails: report and abort. WHAT is a sentence such as "Failed to flush
- * '/var/lib/dkv/log.0000000001'". Without a handler, abort(). For the whole process. */
-void environment_set_fatal(void (*handler)(const char *what, int error));
-
 typedef struct EnvironmentOptions {
         const char *directory;    /* must exist */
         uint64_t cache_size;      /* in bytes; 0 for the least that works */
@@ -59,14 +54,6 @@ typedef struct EnvironmentOptions {
 
 /* For cache_size: an eighth of the machine's memory, at least 64 MiB, at most 4 GiB. */
 uint64_t environment_default_cache(void);
-
-/* What was found damaged last on this thread ("page 7 of '/var/lib/dkv/index.db'", "offset 512 of
- * '/var/lib/dkv/log.0000000003': a bad record"), or "". */
-const char *environment_last_damage(void);
-
-/* Which file was missing when an environment was to be opened (-ENOMEDIUM) on this thread, or "".
- */
-const char *environment_missing(void);
 
 /* Whether the last run ended without closing the environment. */
 bool environment_was_recovered(const Environment *environment);

@@ -7,7 +7,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "store/environment/db-hooks.h"
+#include "store/disk/db-hooks.h"
+#include "store/disk/disk.h"
 #include "store/environment/log-keeper.h"
 #include "store/format/log-scan.h"
 
@@ -85,14 +86,14 @@ static int find_needed(Environment *environment, LogPosition *ret) {
         r = db_env->log_cursor(db_env, &cursor, 0);
         if (r != 0)
                 return environment_error(environment, r);
-        disk_tolerate_begin();
+        db_hooks_tolerate_begin();
         r = cursor->get(cursor, &lsn, &data, DB_SET);
         if (r == 0 && data.size >= CHECKPOINT_LSN_OFFSET + sizeof(lsn)) {
                 memcpy(&lsn, (uint8_t *) data.data + CHECKPOINT_LSN_OFFSET, sizeof(lsn));
                 *ret = (LogPosition){ lsn.file, lsn.offset };
         }
         (void) cursor->close(cursor, 0);
-        disk_tolerate_end();
+        db_hooks_tolerate_end();
         free(data.data);
 
         return environment_error(environment, r);

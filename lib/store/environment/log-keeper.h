@@ -8,7 +8,7 @@
 #include "store/format/log-pages.h"
 
 /* Before Berkeley DB sees the log: reads it and the mark. Changes nothing. Returns 0, -EBADMSG if
- * it is damaged, of which environment_last_damage() says where, or another negative errno.
+ * it is damaged, of which disk_last_damage() says where, or another negative errno.
  * RET_PAGES: those that a recovery makes anew. */
 int log_keeper_check(Environment *environment, LogPages **ret_pages);
 

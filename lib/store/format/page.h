@@ -5,7 +5,7 @@
  *
  * Berkeley DB checks each page itself, but its answer to a mismatch is to give up the whole
  * environment. We look first, so that it never meets a damaged page (see
- * store/environment/db-hooks.h). */
+ * store/disk/db-hooks.h). */
 
 #include "base/macro.h"
 

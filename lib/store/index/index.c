@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "core/key.h"
-#include "store/environment/db-hooks.h"
+#include "store/disk/disk.h"
+#include "store/environment/opening.h"
 #include "store/index/dump.h"
 #include "store/index/index-internal.h"
 #include "store/index/rules.h"

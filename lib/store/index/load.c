@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/checksum.h"
+#include "store/environment/opening.h"
 #include "store/index/dump-internal.h"
 
 /* No key and no value is larger: neither a record nor a blob of state. */

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "store/index/storage.h"
+#include "store/disk/disk.h"
+#include "store/disk/members.h"
 #include "store/index/index-internal.h"
-
-void index_set_fatal(void (*handler)(const char *what, int error)) {
-        environment_set_fatal(handler);
-}
 
 uint64_t index_default_cache(void) {
         return environment_default_cache();
 }
 
 const char *index_missing(void) {
-        return environment_missing();
+        return members_missing();
 }
 
 const char *index_last_damage(void) {
-        return environment_last_damage();
+        return disk_last_damage();
 }
 
 bool index_was_recovered(const Index *index) {

@@ -6,11 +6,6 @@
 
 #include "store/index/index.h"
 
-/* What to do when the disk fails (a failed write or flush is not survivable): report and abort; it
- * must not return. WHAT is a sentence such as "Failed to flush '/var/lib/dkv/log.0000000001'".
- * Without a handler, abort(). For the whole process. */
-void index_set_fatal(void (*handler)(const char *what, int error));
-
 /* For cache_size: an eighth of the machine's memory, at least 64 MiB, at most 4 GiB. */
 uint64_t index_default_cache(void);
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/members.h"
+#include "store/disk/disk.h"
+#include "store/disk/members.h"
 #include "store/object/objects-internal.h"
 
 #define NAME_SIZE (2 * sizeof(uint64_t) + 1)

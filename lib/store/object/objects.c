@@ -8,7 +8,9 @@
 
 #include "base/file.h"
 #include "core/blocks.h"
-#include "store/environment/db-hooks.h"
+#include "store/disk/disk.h"
+#include "store/environment/committer.h"
+#include "store/environment/opening.h"
 #include "store/format/page.h"
 #include "store/object/objects-internal.h"
 

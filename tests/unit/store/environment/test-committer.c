@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include "scratch.h"
+#include "store/environment/checkpointer.h"
 #include "store/environment/database.h"
+#include "store/environment/opening.h"
 
 typedef struct Fixture {
         char *directory;

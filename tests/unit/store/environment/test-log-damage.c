@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "scratch.h"
+#include "store/disk/disk.h"
 #include "store/format/log-pages.h"
 #include "store/format/log-scan.h"
 #include "store/index/index.h"
@@ -115,8 +116,8 @@ static bool is_refused(const char *directory, const char *name) {
         }
 
         assert_int_equal(r, -EBADMSG);
-        assert_non_null(strstr(environment_last_damage(), name));
-        assert_non_null(strstr(environment_last_damage(), "offset "));
+        assert_non_null(strstr(disk_last_damage(), name));
+        assert_non_null(strstr(disk_last_damage(), "offset "));
         assert_true(scratch_equal(before, directory));
         return true;
 }

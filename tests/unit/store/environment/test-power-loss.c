@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "power.h"
 #include "scratch.h"
+#include "store/disk/disk.h"
 #include "store/index/index.h"
 #include "store/index/storage.h"
 #include "store/object/objects.h"
@@ -29,7 +30,7 @@
         do \
                 if (!(condition)) { \
                         (void) fprintf(stderr, "line %i: %s (%s)\n", __LINE__, #condition, \
-                                       environment_last_damage()); \
+                                       disk_last_damage()); \
                         abort(); \
                 } \
         while (false)

@@ -405,7 +405,7 @@ TEST(a_damaged_page_fails_its_keys_and_no_others) {
                         damaged += r < 0;
                 }
         assert_in_range(damaged, 2, 2 * 100);
-        assert_non_null(strstr(environment_last_damage(), "index.db"));
+        assert_non_null(strstr(index_last_damage(), "index.db"));
 
         /* A change that needs the page fails, one in the same batch or later that does not
          * succeeds. */

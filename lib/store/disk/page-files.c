@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/double-write.h"
-#include "store/environment/page-files.h"
+#include "store/disk/disk.h"
+#include "store/disk/double-write.h"
+#include "store/disk/page-files.h"
 
 #define FILES_MAX        16
 #define ENVIRONMENTS_MAX 8

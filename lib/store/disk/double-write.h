@@ -8,7 +8,7 @@
  * The file is a ring, written from its beginning again when it is full; before that, all databases
  * are flushed. For any number of threads. */
 
-#include "store/environment/page-file.h"
+#include "store/disk/page-file.h"
 
 #define DOUBLE_WRITE_FILE "pages"
 

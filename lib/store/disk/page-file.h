@@ -5,7 +5,7 @@
  *
  * A loss of power may tear a page that is written: some of its sectors are new and some old. What
  * is in the log is of no use without a whole page to begin with. So a page that was on the disk
- * before is written to another file first (see store/environment/double-write.h). A page that is
+ * before is written to another file first (see store/disk/double-write.h). A page that is
  * new there need not be: the log knows all that was ever in it.
  *
  * The pages that lead to the others, the first two and all branches, have a second copy in the file

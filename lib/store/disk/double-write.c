@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "core/checksum.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/double-write.h"
+#include "store/disk/disk.h"
+#include "store/disk/double-write.h"
 
 #define MAGIC UINT64_C(0x3067706c62756f64) /* "doublpg0" */
 

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "scratch.h"
-#include "store/environment/double-write.h"
+#include "store/disk/double-write.h"
 
 #define THREADS      4
 #define ROUNDS       400

@@ -9,7 +9,7 @@
  * is read as an empty one then, that no record applies to; it is not written, and whoever needs it
  * when the environment is opened again gets -EBADMSG. */
 
-#include "store/environment/page-file.h"
+#include "store/disk/page-file.h"
 
 typedef struct PageFiles PageFiles;
 

@@ -12,8 +12,9 @@
 
 #include "base/file.h"
 #include "scratch.h"
+#include "store/disk/disk.h"
+#include "store/disk/members.h"
 #include "store/environment/environment.h"
-#include "store/environment/members.h"
 #include "store/index/index.h"
 #include "store/object/objects.h"
 
@@ -83,7 +84,7 @@ static void check_all(
                 n = count(directory);
                 assert_int_equal(try_open(directory), error);
                 if (error == -ENOMEDIUM)
-                        assert_string_equal(environment_missing(), names[i]);
+                        assert_string_equal(members_missing(), names[i]);
                 assert_int_equal(count(directory), n);
                 move_back(directory, names[i]);
                 assert_int_equal(try_open(directory), 0);
@@ -119,7 +120,7 @@ TEST(a_store_without_a_list_gets_one_if_it_looks_whole) {
                 assert_int_equal(unlink(scratch_path(directory, "members")), 0);
                 move_away(directory, names[i]);
                 assert_int_equal(try_store(directory), -ENOMEDIUM);
-                assert_string_equal(environment_missing(), names[i]);
+                assert_string_equal(members_missing(), names[i]);
                 assert_int_equal(access(scratch_path(directory, "members"), F_OK), -1);
                 move_back(directory, names[i]);
                 assert_int_equal(try_store(directory), 0);
@@ -161,7 +162,7 @@ TEST(a_list_that_makes_no_sense_is_refused) {
         assert_int_equal(try_store(directory), 0);
         assert_int_equal(write_file(AT_FDCWD, scratch_path(directory, "members"), "x", 1, 0640), 0);
         assert_int_equal(try_store(directory), -EBADMSG);
-        assert_non_null(strstr(environment_last_damage(), "members"));
+        assert_non_null(strstr(disk_last_damage(), "members"));
 }
 
 int main(void) {

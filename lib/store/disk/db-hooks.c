@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/environment.h"
-#include "store/environment/page-files.h"
+#include "store/disk/db-hooks.h"
+#include "store/disk/disk.h"
+#include "store/disk/page-files.h"
 
 /* Which descriptors are databases. Those are opened once, at the start: their numbers are small. */
 static _Atomic(PageFile *) databases[4096];
@@ -23,63 +23,17 @@ static _Atomic(PageFile *) databases[4096];
 /* How many files were created, and of how many the names are flushed. */
 static atomic_uint_least64_t n_created, n_named;
 
-static atomic_bool was_full;
-
-static void (*_Atomic fatal_handler)(const char *what, int error);
-
-static _Thread_local char last_damage[PATH_MAX + 64];
-
 /* pread() refused a page of this file: see on_seek(). */
 static _Thread_local int refused_fd = -1;
 
 static _Thread_local bool is_tolerant;
 
-void disk_tolerate_begin(void) {
+void db_hooks_tolerate_begin(void) {
         is_tolerant = true;
 }
 
-void disk_tolerate_end(void) {
+void db_hooks_tolerate_end(void) {
         is_tolerant = false;
-}
-
-void environment_set_fatal(void (*handler)(const char *what, int error)) {
-        atomic_store(&fatal_handler, handler);
-}
-
-const char *environment_last_damage(void) {
-        return last_damage;
-}
-
-static void path_of(int fd, char ret_path[static PATH_MAX]) {
-        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-        ssize_t n;
-
-        (void) snprintf(link, sizeof(link), "/proc/self/fd/%i", fd);
-        n = readlink(link, ret_path, PATH_MAX - 1);
-        ret_path[MAX(n, (ssize_t) 0)] = '\0';
-}
-
-void disk_fatal(const char *what, int fd, int error) {
-        void (*handler)(const char *, int) = atomic_load(&fatal_handler);
-        char path[PATH_MAX], sentence[PATH_MAX + 64];
-
-        path_of(fd, path);
-        (void) snprintf(sentence, sizeof(sentence), "Failed to %s '%s'", what, path);
-        if (handler)
-                handler(sentence, error);
-        abort();
-}
-
-void disk_flush(int fd) {
-        while (fdatasync(fd) < 0)
-                if (errno != EINTR)
-                        disk_fatal("flush", fd, errno);
-}
-
-bool disk_is_database(const char *name) {
-        const char *suffix = strrchr(name, '.');
-
-        return suffix && strcmp(suffix, DATABASE_SUFFIX) == 0;
 }
 
 /* Puts the spare log in the place of a log that is about to be created. */
@@ -143,14 +97,6 @@ static int on_close(int fd) {
         return close(fd);
 }
 
-void disk_note_damage(const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        (void) vsnprintf(last_damage, sizeof(last_damage), format, arguments);
-        va_end(arguments);
-}
-
 static bool is_page(size_t size, off_t offset) {
         return size == PAGE_SIZE && offset % PAGE_SIZE == 0;
 }
@@ -209,19 +155,11 @@ static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
         return n;
 }
 
-void disk_note_full(void) {
-        atomic_store(&was_full, true);
-}
-
-bool disk_was_full(void) {
-        return atomic_load(&was_full);
-}
-
 static void flush_directory_of(int fd) {
         _cleanup_close_ int dir_fd = -1;
         char path[PATH_MAX], *slash;
 
-        path_of(fd, path);
+        disk_path_of(fd, path, sizeof(path));
         slash = strrchr(path, '/');
         if (slash)
                 *slash = '\0';
@@ -279,7 +217,7 @@ static void install(void) {
         (void) db_env_set_func_yield(on_yield);
 }
 
-void disk_init(void) {
+void db_hooks_install(void) {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
 
         (void) pthread_once(&once, install);

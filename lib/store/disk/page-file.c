@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/page-file.h"
+#include "store/disk/disk.h"
+#include "store/disk/page-file.h"
 
 /* Without what is in the state nothing can be opened. */
 #define STATE_NAME "state" DATABASE_SUFFIX

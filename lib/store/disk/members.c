@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
-#include "store/environment/db-hooks.h"
-#include "store/environment/members.h"
+#include "store/disk/disk.h"
+#include "store/disk/members.h"
 #include "store/format/log-mark.h"
 
 #define MEMBERS_FILE "members"

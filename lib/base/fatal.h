@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Fatal: what the process must not survive, such as a failed fsync, after which nobody knows what
+ * is on the disk.
+ *
+ * A library does not end the process. It calls fatal(), and the program has said what happens then:
+ * report, and abort. For the whole process, from any thread. */
+
+#include "base/macro.h"
+
+/* WHAT is a sentence such as "Failed to flush '/var/lib/dkv/log.0000000001'", ERROR a positive
+ * errno. The type holds it to its promise not to return. */
+typedef void (*FatalHandler)(const char *what, int error) _noreturn_;
+
+/* Before anything that may call fatal() is used. */
+void fatal_set_handler(FatalHandler handler);
+
+/* Calls the handler. To have set none is a mistake of the programmer. */
+_noreturn_ void fatal(const char *what, int error);

@@ -75,6 +75,10 @@ char *verb_run_on_terminal(const char *words, const Pty *pty, int *ret_status) {
         return pty_run(pty, run_in_child, (char *) words, ret_status);
 }
 
+void verb_start_on_terminal(const char *words, const Pty *pty, PtyRun *terminal) {
+        pty_start(terminal, pty, run_in_child, (char *) words);
+}
+
 void verb_check_on_terminal(const TerminalCase cases[]) {
         for (const TerminalCase *one = cases; one->words; one++) {
                 int status;

@@ -38,6 +38,7 @@ typedef struct TerminalCase {
 
 void verb_check_on_terminal(const TerminalCase cases[]);
 char *verb_run_on_terminal(const char *words, const Pty *pty, int *ret_status);
+void verb_start_on_terminal(const char *words, const Pty *pty, PtyRun *terminal);
 
 /* What main() of such a test does: starts and stops the stand-in around the tests. Returns 77,
  * which skips them, if there is no dbus-daemon. */

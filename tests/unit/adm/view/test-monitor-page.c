@@ -49,25 +49,6 @@ static unsigned count_lines(const char *text) {
         return n;
 }
 
-TEST(rates_are_per_second) {
-        View before = make_view(NULL, 0), after = before;
-        Rates rates;
-
-        after.taken += 2 * USEC_PER_SEC;
-        after.traffic.reads = 100;
-        after.traffic.bytes_sent = 4096;
-        rates = rates_between(&before, &after);
-        assert_true(rates.reads == 50 && rates.bytes_sent == 2048 && rates.writes == 0);
-
-        /* The counters of a master that was started anew begin at 0 again. */
-        after.started_at++;
-        rates = rates_between(&after, &before);
-        assert_true(rates.reads == 0);
-
-        assert_true(rate_of_change(10, 5, USEC_PER_SEC) == -5);
-        assert_true(rate_of_change(10, 5, 0) == 0);
-}
-
 TEST(page_fits_and_shows_trouble_first) {
         static VolumeView volumes[50];
         View view = make_view(volumes, ELEMENTSOF(volumes));
@@ -157,7 +138,6 @@ TEST(line_counts_volumes_that_are_up) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(rates_are_per_second),
                 cmocka_unit_test(page_fits_and_shows_trouble_first),
                 cmocka_unit_test(changes_have_a_sign),
                 cmocka_unit_test(page_without_a_master_says_why),

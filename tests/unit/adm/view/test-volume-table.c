@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adm/view/rates.h"
 #include "adm/view/volume-table.h"
 #include "base/clock.h"
 
@@ -135,27 +134,6 @@ TEST(details_tell_of_maintenance) {
         (void) table_free(table);
 }
 
-TEST(rates_are_per_second) {
-        View before = { .taken = 1000000,
-                        .started_at = 5,
-                        .traffic = { .reads = 10, .writes = 100, .bytes_sent = 0 } },
-             after = { .taken = 3000000,
-                       .started_at = 5,
-                       .traffic = { .reads = 30, .writes = 100, .bytes_sent = 4096 } };
-        Rates rates = rates_between(&before, &after);
-
-        assert_float_equal(rates.reads, 10, 0.001);
-        assert_float_equal(rates.writes, 0, 0.001);
-        assert_float_equal(rates.bytes_sent, 2048, 0.001);
-
-        after.started_at = 6; /* its counters began at 0 again */
-        assert_float_equal(rates_between(&before, &after).reads, 0, 0.001);
-        after.started_at = 5;
-        after.taken = before.taken;
-        assert_float_equal(rates_between(&before, &after).reads, 0, 0.001);
-        assert_float_equal(rate_of_change(100, 50, 1000000), -50, 0.001);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(row_says_how_a_volume_is),
@@ -164,7 +142,6 @@ int main(void) {
                 cmocka_unit_test(removed_volumes_are_for_who_wants_them),
                 cmocka_unit_test(colours_warn),
                 cmocka_unit_test(details_tell_of_maintenance),
-                cmocka_unit_test(rates_are_per_second),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

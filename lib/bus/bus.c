@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "bus/bus.h"
 
-static int add_object(sd_bus *bus, const BusObject *object, void *userdata) {
+static int add_object(sd_bus *bus, const BusObject *object, void *base) {
+        void *userdata = (uint8_t *) base + object->offset;
         int r = 0;
 
         if (object->vtable && object->find)

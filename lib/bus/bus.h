@@ -16,7 +16,8 @@ typedef struct BusObject {
         const sd_bus_vtable *vtable;
         sd_bus_object_find_t find; /* gives the userdata of a member of the family */
         sd_bus_node_enumerator_t enumerate;
-        bool manages; /* org.freedesktop.DBus.ObjectManager for what is at PATH and below */
+        bool manages;  /* org.freedesktop.DBus.ObjectManager for what is at PATH and below */
+        size_t offset; /* of the object's own userdata in what bus_add_objects() is given */
 } BusObject;
 
 /* Connects to a bus: "system", or a D-Bus address. Goes on in the background. */

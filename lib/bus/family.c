@@ -103,6 +103,25 @@ int bus_family_enumerate(const BusFamily *family, char ***ret_paths) {
         return 0;
 }
 
+int bus_family_find_object(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                void *userdata,
+                void **ret_object,
+                sd_bus_error *error) {
+        return bus_family_find_path(*(BusFamily *const *) userdata, path, ret_object);
+}
+
+int bus_family_enumerate_objects(
+                sd_bus *bus,
+                const char *prefix,
+                void *userdata,
+                char ***ret_paths,
+                sd_bus_error *error) {
+        return bus_family_enumerate(*(BusFamily *const *) userdata, ret_paths);
+}
+
 static bool differs(const BusWatched *what, const void *a, const void *b) {
         const char *in_a = (const char *) a + what->offset, *in_b = (const char *) b + what->offset;
 
@@ -268,11 +287,12 @@ int bus_family_remove(BusFamily *family, uint32_t number) {
         BusMember *member = bus_family_find(family, number);
         size_t place = find_place(family, number);
         char path[BUS_PATH_SIZE];
-        int r = 0;
+        int result, r = 0;
 
         if (!member)
                 return 0;
 
+        result = tell(family, member, clock_monotonic());
         if (bus) /* which looks at the object once more */
                 r = sd_bus_emit_object_removed(
                                 bus, bus_path_format(family->options.path, number, path));
@@ -280,7 +300,19 @@ int bus_family_remove(BusFamily *family, uint32_t number) {
         memmove(family->members + place, family->members + place + 1,
                 (family->n_members - place) * sizeof(void *));
         (void) member_free(member);
-        return r;
+        return MIN(result, r);
+}
+
+int bus_family_flush(BusFamily *family) {
+        uint64_t now = clock_monotonic();
+        int result = 0;
+
+        for (size_t i = 0; family && i < family->n_members; i++) {
+                int r = tell(family, family->members[i], now);
+
+                result = MIN(result, r);
+        }
+        return result;
 }
 
 int bus_family_new(

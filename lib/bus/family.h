@@ -74,8 +74,12 @@ DEFINE_CLEANUP(BusFamily *, bus_family_free);
  * -ENOMEM, or the error of a signal, after which the state is in force all the same. */
 int bus_family_set(BusFamily *family, uint32_t number, const void *state);
 
-/* Does nothing if there is no such member. */
+/* Tells what is held back of the member before it goes. Does nothing if there is no such member.
+ * Returns 0 or a negative errno, after which the member is gone all the same. */
 int bus_family_remove(BusFamily *family, uint32_t number);
+
+/* Tells what is held back of all members. Returns 0 or a negative errno. FAMILY may be NULL. */
+int bus_family_flush(BusFamily *family);
 
 /* Returns NULL for none. FAMILY may be NULL. */
 BusMember *bus_family_find(const BusFamily *family, uint32_t number);
@@ -83,6 +87,24 @@ BusMember *bus_family_find(const BusFamily *family, uint32_t number);
 /* For the callbacks of a BusObject. FAMILY may be NULL. */
 int bus_family_find_path(const BusFamily *family, const char *path, void **ret_object);
 int bus_family_enumerate(const BusFamily *family, char ***ret_paths);
+
+/* The same as callbacks, for a BusFamily * at FIELD of the userdata, a TYPE. */
+#define BUS_FAMILY_OBJECT(Type, field) \
+        .find = bus_family_find_object, .enumerate = bus_family_enumerate_objects, \
+        .offset = offsetof(Type, field)
+int bus_family_find_object(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                void *userdata,
+                void **ret_object,
+                sd_bus_error *error);
+int bus_family_enumerate_objects(
+                sd_bus *bus,
+                const char *prefix,
+                void *userdata,
+                char ***ret_paths,
+                sd_bus_error *error);
 
 #define BUS_PATH_SIZE 64
 

@@ -3,17 +3,19 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "bus/bus.h"
 #include "master/bus/call.h"
+#include "master/bus/names.h"
 
 static bool is_listed(const BusCall *call) {
-        return call->previous || call->bus->calls == call;
+        return call->previous || call->calls->first == call;
 }
 
 static void list(BusCall *call) {
-        call->next = call->bus->calls;
+        call->next = call->calls->first;
         if (call->next)
                 call->next->previous = call;
-        call->bus->calls = call;
+        call->calls->first = call;
 }
 
 static void unlist(BusCall *call) {
@@ -23,7 +25,7 @@ static void unlist(BusCall *call) {
         if (call->previous)
                 call->previous->next = call->next;
         else
-                call->bus->calls = call->next;
+                call->calls->first = call->next;
         if (call->next)
                 call->next->previous = call->previous;
         call->previous = call->next = NULL;
@@ -38,9 +40,9 @@ static void run(BusDeferred *deferred) {
                 (void) bus_call_free(call);
 }
 
-void bus_call_init(BusCall *call, MasterBus *bus, sd_bus_message *message) {
+void bus_call_init(BusCall *call, BusCalls *calls, sd_bus_message *message) {
         *call = (BusCall){
-                .bus = bus,
+                .calls = calls,
                 .message = sd_bus_message_ref(message),
                 .deferred.run = run,
         };
@@ -65,7 +67,7 @@ void bus_call_start(BusCall *call) {
 }
 
 void bus_call_defer(BusCall *call) {
-        bus_defer(call->bus->server, &call->deferred);
+        bus_defer(call->calls->server, &call->deferred);
 }
 
 /* A caller that is gone is no concern of ours. */
@@ -86,10 +88,20 @@ void bus_call_fail(BusCall *call, const sd_bus_error *error) {
         (void) bus_call_free(call);
 }
 
-void bus_calls_cut(MasterBus *bus) {
-        while (bus->calls) {
+int bus_calls_authorize(
+                BusCalls *calls,
+                sd_bus_message *message,
+                sd_bus_message_handler_t handler,
+                void *userdata) {
+        return bus_authorize(&calls->authority, message, MASTER_BUS_ACTION, handler, userdata);
+}
+
+void bus_calls_end(BusCalls *calls) {
+        bus_authority_done(&calls->authority);
+        bus_server_run_deferred(calls->server);
+        while (calls->first) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-                BusCall *call = bus->calls;
+                BusCall *call = calls->first;
 
                 (void) bus_fail(&error, -ESHUTDOWN,
                                 "The master is shutting down; once it is up again, look whether "

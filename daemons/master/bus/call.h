@@ -7,13 +7,27 @@
  * that ends answers the calls that are still open with an error that says so; when the other thread
  * is done with them, nobody is told any more. */
 
-#include "master/bus/manager.h"
+#include "bus/authorize.h"
+#include "bus/server.h"
+#include "bus/writer.h"
 
 typedef struct BusCall BusCall;
 
+/* What the calls have in common. To be embedded; all of it belongs to the loop. */
+typedef struct BusCalls {
+        BusServer *server;      /* not owned */
+        BusAuthority authority; /* who may change something */
+        BusCall *first;         /* those that are not answered yet */
+        bool is_ending;         /* what is left to be answered is, and nothing else happens */
+
+        /* Announces what a change has changed, before its caller is answered. */
+        void (*refresh)(void *userdata);
+        void *userdata;
+} BusCalls;
+
 /* Embedded, as the first member, in what was allocated for the call. */
 struct BusCall {
-        MasterBus *bus;          /* not owned */
+        BusCalls *calls;         /* not owned */
         sd_bus_message *message; /* owned; NULL once it is answered */
 
         /* On the loop, after bus_call_defer(): answers, or goes on and defers again. Not called for
@@ -26,12 +40,12 @@ struct BusCall {
         BusCall *previous, *next;
 };
 
-void bus_call_init(BusCall *call, MasterBus *bus, sd_bus_message *message);
+void bus_call_init(BusCall *call, BusCalls *calls, sd_bus_message *message);
 
-/* Frees a call that nothing else has: that was refused, or is answered. Accepts NULL. */
+/* Frees a call that nothing else has: one that was refused, or is answered. Accepts NULL. */
 BusCall *bus_call_free(BusCall *call);
 
-/* It will be answered later. To be called on the loop before anything else can have the call. */
+/* The call will be answered later. On the loop, before anything else can have the call. */
 void bus_call_start(BusCall *call);
 
 /* Has on_deferred() called on the loop. From any thread. */
@@ -41,5 +55,14 @@ void bus_call_defer(BusCall *call);
 void bus_call_reply(BusCall *call, BusWriter *reply);
 void bus_call_fail(BusCall *call, const sd_bus_error *error);
 
-/* For the end of the bus: answers all that are open. */
-void bus_calls_cut(MasterBus *bus);
+/* Calls HANDLER with MESSAGE and USERDATA if the sender may change the cluster; bus_authorize() is
+ * the contract. */
+int bus_calls_authorize(
+                BusCalls *calls,
+                sd_bus_message *message,
+                sd_bus_message_handler_t handler,
+                void *userdata);
+
+/* For the end of the bus: runs what other threads have deferred, then answers all calls that are
+ * still open. */
+void bus_calls_end(BusCalls *calls);

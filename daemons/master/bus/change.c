@@ -3,19 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "master/bus/call.h"
+#include "bus/bus.h"
 #include "master/bus/change.h"
-#include "master/bus/jobs.h"
 #include "master/bus/lead.h"
-#include "master/bus/refusal.h"
-#include "master/bus/volumes.h"
+#include "master/bus/names.h"
 #include "master/cluster/membership.h"
 #include "master/cluster/volume-settings.h"
-#include "master/job/job.h"
 
 /* One call, until it is answered. */
 typedef struct ChangeCall {
         BusCall call;
+        ChangeBus *bus; /* not owned */
         Asked asked;
         VolumesChange change; /* of the map */
         JobRequest request;
@@ -42,7 +40,7 @@ static ChangeCall *change_of(BusCall *call) {
 }
 
 static int change_new(
-                MasterBus *bus,
+                ChangeBus *bus,
                 sd_bus_message *message,
                 Asked asked,
                 const uint32_t numbers[],
@@ -53,7 +51,8 @@ static int change_new(
         if (!change)
                 return -ENOMEM;
 
-        bus_call_init(&change->call, bus, message);
+        bus_call_init(&change->call, bus->calls, message);
+        change->bus = bus;
         change->asked = asked;
         change->wants_job = asked != ASKED_SETTINGS;
         change->n_numbers = n;
@@ -64,7 +63,7 @@ static int change_new(
                 .numbers = change->numbers,
                 .n_numbers = MIN(n, (size_t) JOB_VOLUMES_MAX),
                 .epoch = EPOCH_ANY,
-                .started_by = bus->authority.uid,
+                .started_by = bus->calls->authority.uid,
         };
         *ret = change;
         return 0;
@@ -75,10 +74,11 @@ static void succeed(ChangeCall *change) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(change->call.message);
         char path[BUS_PATH_SIZE];
 
-        master_bus_refresh(change->call.bus);
+        change->call.calls->refresh(change->call.calls->userdata);
         if (change->id > 0)
-                job_bus_add(change->call.bus, change->id);
-        bus_writer_put(&reply, "ot", job_bus_path(change->id, path), change->epoch);
+                jobs_bus_add(change->bus->job_objects, change->id);
+        bus_writer_put(&reply, "ot", bus_path_format(JOBS_BUS_PATH, change->id, path),
+                       change->epoch);
         bus_call_reply(&change->call, &reply);
 }
 
@@ -90,7 +90,7 @@ static void answer(ChangeCall *change) {
                 return;
         }
 
-        (void) refuse(change->call.bus, change->asked, change->result, change->refused, &error);
+        (void) refuse(change->bus->reasons, change->asked, change->result, change->refused, &error);
         bus_call_fail(&change->call, &error);
 }
 
@@ -113,9 +113,7 @@ static void on_job(int result, uint32_t number, uint64_t epoch, void *userdata) 
 }
 
 static int start_job(ChangeCall *change) {
-        return job_start(
-                        change->call.bus->options.jobs, &change->request, on_job, change,
-                        &change->refused);
+        return job_start(change->bus->jobs, &change->request, on_job, change, &change->refused);
 }
 
 /* The change of the map stands, whatever becomes of the job. A master that ends starts no job. */
@@ -123,7 +121,7 @@ static void on_changed(BusCall *call) {
         ChangeCall *change = change_of(call);
         int r;
 
-        if (change->result >= 0 && change->wants_job && !call->bus->is_ending) {
+        if (change->result >= 0 && change->wants_job && !call->calls->is_ending) {
                 r = start_job(change);
                 if (r >= 0)
                         return; /* the committer may have written its result already */
@@ -156,7 +154,7 @@ static int begun(ChangeCall *change, int r, sd_bus_error *error) {
         _cleanup_(change_freep) ChangeCall *owned = change;
 
         if (r < 0)
-                return refuse(change->call.bus, change->asked, r,
+                return refuse(change->bus->reasons, change->asked, r,
                               change->refused ?: change->change.refused, error);
 
         TAKE_PTR(owned);
@@ -185,7 +183,7 @@ static int read_options(ChangeCall *change, const BusOption *own, sd_bus_error *
         if (r < 0)
                 return r;
         if (limits->parallel > JOB_PARALLEL_MAX || (options[2].is_set && limits->parallel == 0))
-                return refuse(change->call.bus, ASKED_JOB, -EINVAL, 0, error);
+                return refuse(change->bus->reasons, ASKED_JOB, -EINVAL, 0, error);
         return 0;
 }
 
@@ -211,15 +209,15 @@ static int read_numbers(
         return 0;
 }
 
-static bool has_keys(const MasterBus *bus) {
+static bool has_keys(const ChangeBus *bus) {
         IndexCounters counters;
 
-        index_counters(bus->options.index, &counters);
+        index_counters(bus->index, &counters);
         return counters.keys > 0;
 }
 
 static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         const uint32_t *numbers = NULL;
         int rebalance = true, r;
@@ -238,12 +236,12 @@ static int add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *er
 
         change->wants_job = rebalance && has_keys(bus);
         start(change);
-        r = volumes_add(bus->options.volumes, change->numbers, n, map_change_of(change));
+        r = volumes_add(bus->volumes, change->numbers, n, map_change_of(change));
         return begun(TAKE_PTR(change), r, error);
 }
 
 static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         const uint32_t *numbers = NULL;
         int accept_loss = false, r;
@@ -267,7 +265,7 @@ static int delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error 
 }
 
 static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         int r;
 
@@ -277,8 +275,8 @@ static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *
         r = read_options(change, NULL, error);
         if (r < 0)
                 return r;
-        if (change->request.epoch != EPOCH_ANY && change->request.epoch != bus->summary.epoch)
-                return refuse(bus, ASKED_REBALANCE, -EREMCHG, 0, error);
+        if (change->request.epoch != EPOCH_ANY && change->request.epoch != *bus->epoch)
+                return refuse(bus->reasons, ASKED_REBALANCE, -EREMCHG, 0, error);
 
         start(change);
         r = start_job(change);
@@ -286,7 +284,7 @@ static int rebalance_all(sd_bus_message *message, void *userdata, sd_bus_error *
 }
 
 static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         uint32_t copies;
         int r;
@@ -304,20 +302,20 @@ static int set_copies(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return r;
 
         start(change);
-        r = volumes_set_copies(bus->options.volumes, copies, map_change_of(change));
+        r = volumes_set_copies(bus->volumes, copies, map_change_of(change));
         return begun(TAKE_PTR(change), r, error);
 }
 
 /* The volume is named by the path: its object may have gone while the caller was asked for a
  * password. */
-static int new_for_volume(MasterBus *bus, sd_bus_message *message, ChangeCall **ret) {
+static int new_for_volume(ChangeBus *bus, sd_bus_message *message, ChangeCall **ret) {
         uint32_t number = bus_path_parse(VOLUMES_BUS_PATH, sd_bus_message_get_path(message));
 
         return change_new(bus, message, ASKED_SETTINGS, &number, 1, ret);
 }
 
 static int set_volume(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         VolumeSettings settings = {};
         uint64_t epoch = EPOCH_ANY;
@@ -341,12 +339,12 @@ static int set_volume(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         change->request.epoch = epoch;
         start(change);
-        r = volumes_set(bus->options.volumes, change->numbers[0], &settings, map_change_of(change));
+        r = volumes_set(bus->volumes, change->numbers[0], &settings, map_change_of(change));
         return begun(TAKE_PTR(change), r, error);
 }
 
 static int set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        ChangeBus *bus = userdata;
         _cleanup_(change_freep) ChangeCall *change = NULL;
         uint64_t until, epoch = EPOCH_ANY;
         BusOption options[] = { { "epoch", 't', &epoch }, {} };
@@ -364,22 +362,21 @@ static int set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error
 
         change->request.epoch = epoch;
         start(change);
-        r = volumes_set_maintenance(
-                        bus->options.volumes, change->numbers[0], until, map_change_of(change));
+        r = volumes_set_maintenance(bus->volumes, change->numbers[0], until, map_change_of(change));
         return begun(TAKE_PTR(change), r, error);
 }
 
 static int authorize(
                 sd_bus_message *message,
-                MasterBus *bus,
+                ChangeBus *bus,
                 sd_bus_message_handler_t handler,
                 sd_bus_error *error) {
         int r;
 
-        r = lead_bus_check(bus, error);
+        r = lead_bus_check(bus->lead, error);
         if (r < 0)
                 return r;
-        return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, handler, bus);
+        return bus_calls_authorize(bus->calls, message, handler, bus);
 }
 
 int change_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -399,9 +396,9 @@ int change_bus_set_copies(sd_bus_message *message, void *userdata, sd_bus_error 
 }
 
 int change_bus_set_volume(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, ((BusMember *) userdata)->userdata, set_volume, error);
+        return authorize(message, userdata, set_volume, error);
 }
 
 int change_bus_set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return authorize(message, ((BusMember *) userdata)->userdata, set_maintenance, error);
+        return authorize(message, userdata, set_maintenance, error);
 }

@@ -5,10 +5,24 @@
  * has started, or "/" for none, and with the epoch of the cluster map after it; those that change
  * the map and start a job change the map first. What a change would move is told by Plan().
  *
- * All are handlers of methods: of the manager's, with the MasterBus as userdata, and of a volume's,
- * with its BusMember. */
+ * All are handlers of methods with the ChangeBus as userdata: of the manager's, and of a volume's,
+ * which is the one that the message's path names. */
 
-#include "master/bus/manager.h"
+#include "master/bus/call.h"
+#include "master/bus/jobs.h"
+#include "master/bus/refusal.h"
+
+/* What the methods need; none of it is owned. */
+typedef struct ChangeBus {
+        BusCalls *calls;
+        const RefusalSource *reasons;
+        Index *index;
+        Lead *lead; /* NULL if the master leads anyway */
+        Volumes *volumes;
+        Jobs *jobs;
+        JobsBus *job_objects;
+        const uint64_t *epoch; /* of the map, as the bus tells it */
+} ChangeBus;
 
 int change_bus_add_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int change_bus_delete_volumes(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -3,11 +3,15 @@
 
 /* Which copies are damaged, over D-Bus: the method GetDamage(). */
 
-#include "master/bus/manager.h"
+#include <systemd/sd-bus.h>
 
-#define DAMAGE_BUS_TYPE "a(stusbt)"
+#include "store/index/index.h"
+
+#define DAMAGE_BUS_ITEM "(stusbt)" /* key, version, volume, kind, lost, since when */
+#define DAMAGE_BUS_TYPE "a" DAMAGE_BUS_ITEM
 
 /* How many are named at most. */
 #define DAMAGE_BUS_MAX 1000
 
-int damage_bus_reply(const MasterBus *bus, sd_bus_message *message);
+/* Answers MESSAGE. Returns a value for a method handler to return. */
+int damage_bus_reply(Index *index, sd_bus_message *message);

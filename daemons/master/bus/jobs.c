@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "bus/bus.h"
 #include "bus/property.h"
 #include "core/key.h"
 #include "master/bus/jobs.h"
-#include "master/bus/refusal.h"
-#include "master/job/job.h"
+#include "master/bus/names.h"
 
 /* Between two signals about the same job. */
 #define TELL_USEC (USEC_PER_SEC / 2)
@@ -32,38 +32,11 @@ static const BusWatched watched[] = {
 };
 /* clang-format on */
 
-const char *job_bus_path(uint32_t id, char ret[static BUS_PATH_SIZE]) {
-        return bus_path_format(JOB_BUS_PATH, id, ret);
-}
-
-int job_bus_find(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                void *userdata,
-                void **ret_object,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-
-        return bus_family_find_path(master_bus->jobs, path, ret_object);
-}
-
-int job_bus_enumerate(
-                sd_bus *bus,
-                const char *prefix,
-                void *userdata,
-                char ***ret_paths,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-
-        return bus_family_enumerate(master_bus->jobs, ret_paths);
-}
-
 /* Of a job that is forgotten what was known stays. */
 static void look(uint32_t id, void *state, void *userdata) {
-        const MasterBus *bus = userdata;
+        const JobsBus *bus = userdata;
 
-        (void) job_get(bus->options.jobs, id, state);
+        (void) job_get(bus->jobs, id, state);
 }
 
 static int emit_removed(sd_bus *connection, const char *path, const JobStatus *status) {
@@ -74,7 +47,7 @@ static int emit_removed(sd_bus *connection, const char *path, const JobStatus *s
 
 /* Also announces its end, if it has ended already since the daemon started. */
 static int on_added(sd_bus *connection, const char *path, const void *state, void *userdata) {
-        const MasterBus *bus = userdata;
+        const JobsBus *bus = userdata;
         const JobStatus *status = state;
         int r;
 
@@ -107,43 +80,44 @@ static void log_failure(int r) {
 }
 
 /* Brings the object up to date; makes it if there is none. */
-static int refresh(MasterBus *bus, uint32_t id) {
+static int refresh(JobsBus *bus, uint32_t id) {
         JobStatus status;
         int r;
 
-        r = job_get(bus->options.jobs, id, &status);
+        r = job_get(bus->jobs, id, &status);
         if (r < 0)
                 return r == -ENOENT ? 0 : r; /* already forgotten */
-        return bus_family_set(bus->jobs, id, &status);
+        return bus_family_set(bus->family, id, &status);
 }
 
 static void on_change(uint32_t id, JobChange change, void *userdata) {
-        MasterBus *bus = userdata;
+        JobsBus *bus = userdata;
 
-        log_failure(change == JOB_FORGOTTEN ? bus_family_remove(bus->jobs, id) : refresh(bus, id));
+        log_failure(change == JOB_FORGOTTEN ? bus_family_remove(bus->family, id)
+                                            : refresh(bus, id));
 }
 
-void job_bus_add(MasterBus *bus, uint32_t id) {
-        if (!bus->is_ending && !bus_family_find(bus->jobs, id))
+void jobs_bus_add(JobsBus *bus, uint32_t id) {
+        if (!bus->calls->is_ending && !bus_family_find(bus->family, id))
                 log_failure(refresh(bus, id));
 }
 
-/* The jobs of the last run are there before anybody can ask for them. */
-static int load(MasterBus *bus) {
+/* All jobs, as they are now. */
+static int load(JobsBus *bus) {
         _cleanup_free_ JobStatus *list = NULL;
         size_t n;
         int r;
 
-        r = jobs_list(bus->options.jobs, &list, &n);
+        r = jobs_list(bus->jobs, &list, &n);
         for (size_t i = 0; r >= 0 && i < n; i++)
-                r = bus_family_set(bus->jobs, list[i].id, list + i);
+                r = bus_family_set(bus->family, list[i].id, list + i);
         return r;
 }
 
-int job_bus_start(MasterBus *bus) {
+int jobs_bus_start(JobsBus *bus, sd_event *event) {
         static const BusFamilyOptions options = {
-                .path = JOB_BUS_PATH,
-                .interface = JOB_BUS_INTERFACE,
+                .path = JOBS_BUS_PATH,
+                .interface = JOBS_BUS_INTERFACE,
                 .state_size = sizeof(JobStatus),
                 .watched = watched,
                 .interval_usec = TELL_USEC,
@@ -155,36 +129,42 @@ int job_bus_start(MasterBus *bus) {
         int r;
 
         own.userdata = bus;
-        r = bus_family_new(bus->server, bus->options.event, &own, &bus->jobs);
+        r = bus_family_new(bus->calls->server, event, &own, &bus->family);
         if (r >= 0)
                 r = load(bus);
         if (r < 0)
                 return r;
 
-        jobs_set_observer(bus->options.jobs, on_change, bus);
+        jobs_set_observer(bus->jobs, on_change, bus);
         return 0;
 }
 
-void job_bus_stop(MasterBus *bus) {
-        jobs_set_observer(bus->options.jobs, NULL, NULL);
+void jobs_bus_stop(JobsBus *bus) {
+        jobs_set_observer(bus->jobs, NULL, NULL);
+        log_failure(load(bus));
+        log_failure(bus_family_flush(bus->family));
+}
+
+void jobs_bus_done(JobsBus *bus) {
+        bus->family = bus_family_free(bus->family);
 }
 
 /* A job is named by the path: its object may have gone while the caller was asked for a password.
  */
 static uint32_t id_of(sd_bus_message *message) {
-        return bus_path_parse(JOB_BUS_PATH, sd_bus_message_get_path(message));
+        return bus_path_parse(JOBS_BUS_PATH, sd_bus_message_get_path(message));
 }
 
 static int control(
                 sd_bus_message *message,
-                MasterBus *bus,
+                JobsBus *bus,
                 int (*function)(Jobs *jobs, uint32_t id),
                 sd_bus_error *error) {
         uint32_t id = id_of(message);
         int r;
 
-        r = function(bus->options.jobs, id);
-        return r < 0 ? refuse(bus, ASKED_JOB, r, id, error)
+        r = function(bus->jobs, id);
+        return r < 0 ? refuse(bus->reasons, ASKED_JOB, r, id, error)
                      : sd_bus_reply_method_return(message, "");
 }
 
@@ -201,14 +181,14 @@ static int cancel_job(sd_bus_message *message, void *userdata, sd_bus_error *err
 }
 
 static int set_job(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        JobsBus *bus = userdata;
         uint32_t id = id_of(message);
         JobStatus status;
         int r;
 
-        r = job_get(bus->options.jobs, id, &status);
+        r = job_get(bus->jobs, id, &status);
         if (r < 0)
-                return refuse(bus, ASKED_JOB, r, id, error);
+                return refuse(bus->reasons, ASKED_JOB, r, id, error);
         r = bus_read_options(
                         message,
                         (BusOption[]){
@@ -221,16 +201,16 @@ static int set_job(sd_bus_message *message, void *userdata, sd_bus_error *error)
                 return r;
 
         r = status.limits.parallel >= 1 && status.limits.parallel <= JOB_PARALLEL_MAX
-                            ? job_set_limits(bus->options.jobs, id, &status.limits)
+                            ? job_set_limits(bus->jobs, id, &status.limits)
                             : -EINVAL;
-        return r < 0 ? refuse(bus, ASKED_JOB, r, id, error)
+        return r < 0 ? refuse(bus->reasons, ASKED_JOB, r, id, error)
                      : sd_bus_reply_method_return(message, "");
 }
 
 static int authorize(sd_bus_message *message, sd_bus_message_handler_t handler, void *userdata) {
-        MasterBus *bus = ((BusMember *) userdata)->userdata;
+        JobsBus *bus = ((BusMember *) userdata)->userdata;
 
-        return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, handler, bus);
+        return bus_calls_authorize(bus->calls, message, handler, bus);
 }
 
 static int method_pause(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -262,13 +242,13 @@ static int on_key(const char *key, void *userdata) {
 static int method_get_lost_keys(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(message);
         const BusMember *member = userdata;
-        MasterBus *bus = member->userdata;
+        JobsBus *bus = member->userdata;
         int r;
 
         bus_writer_open(&reply, 'a', "s");
-        r = job_lost_keys(bus->options.jobs, member->number, on_key, &reply);
+        r = job_lost_keys(bus->jobs, member->number, on_key, &reply);
         if (r < 0)
-                return refuse(bus, ASKED_JOB, r, member->number, error);
+                return refuse(bus->reasons, ASKED_JOB, r, member->number, error);
         bus_writer_close(&reply);
         return bus_writer_send(&reply);
 }
@@ -289,7 +269,7 @@ BUS_DEFINE_LONG_GETTER(get_volumes, BusMember, append_volumes)
 #define AT(field) BUS_STATE(JobStatus, field)
 
 /* clang-format off */
-const sd_bus_vtable job_bus_vtable[] = {
+const sd_bus_vtable jobs_bus_vtable[] = {
         SD_BUS_VTABLE_START(0),
 
         SD_BUS_PROPERTY("Id",             "u",  NULL,         AT(id),               BUS_CONST),

@@ -7,36 +7,29 @@
  * Figures change all the time: the changes of a job are announced twice a second at most. What a
  * program reads is up to date. */
 
-#include "master/bus/manager.h"
+#include "bus/family.h"
+#include "master/bus/call.h"
+#include "master/bus/refusal.h"
 
-#define JOB_BUS_PATH      "/org/dkv/Master1/job"
-#define JOB_BUS_INTERFACE "org.dkv.Master1.Job"
+typedef struct JobsBus {
+        BusCalls *calls; /* not owned, as the next two */
+        const RefusalSource *reasons;
+        Jobs *jobs;
+        uint64_t started_usec; /* of the daemon: jobs that ended before it did are old news */
+        BusFamily *family;     /* owned */
+} JobsBus;
 
-extern const sd_bus_vtable job_bus_vtable[];
+extern const sd_bus_vtable jobs_bus_vtable[];
 
-/* For the table of objects. */
-int job_bus_find(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                void *userdata,
-                void **ret_object,
-                sd_bus_error *error);
-int job_bus_enumerate(
-                sd_bus *bus,
-                const char *prefix,
-                void *userdata,
-                char ***ret_paths,
-                sd_bus_error *error);
+/* Makes the family, with the jobs of earlier runs, and observes the master's jobs. Of BUS all is
+ * set but the family. Returns 0 or a negative errno. */
+int jobs_bus_start(JobsBus *bus, sd_event *event);
 
-/* Makes the family, with the jobs of earlier runs, and observes the master's jobs. */
-int job_bus_start(MasterBus *bus);
+/* Announces what is still held back, and observes no longer. While the server is there. */
+void jobs_bus_stop(JobsBus *bus);
 
-/* Observes no longer. */
-void job_bus_stop(MasterBus *bus);
+/* After the end of the server. */
+void jobs_bus_done(JobsBus *bus);
 
 /* Announces a job that has just been started, ahead of the reply that names it. */
-void job_bus_add(MasterBus *bus, uint32_t id);
-
-/* Writes "/" for 0. */
-const char *job_bus_path(uint32_t id, char ret[static BUS_PATH_SIZE]);
+void jobs_bus_add(JobsBus *bus, uint32_t id);

@@ -2,25 +2,24 @@
 
 #include <errno.h>
 
-#include "master/bus/call.h"
+#include "bus/bus.h"
 #include "master/bus/lead.h"
-#include "master/bus/refusal.h"
-#include "master/lead/lead.h"
 
 /* A call of AcceptRollback(), until it is answered. */
 typedef struct AcceptCall {
         BusCall call;
+        LeadBus *bus; /* not owned */
         int result;
         uint64_t term;
 } AcceptCall;
 
-int lead_bus_check(const MasterBus *bus, sd_bus_error *error) {
+int lead_bus_check(Lead *lead, sd_bus_error *error) {
         char reason[LEAD_REASON_SIZE];
 
-        if (lead_is_leading(bus->options.lead))
+        if (lead_is_leading(lead))
                 return 0;
 
-        lead_reason(bus->options.lead, reason);
+        lead_reason(lead, reason);
         return bus_fail(error, -EOWNERDEAD, "%s", reason);
 }
 
@@ -31,12 +30,12 @@ static void on_deferred(BusCall *call) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(call->message);
 
         if (accept->result < 0) {
-                (void) refuse(call->bus, ASKED_REBALANCE, accept->result, 0, &error);
+                (void) refuse(accept->bus->reasons, ASKED_REBALANCE, accept->result, 0, &error);
                 bus_call_fail(call, &error);
                 return;
         }
 
-        master_bus_refresh(call->bus);
+        call->calls->refresh(call->calls->userdata);
         bus_writer_put(&reply, "t", accept->term);
         bus_call_reply(call, &reply);
 }
@@ -59,7 +58,7 @@ static int begin(AcceptCall *accept, sd_bus_error *error) {
                 return r;
 
         bus_call_start(&accept->call);
-        r = lead_accept_rollback(accept->call.bus->options.lead, on_accepted, accept);
+        r = lead_accept_rollback(accept->bus->lead, on_accepted, accept);
         if (r == -EALREADY)
                 return bus_fail(error, -EBUSY,
                                 "There is nothing to accept: this index is not known to be older "
@@ -69,11 +68,13 @@ static int begin(AcceptCall *accept, sd_bus_error *error) {
 
 static int accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         AcceptCall *accept = calloc(1, sizeof(*accept));
+        LeadBus *bus = userdata;
         int r;
 
         if (!accept)
                 return -ENOMEM;
-        bus_call_init(&accept->call, userdata, message);
+        bus_call_init(&accept->call, bus->calls, message);
+        accept->bus = bus;
         accept->call.on_deferred = on_deferred;
         r = begin(accept, error);
         if (r < 0) {
@@ -84,7 +85,7 @@ static int accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error
 }
 
 int lead_bus_accept_rollback(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        LeadBus *bus = userdata;
 
-        return bus_authorize(&bus->authority, message, MASTER_BUS_ACTION, accept_rollback, bus);
+        return bus_calls_authorize(bus->calls, message, accept_rollback, bus);
 }

@@ -4,16 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bus/bus.h"
+#include "bus/writer.h"
 #include "core/etag.h"
 #include "core/key.h"
 #include "master/bus/locate.h"
 #include "master/upkeep/damage.h"
 
-static void put_copies(const MasterBus *bus, const Record *record, BusWriter *reply) {
+static void put_copies(Volumes *volumes, const Record *record, BusWriter *reply) {
         bus_writer_open_list(reply, "copies", "(ubs)");
         for (size_t i = 0; i < record->n_copies; i++) {
                 char url[VOLUME_URL_SIZE] = "";
-                bool is_up = volumes_url(bus->options.volumes, record->copies[i], url) >= 0;
+                bool is_up = volumes_url(volumes, record->copies[i], url) >= 0;
 
                 bus_writer_put(reply, "(ubs)", record->copies[i], (int) is_up, url);
         }
@@ -28,7 +30,7 @@ static void make_ascii(const char *text, char ret[static CONTENT_TYPE_MAX + 1]) 
                         *p = '?';
 }
 
-static void put_record(const MasterBus *bus, const Record *record, BusWriter *reply) {
+static void put_record(Volumes *volumes, const Record *record, BusWriter *reply) {
         char etag[ETAG_SIZE], content_type[CONTENT_TYPE_MAX + 1];
 
         make_ascii(record->content_type, content_type);
@@ -40,12 +42,12 @@ static void put_record(const MasterBus *bus, const Record *record, BusWriter *re
         bus_writer_put(reply, "{sv}", "etag", "s", etag);
         bus_writer_put(reply, "{sv}", "modified", "t", record->mtime_usec);
         bus_writer_put(reply, "{sv}", "content-type", "s", content_type);
-        put_copies(bus, record, reply);
+        put_copies(volumes, record, reply);
         bus_writer_close(reply);
 }
 
 /* The key as in the path of a URL, without the slash in front. */
-static int find(const MasterBus *bus, const char *encoded, Buffer *scratch, Record *ret) {
+static int find(Index *index, const char *encoded, Buffer *scratch, Record *ret) {
         char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
         int r;
 
@@ -55,13 +57,13 @@ static int find(const MasterBus *bus, const char *encoded, Buffer *scratch, Reco
         r = key_from_path(path, key);
         if (r < 0)
                 return r;
-        r = index_get(bus->options.index, key, scratch, ret);
+        r = index_get(index, key, scratch, ret);
         if (r == -EBADMSG)
                 damage_log_index(key);
         return r;
 }
 
-int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error *error) {
+int locate_bus_reply(Index *index, Volumes *volumes, sd_bus_message *message, sd_bus_error *error) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(message);
         _cleanup_(buffer_done) Buffer scratch = {};
         const char *key;
@@ -71,12 +73,12 @@ int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error
         r = sd_bus_message_read(message, "s", &key);
         if (r < 0)
                 return r;
-        r = find(bus, key, &scratch, &record);
+        r = find(index, key, &scratch, &record);
         if (r == -ENOENT)
                 return bus_fail(error, r, "There is no such key.");
         if (r < 0)
                 return bus_fail(error, r, NULL);
 
-        put_record(bus, &record, &reply);
+        put_record(volumes, &record, &reply);
         return bus_writer_send(&reply);
 }

@@ -3,7 +3,9 @@
 
 /* Where a key is, over D-Bus: the method Locate(). */
 
-#include "master/bus/manager.h"
+#include <systemd/sd-bus.h>
+
+#include "master/cluster/volumes.h"
 
 /* Answers MESSAGE, or sets ERROR and returns a negative errno. */
-int locate_bus_reply(const MasterBus *bus, sd_bus_message *message, sd_bus_error *error);
+int locate_bus_reply(Index *index, Volumes *volumes, sd_bus_message *message, sd_bus_error *error);

@@ -6,22 +6,22 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/periodic.h"
 #include "bus/property.h"
 #include "daemon/bus-common.h"
 #include "daemon/log-control.h"
-#include "master/bus/call.h"
 #include "master/bus/change.h"
 #include "master/bus/damage.h"
-#include "master/bus/jobs.h"
 #include "master/bus/lead.h"
 #include "master/bus/locate.h"
+#include "master/bus/manager.h"
 #include "master/bus/metrics.h"
+#include "master/bus/names.h"
 #include "master/bus/preview.h"
+#include "master/bus/troubles.h"
 #include "master/bus/volumes.h"
 #include "master/cluster/watch.h"
 #include "store/index/identity.h"
-
-#define BUS_NAME "org.dkv.Master1"
 
 /* Reports come every second. */
 #define REFRESH_USEC USEC_PER_SEC
@@ -29,6 +29,36 @@
 /* What a program reads is not older. When one asks for property after property of hundreds of
  * volumes, they are not all compared each time. */
 #define STALE_USEC (10 * USEC_PER_MSEC)
+
+/* What the properties that announce their changes say of the cluster as a whole. */
+typedef struct MasterSummary {
+        uint64_t epoch;
+        uint32_t copies;
+        Health health;
+        Checksum troubles; /* a mark that changes with them */
+} MasterSummary;
+
+struct MasterBus {
+        MasterBusOptions options;
+        uint64_t started_usec;
+        BusServer *server;
+        Periodic *refresh;
+
+        /* As told to the bus last. */
+        uint64_t refreshed_usec; /* monotonic */
+        MasterSummary summary;
+        HealthLook look;
+
+        /* The parts, each with what it needs. */
+        BusCalls calls;
+        RefusalSource reasons;
+        MasterFigures figures;
+        VolumesBus volumes;
+        JobsBus jobs;
+        ChangeBus change;
+        PreviewBus preview;
+        LeadBus lead;
+};
 
 BUS_DEFINE_GETTER(get_version, "s", MasterBus, DKV_VERSION)
 BUS_DEFINE_GETTER(get_directory, "s", MasterBus, object->options.directory)
@@ -53,7 +83,10 @@ static int get_metric(
                 sd_bus_message *reply,
                 void *userdata,
                 sd_bus_error *error) {
-        return bus_append_metric(reply, master_metrics, MASTER_METRICS_MAX, property, userdata);
+        const MasterBus *master_bus = userdata;
+
+        return bus_append_metric(
+                        reply, master_metrics, MASTER_METRICS_MAX, property, &master_bus->figures);
 }
 
 static int get_traffic(
@@ -69,43 +102,19 @@ static int get_traffic(
         return bus_append_traffic(reply, property, master_bus->options.server);
 }
 
-/* Those of one volume, or all for 0. */
-typedef struct TroublesReply {
-        BusWriter writer;
-        uint32_t volume;
-} TroublesReply;
-
-static int put_trouble(const TroubleWords *words, void *userdata) {
-        TroublesReply *reply = userdata;
-
-        if (reply->volume == 0 || reply->volume == words->trouble->volume)
-                bus_writer_put(&reply->writer, "(ssutss)", words->name, words->level,
-                               words->trouble->volume, words->trouble->since_usec, words->sentence,
-                               words->advice);
-        return bus_writer_error(&reply->writer);
-}
-
-int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume) {
-        TroublesReply reply = { .writer = bus_writer_on(message), .volume = volume };
-
-        bus_writer_open(&reply.writer, 'a', "(ssutss)");
-        bus_writer_note(&reply.writer, health_look_each(&bus->look, put_trouble, &reply));
-        bus_writer_close(&reply.writer);
-        bus_writer_done(&reply.writer);
-        return bus_writer_error(&reply.writer);
-}
-
 static int append_troubles(const MasterBus *object, sd_bus_message *reply) {
-        return master_bus_append_troubles(object, reply, 0);
+        return troubles_bus_append(&object->look, reply, 0);
 }
 BUS_DEFINE_LONG_GETTER(get_troubles, MasterBus, append_troubles)
 
 static int method_locate(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return locate_bus_reply(userdata, message, error);
+        const MasterBusOptions *options = &((const MasterBus *) userdata)->options;
+
+        return locate_bus_reply(options->index, options->volumes, message, error);
 }
 
 static int method_get_damage(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        return damage_bus_reply(userdata, message);
+        return damage_bus_reply(((const MasterBus *) userdata)->options.index, message);
 }
 
 static int method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -129,7 +138,7 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_PROPERTY("Health",       "s", get_health,     0,                      BUS_TELLS),
         SD_BUS_PROPERTY("HealthReason", "s", bus_get_text,   SUMMARY(health.reason), BUS_TELLS),
         SD_BUS_PROPERTY("HealthAdvice", "s", bus_get_text,   SUMMARY(health.advice), BUS_TELLS),
-        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,            BUS_TELLS),
+        SD_BUS_PROPERTY("Troubles", TROUBLES_BUS_TYPE, get_troubles, 0,              BUS_TELLS),
         SD_BUS_PROPERTY("Copies",       "u", NULL,           SUMMARY(copies),        BUS_TELLS),
         SD_BUS_PROPERTY("Leading",      "b", get_leading,    0,                      0),
         SD_BUS_PROPERTY("ClusterId",    "s", get_cluster_id, 0,                      BUS_CONST),
@@ -137,26 +146,26 @@ static const sd_bus_vtable manager_vtable[] = {
         MASTER_METRICS(BUS_METRIC)
         TRAFFIC_METRICS(BUS_TRAFFIC)
 
-        SD_BUS_METHOD_WITH_ARGS("AddVolumes",
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("AddVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_add_volumes, BUS_FOR_ALL),
-        SD_BUS_METHOD_WITH_ARGS("DeleteVolumes",
+                                change_bus_add_volumes, AT(change), BUS_FOR_ALL),
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("DeleteVolumes",
                                 SD_BUS_ARGS("au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_delete_volumes, BUS_FOR_ALL),
-        SD_BUS_METHOD_WITH_ARGS("Rebalance",
+                                change_bus_delete_volumes, AT(change), BUS_FOR_ALL),
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("Rebalance",
                                 SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_rebalance, BUS_FOR_ALL),
-        SD_BUS_METHOD_WITH_ARGS("SetCopies",
+                                change_bus_rebalance, AT(change), BUS_FOR_ALL),
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("SetCopies",
                                 SD_BUS_ARGS("u", copies, "a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_set_copies, BUS_FOR_ALL),
-        SD_BUS_METHOD_WITH_ARGS("Plan",
+                                change_bus_set_copies, AT(change), BUS_FOR_ALL),
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("Plan",
                                 SD_BUS_ARGS("s", what, "au", numbers, "a{sv}", options),
                                 SD_BUS_RESULT("a{sv}", plan),
-                                preview_bus_plan, BUS_FOR_ALL),
+                                preview_bus_plan, AT(preview), BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("Locate",
                                 SD_BUS_ARGS("s", key),
                                 SD_BUS_RESULT("a{sv}", location),
@@ -170,10 +179,10 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_RESULT(BUS_CONF_TYPE, settings),
                                 method_get_config, BUS_FOR_ALL),
 
-        SD_BUS_METHOD_WITH_ARGS("AcceptRollback",
+        SD_BUS_METHOD_WITH_ARGS_OFFSET("AcceptRollback",
                                 SD_BUS_ARGS("a{sv}", options),
                                 SD_BUS_RESULT("t", term),
-                                lead_bus_accept_rollback, BUS_FOR_ALL),
+                                lead_bus_accept_rollback, AT(lead), BUS_FOR_ALL),
 
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", result), 0),
@@ -184,9 +193,9 @@ static const sd_bus_vtable manager_vtable[] = {
 const BusObject master_bus_objects[] = {
         { MASTER_BUS_PATH,  MASTER_BUS_INTERFACE,  manager_vtable, .manages = true             },
         { VOLUMES_BUS_PATH, VOLUMES_BUS_INTERFACE, volumes_bus_vtable,
-          volumes_bus_find, volumes_bus_enumerate                                              },
-        { JOB_BUS_PATH,     JOB_BUS_INTERFACE,     job_bus_vtable,
-          job_bus_find, job_bus_enumerate                                                      },
+          BUS_FAMILY_OBJECT(MasterBus, volumes.family)                                         },
+        { JOBS_BUS_PATH,    JOBS_BUS_INTERFACE,    jobs_bus_vtable,
+          BUS_FAMILY_OBJECT(MasterBus, jobs.family)                                            },
         LOG_CONTROL_OBJECT,
         {}
 };
@@ -232,7 +241,7 @@ static int refresh(MasterBus *bus) {
                                .copies = look.copies,
                                .health = look.health,
                                .troubles = health_look_mark(&look) };
-        r = volumes_bus_update(bus, look.volumes, look.input.n_volumes);
+        r = volumes_bus_update(&bus->volumes, look.volumes, look.input.n_volumes);
         if (r < 0)
                 return r;
 
@@ -245,7 +254,7 @@ static int refresh(MasterBus *bus) {
 void master_bus_refresh(MasterBus *bus) {
         int r;
 
-        if (bus->is_ending)
+        if (bus->calls.is_ending)
                 return;
 
         bus->refreshed_usec = clock_monotonic();
@@ -272,7 +281,40 @@ static void on_call(void *userdata) {
 static void on_state(int r, void *userdata) {
         const MasterBus *bus = userdata;
 
-        bus_log_state(r, BUS_NAME, bus->options.address);
+        bus_log_state(r, MASTER_BUS_NAME, bus->options.address);
+}
+
+/* Gives each part what it needs. */
+static void hand_out(MasterBus *bus) {
+        const MasterBusOptions *options = &bus->options;
+
+        bus->calls = (BusCalls){ .server = bus->server, .refresh = on_refresh, .userdata = bus };
+        bus->reasons = (RefusalSource){ .jobs = options->jobs, .lead = options->lead };
+        bus->figures = (MasterFigures){ .index = options->index, .directory = options->directory };
+        bus->lead = (LeadBus){ &bus->calls, &bus->reasons, options->lead };
+        bus->preview = (PreviewBus){ &bus->calls, &bus->reasons, options->jobs,
+                                     &bus->summary.epoch };
+        bus->jobs = (JobsBus){
+                .calls = &bus->calls,
+                .reasons = &bus->reasons,
+                .jobs = options->jobs,
+                .started_usec = bus->started_usec,
+        };
+        bus->change = (ChangeBus){
+                .calls = &bus->calls,
+                .reasons = &bus->reasons,
+                .index = options->index,
+                .lead = options->lead,
+                .volumes = options->volumes,
+                .jobs = options->jobs,
+                .job_objects = &bus->jobs,
+                .epoch = &bus->summary.epoch,
+        };
+        bus->volumes = (VolumesBus){
+                .change = &bus->change,
+                .index = options->index,
+                .look = &bus->look,
+        };
 }
 
 static int start(MasterBus *bus) {
@@ -283,7 +325,7 @@ static int start(MasterBus *bus) {
                         options->event,
                         &(BusServerOptions){
                                         .address = options->address,
-                                        .name = BUS_NAME,
+                                        .name = MASTER_BUS_NAME,
                                         .bus = options->connection,
                                         .objects = master_bus_objects,
                                         .userdata = bus,
@@ -293,10 +335,11 @@ static int start(MasterBus *bus) {
                         &bus->server);
         if (r < 0)
                 return r;
-        r = volumes_bus_start(bus);
+        hand_out(bus);
+        r = volumes_bus_start(&bus->volumes, bus->server, options->event);
         if (r < 0)
                 return r;
-        r = job_bus_start(bus);
+        r = jobs_bus_start(&bus->jobs, options->event);
         if (r < 0)
                 return r;
         r = periodic_new(
@@ -328,12 +371,10 @@ void master_bus_stop(MasterBus *bus) {
         if (!bus)
                 return;
 
-        bus->is_ending = true;
+        bus->calls.is_ending = true;
         watch_set_observer(bus->options.watch, NULL, NULL);
-        job_bus_stop(bus);
-        bus_authority_done(&bus->authority);
-        bus_server_run_deferred(bus->server);
-        bus_calls_cut(bus);
+        jobs_bus_stop(&bus->jobs);
+        bus_calls_end(&bus->calls);
 }
 
 MasterBus *master_bus_free(MasterBus *bus) {
@@ -341,10 +382,10 @@ MasterBus *master_bus_free(MasterBus *bus) {
                 return NULL;
 
         (void) periodic_free(bus->refresh);
-        bus_authority_done(&bus->authority);
+        bus_authority_done(&bus->calls.authority);
         (void) bus_server_free(bus->server);
-        (void) bus_family_free(bus->volumes);
-        (void) bus_family_free(bus->jobs);
+        volumes_bus_done(&bus->volumes);
+        jobs_bus_done(&bus->jobs);
         health_look_done(&bus->look);
         free(bus);
         return NULL;

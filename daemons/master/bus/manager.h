@@ -7,13 +7,9 @@
  * says otherwise. */
 
 #include "base/conf.h"
-#include "base/periodic.h"
-#include "bus/authorize.h"
-#include "bus/family.h"
-#include "bus/writer.h"
+#include "bus/bus.h"
 #include "http/server.h"
 #include "master/cluster/watch.h"
-#include "master/health/look.h"
 #include "master/job/job.h"
 #include "master/lead/lead.h"
 
@@ -36,38 +32,10 @@ typedef struct MasterBusOptions {
         const HttpServer *server; /* whose requests are counted; may be NULL */
 } MasterBusOptions;
 
-/* What the properties that announce their changes say of the cluster as a whole. */
-typedef struct MasterSummary {
-        uint64_t epoch;
-        uint32_t copies;
-        Health health;
-        Checksum troubles; /* a mark that changes with them */
-} MasterSummary;
-
-typedef struct MasterBus {
-        MasterBusOptions options;
-        uint64_t started_usec;
-        BusServer *server;
-        BusAuthority authority;
-        Periodic *refresh;
-        struct BusCall *calls; /* that are not answered yet */
-        bool is_ending;        /* what is left to be answered is, and nothing else happens */
-
-        /* As told to the bus last. */
-        uint64_t refreshed_usec; /* monotonic */
-        MasterSummary summary;
-        HealthLook look;
-        BusFamily *volumes, *jobs;
-} MasterBus;
-
-#define MASTER_BUS_PATH      "/org/dkv/Master1"
-#define MASTER_BUS_INTERFACE "org.dkv.Master1.Manager"
+typedef struct MasterBus MasterBus;
 
 /* The objects; also for bus_print_introspection(). */
 extern const BusObject master_bus_objects[];
-
-/* The polkit action that permits changes. */
-#define MASTER_BUS_ACTION "org.dkv.manage-volumes"
 
 /* Connects to the bus, and again whenever that becomes necessary. OPTIONS are copied. Returns 0 or
  * a negative errno; that there is no bus is no failure. */
@@ -81,11 +49,6 @@ void master_bus_stop(MasterBus *bus);
 /* After master_bus_stop(), and after the end of volumes and jobs. */
 MasterBus *master_bus_free(MasterBus *bus);
 DEFINE_CLEANUP(MasterBus *, master_bus_free);
-
-/* Appends the known troubles of one volume or, for 0, of all: name, level, volume, since when, a
- * sentence and an advice of each. */
-#define MASTER_BUS_TROUBLES "a(ssutss)"
-int master_bus_append_troubles(const MasterBus *bus, sd_bus_message *message, uint32_t volume);
 
 /* Looks what has changed, and announces it. Also happens by itself. */
 void master_bus_refresh(MasterBus *bus);

@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <sys/statvfs.h>
 
-#include "master/bus/manager.h"
 #include "master/bus/metrics.h"
 
-static IndexCounters counters_of(const MasterBus *bus) {
+static IndexCounters counters_of(const MasterFigures *figures) {
         IndexCounters counters;
 
-        index_counters(bus->options.index, &counters);
+        index_counters(figures->index, &counters);
         return counters;
 }
 
@@ -29,20 +28,20 @@ static int get_garbage(const void *source, uint64_t *ret) {
 }
 
 static int get_disk_free(const void *source, uint64_t *ret) {
-        const MasterBus *bus = source;
+        const MasterFigures *figures = source;
         struct statvfs disk;
 
-        if (statvfs(bus->options.directory, &disk) < 0)
+        if (statvfs(figures->directory, &disk) < 0)
                 return -errno;
         *ret = (uint64_t) disk.f_bavail * disk.f_frsize;
         return 0;
 }
 
 static int get_disk_size(const void *source, uint64_t *ret) {
-        const MasterBus *bus = source;
+        const MasterFigures *figures = source;
         struct statvfs disk;
 
-        if (statvfs(bus->options.directory, &disk) < 0)
+        if (statvfs(figures->directory, &disk) < 0)
                 return -errno;
         *ret = (uint64_t) disk.f_blocks * disk.f_frsize;
         return 0;

@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "master/bus/call.h"
+#include "bus/bus.h"
 #include "master/bus/preview.h"
-#include "master/bus/refusal.h"
-#include "master/job/job.h"
 
 /* One call, until it is answered. */
 typedef struct PreviewCall {
         BusCall call;
+        PreviewBus *bus;        /* not owned */
         PreviewRequest request; /* its numbers are in the message */
         uint64_t epoch;         /* of the map that is looked at */
         int result;
@@ -72,7 +71,7 @@ static int refuse_plan(const PreviewCall *call, int r, sd_bus_error *error) {
                 [PREVIEW_COPIES] = ASKED_COPIES,
         };
 
-        return refuse(call->call.bus, asked[call->request.what], r, call->refused, error);
+        return refuse(call->bus->reasons, asked[call->request.what], r, call->refused, error);
 }
 
 /* On the loop. */
@@ -152,23 +151,23 @@ static int begin(PreviewCall *call, sd_bus_error *error) {
                 return r;
 
         bus_call_start(&call->call);
-        r = job_preview(call->call.bus->options.jobs, &call->request, on_plan, call,
-                        &call->refused);
+        r = job_preview(call->bus->jobs, &call->request, on_plan, call, &call->refused);
         return r < 0 ? refuse_plan(call, r, error) : 0;
 }
 
 /* To look is free. This look takes a pass over the index, but there is one at a time. */
 int preview_bus_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        MasterBus *bus = userdata;
+        PreviewBus *bus = userdata;
         PreviewCall *call = calloc(1, sizeof(*call));
         int r;
 
         if (!call)
                 return -ENOMEM;
-        bus_call_init(&call->call, bus, message);
+        bus_call_init(&call->call, bus->calls, message);
+        call->bus = bus;
         call->call.on_deferred = on_deferred;
         call->call.done = plan_done;
-        call->epoch = bus->summary.epoch;
+        call->epoch = *bus->epoch;
         r = begin(call, error);
         if (r < 0) {
                 (void) bus_call_free(&call->call);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "bus/bus.h"
 #include "master/bus/refusal.h"
 #include "master/job/job.h"
 #include "master/lead/lead.h"
@@ -84,7 +85,11 @@ static int refuse_copies(const JobStatus jobs[], size_t n, int r, sd_bus_error *
 
 /* What a job that is under way has to do with it. Returns as above. */
 static int refuse_for_job(
-                MasterBus *bus, Asked asked, int r, uint32_t number, sd_bus_error *error) {
+                const RefusalSource *source,
+                Asked asked,
+                int r,
+                uint32_t number,
+                sd_bus_error *error) {
         _cleanup_free_ JobStatus *jobs = NULL;
         size_t n;
         bool is_drained = r == -EBUSY && number > 0 &&
@@ -93,17 +98,17 @@ static int refuse_for_job(
 
         if (!is_drained && !is_copies)
                 return 0;
-        if (jobs_list(bus->options.jobs, &jobs, &n) < 0)
+        if (jobs_list(source->jobs, &jobs, &n) < 0)
                 return 0; /* a shorter sentence will do */
         return is_drained ? refuse_drained(jobs, n, r, number, error)
                           : refuse_copies(jobs, n, r, error);
 }
 
 /* A volume may be unknown because it belongs to another cluster. Returns as above. */
-static int refuse_stranger(MasterBus *bus, uint32_t number, sd_bus_error *error) {
+static int refuse_stranger(const RefusalSource *source, uint32_t number, sd_bus_error *error) {
         char why[LEAD_REASON_SIZE] = "";
 
-        lead_explain_stranger(bus->options.lead, number, why);
+        lead_explain_stranger(source->lead, number, why);
         return *why ? bus_fail(error, -EEXIST, "%s", why) : 0;
 }
 
@@ -128,17 +133,17 @@ static void name(Asked asked, uint32_t number, char ret[static SUBJECT_SIZE]) {
                                 asked == ASKED_JOB ? "A job" : "One of the volumes");
 }
 
-int refuse(MasterBus *bus, Asked asked, int r, uint32_t number, sd_bus_error *error) {
+int refuse(const RefusalSource *source, Asked asked, int r, uint32_t number, sd_bus_error *error) {
         const Sentence *sentence = find_sentence(asked, r);
         char subject[SUBJECT_SIZE];
         int k;
 
         if (r == -ENOENT && asked == ASKED_ADD && number > 0) {
-                k = refuse_stranger(bus, number, error);
+                k = refuse_stranger(source, number, error);
                 if (k < 0)
                         return k;
         }
-        k = refuse_for_job(bus, asked, r, number, error);
+        k = refuse_for_job(source, asked, r, number, error);
         if (k < 0)
                 return k;
         if (!sentence)

@@ -3,7 +3,9 @@
 
 /* Refusal: why something cannot be done, as a sentence for the caller. */
 
-#include "master/bus/manager.h"
+#include <systemd/sd-bus.h>
+
+#include "master/job/job.h"
 
 /* What was asked for. */
 typedef enum Asked {
@@ -15,6 +17,12 @@ typedef enum Asked {
         ASKED_JOB,       /* to be controlled */
 } Asked;
 
+/* Where a refusal finds its reasons. None of it is owned. */
+typedef struct RefusalSource {
+        Jobs *jobs; /* one of them may be in the way */
+        Lead *lead; /* who knows which volumes are strangers; NULL if the master leads anyway */
+} RefusalSource;
+
 /* Sets ERROR to what R, a negative errno, means for what was ASKED. NUMBER is the volume, or the
  * job, that it is about, 0 for none in particular. Returns R for a method handler to return. */
-int refuse(MasterBus *bus, Asked asked, int r, uint32_t number, sd_bus_error *error);
+int refuse(const RefusalSource *source, Asked asked, int r, uint32_t number, sd_bus_error *error);

@@ -3,7 +3,8 @@
 #include "master/bus/volumes.h"
 #include "bus/property.h"
 #include "daemon/bus-common.h"
-#include "master/bus/change.h"
+#include "master/bus/names.h"
+#include "master/bus/troubles.h"
 #include "store/index/damage.h"
 
 /* clang-format off */
@@ -20,30 +21,7 @@ static const BusWatched watched[] = {
 };
 /* clang-format on */
 
-int volumes_bus_find(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                void *userdata,
-                void **ret_object,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-
-        return bus_family_find_path(master_bus->volumes, path, ret_object);
-}
-
-int volumes_bus_enumerate(
-                sd_bus *bus,
-                const char *prefix,
-                void *userdata,
-                char ***ret_paths,
-                sd_bus_error *error) {
-        const MasterBus *master_bus = userdata;
-
-        return bus_family_enumerate(master_bus->volumes, ret_paths);
-}
-
-int volumes_bus_start(MasterBus *bus) {
+int volumes_bus_start(VolumesBus *bus, BusServer *server, sd_event *event) {
         const BusFamilyOptions options = {
                 .path = VOLUMES_BUS_PATH,
                 .interface = VOLUMES_BUS_INTERFACE,
@@ -52,14 +30,18 @@ int volumes_bus_start(MasterBus *bus) {
                 .userdata = bus,
         };
 
-        return bus_family_new(bus->server, bus->options.event, &options, &bus->volumes);
+        return bus_family_new(server, event, &options, &bus->family);
 }
 
-int volumes_bus_update(MasterBus *bus, const VolumeStatus volumes[], size_t n) {
+void volumes_bus_done(VolumesBus *bus) {
+        bus->family = bus_family_free(bus->family);
+}
+
+int volumes_bus_update(VolumesBus *bus, const VolumeStatus volumes[], size_t n) {
         int result = 0;
 
         for (size_t i = 0; i < n; i++) {
-                int r = bus_family_set(bus->volumes, volumes[i].number, volumes + i);
+                int r = bus_family_set(bus->family, volumes[i].number, volumes + i);
 
                 result = MIN(result, r);
         }
@@ -67,7 +49,7 @@ int volumes_bus_update(MasterBus *bus, const VolumeStatus volumes[], size_t n) {
 }
 
 #define STATUS(object) ((const VolumeStatus *) (object)->state)
-#define BUS(object)    ((const MasterBus *) (object)->userdata)
+#define BUS(object)    ((const VolumesBus *) (object)->userdata)
 
 static int append_uuid(const BusMember *object, sd_bus_message *reply) {
         return bus_append_uuid(reply, STATUS(object)->uuid);
@@ -75,16 +57,21 @@ static int append_uuid(const BusMember *object, sd_bus_message *reply) {
 BUS_DEFINE_LONG_GETTER(get_uuid, BusMember, append_uuid)
 
 static int append_troubles(const BusMember *object, sd_bus_message *reply) {
-        return master_bus_append_troubles(BUS(object), reply, object->number);
+        return troubles_bus_append(BUS(object)->look, reply, object->number);
 }
 BUS_DEFINE_LONG_GETTER(get_troubles, BusMember, append_troubles)
 
 BUS_DEFINE_GETTER(get_state, "s", BusMember, volume_state_to_string(STATUS(object)->state))
-BUS_DEFINE_GETTER(
-                get_damaged,
-                "t",
-                BusMember,
-                index_damage_on(BUS(object)->options.index, object->number))
+BUS_DEFINE_GETTER(get_damaged, "t", BusMember, index_damage_on(BUS(object)->index, object->number))
+
+static int method_set(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return change_bus_set_volume(message, BUS((const BusMember *) userdata)->change, error);
+}
+
+static int method_set_maintenance(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return change_bus_set_maintenance(
+                        message, BUS((const BusMember *) userdata)->change, error);
+}
 
 #define AT(field) BUS_STATE(VolumeStatus, field)
 
@@ -101,7 +88,7 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_PROPERTY("Up",               "b", bus_get_flag, AT(reports),           BUS_TELLS),
         SD_BUS_PROPERTY("MaintenanceUntil", "t", NULL,         AT(maintenance_until), BUS_TELLS),
         SD_BUS_PROPERTY("NearlyFull",       "b", bus_get_flag, AT(nearly_full),       BUS_TELLS),
-        SD_BUS_PROPERTY("Troubles", MASTER_BUS_TROUBLES, get_troubles, 0,             0),
+        SD_BUS_PROPERTY("Troubles", TROUBLES_BUS_TYPE, get_troubles, 0,             0),
         SD_BUS_PROPERTY("LastSeen",         "t", NULL,         AT(seen_usec),         0),
         SD_BUS_PROPERTY("DiskFree",         "t", NULL,         AT(disk_free),         0),
         SD_BUS_PROPERTY("DiskSize",         "t", NULL,         AT(disk_size),         0),
@@ -113,11 +100,11 @@ const sd_bus_vtable volumes_bus_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("Set",
                                 SD_BUS_ARGS("a{sv}", settings),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_set_volume, BUS_FOR_ALL),
+                                method_set, BUS_FOR_ALL),
         SD_BUS_METHOD_WITH_ARGS("SetMaintenance",
                                 SD_BUS_ARGS("t", until, "a{sv}", options),
                                 SD_BUS_RESULT("o", job, "t", epoch),
-                                change_bus_set_maintenance, BUS_FOR_ALL),
+                                method_set_maintenance, BUS_FOR_ALL),
 
         SD_BUS_VTABLE_END,
 };

@@ -4,30 +4,25 @@
 /* The volumes on the master's D-Bus: /org/dkv/Master1/volume/N, interface org.dkv.Master1.Volume;
  * see org.dkv.Master1(5). */
 
-#include "master/bus/manager.h"
+#include "bus/family.h"
+#include "master/bus/change.h"
+#include "master/health/look.h"
 
-#define VOLUMES_BUS_PATH      "/org/dkv/Master1/volume"
-#define VOLUMES_BUS_INTERFACE "org.dkv.Master1.Volume"
+typedef struct VolumesBus {
+        ChangeBus *change;      /* not owned, as the next two */
+        Index *index;           /* which knows what is damaged on a volume */
+        const HealthLook *look; /* at the troubles */
+        BusFamily *family;      /* owned */
+} VolumesBus;
 
 extern const sd_bus_vtable volumes_bus_vtable[];
 
-/* For the table of objects. */
-int volumes_bus_find(
-                sd_bus *bus,
-                const char *path,
-                const char *interface,
-                void *userdata,
-                void **ret_object,
-                sd_bus_error *error);
-int volumes_bus_enumerate(
-                sd_bus *bus,
-                const char *prefix,
-                void *userdata,
-                char ***ret_paths,
-                sd_bus_error *error);
+/* Makes the family, without members. Of BUS all is set but the family. Returns 0 or a negative
+ * errno. */
+int volumes_bus_start(VolumesBus *bus, BusServer *server, sd_event *event);
 
-/* Makes the family, without members. */
-int volumes_bus_start(MasterBus *bus);
+/* After the end of the server. */
+void volumes_bus_done(VolumesBus *bus);
 
 /* These are the volumes now: announces the new ones, and what has changed. */
-int volumes_bus_update(MasterBus *bus, const VolumeStatus volumes[], size_t n);
+int volumes_bus_update(VolumesBus *bus, const VolumeStatus volumes[], size_t n);

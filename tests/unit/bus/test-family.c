@@ -283,6 +283,29 @@ TEST(changes_are_held_back) {
         assert_string_equal(signals, "");
 }
 
+/* Nobody has to wait for the interval: what goes tells what it was last, and an end tells all. */
+TEST(what_is_held_back_is_told_before_the_end) {
+        family = bus_family_free(family);
+        start(USEC_PER_HOUR);
+        set(1, (Thing){});
+        set(2, (Thing){});
+        assert_signals("new /1;new /2;");
+
+        set(1, (Thing){ .size = 7 });
+        set(2, (Thing){ .weight = 8 });
+        *signals = '\0';
+        assert_ok(bus_family_remove(family, 1));
+        assert_signals("/1:Size,;gone /1;");
+
+        *signals = '\0';
+        assert_ok(bus_family_flush(family));
+        assert_signals("/2:Weight,;");
+        *signals = '\0';
+        assert_ok(bus_family_flush(family)); /* nothing is left */
+        assert_signals("");
+        assert_ok(bus_family_flush(NULL));
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -294,6 +317,7 @@ int main(void) {
                 ROW(a_number_has_one_spelling),
                 ROW(a_family_that_is_not_there_has_no_members),
                 ROW(changes_are_held_back),
+                ROW(what_is_held_back_is_told_before_the_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

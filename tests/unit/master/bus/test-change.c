@@ -187,14 +187,14 @@ TEST(each_refusal_has_a_sentence) {
                 { ASKED_JOB, -EBUSY, 7, "Job 7 has ended already." },
                 { ASKED_JOB, -EINVAL, 0, "A job makes from 1 to 64 calls at a time." },
         };
-        Fixture *fixture = *state;
+        RefusalSource source = { .jobs = ((Fixture *) *state)->jobs };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
                 assert_int_equal(
-                                refuse(fixture->bus, table[i].asked, table[i].error,
-                                       table[i].number, &error),
+                                refuse(&source, table[i].asked, table[i].error, table[i].number,
+                                       &error),
                                 table[i].error);
                 assert_string_equal(error.message, table[i].text);
         }
@@ -202,12 +202,12 @@ TEST(each_refusal_has_a_sentence) {
 
 /* What has no sentence of its own has that of the table of errors. */
 TEST(other_errors_have_the_sentence_of_their_errno) {
-        Fixture *fixture = *state;
+        RefusalSource source = { .jobs = ((Fixture *) *state)->jobs };
 
         for (Asked asked = ASKED_ADD; asked <= ASKED_JOB; asked++) {
                 _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 
-                assert_int_equal(refuse(fixture->bus, asked, -EREMCHG, 1, &error), -EREMCHG);
+                assert_int_equal(refuse(&source, asked, -EREMCHG, 1, &error), -EREMCHG);
                 assert_string_equal(error.name, "org.dkv.Error.Conflict");
                 assert_non_null(error.message);
         }

@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/event-ids.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "daemon/store-log.h"
 #include "master/health/look.h"
 #include "master/node.h"
 #include "master/routes.h"
@@ -18,22 +17,6 @@
 
 /* How long relays are waited for after a signal to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)
-
-/* So many are named; more say no more. */
-#define DAMAGED_PAGES_MAX 16
-
-static void log_pages(const Index *index) {
-        unsigned repaired = index_repaired_pages(index);
-        char page[PATH_MAX + 64];
-
-        if (repaired > 0)
-                log_notice("%u pages of the databases were torn or damaged and were put right.",
-                           repaired);
-        for (unsigned i = 0;
-             i < DAMAGED_PAGES_MAX && index_damaged_page(index, i, page, sizeof(page)); i++)
-                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
-                          "The database is damaged: %s cannot be read, nor what is in it.", page);
-}
 
 static int open_index(Node *node) {
         const MasterConf *conf = &node->conf;
@@ -54,23 +37,9 @@ static int open_index(Node *node) {
                                         .on_progress = service_recovering,
                         },
                         &node->index);
-        if (r == -ENOMEDIUM) {
-                log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
-                          "'%s' is missing in '%s', and belongs to this index: is its disk mounted? "
-                          "It was not opened, nothing was changed.",
-                          index_missing(), conf->directory);
-                return r;
-        }
-        if (r == -EBADMSG && *index_last_damage())
-                log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
-                          "The index in '%s' is damaged and was not opened, nothing was changed: %s",
-                          conf->directory, index_last_damage());
         if (r < 0)
-                return log_error_errno(r, "Failed to open the index in '%s': %m", conf->directory);
-        if (index_was_recovered(node->index))
-                log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
-                          "The index was not closed by the last run and was recovered.");
-        log_pages(node->index);
+                return store_log_failure("index", conf->directory, r);
+        store_log_opened("index", index_environment(node->index));
         return 0;
 }
 

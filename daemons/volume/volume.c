@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +10,7 @@
 #include "base/log.h"
 #include "base/workers.h"
 #include "daemon/service.h"
-#include "store/disk/disk.h"
-#include "store/disk/members.h"
+#include "daemon/store-log.h"
 #include "volume/bus.h"
 #include "volume/conf.h"
 #include "volume/routes.h"
@@ -70,23 +68,6 @@ static int belong(VolumeDaemon *volume) {
         return r;
 }
 
-/* The most damaged pages that are named; more would say no more. */
-#define DAMAGED_PAGES_MAX 16
-
-static void log_pages(const Environment *environment) {
-        unsigned repaired = environment_repaired_pages(environment);
-        char page[PATH_MAX + 64];
-
-        if (repaired > 0)
-                log_notice("%u pages of the databases were torn or damaged and were put right.",
-                           repaired);
-        for (unsigned i = 0;
-             i < DAMAGED_PAGES_MAX && environment_damaged_page(environment, i, page, sizeof(page));
-             i++)
-                log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, NULL,
-                          "The database is damaged: %s cannot be read, nor what is in it.", page);
-}
-
 static int open_store(VolumeDaemon *volume) {
         const VolumeConf *conf = &volume->conf;
         ObjectStoreOptions options = {
@@ -110,23 +91,9 @@ static int open_store(VolumeDaemon *volume) {
                                 conf->directory);
 
         r = object_store_open(&options, &volume->copies.store);
-        if (r == -ENOMEDIUM) {
-                log_event(LOG_CRIT, EVENT_STORE_INCOMPLETE, NULL,
-                          "'%s' is missing in '%s', and belongs to this store: is its disk mounted? "
-                          "It was not opened, nothing was changed.",
-                          members_missing(), conf->directory);
-                return r;
-        }
-        if (r == -EBADMSG && *disk_last_damage())
-                log_event(LOG_CRIT, EVENT_STORE_DAMAGED, NULL,
-                          "The store in '%s' is damaged and was not opened, nothing was changed: %s",
-                          conf->directory, disk_last_damage());
         if (r < 0)
-                return log_error_errno(r, "Failed to open the store in '%s': %m", conf->directory);
-        if (environment_was_recovered(object_store_environment(volume->copies.store)))
-                log_event(LOG_NOTICE, EVENT_RECOVERED, NULL,
-                          "The store was not closed by the last run and was recovered.");
-        log_pages(object_store_environment(volume->copies.store));
+                return store_log_failure("store", conf->directory, r);
+        store_log_opened("store", object_store_environment(volume->copies.store));
 
         r = belong(volume);
         if (r < 0)

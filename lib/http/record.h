@@ -35,8 +35,8 @@ int http_request_get_condition(HttpRequest *request, Condition *ret);
 /* Adds all that is kept to the reply, and Dkv-Version, which is the revision if that is known. */
 int http_request_add_record(HttpRequest *request, const Record *record);
 
-/* Replies 307 to LOCATION, which is not to be kept. TEXT is for people whose client does not follow.
- * Returns as http_request_reply_data(). */
+/* Replies 307 to LOCATION, which is not to be kept. TEXT is for people whose client does not
+ * follow. Returns as http_request_reply_data(). */
 int http_request_reply_redirect(HttpRequest *request, const char *location, const char *text);
 
 /* Replies 304. */

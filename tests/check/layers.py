@@ -27,7 +27,7 @@ ALLOWED = {
     'http': CORE | {'http/parser'},
     'rpc': CORE | {'http'},
     'bus': CORE,
-    'daemon': CORE | {'http', 'rpc', 'bus'},
+    'daemon': CORE | {'store/disk', 'store/environment', 'http', 'rpc', 'bus'},
     'master': LIB | {'bus', 'daemon', 'store/*', 'master/*'},
     'master/trouble': LIB,
     'master/lead': LIB | {'master/trouble'},

@@ -2,35 +2,18 @@
 
 #include "store/index/storage.h"
 #include "store/disk/disk.h"
-#include "store/disk/members.h"
 #include "store/index/index-internal.h"
 
 uint64_t index_default_cache(void) {
         return environment_default_cache();
 }
 
-const char *index_missing(void) {
-        return members_missing();
-}
-
 const char *index_last_damage(void) {
         return disk_last_damage();
 }
 
-bool index_was_recovered(const Index *index) {
-        return environment_was_recovered(index->environment);
-}
-
-unsigned index_damaged_pages(const Index *index) {
-        return environment_damaged_pages(index->environment);
-}
-
-unsigned index_repaired_pages(const Index *index) {
-        return environment_repaired_pages(index->environment);
-}
-
-bool index_damaged_page(const Index *index, unsigned i, char *ret, size_t size) {
-        return environment_damaged_page(index->environment, i, ret, size);
+const Environment *index_environment(const Index *index) {
+        return index->environment;
 }
 
 bool index_is_stuck(const Index *index, uint64_t timeout_usec) {

@@ -103,11 +103,11 @@ static void check(const char *directory, Tally *tally) {
         }
 
         if (lost > 0) {
-                assert_true(index_damaged_pages(index) > 0);
+                assert_true(environment_damaged_pages(index_environment(index)) > 0);
                 tally->damaged++;
         } else
                 tally->whole++;
-        tally->repaired += index_repaired_pages(index) > 0;
+        tally->repaired += environment_repaired_pages(index_environment(index)) > 0;
         tally->keys_lost += lost;
         tally->most_lost = MAX(tally->most_lost, lost);
         assert_null(index_free(index));

@@ -124,8 +124,8 @@ static void index_check(const char *directory, const uint8_t *acknowledged, size
         unsigned last[KEYS + STEPS], next[KEYS + STEPS];
 
         CHECK(open_index(directory, &index) == 0);
-        CHECK(index_damaged_pages(index) == 0);
-        CHECK(index_was_recovered(index) || !was_open(n_acknowledged));
+        CHECK(environment_damaged_pages(index_environment(index)) == 0);
+        CHECK(environment_was_recovered(index_environment(index)) || !was_open(n_acknowledged));
 
         find_last((unsigned) n_acknowledged, last);
         find_last((unsigned) MIN(n_acknowledged + 1, (size_t) STEPS), next);

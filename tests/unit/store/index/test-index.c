@@ -417,7 +417,7 @@ TEST(a_damaged_page_fails_its_keys_and_no_others) {
         fixture->index = index_free(fixture->index);
         scratch_flip_bit(scratch_path(fixture->directory, "index.db"), 100);
         assert_int_equal(index_open(&options, &fixture->index), 0);
-        assert_int_equal(index_repaired_pages(fixture->index), 1);
+        assert_int_equal(environment_repaired_pages(index_environment(fixture->index)), 1);
         assert_current(fixture, "key/0000", 2001);
 
         fixture->index = index_free(fixture->index);

@@ -166,7 +166,8 @@ int volume_conf_find_url(VolumeConf *conf) {
         r = address_parse(listen, &address, &reason);
         if (r < 0)
                 return log_error_errno(r, "Listen= must not be '%s', which %s.", listen, reason);
-        if (url_host(conf->master, &master) < 0 || route_find(master.host, address.port, &own) < 0)
+        if (url_host(conf->master, &master) < 0 ||
+            own_address_find(master.host, address.port, &own) < 0)
                 return log_error_errno(
                                 -EHOSTUNREACH,
                                 "Listen=%s is all addresses of this machine, and clients have to be told one. It "

@@ -59,6 +59,12 @@ static int log_secret(const EndpointConf *conf, int error) {
         return error;
 }
 
+/* Nobody's call would ever end. */
+static void on_broken(int error) {
+        (void) log_error_errno(error, "The loop of an HTTP client failed: %m; aborting.");
+        abort();
+}
+
 static int new_client(
                 const EndpointConf *conf,
                 const void *secret,
@@ -71,6 +77,7 @@ static int new_client(
                 .connections_max = connections_max,
                 .secret = secret,
                 .secret_size = secret_size,
+                .on_broken = on_broken,
         };
 
         return http_client_new(&options, ret);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "rpc/call-internal.h"
 #include "rpc/client-internal.h"
 
 #define ANSWER_MAX  (16 * MIB)  /* unless the call has another limit */
@@ -410,4 +411,25 @@ void http_call_cancel(HttpCall *call) {
         assert(call);
 
         http_client_wish(call->client, call, HTTP_CALL_CANCEL);
+}
+
+static uint64_t count_bytes(const HttpCall *call) {
+        curl_off_t sent = 0, received = 0;
+        long headers = 0;
+
+        (void) curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+        (void) curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &received);
+        (void) curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &headers);
+
+        return (uint64_t) sent + (uint64_t) received + (uint64_t) headers;
+}
+
+uint64_t http_call_look(HttpCall *call, uint64_t now) {
+        uint64_t bytes = count_bytes(call);
+
+        if (call->paused || bytes != call->progress_bytes) {
+                call->progress_usec = now;
+                call->progress_bytes = bytes;
+        }
+        return now - call->progress_usec;
 }

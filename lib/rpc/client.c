@@ -2,20 +2,23 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <utlist.h>
 
 #include "base/clock.h"
+#include "rpc/call-internal.h"
 #include "rpc/client-internal.h"
 
 /* Connections that are kept alive while nothing is called */
 #define IDLE_CONNECTIONS 256U
 
-struct HttpPost {
-        void (*function)(void *userdata);
-        void *userdata;
-        uint64_t due_usec;
-        HttpPost *next;
+/* Calls to URL that have not moved for USEC are ended. */
+struct HttpSilence {
+        HttpSilence *next;
+        uint64_t usec;
+        char url[];
 };
 
 static void wake_thread(HttpClient *client) {
@@ -50,30 +53,14 @@ int http_client_post(
                 uint64_t delay_usec,
                 void (*function)(void *userdata),
                 void *userdata) {
-        HttpPost *post;
-        bool wake;
+        int r;
 
         assert(client);
-        assert(function);
 
-        post = malloc(sizeof(*post));
-        if (!post)
-                return -ENOMEM;
-
-        *post = (HttpPost){
-                .function = function,
-                .userdata = userdata,
-                .due_usec = delay_usec > 0 ? clock_monotonic() + delay_usec : 0,
-        };
-
-        (void) pthread_mutex_lock(&client->lock);
-        wake = !client->new_posts;
-        LL_PREPEND(client->new_posts, post);
-        (void) pthread_mutex_unlock(&client->lock);
-
-        if (wake)
+        r = http_posts_add(&client->posts, delay_usec, function, userdata);
+        if (r > 0)
                 wake_thread(client);
-        return 0;
+        return MIN(r, 0);
 }
 
 static CURL *take_easy(HttpClient *client) {
@@ -90,7 +77,8 @@ static void give_easy(HttpClient *client, CURL *easy) {
         client->idle[client->n_idle++] = easy;
 }
 
-void http_client_end_call(HttpClient *client, HttpCall *call, int error) {
+/* The last that happens to an active call. */
+static void end_call(HttpClient *client, HttpCall *call, int error) {
         (void) curl_multi_remove_handle(client->multi, call->easy);
         DL_DELETE(client->active, call);
         call->resume_timer = sd_event_source_disable_unref(call->resume_timer);
@@ -99,6 +87,14 @@ void http_client_end_call(HttpClient *client, HttpCall *call, int error) {
 
         give_easy(client, TAKE_PTR(call->easy));
         (void) http_call_unref(call);
+}
+
+/* A stalled call is noticed an eighth of the least stall timeout too late at most. */
+static void arm_stall_timer(HttpClient *client, uint64_t now) {
+        (void) sd_event_source_set_time(
+                        client->stall_timer, now + client->least_stall_timeout_usec / 8);
+        (void) sd_event_source_set_enabled(
+                        client->stall_timer, client->active ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static void start_call(HttpClient *client, HttpCall *call) {
@@ -120,9 +116,9 @@ static void start_call(HttpClient *client, HttpCall *call) {
         call->progress_usec = clock_monotonic();
         (void) http_call_ref(call);
         DL_APPEND(client->active, call);
-        if (is_first || call->stall_timeout_usec < client->patience_usec) {
-                client->patience_usec = call->stall_timeout_usec;
-                http_stall_arm(client, call->progress_usec);
+        if (is_first || call->stall_timeout_usec < client->least_stall_timeout_usec) {
+                client->least_stall_timeout_usec = call->stall_timeout_usec;
+                arm_stall_timer(client, call->progress_usec);
         }
 }
 
@@ -179,7 +175,7 @@ static void resume_call(HttpClient *client, HttpCall *call) {
         call->progress_usec = clock_monotonic();
         code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
         if (code != CURLE_OK && code != CURLE_BAD_FUNCTION_ARGUMENT)
-                http_client_end_call(client, call, call->error ?: error_from_code(code));
+                end_call(client, call, call->error ?: error_from_code(code));
 }
 
 static void grant_wishes(HttpClient *client) {
@@ -194,7 +190,7 @@ static void grant_wishes(HttpClient *client) {
 
                 /* Without a handle it has not begun yet, or ended already. */
                 if (call->easy && call->canceled)
-                        http_client_end_call(client, call, -ECANCELED);
+                        end_call(client, call, -ECANCELED);
                 else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
                         resume_call(client, call);
 
@@ -202,33 +198,12 @@ static void grant_wishes(HttpClient *client) {
         }
 }
 
-/* Runs what is due, and sets the timer to what is next. */
 static void run_posts(HttpClient *client) {
-        uint64_t now = clock_monotonic(), next = UINT64_MAX;
-        HttpPost *new_posts, *due = NULL, *post, *following;
-
-        (void) pthread_mutex_lock(&client->lock);
-        new_posts = TAKE_PTR(client->new_posts);
-        (void) pthread_mutex_unlock(&client->lock);
-        LL_CONCAT(client->posts, new_posts);
-
-        LL_FOREACH_SAFE(client->posts, post, following) {
-                if (post->due_usec > now) {
-                        next = MIN(next, post->due_usec);
-                        continue;
-                }
-                LL_DELETE(client->posts, post);
-                LL_PREPEND(due, post);
-        }
+        uint64_t next = http_posts_run(&client->posts, clock_monotonic());
 
         (void) sd_event_source_set_time(client->post_timer, next);
         (void) sd_event_source_set_enabled(
                         client->post_timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-
-        LL_FOREACH_SAFE(due, post, following) {
-                post->function(post->userdata);
-                free(post);
-        }
 }
 
 static void end_finished(HttpClient *client) {
@@ -243,11 +218,12 @@ static void end_finished(HttpClient *client) {
                 (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **) &call);
                 (void) curl_easy_getinfo(message->easy_handle, CURLINFO_OS_ERRNO, &os_error);
                 call->os_error = (int) os_error;
-                http_client_end_call(client, call, call->error ?: error_from_code(code));
+                end_call(client, call, call->error ?: error_from_code(code));
         }
 }
 
-void http_client_settle(HttpClient *client) {
+/* All that has to be done after anything has happened. */
+static void settle(HttpClient *client) {
         int n_running;
 
         do {
@@ -265,13 +241,13 @@ static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userd
         HttpClient *client = userdata;
         uint64_t count;
 
-        /* Whoever is about to ask for something shall have the time to: posts that gather work find
-         * the more of it. */
+        /* Those who are about to ask for something get the time to: posts that gather work then
+         * find more of it. */
         (void) sched_yield();
 
         (void) !read(fd, &count, sizeof(count));
         run_posts(client);
-        http_client_settle(client);
+        settle(client);
         return 0;
 }
 
@@ -279,15 +255,76 @@ static int on_post_timer(sd_event_source *source, uint64_t usec, void *userdata)
         HttpClient *client = userdata;
 
         run_posts(client);
-        http_client_settle(client);
+        settle(client);
         return 0;
+}
+
+static int on_stall_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        HttpClient *client = userdata;
+        uint64_t now = clock_monotonic();
+        HttpCall *call, *next;
+
+        DL_FOREACH_SAFE(client->active, call, next)
+        if (http_call_look(call, now) >= call->stall_timeout_usec)
+                end_call(client, call, -ETIMEDOUT);
+
+        settle(client);
+        arm_stall_timer(client, now);
+        return 0;
+}
+
+static void end_silent_at(HttpClient *client, const HttpSilence *silence) {
+        uint64_t now = clock_monotonic();
+        size_t n = strlen(silence->url);
+        HttpCall *call, *next;
+
+        DL_FOREACH_SAFE(client->active, call, next)
+        if (strncmp(call->url, silence->url, n) == 0 && call->url[n] == '/' &&
+            http_call_look(call, now) >= silence->usec)
+                end_call(client, call, -EHOSTDOWN);
+}
+
+static void free_silences(HttpSilence *silences) {
+        HttpSilence *silence, *next;
+
+        LL_FOREACH_SAFE(silences, silence, next)
+        free(silence);
+}
+
+static void end_silent(void *userdata) {
+        HttpClient *client = userdata;
+        HttpSilence *silences;
+
+        (void) pthread_mutex_lock(&client->lock);
+        silences = TAKE_PTR(client->silences);
+        (void) pthread_mutex_unlock(&client->lock);
+
+        for (const HttpSilence *silence = silences; silence; silence = silence->next)
+                end_silent_at(client, silence);
+        free_silences(silences);
+}
+
+void http_client_end_silent(HttpClient *client, const char *url, uint64_t silent_usec) {
+        size_t size = strlen(url) + 1;
+        HttpSilence *silence = malloc(sizeof(*silence) + size);
+
+        if (!silence)
+                return; /* the next time */
+
+        *silence = (HttpSilence){ .usec = silent_usec };
+        memcpy(silence->url, url, size);
+        (void) pthread_mutex_lock(&client->lock);
+        LL_PREPEND(client->silences, silence);
+        (void) pthread_mutex_unlock(&client->lock);
+
+        (void) http_client_post(client, 0, end_silent, client);
 }
 
 static int on_curl_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         HttpClient *client = userdata;
 
         client->kick = true;
-        http_client_settle(client);
+        settle(client);
         return 0;
 }
 
@@ -301,7 +338,7 @@ static int on_socket_event(sd_event_source *source, int fd, uint32_t events, voi
                 action |= CURL_CSELECT_OUT;
 
         (void) curl_multi_socket_action(client->multi, fd, action, &n_running);
-        http_client_settle(client);
+        settle(client);
         return 0;
 }
 
@@ -311,7 +348,7 @@ static int on_resume_timer(sd_event_source *source, uint64_t usec, void *userdat
 
         if (call->paused)
                 resume_call(client, call);
-        http_client_settle(client);
+        settle(client);
         return 0;
 }
 
@@ -377,7 +414,7 @@ static void end_all(HttpClient *client) {
         do {
                 grant_wishes(client);
                 while (client->active)
-                        http_client_end_call(client, client->active, -ESHUTDOWN);
+                        end_call(client, client->active, -ESHUTDOWN);
 
                 (void) pthread_mutex_lock(&client->lock);
                 is_empty = !client->queue;
@@ -386,23 +423,14 @@ static void end_all(HttpClient *client) {
         } while (!is_empty);
 }
 
-static bool is_stopping(HttpClient *client) {
-        bool stopping;
-
-        (void) pthread_mutex_lock(&client->lock);
-        stopping = client->stopping;
-        (void) pthread_mutex_unlock(&client->lock);
-
-        return stopping;
-}
-
 static void *run(void *userdata) {
         HttpClient *client = userdata;
+        int r = 0;
 
-        while (!is_stopping(client))
-                if (sd_event_run(client->event, UINT64_MAX) < 0)
-                        abort(); /* epoll or our own descriptors are broken: nobody's call would
-                                    ever end */
+        while (r >= 0 && !atomic_load(&client->stopping))
+                r = sd_event_run(client->event, UINT64_MAX);
+        if (r < 0 && client->on_broken)
+                client->on_broken(r); /* epoll or our own descriptors do not work */
 
         end_all(client);
         return NULL;
@@ -437,7 +465,7 @@ static int make_loop(HttpClient *client) {
         r = add_timer(client, on_curl_timer, &client->curl_timer);
         if (r < 0)
                 return r;
-        r = add_timer(client, http_stall_on_timer, &client->stall_timer);
+        r = add_timer(client, on_stall_timer, &client->stall_timer);
         if (r < 0)
                 return r;
 
@@ -460,9 +488,10 @@ static int make_multi(HttpClient *client, unsigned connections_max) {
         return 0;
 }
 
+static CURLcode curl_state;
+
 static void init_curl(void) {
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
-                abort(); /* out of memory before anything has begun */
+        curl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 int http_client_new(const HttpClientOptions *options, HttpClient **ret) {
@@ -475,6 +504,8 @@ int http_client_new(const HttpClientOptions *options, HttpClient **ret) {
         assert(ret);
 
         (void) pthread_once(&once, init_curl);
+        if (curl_state != CURLE_OK)
+                return -ENOMEM;
 
         client = malloc(sizeof(*client));
         if (!client)
@@ -482,12 +513,14 @@ int http_client_new(const HttpClientOptions *options, HttpClient **ret) {
 
         *client = (HttpClient){
                 .references = 1,
+                .on_broken = options->on_broken,
                 .connect_timeout_usec = options->connect_timeout_usec,
                 .stall_timeout_usec = options->stall_timeout_usec,
                 .wake_fd = -1,
         };
         (void) pthread_mutex_init(&client->signer_lock, NULL); /* cannot fail with glibc */
         (void) pthread_mutex_init(&client->lock, NULL);
+        http_posts_init(&client->posts);
 
         if (options->secret) {
                 r = signer_new(options->secret, options->secret_size, &client->signer);
@@ -511,17 +544,12 @@ int http_client_new(const HttpClientOptions *options, HttpClient **ret) {
 }
 
 static void stop(HttpClient *client) {
-        (void) pthread_mutex_lock(&client->lock);
-        client->stopping = true;
-        (void) pthread_mutex_unlock(&client->lock);
-
+        atomic_store(&client->stopping, true);
         wake_thread(client);
         (void) pthread_join(client->thread, NULL);
 }
 
 HttpClient *http_client_free(HttpClient *client) {
-        HttpPost *post, *next;
-
         if (!client)
                 return NULL;
 
@@ -532,11 +560,8 @@ HttpClient *http_client_free(HttpClient *client) {
                 curl_easy_cleanup(client->idle[--client->n_idle]);
         (void) curl_multi_cleanup(client->multi);
 
-        LL_CONCAT(client->posts, client->new_posts);
-        LL_FOREACH_SAFE(client->posts, post, next)
-        free(post);
-
-        http_silences_free(client->silences);
+        http_posts_done(&client->posts);
+        free_silences(client->silences);
         (void) sd_event_source_unref(client->wake);
         (void) sd_event_source_unref(client->curl_timer);
         (void) sd_event_source_unref(client->stall_timer);
@@ -552,7 +577,6 @@ HttpClient *http_client_ref(HttpClient *client) {
         return client;
 }
 
-/* Calls that have ended may outlive the client; all they still use is its lock. */
 HttpClient *http_client_unref(HttpClient *client) {
         if (atomic_fetch_sub(&client->references, 1) > 1)
                 return NULL;

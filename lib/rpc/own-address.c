@@ -24,7 +24,7 @@ static int ask_kernel(const struct addrinfo *target, Address *ret) {
         return 0;
 }
 
-int route_find(const char *host, uint16_t port, Address *ret) {
+int own_address_find(const char *host, uint16_t port, Address *ret) {
         struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICSERV }, *found;
         int r = -EHOSTUNREACH;
 

@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "core/call/calls.h"
 #include "core/call/signature.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 
 typedef struct RpcCall {
         HttpClient *client;

@@ -86,11 +86,11 @@ HOMES = {
     'systemd/sd-bus.h': {'bus', 'daemon'} | ADM | DAEMONS,
 }
 
-# A library logs nothing but debug messages, and gives up only where going on would be worse:
-# rpc/client without its loop, tables and copies without memory. What a program has to end for goes to base/fatal.
+# A library logs nothing but debug messages, and does not end the process: it returns an error, tells the function that
+# its user gave it (HttpClientOptions.on_broken), or calls what the program has set for that (base/fatal).
 SPEAKS = re.compile(r'\blog_(?:full_errno|error|error_errno|warning|warning_errno|notice|info|event)\(')
 QUIET = {'base', 'core', 'store', 'http', 'rpc', 'bus'}
-GIVES_UP = {'lib/rpc/client.c', 'lib/store/index/damage-set.c'}
+GIVES_UP = {'lib/store/index/damage-set.c'}
 
 
 def folder_of(path):

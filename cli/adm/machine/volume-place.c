@@ -152,7 +152,7 @@ static int find_listen(uint32_t number, VolumePlace *place) {
 
         if (address_parse(authority, &master, &reason) < 0 || address_is_loopback(&master))
                 return 0;
-        if (route_find(master.host, 0, &own) < 0)
+        if (own_address_find(master.host, 0, &own) < 0)
                 return complain_usage(
                                 "Name the address by which the master at '%s' and clients reach this machine: "
                                 "--listen=ADDRESS:%" PRIu32,

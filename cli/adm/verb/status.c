@@ -177,7 +177,7 @@ static bool is_local(const StoreView *store) {
                 return true;
         if (address_is_loopback(&master))
                 return true;
-        return route_find(master.host, 0, &own) >= 0 && strcmp(own.host, master.host) == 0;
+        return own_address_find(master.host, 0, &own) >= 0 && strcmp(own.host, master.host) == 0;
 }
 
 /* The first that has something to tell: one that is not accepted, else any. NULL if none of them

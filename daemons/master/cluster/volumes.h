@@ -10,7 +10,7 @@
 #include "core/placement/cluster.h"
 #include "master/cluster/contact.h"
 #include "master/lead/lead.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 #include "store/index/index.h"
 
 typedef struct Volumes Volumes;

@@ -9,7 +9,7 @@
 
 #include "core/call/wire.h"
 #include "master/move/mover.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 #include "store/index/move.h"
 
 typedef struct Batch Batch;

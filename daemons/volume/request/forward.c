@@ -11,6 +11,7 @@
 #include "core/url.h"
 #include "http/pipe.h"
 #include "http/record.h"
+#include "rpc/call.h"
 #include "volume/request/forward.h"
 
 #define PIPE_SIZE (1 * MIB)

@@ -10,6 +10,7 @@
 #include "base/event-ids.h"
 #include "base/log.h"
 #include "core/url.h"
+#include "rpc/call.h"
 #include "store/object/probe.h"
 #include "volume/upkeep/faults.h"
 

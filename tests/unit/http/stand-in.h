@@ -5,7 +5,7 @@
  * answers. Include after "test.h". */
 
 #include "http/http.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 #include "rpc/gate.h"
 #include "rpc/rpc.h"
 

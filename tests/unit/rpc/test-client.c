@@ -5,10 +5,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <systemd/sd-event.h>
 
 #include "base/clock.h"
 #include "http/http.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 
 #define SECRET "0123456789abcdef"
 
@@ -82,8 +83,24 @@ static const HttpRoute routes[] = {
 };
 /* clang-format on */
 
+static atomic_bool loops_fail;
+static atomic_int broken_by;
+
+int __real_sd_event_run(sd_event *event, uint64_t usec);
+int __wrap_sd_event_run(sd_event *event, uint64_t usec);
+int __wrap_sd_event_run(sd_event *event, uint64_t usec) {
+        int r = __real_sd_event_run(event, usec);
+
+        return loops_fail ? -EBADF : r;
+}
+
+static void on_broken(int error) {
+        broken_by = error;
+}
+
 static HttpClient *client_new(uint64_t stall_timeout_usec) {
         HttpClientOptions options = {
+                .on_broken = on_broken,
                 .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
                 .stall_timeout_usec = stall_timeout_usec,
                 .connections_max = 16,
@@ -481,6 +498,26 @@ TEST(freeing_the_client_ends_its_calls) {
         }
 }
 
+TEST(a_loop_that_fails_ends_all_calls_and_says_so) {
+        Trial waiting, late;
+
+        trial_init(&waiting, "GET", "/park");
+        trial_start(&waiting);
+        wait_for(&request_parked);
+
+        loops_fail = true;
+        http_call_resume(waiting.call); /* wakes the loop */
+        trial_finish(&waiting);
+        loops_fail = false;
+        assert_int_equal(waiting.error, -ESHUTDOWN);
+        assert_int_equal(broken_by, -EBADF);
+
+        trial_init(&late, "GET", "/echo");
+        trial_run(&late);
+        assert_int_equal(late.error, -ESHUTDOWN);
+        assert_ok(http_request_reply(parked, 204));
+}
+
 /* Answers the first request of each connection, and closes it upon the second. */
 static void *serve_once(void *userdata) {
         int *listener = userdata;
@@ -538,6 +575,7 @@ int main(void) {
                 CLIENT_TEST(callbacks_may_start_calls),
                 CLIENT_TEST(many_threads_may_call),
                 CLIENT_TEST(freeing_the_client_ends_its_calls),
+                CLIENT_TEST(a_loop_that_fails_ends_all_calls_and_says_so),
                 CLIENT_TEST(a_lost_connection_is_replaced_once),
         };
 

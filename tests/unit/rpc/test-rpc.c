@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "core/call/ticket.h"
 #include "http/http.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 #include "rpc/gate.h"
 #include "rpc/rpc.h"
 

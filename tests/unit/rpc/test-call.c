@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 
 static Fixture fixture;
 static HttpClient *client;

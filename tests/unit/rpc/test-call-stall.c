@@ -3,7 +3,7 @@
 #include "http/http.h"
 
 #include "base/clock.h"
-#include "rpc/client.h"
+#include "rpc/call.h"
 
 #define STALL_USEC (50 * USEC_PER_MSEC)
 

@@ -61,7 +61,7 @@ static int log_secret(const EndpointConf *conf, int error) {
 
 /* Nobody's call would ever end. */
 static void on_broken(int error) {
-        (void) log_error_errno(error, "The loop of an HTTP client failed: %m; aborting.");
+        (void) log_error_errno(error, "Aborting, since the loop of an HTTP client failed: %m");
         abort();
 }
 

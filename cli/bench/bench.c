@@ -13,6 +13,8 @@ int bench_set_url(Bench *bench, const char *url) {
         r = authorities_get(&bench->authorities, url, &authority, &bench->path);
         if (r == -EINVAL)
                 return complain(r, "The URL '%s' is not of the form http://HOST[:PORT].", url);
+        if (r == -EHOSTUNREACH)
+                return complain(r, "The URL '%s' names no host that is known here.", url);
         if (r < 0)
                 return complain(r, "Cannot use the URL '%s': %m", url);
 

@@ -236,8 +236,8 @@ int ledger_read(const char *path, LedgerKeys *ret, size_t *reterr_line) {
                         return r;
                 }
         }
-        if (ferror(file))
-                return -EIO;
+        if (n < 0 && ferror(file))
+                return -errno;
 
         *ret = keys;
         keys = (LedgerKeys){};

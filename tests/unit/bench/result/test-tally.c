@@ -2,12 +2,10 @@
 
 #include "test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench/result/report.h"
 #include "bench/result/tally.h"
-#include "frame/capture.h"
 
 static Tally tally, other;
 static Connection connection; /* too large for a stack */
@@ -69,67 +67,6 @@ TEST(tallies_add_up) {
         assert_int_equal(tally.n_retries, 3);
 }
 
-/* What the report prints; a new string. */
-static char *print(bool json) {
-        const Options options = { .connections = 4, .threads = 2, .size = (char *) "1K" };
-        Capture capture;
-
-        capture_begin(&capture, STDOUT_FILENO, stdout);
-        if (json)
-                assert_ok(report_print_json(&options, "mixed", "http://h", &tally));
-        else
-                report_print(&options, "mixed", "http://h", &tally);
-        return capture_end(&capture, stdout);
-}
-
-TEST(report_tells_people_what_came_out) {
-        char *text;
-
-        add(&tally, OPERATION_PUT, OUTCOME_OK, 201, 10);
-        add(&tally, OPERATION_PUT, OUTCOME_OK, 201, 20);
-        add(&tally, OPERATION_GET, OUTCOME_MISSING, 404, 5);
-        add(&tally, OPERATION_GET, OUTCOME_RESET, 0, 5);
-        tally.usec = 2 * USEC_PER_SEC;
-        tally.n_retries = 6;
-        text = print(false);
-        assert_string_equal(
-                        text,
-                        "mixed http://h: connections 4, threads 2, 2.00 s\n"
-                        "  get             1 requests          0/s        0.0 MB/s   µs: p50 5 p90 5 p99 5 p99.9 5 max 5\n"
-                        "  put             2 requests          1/s        0.0 MB/s   µs: p50 10 p90 20 p99 20 p99.9 20 max 20\n"
-                        "  status 201: 2 404: 1\n"
-                        "  errors 2 missing: 1 reset: 1, retries 6\n");
-        free(text);
-}
-
-TEST(report_tells_programs_the_same) {
-        static const char *const parts[] = { "\"verb\": \"mixed\"", "\"url\": \"http://h\"",
-                                             "\"connections\": 4",  "\"requests\": 1",
-                                             "\"put\": {",          "\"201\": 1",
-                                             "\"reset\": 1",        "\"missing\": 0",
-                                             "\"failures\": 1",     "\"retries\": 0" };
-        char *text;
-
-        add(&tally, OPERATION_PUT, OUTCOME_OK, 201, 10);
-        add(&tally, OPERATION_PUT, OUTCOME_RESET, 0, 10);
-        tally.usec = USEC_PER_SEC;
-        text = print(true);
-        for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-                if (!strstr(text, parts[i]))
-                        fail_msg("no %s in\n%s", parts[i], text);
-        assert_null(strstr(text, "\"get\"")); /* there was none */
-        free(text);
-}
-
-TEST(nothing_is_reported_without_a_division_by_zero) {
-        char *text = print(false);
-
-        assert_string_equal(
-                        text,
-                        "mixed http://h: connections 4, threads 2, 0.00 s\n  status\n  errors 0\n");
-        free(text);
-}
-
 #define RUN(name) cmocka_unit_test_setup(name, setup)
 
 int main(void) {
@@ -137,9 +74,6 @@ int main(void) {
                 RUN(what_was_answered_counts),
                 RUN(status_is_that_of_an_answer),
                 RUN(tallies_add_up),
-                RUN(report_tells_people_what_came_out),
-                RUN(report_tells_programs_the_same),
-                RUN(nothing_is_reported_without_a_division_by_zero),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

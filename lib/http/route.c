@@ -38,6 +38,8 @@ static bool is_reserved(const char *path) {
 }
 
 static bool matches(const HttpRoute *route, const char *path) {
+        if (route->prefix[strlen(route->prefix) - 1] != '/')
+                return strcmp(path, route->prefix) == 0;
         return has_prefix(path, route->prefix) &&
                (has_prefix(route->prefix, OURS) || !is_reserved(path));
 }

@@ -18,7 +18,8 @@ typedef enum HttpAccess {
 } HttpAccess;
 
 /* One entry per method and path prefix; the first match counts; the table ends with an empty entry.
- * A path that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
+ * A prefix that ends with a slash stands for all paths below it, any other for itself alone. A path
+ * that begins with "/-/", however encoded, matches no shorter prefix. One that only matches
  * with another method is answered with 405 and Allow; OPTIONS is answered for all. GET routes
  * answer HEAD too unless there is one for HEAD. */
 typedef struct HttpRoute {

@@ -29,10 +29,9 @@
                                 NULL, CALL_##name##_BODY_MAX, ##__VA_ARGS__ \
         }
 
-/* For the gate, once the headers are in; PATH is that of the route, for longer ones get there, too.
- * Returns 0; -EPROTO if the caller runs another release;
- * -EACCES if the signature is missing or wrong; -EREMOTE if a daemon in the caller's role does not
- * make this call; or -ETIME if it has expired, since the caller's
+/* For the gate, once the headers are in; PATH is that of the route. Returns 0; -EPROTO if the
+ * caller runs another release; -EACCES if the signature is missing or wrong; -EREMOTE if a daemon
+ * in the caller's role does not make this call; or -ETIME if it has expired, since the caller's
  * clock is behind: then rpc_parties() and rpc_reply() work nevertheless. */
 int rpc_admit(HttpRequest *request, const char *path, Secret *secret);
 

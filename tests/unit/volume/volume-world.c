@@ -189,6 +189,24 @@ world_call(World *world, CallKind kind, const Parties *parties, Buffer *body, Bu
         return call.status;
 }
 
+unsigned world_call_at(World *world, const char *target, const Parties *parties) {
+        Call call = {};
+        HttpCall *http_call;
+        Buffer body = {};
+        char url[512];
+
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i%s", world->server.port, target);
+        assert_ok(sem_init(&call.done, 0, 0));
+        assert_ok(http_call_new(world->master.client, "POST", url, &http_call));
+        http_call_set_body(http_call, &body);
+        if (parties)
+                assert_ok(http_call_sign(http_call, parties));
+        http_call_start(http_call, on_done, &call);
+        wait_for(&call.done);
+        buffer_done(&call.answer);
+        return call.status;
+}
+
 static Record make_record(uint64_t version, const void *value, size_t size) {
         Record record = {
                 .version = version,

@@ -50,6 +50,10 @@ Parties world_order(World *world);
 unsigned
 world_call(World *world, CallKind kind, const Parties *parties, Buffer *body, Buffer *ret_answer);
 
+/* A POST without a body to any target, signed for PARTIES unless that is NULL. Returns the status.
+ */
+unsigned world_call_at(World *world, const char *target, const Parties *parties);
+
 /* An object as it lies in the store. VALUE of SIZE bytes is inline. */
 void world_encode(Buffer *ret, uint64_t version, const char *key, const void *value, size_t size);
 

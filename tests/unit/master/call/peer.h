@@ -29,7 +29,7 @@ unsigned call_as(const Parties *parties, CallKind kind, Buffer *body);
 /* The same as volume 1. */
 unsigned call(CallKind kind, Buffer *body);
 
-/* The same to any target, with the signature that belongs to it. */
+/* The same to any target; without a signature if PARTIES are NULL. */
 unsigned call_at(const char *target, const Parties *parties, Buffer *body);
 
 /* A version that the master has given out for a write with a ticket. */

@@ -4,6 +4,7 @@
 /* What every file needs: ownership attributes, sizes, units of time. */
 
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -63,7 +64,14 @@ static inline void freep(void *pointer) {
 }
 
 /* Keeps errno, so that it may stand between a failed call and its report. */
-void closep(int *fd);
+static inline void closep(int *fd) {
+        int saved = errno;
+
+        if (*fd >= 0)
+                (void) close(*fd);
+        *fd = -1;
+        errno = saved;
+}
 
 #define _cleanup_free_  _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)

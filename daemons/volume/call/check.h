@@ -4,8 +4,8 @@
 /* Check: tells the master which of given versions this volume has; see core/call/wire.h. Whole
  * values are read one after another on the verifier's thread. */
 
-#include "base/workers.h"
 #include "http/server.h"
+#include "store/object/workers.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/copies.h"
 

@@ -7,9 +7,9 @@
  * Values pass through as they come: those that this volume keeps in files are never in memory as a
  * whole. Each is compared with its checksum before it counts. */
 
-#include "base/workers.h"
 #include "http/server.h"
 #include "rpc/client.h"
+#include "store/object/workers.h"
 #include "volume/call/activity.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/copies.h"

@@ -8,8 +8,8 @@
  * the client is sent back to the master once that knows of it. A reader without a ticket came by a
  * relative link of a page that was read from here: it is sent to the master. */
 
-#include "base/workers.h"
 #include "http/server.h"
+#include "store/object/workers.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/copies.h"
 

@@ -6,10 +6,10 @@
  * A file is named by its version, in one of 256 directories. A name without a record that says "in
  * a file" means nothing, and is removed in the background or at the next start. */
 
-#include "base/workers.h"
 #include "store/environment/database.h"
 #include "store/object/objects.h"
 #include "store/object/reach.h"
+#include "store/object/workers.h"
 
 enum {
         COUNTER_OBJECTS,

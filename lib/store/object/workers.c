@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "base/workers.h"
+#include "store/object/workers.h"
 
 void workers_init(Workers *workers) {
         *workers = (Workers){};

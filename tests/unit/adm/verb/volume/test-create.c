@@ -140,24 +140,6 @@ TEST(machine_without_the_user_cannot_have_a_directory) {
         scratch_free(root);
 }
 
-TEST(configuration_is_removed_and_values_are_left) {
-        char root[SCRATCH_SIZE];
-
-        machine_new(root);
-        check(root, "volume remove-config 4", 1, "",
-              "Volume 4 has no configuration here: '*/etc/dkv/volume@4.conf': No such file or directory\n");
-        scratch_write(root, "etc/dkv/volume@4.conf", "[Volume]\nDirectory=/srv/v4\nInlineMax=1K\n");
-        check(root, "volume remove-config 4", 0,
-              "Volume 4 is no longer configured here.\nIts values are still in '/srv/v4'.\n", "");
-        assert_true(access(scratch_path(root, "etc/dkv/volume@4.conf"), F_OK) < 0);
-
-        scratch_write(root, "etc/dkv/volume@4.conf", "[Volume]\n");
-        check(root, "volume remove-config 4", 0,
-              "*\nIts values are still in '/var/lib/dkv/volume-4'.\n", "");
-        check(root, "volume remove-config x", 2, "", "'x' is not a volume number*\n");
-        scratch_free(root);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(settings_are_what_was_given),
@@ -165,7 +147,6 @@ int main(void) {
                 cmocka_unit_test(volume_is_not_configured_twice),
                 cmocka_unit_test(what_was_made_is_taken_back),
                 cmocka_unit_test(machine_without_the_user_cannot_have_a_directory),
-                cmocka_unit_test(configuration_is_removed_and_values_are_left),
         };
 
         return verb_run_tests(tests);

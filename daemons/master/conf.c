@@ -9,6 +9,10 @@
 
 #define AT(field) offsetof(MasterConf, field)
 
+/* A number of seconds as it would be written. */
+#define TEXT(value)    #value
+#define SECONDS(value) TEXT(value) "s"
+
 /* clang-format off */
 const ConfItem master_conf_items[] = {
         { "Master", "Directory",        CONF_STRING, AT(directory),                "/var/lib/dkv/master", 0, 0,
@@ -29,7 +33,7 @@ const ConfItem master_conf_items[] = {
           "How long replaced, deleted and failed copies stay readable before they are removed.", .live = true },
         { "Master", "TicketSec",        CONF_TIME,   AT(ticket_usec),              "1min",  USEC_PER_SEC, USEC_PER_HOUR,
           "How long a redirect may be followed; at most GraceSec=.", .live = true },
-        { "Master", "VolumeTimeoutSec", CONF_TIME,   AT(volume_timeout_usec),      "3s",    USEC_PER_SEC / 2, USEC_PER_HOUR,
+        { "Master", "VolumeTimeoutSec", CONF_TIME,   AT(volume_timeout_usec),      SECONDS(VOLUME_TIMEOUT_SEC), USEC_PER_SEC / 2, USEC_PER_HOUR,
           "A volume that has not reported for so long is down.", .live = true },
         { "Master", "CacheSize",        CONF_SIZE,   AT(cache_size),               "0",     0, 1024 * GIB,
           "Memory for pages of the index; 0 is an eighth of the machine's memory, 64M to 4G." },

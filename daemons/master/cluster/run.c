@@ -39,7 +39,9 @@ int volumes_receiver(
                 live = volumes->live + number;
                 get_store(cluster_find(volumes->map.cluster, number), &ret->to);
                 ret->to.run = live->run;
-                ret->sequence = __atomic_add_fetch(&live->sequence, 1, __ATOMIC_RELAXED);
+                ret->sequence = atomic_fetch_add_explicit(
+                                                &live->sequence, 1, memory_order_relaxed) +
+                                1;
                 r = live->run == 0 ? -EINPROGRESS : 0;
         }
         (void) pthread_rwlock_unlock(&volumes->map.lock);

@@ -4,6 +4,8 @@
 /* What is behind Volumes, for the modules of this folder that read and change it: run, choice,
  * change, settings, membership, report and watch. */
 
+#include <stdatomic.h>
+
 #include "core/call/replay.h"
 #include "master/cluster/map.h"
 #include "master/cluster/volumes.h"
@@ -27,9 +29,9 @@ typedef struct Live {
         uint64_t answering_run; /* which was at its address when the master asked last */
         uint64_t doubted_run;   /* which says that it is there, too */
         uint64_t answered_usec, doubted_usec; /* monotonic */
-        char *url;         /* owned; what the run calls its address; NULL without a run */
-        Replay *calls;     /* owned, likewise; under calls_lock */
-        uint64_t sequence; /* atomic: of the last order */
+        char *url;     /* owned; what the run calls its address; NULL without a run */
+        Replay *calls; /* owned, likewise; under calls_lock */
+        atomic_uint_least64_t sequence; /* of the last order */
 
         bool changed;  /* the map says something else of it since the last look */
         unsigned look; /* of the watch, which alone uses it: what it saw last */

@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 
+#include "core/limits.h"
 #include "master/health/clocks.h"
 
-/* What is less than this may be the way of a report. */
-#define TOLD_USEC (int64_t)(3 * USEC_PER_SEC)
+#define TOLD_USEC (int64_t)(CLOCK_SKEW_TOLD_SEC * USEC_PER_SEC)
 
 /* Volumes that differ from each other by no more than this agree. */
 #define AGREE_USEC (int64_t)(2 * USEC_PER_SEC)

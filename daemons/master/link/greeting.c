@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -11,21 +14,26 @@
 #include "master/link/greeting.h"
 #include "store/index/identity.h"
 
-/* What a report may take, so that an old one is not taken for a sign of life. */
+/* How long a report may take on its way: one that is older is no sign of life. */
 #define SLACK_USEC (50 * USEC_PER_MSEC)
 
-/* So long the earlier of two masters waits for the later one to notice and to end. */
+/* How long the earlier of two masters waits for the later one to notice and to end. */
 #define LATER_USEC (3 * USEC_PER_SEC)
+
+/* The greetings of one volume. */
+typedef struct Greeting {
+        uint32_t volume;
+        atomic_bool is_under_way; /* one is; while it is, the rest belongs to that call */
+        uint64_t sent_usec;       /* when the last one was sent; monotonic */
+        uint64_t others_usec; /* since when the volume is known to follow somebody else; monotonic,
+                               * 0 if it does not */
+        UT_hash_handle hh;
+} Greeting;
 
 struct Greetings {
         GreetingsOptions options;
-
-        /* Since when a volume is known to follow somebody else; monotonic, 0 if it does not. On the
-         * client's thread. */
-        uint64_t others_usec[VOLUME_MAX + 1];
-
-        /* When a volume was asked last; monotonic. Of whoever has its one call under way. */
-        uint64_t sent_usec[VOLUME_MAX + 1];
+        pthread_mutex_t lock; /* of the table, not of what is in it */
+        Greeting *table;      /* by volume; owned */
 };
 
 /* What a volume says. */
@@ -37,28 +45,55 @@ typedef struct Answer {
 } Answer;
 
 int greetings_new(const GreetingsOptions *options, Greetings **ret) {
-        Greetings *greetings = calloc(1, sizeof(*greetings));
+        Greetings *greetings = malloc(sizeof(*greetings));
 
         if (!greetings)
                 return -ENOMEM;
 
-        greetings->options = *options;
+        *greetings = (Greetings){ .options = *options, .lock = PTHREAD_MUTEX_INITIALIZER };
         *ret = greetings;
         return 0;
 }
 
 Greetings *greetings_free(Greetings *greetings) {
+        Greeting *greeting, *next;
+
+        if (!greetings)
+                return NULL;
+
+        HASH_ITER(hh, greetings->table, greeting, next) {
+                HASH_DEL(greetings->table, greeting);
+                free(greeting);
+        }
+        (void) pthread_mutex_destroy(&greetings->lock);
         free(greetings);
         return NULL;
 }
 
-int greeting_send(
-                Greetings *greetings,
-                uint32_t volume,
+/* Those of VOLUME. Returns NULL for lack of memory. */
+static Greeting *find_or_add(Greetings *greetings, uint32_t volume) {
+        Greeting *greeting;
+
+        (void) pthread_mutex_lock(&greetings->lock);
+        HASH_FIND(hh, greetings->table, &volume, sizeof(volume), greeting);
+        if (!greeting) {
+                greeting = malloc(sizeof(*greeting));
+                if (greeting) {
+                        *greeting = (Greeting){ .volume = volume };
+                        HASH_ADD(hh, greetings->table, volume, sizeof(volume), greeting);
+                }
+        }
+        (void) pthread_mutex_unlock(&greetings->lock);
+        return greeting;
+}
+
+static int send(Greetings *greetings,
+                Greeting *greeting,
                 void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
                 void *userdata) {
         const GreetingsOptions *options = &greetings->options;
         Parties parties = { .lead = *index_identity(options->index) };
+        uint32_t volume = greeting->volume;
         char url[VOLUME_URL_SIZE];
         int r;
 
@@ -67,7 +102,7 @@ int greeting_send(
                 return r;
         (void) volumes_url(options->volumes, volume, url); /* it may be down */
 
-        greetings->sent_usec[volume] = clock_monotonic();
+        greeting->sent_usec = clock_monotonic();
         return rpc_call(
                         &(RpcCall){
                                         .client = options->client,
@@ -78,6 +113,24 @@ int greeting_send(
                                         .userdata = userdata,
                         },
                         NULL);
+}
+
+int greeting_send(
+                Greetings *greetings,
+                uint32_t volume,
+                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void *userdata) {
+        Greeting *greeting = find_or_add(greetings, volume);
+        int r;
+
+        if (!greeting)
+                return -ENOMEM;
+        if (atomic_exchange(&greeting->is_under_way, true))
+                return -EALREADY;
+        r = send(greetings, greeting, on_done, userdata);
+        if (r < 0)
+                atomic_store(&greeting->is_under_way, false);
+        return r;
 }
 
 static int read_answer(HttpCall *call, const HttpResult *result, Answer *ret) {
@@ -101,30 +154,33 @@ static int read_answer(HttpCall *call, const HttpResult *result, Answer *ret) {
 
 /* Whether the volume follows a leader that has taken a report of it since we asked for one. */
 static bool follows_another(
-                Greetings *greetings, uint32_t volume, const Answer *answer, uint64_t *ret_usec) {
+                Greetings *greetings,
+                Greeting *greeting,
+                const Answer *answer,
+                uint64_t *ret_usec) {
         const Leadership *ours = index_identity(greetings->options.index);
-        uint64_t sent_usec = greetings->sent_usec[volume],
-                 *others_usec = greetings->others_usec + volume;
+        uint64_t sent_usec = greeting->sent_usec;
 
         if (!answer->follows || leadership_equal(&answer->parties.lead, ours) ||
             !cluster_id_equal(answer->parties.lead.cluster, ours->cluster)) {
-                *others_usec = 0;
+                greeting->others_usec = 0;
                 return false;
         }
-        if (*others_usec == 0)
-                *others_usec = clock_monotonic();
-        *ret_usec = sent_usec - MIN(sent_usec, *others_usec);
-        return lead_was_alive_after(*others_usec, sent_usec, answer->age_usec) > SLACK_USEC;
+        if (greeting->others_usec == 0)
+                greeting->others_usec = clock_monotonic();
+        *ret_usec = sent_usec - MIN(sent_usec, greeting->others_usec);
+        return lead_was_alive_after(greeting->others_usec, sent_usec, answer->age_usec) >
+               SLACK_USEC;
 }
 
-static void judge_lead(Greetings *greetings, uint32_t volume, const Answer *answer) {
+static void judge_lead(Greetings *greetings, Greeting *greeting, const Answer *answer) {
         Lead *lead = greetings->options.lead;
         const Leadership *ours = index_identity(greetings->options.index),
                          *theirs = &answer->parties.lead;
         bool is_earlier;
         uint64_t usec;
 
-        if (!follows_another(greetings, volume, answer, &usec))
+        if (!follows_another(greetings, greeting, answer, &usec))
                 return;
 
         is_earlier = theirs->term < ours->term ||
@@ -133,12 +189,12 @@ static void judge_lead(Greetings *greetings, uint32_t volume, const Answer *answ
                 lead_depose(lead,
                             "The cluster has a master, at %s, which volume %" PRIu32
                             " follows; this one was started on a copy of its directory, and ends.",
-                            answer->master, volume);
+                            answer->master, greeting->volume);
         else if (usec > LATER_USEC)
                 lead_depose(lead,
                             "Another master, at %s, has taken over the cluster in term %" PRIu64
                             ": volume %" PRIu32 " follows it. This one ends.",
-                            answer->master, theirs->term, volume);
+                            answer->master, theirs->term, greeting->volume);
 }
 
 /* Says that somebody else is at the address. */
@@ -177,9 +233,10 @@ static int judge_refusal(Greetings *greetings, uint32_t volume, const HttpResult
         return note_other(greetings, volume, who);
 }
 
-int greeting_judge(
-                Greetings *greetings, uint32_t volume, HttpCall *call, const HttpResult *result) {
+static int
+judge(Greetings *greetings, Greeting *greeting, HttpCall *call, const HttpResult *result) {
         const GreetingsOptions *options = &greetings->options;
+        uint32_t volume = greeting->volume;
         StoreIdentity store;
         Answer answer;
         int r;
@@ -204,6 +261,16 @@ int greeting_judge(
 
         troubles_clear(options->troubles, TROUBLE_MISPLACED, volume);
         volumes_note_answer(options->volumes, &answer.parties.from);
-        judge_lead(greetings, volume, &answer);
+        judge_lead(greetings, greeting, &answer);
         return 0;
+}
+
+int greeting_judge(
+                Greetings *greetings, uint32_t volume, HttpCall *call, const HttpResult *result) {
+        Greeting *greeting = find_or_add(greetings, volume);
+        int r;
+
+        r = judge(greetings, greeting, call, result); /* it is there: it was sent */
+        atomic_store(&greeting->is_under_way, false);
+        return r;
 }

@@ -28,7 +28,9 @@ int greetings_new(const GreetingsOptions *options, Greetings **ret);
 Greetings *greetings_free(Greetings *greetings);
 DEFINE_CLEANUP(Greetings *, greetings_free);
 
-/* Makes the call; ON_DONE() as with rpc_call(). */
+/* Makes the call; ON_DONE(), which must call greeting_judge(), as with rpc_call(). From any thread.
+ * Returns 0, -EALREADY while a greeting of the volume is under way, -ENOENT if the map does not
+ * have it, or another negative errno. */
 int greeting_send(
                 Greetings *greetings,
                 uint32_t volume,

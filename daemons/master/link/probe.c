@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +23,6 @@ struct Prober {
         Greetings *greetings; /* owned */
         Periodic *timer;
         unsigned tick;
-        atomic_bool busy[VOLUME_MAX + 1]; /* a probe is under way */
 };
 
 typedef struct Probe {
@@ -40,7 +38,6 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (greeting_judge(prober->greetings, probe->volume, call, result) == -EREMOTE)
                 judged.status = 421;
         volumes_note_call(prober->options.volumes, probe->volume, &judged);
-        atomic_store(&prober->busy[probe->volume], false);
 }
 
 static int start_probe(Prober *prober, uint32_t volume) {
@@ -60,8 +57,7 @@ static int start_probe(Prober *prober, uint32_t volume) {
 }
 
 void prober_hurry(Prober *prober, uint32_t volume) {
-        if (!atomic_exchange(&prober->busy[volume], true) && start_probe(prober, volume) < 0)
-                atomic_store(&prober->busy[volume], false); /* the next time */
+        (void) start_probe(prober, volume); /* one is under way, or it works the next time */
 }
 
 /* Reports have come since the calls began to fail: it is not the volume that is gone. */

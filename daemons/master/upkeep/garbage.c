@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -17,12 +18,11 @@
 #define BATCH_MAX     4096
 #define INTERVAL_USEC (USEC_PER_SEC / 2)
 #define ROUNDS_MAX    8 /* calls at a time, each to another volume */
-#define AGAIN_USEC    (10 * USEC_PER_MIN)
 
 /* One batch at one volume: deleted there, then forgotten here. */
 typedef struct Round {
         GarbageCollector *collector; /* not owned */
-        bool busy;                   /* atomic; while it is set the rest belongs to the call */
+        atomic_bool is_busy;         /* while it is set the rest belongs to the call */
         uint32_t volume;
         size_t n_items;
         Garbage items[BATCH_MAX];
@@ -36,11 +36,15 @@ struct GarbageCollector {
         Round rounds[ROUNDS_MAX];
         Round fences; /* nobody has to be asked about these */
         int error;    /* that was logged last */
-        bool has_complained[VOLUME_MAX + 1];
+
+        /* The volumes about which it was logged that they cannot delete something; on the client's
+         * thread. */
+        uint32_t *complained; /* owned */
+        size_t n_complained;
 };
 
 static void round_end(Round *round) {
-        __atomic_store_n(&round->busy, false, __ATOMIC_RELEASE);
+        atomic_store(&round->is_busy, false);
 }
 
 static void on_collected(IndexRequest *request, IndexResult result) {
@@ -56,33 +60,49 @@ static void forget(Round *round, size_t n_gone) {
                 .items = round->items,
                 .n_gone = n_gone,
                 .n_items = round->n_items,
-                .again_due_usec = clock_realtime() + AGAIN_USEC,
+                .again_due_usec = clock_realtime() + GARBAGE_AGAIN_USEC,
                 .fence_due_usec = deadline_of_fence(),
         };
         index_collected(round->collector->options.index, &round->collected);
 }
 
+/* Whether this is the first complaint about the volume. */
+static bool is_first_complaint(GarbageCollector *collector, uint32_t volume) {
+        uint32_t *complained;
+
+        for (size_t i = 0; i < collector->n_complained; i++)
+                if (collector->complained[i] == volume)
+                        return false;
+
+        complained = reallocarray(
+                        collector->complained, collector->n_complained + 1, sizeof(*complained));
+        if (complained) { /* else it is said again */
+                complained[collector->n_complained++] = volume;
+                collector->complained = complained;
+        }
+        return true;
+}
+
 /* Once for each volume: the same copies will fail again. */
 static void complain(Round *round, uint64_t version, int error) {
-        bool *has_complained = round->collector->has_complained + round->volume;
         char field[sizeof("DKV_VOLUME=") + 10];
 
-        if (*has_complained)
+        if (!is_first_complaint(round->collector, round->volume))
                 return;
 
-        *has_complained = true;
         (void) snprintf(field, sizeof(field), "DKV_VOLUME=%" PRIu32, round->volume);
         if (error == -EBADMSG)
                 log_event(LOG_ERR, EVENT_CORRUPTION_FOUND, (const char *[]){ field, NULL },
                           "Volume %" PRIu32 " cannot delete version %" PRIu64
                           ", since its database is damaged there; trying again every %u minutes.",
-                          round->volume, version, (unsigned) (AGAIN_USEC / USEC_PER_MIN));
+                          round->volume, version, (unsigned) (GARBAGE_AGAIN_USEC / USEC_PER_MIN));
         else
                 (void) log_warning_errno(
                                 error,
                                 "Volume %" PRIu32 " cannot delete version %" PRIu64
                                 ", trying again every %u minutes: %m",
-                                round->volume, version, (unsigned) (AGAIN_USEC / USEC_PER_MIN));
+                                round->volume, version,
+                                (unsigned) (GARBAGE_AGAIN_USEC / USEC_PER_MIN));
 }
 
 /* Brings what is gone to the front. Returns how much that is, or -EBADMSG if the answer is not one.
@@ -135,7 +155,7 @@ static int delete_at(Round *round) {
         if (r < 0)
                 return r;
 
-        __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+        atomic_store(&round->is_busy, true);
         r = order_send(options->volumes,
                        &(Order){
                                        .volume = round->volume,
@@ -147,13 +167,13 @@ static int delete_at(Round *round) {
                        },
                        NULL);
         if (r < 0)
-                __atomic_store_n(&round->busy, false, __ATOMIC_RELAXED);
+                atomic_store(&round->is_busy, false);
         return r;
 }
 
 static bool is_being_collected(GarbageCollector *collector, uint32_t volume) {
         for (size_t i = 0; i < ROUNDS_MAX; i++)
-                if (__atomic_load_n(&collector->rounds[i].busy, __ATOMIC_ACQUIRE) &&
+                if (atomic_load(&collector->rounds[i].is_busy) &&
                     collector->rounds[i].volume == volume)
                         return true;
         return false;
@@ -176,7 +196,7 @@ static int start_round(Round *round, const VolumeStatus *volume) {
         round->volume = volume->number;
         round->n_items = (size_t) r;
         if (is_removed) { /* nobody will come back to ask for it */
-                __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+                atomic_store(&round->is_busy, true);
                 forget(round, round->n_items);
                 return 1;
         }
@@ -199,7 +219,7 @@ static int collect(GarbageCollector *collector) {
                 return r;
 
         for (Round *round = collector->rounds; round < collector->rounds + ROUNDS_MAX; round++) {
-                if (__atomic_load_n(&round->busy, __ATOMIC_ACQUIRE))
+                if (atomic_load(&round->is_busy))
                         continue;
 
                 for (r = 0; r <= 0 && i < n_volumes; i++) {
@@ -218,7 +238,7 @@ static int drop_fences(GarbageCollector *collector) {
         Round *round = &collector->fences;
         int r;
 
-        if (__atomic_load_n(&round->busy, __ATOMIC_ACQUIRE))
+        if (atomic_load(&round->is_busy))
                 return 0;
 
         r = index_garbage(
@@ -229,7 +249,7 @@ static int drop_fences(GarbageCollector *collector) {
 
         round->volume = INDEX_FENCES;
         round->n_items = (size_t) r;
-        __atomic_store_n(&round->busy, true, __ATOMIC_RELAXED);
+        atomic_store(&round->is_busy, true);
         forget(round, round->n_items);
         return 0;
 }
@@ -275,6 +295,7 @@ GarbageCollector *garbage_collector_free(GarbageCollector *collector) {
                 return NULL;
 
         (void) periodic_free(collector->timer);
+        free(collector->complained);
         free(collector);
         return NULL;
 }

@@ -2,12 +2,18 @@
 #pragma once
 
 /* Garbage collector: has volumes delete the copies that are due in the index's garbage table, and
- * forgets those that are gone. What a volume cannot delete, since its database is damaged there, is
- * tried again now and then. */
+ * forgets those that are gone.
+ *
+ * When a deletion is tried again: in the next round, half a second later, if the call failed or the
+ * volume was down; after GARBAGE_AGAIN_USEC if the volume answers that it cannot delete the copy,
+ * because its database is damaged there. What the volume does with a call is in
+ * daemons/volume/upkeep/deletions.h. */
 
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
 #include "rpc/client.h"
+
+#define GARBAGE_AGAIN_USEC (10 * USEC_PER_MIN)
 
 typedef struct GarbageCollector GarbageCollector;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Deletions: what the master's collector has this volume delete.
+/* Deletions: what the master's collector has this volume delete. When one that failed is tried
+ * again is the collector's business: daemons/master/upkeep/garbage.h.
  *
  * A call that was held up on its way may arrive long after the master has given it up, repeated it,
  * and had a new copy of one of its versions made here. So the master numbers its calls, and a call

@@ -28,9 +28,6 @@
 #define DISK_APPLICATION \
         SD_ID128_MAKE(1f, 6a, 0e, 5d, 92, c4, 4b, 7e, 8d, 33, 70, 51, ae, 0b, c9, 46)
 
-/* A smaller difference may be the time that the answer took. */
-#define SKEW_TOLD_USEC (3 * USEC_PER_SEC)
-
 struct Report {
         ReportOptions options; /* but for the zone and the interval */
         Periodic *timer;
@@ -128,7 +125,7 @@ static void note_clock(Report *report, uint64_t clock) {
         clock_set_cluster(clock);
         is_ahead = now > clock;
         size = is_ahead ? now - clock : clock - now;
-        is_wrong = size >= SKEW_TOLD_USEC + delay;
+        is_wrong = size >= CLOCK_SKEW_TOLD_SEC * USEC_PER_SEC + delay;
         if (is_wrong && !report->has_wrong_clock)
                 log_event(LOG_WARNING, EVENT_CLOCK_WRONG, NULL,
                           "The clock of this machine is %" PRIu64

@@ -7,11 +7,14 @@
 
 #include "base/macro.h"
 #include "core/call/identity.h"
+#include "core/limits.h"
 
 typedef enum CallRole { CALL_ROLE_MASTER, CALL_ROLE_VOLUME } CallRole;
 
 /* The stall timeout is how long a call may go without progress; 0 for what the caller's HTTP client
  * has. An answer that comes piece by piece has no limit: 0. */
+#define REPORT_STALL_USEC (VOLUME_TIMEOUT_SEC * USEC_PER_SEC)
+
 /* clang-format off */
 #define CALLS(CALL)                                                                                \
         /*   name     path           caller   receiver   body       answer     stall timeout */    \
@@ -21,7 +24,7 @@ typedef enum CallRole { CALL_ROLE_MASTER, CALL_ROLE_VOLUME } CallRole;
         CALL(PULL,    "/-/pull",     MASTER,  VOLUME,    1 * MIB,   64 * KIB,  0)                  \
         CALL(CHECK,   "/-/check",    MASTER,  VOLUME,    64 * KIB,  64 * KIB,  0)                  \
         CALL(FETCH,   "/-/fetch",    VOLUME,  VOLUME,    64 * KIB,  0,         0)                  \
-        CALL(REPORT,  "/-/report",   VOLUME,  MASTER,    64 * KIB,  64 * KIB,  3 * USEC_PER_SEC)   \
+        CALL(REPORT,  "/-/report",   VOLUME,  MASTER,    64 * KIB,  64 * KIB,  REPORT_STALL_USEC)  \
         CALL(COMMIT,  "/-/commit",   VOLUME,  MASTER,    8 * MIB,   64 * KIB,  0)                  \
         CALL(SETTLE,  "/-/settle",   VOLUME,  MASTER,    2 * MIB,   64 * KIB,  0)                  \
         CALL(DAMAGED, "/-/damaged",  VOLUME,  MASTER,    2 * MIB,   64 * KIB,  0)

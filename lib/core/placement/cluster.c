@@ -5,19 +5,6 @@
 
 #include "core/placement/cluster.h"
 
-const char *volume_state_to_string(VolumeState state) {
-        static const char *const names[_VOLUME_STATE_MAX] = {
-                [VOLUME_NEW] = "new",
-                [VOLUME_ACTIVE] = "active",
-                [VOLUME_DRAINING] = "draining",
-                [VOLUME_REMOVED] = "removed",
-        };
-
-        assert(state >= 0 && state < _VOLUME_STATE_MAX);
-
-        return names[state];
-}
-
 bool volume_in_maintenance(const Volume *volume, uint64_t now_usec) {
         return now_usec < volume->maintenance_until;
 }
@@ -239,11 +226,6 @@ static int give_buckets(Cluster *cluster, uint32_t number, uint32_t n) {
 }
 
 int cluster_set_state(Cluster *cluster, uint32_t number, VolumeState state) {
-        static const bool allowed[_VOLUME_STATE_MAX][_VOLUME_STATE_MAX] = {
-                [VOLUME_NEW] = { [VOLUME_ACTIVE] = true, [VOLUME_REMOVED] = true },
-                [VOLUME_ACTIVE] = { [VOLUME_DRAINING] = true, [VOLUME_REMOVED] = true },
-                [VOLUME_DRAINING] = { [VOLUME_ACTIVE] = true, [VOLUME_REMOVED] = true },
-        };
         Volume *volume;
         int r;
 
@@ -255,7 +237,7 @@ int cluster_set_state(Cluster *cluster, uint32_t number, VolumeState state) {
                 return -ENOENT;
         if (state == volume->state)
                 return 0;
-        if (!allowed[volume->state][state])
+        if (!volume_state_may_follow(volume->state, state))
                 return -EBUSY;
 
         if (state == VOLUME_ACTIVE) {

@@ -9,18 +9,9 @@
 #include "base/macro.h"
 #include "core/limits.h"
 #include "core/placement/placement.h"
+#include "core/placement/volume-state.h"
 
 #define WEIGHT_MAX 256
-
-typedef enum VolumeState {
-        VOLUME_NEW,      /* known, holds nothing, waits to be added */
-        VOLUME_ACTIVE,   /* takes part in placement */
-        VOLUME_DRAINING, /* read, no longer written */
-        VOLUME_REMOVED,  /* gone; the number is never used again */
-        _VOLUME_STATE_MAX,
-} VolumeState;
-
-const char *volume_state_to_string(VolumeState state) _const_;
 
 typedef struct Volume {
         uint32_t number;

@@ -83,13 +83,6 @@ TEST(states_change_in_one_direction) {
                 }
 }
 
-TEST(states_have_names) {
-        assert_string_equal(volume_state_to_string(VOLUME_NEW), "new");
-        assert_string_equal(volume_state_to_string(VOLUME_ACTIVE), "active");
-        assert_string_equal(volume_state_to_string(VOLUME_DRAINING), "draining");
-        assert_string_equal(volume_state_to_string(VOLUME_REMOVED), "removed");
-}
-
 TEST(default_weights_are_plain_jump_hash) {
         _cleanup_(cluster_freep) Cluster *cluster = make_cluster(10, NULL, 1);
 
@@ -347,7 +340,6 @@ int main(void) {
                 cmocka_unit_test(bad_volumes_are_refused),
                 cmocka_unit_test(url_and_zone_change),
                 cmocka_unit_test(states_change_in_one_direction),
-                cmocka_unit_test(states_have_names),
                 cmocka_unit_test(default_weights_are_plain_jump_hash),
                 cmocka_unit_test(ten_volumes_are_balanced),
                 cmocka_unit_test(adding_a_volume_moves_little),

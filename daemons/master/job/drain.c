@@ -138,11 +138,26 @@ static int set_bars(Drain *drain, const Job *job) {
         return bars_set(drain->index, drain->volumes, job->table);
 }
 
-/* From now on, or no longer, no commit may name the volumes. */
-static int bar(Drain *drain, Job *job, bool is_barred) {
+static void set_barred(Job *job, bool is_barred) {
         (void) pthread_mutex_lock(&job->table->lock);
         job->is_barred = is_barred;
         (void) pthread_mutex_unlock(&job->table->lock);
+}
+
+/* From now on no commit may name the volumes. The job counts as barred only if that is certain;
+ * what may be in force nevertheless goes with the end of the job. */
+static int bar(Drain *drain, Job *job) {
+        int r;
+
+        set_barred(job, true);
+        r = set_bars(drain, job);
+        if (r < 0)
+                set_barred(job, false);
+        return r;
+}
+
+static int unbar(Drain *drain, Job *job) {
+        set_barred(job, false);
         return set_bars(drain, job);
 }
 
@@ -183,7 +198,7 @@ static int remove_volumes(Pass *pass) {
                 return JOB_STEP_AGAIN;
         }
         if (!job->is_barred) {
-                r = bar(drain, job, true);
+                r = bar(drain, job);
                 return r < 0 ? r : JOB_STEP_AGAIN;
         }
 
@@ -243,7 +258,7 @@ static int cancel(Job *job, void *userdata) {
         uint64_t epoch;
         int r;
 
-        r = bar(drain, job, false);
+        r = unbar(drain, job);
         if (r >= 0)
                 r = volumes_list(drain->volumes, &volumes, &n_volumes, &epoch);
         if (r < 0)
@@ -260,18 +275,13 @@ static int cancel(Job *job, void *userdata) {
 
 static void ended(Job *job, void *userdata) {
         Drain *drain = userdata;
-        bool was_barred;
         int r;
 
-        (void) pthread_mutex_lock(&job->table->lock);
-        was_barred = job->is_barred;
-        job->is_barred = false;
-        (void) pthread_mutex_unlock(&job->table->lock);
-
-        r = was_barred ? set_bars(drain, job) : 0;
+        r = unbar(drain, job);
         if (r < 0)
                 (void) log_warning_errno(
-                                r, "Job %" PRIu32 " leaves its volumes barred: %m", job->status.id);
+                                r, "Job %" PRIu32 " may leave its volumes barred: %m",
+                                job->status.id);
 }
 
 static void wake(Job *job, void *userdata) {

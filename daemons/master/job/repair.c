@@ -35,6 +35,7 @@ struct Repair {
 
         /* Of the main loop: what it saw last. */
         uint64_t looked_usec, n_made, volumes_up;
+        uint32_t begun; /* the job that it has begun, until that is kept */
 
         /* Of the lane's thread. */
         uint32_t job;                    /* id of the job that the next two are about */
@@ -502,8 +503,25 @@ static void start(Repair *repair) {
         if (job) /* it may be about to end */
                 job->is_joined = true;
         else
-                (void) job_table_begin(table, &status, NULL); /* else with the next mark */
+                job = job_table_begin(table, &status, NULL); /* else with the next mark */
+        repair->begun = job && job->is_new ? job->status.id : 0;
         (void) pthread_mutex_unlock(&table->lock);
+}
+
+/* Whether the job that was begun last is gone, as it could not be kept: this master may not have
+ * led then. */
+static bool was_refused(Repair *repair) {
+        JobTable *table = job_queue_table(repair->options.queue);
+        const Job *job;
+        bool is_gone;
+
+        (void) pthread_mutex_lock(&table->lock);
+        job = job_table_find(table, repair->begun);
+        is_gone = repair->begun > 0 && !job;
+        if (!job || !job->is_new)
+                repair->begun = 0;
+        (void) pthread_mutex_unlock(&table->lock);
+        return is_gone;
 }
 
 /* Differs when other volumes are up. */
@@ -534,7 +552,8 @@ void repair_watch(Repair *repair) {
                 return;
 
         volumes_up = mark_of_volumes(repair);
-        if (counters.made == repair->n_made && volumes_up == repair->volumes_up)
+        if (!was_refused(repair) && counters.made == repair->n_made &&
+            volumes_up == repair->volumes_up)
                 return;
         repair->n_made = counters.made;
         repair->volumes_up = volumes_up;

@@ -6,11 +6,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "master/queue/queue.h"
+#include "store/index/index.h"
 
 /* How often it looks whether it leads again. */
 #define LEAD_USEC USEC_PER_SEC
+
+/* How long a job waits before it takes a step again of which the outcome is unknown. */
+#define AGAIN_USEC USEC_PER_SEC
 
 typedef struct Lane {
         JobQueue *queue; /* not owned */
@@ -168,10 +173,25 @@ static void end_job(JobQueue *queue, Job *job, JobState state) {
                 kind->ended(job, kind->userdata);
 }
 
+/* Whether the error says nothing of the job: it is not known whether its last step was made, or it
+ * was not, since this master does not lead at the moment. Each step may be taken again. */
+static bool is_passing(int error) {
+        return error == INDEX_ERROR_UNKNOWN || error == -EOWNERDEAD;
+}
+
+static void try_again(Job *job, int error) {
+        job_explain(job, "Tries its last step again: %s", error_info(error)->title);
+        job_wait(job, AGAIN_USEC);
+}
+
 static void cancel_job(JobQueue *queue, Job *job) {
         int r;
 
         r = job_queue_cancel(queue, job);
+        if (is_passing(r)) {
+                try_again(job, r);
+                return;
+        }
         if (r < 0)
                 job_explain(job, "The volumes could not be made active again: %s.", strerror(-r));
         (void) pthread_mutex_lock(&job->table->lock);
@@ -194,7 +214,9 @@ static void go_on(JobQueue *queue, Job *job) {
         if (job_queue_is_stopping(queue))
                 return; /* as after a crash: the next start goes on with it */
 
-        if (r < 0)
+        if (is_passing(r))
+                try_again(job, r);
+        else if (r < 0)
                 fail_job(queue, job, r);
         else if (r == JOB_STEP_DONE)
                 end_job(queue, job, JOB_DONE);
@@ -213,12 +235,13 @@ static Job *choose(const Lane *lane, uint64_t *ret_until) {
 
                 if (job->is_new || !kind->run || kind->lane != lane->id)
                         continue;
-                if (job->wants_cancel)
-                        return job;
-                if (job->status.state != JOB_RUNNING && job->status.state != JOB_QUEUED)
+                if (!job->wants_cancel && job->status.state != JOB_RUNNING &&
+                    job->status.state != JOB_QUEUED)
                         continue;
                 if (job->not_before_usec > now)
                         until = MIN(until, job->not_before_usec);
+                else if (job->wants_cancel)
+                        return job;
                 else if (!chosen ||
                          (job->status.state == JOB_RUNNING && chosen->status.state == JOB_QUEUED))
                         chosen = job;

@@ -28,11 +28,12 @@ typedef struct JobKind {
         JobLane lane;
 
         /* Does a part of the job, and returns when job_queue_interrupts() says so. Returns a
-         * JobStep, or a negative errno if the job has failed. */
+         * JobStep, or a negative errno if the job has failed; but after INDEX_ERROR_UNKNOWN and
+         * -EOWNERDEAD it is called again, a moment later, to take the same step. */
         int (*run)(Job *job, void *userdata);
 
-        /* Undoes what its start did; of a job that has failed, too. Returns 0 or a negative errno.
-         * Optional, as the next two. */
+        /* Undoes what its start did; of a job that has failed, too. Returns 0 or a negative errno,
+         * with the same exceptions. Optional, as the next two. */
         int (*cancel)(Job *job, void *userdata);
 
         /* It is done, or has failed. */

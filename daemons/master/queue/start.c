@@ -322,6 +322,7 @@ int job_starts_cancel(JobStarts *starts, uint32_t id) {
                 r = 0;
         if (r >= 0) {
                 job->wants_cancel = true;
+                job->not_before_usec = 0;
                 job_table_save(table);
                 job_queue_wake(starts->queue, job);
         }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "master/queue/queue.h"
+#include "store/index/index.h"
 
 #define PATIENCE_SEC 20
 
@@ -25,7 +26,7 @@ typedef struct Script {
         atomic_bool is_deaf; /* it cannot be interrupted */
         sem_t entered, may_go;
         atomic_uint n_runs, n_running, n_cancelled, n_ended, n_woken;
-        int cancel_result;
+        atomic_int cancel_result;
         uint64_t wait_usec; /* for job_wait() */
         atomic_uint last;   /* id of the job that ran last */
 } Script;
@@ -457,6 +458,72 @@ TEST(a_job_that_is_looked_at_is_not_forgotten) {
 }
 
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+static void assert_tries_again(Fixture *fixture, const Job *job, const char *why) {
+        uint64_t deadline = clock_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
+        bool waits;
+
+        do {
+                assert_true(clock_monotonic() < deadline);
+                (void) pthread_mutex_lock(&fixture->table.lock);
+                waits = job->not_before_usec > 0;
+                (void) pthread_mutex_unlock(&fixture->table.lock);
+        } while (!waits);
+        assert_int_equal(state_of(fixture, job), JOB_RUNNING);
+        assert_non_null(strstr(job->status.error, "Tries its last step again: "));
+        assert_non_null(strstr(job->status.error, why));
+}
+
+/* Whether the index has done what was asked, or who leads, says nothing of the job. */
+TEST(a_step_without_an_outcome_is_taken_again) {
+        static const struct {
+                int error;
+                const char *why;
+        } table[] = {
+                { INDEX_ERROR_UNKNOWN, "not known whether this was done" },
+                { -EOWNERDEAD, "does not lead" },
+        };
+        Fixture *fixture = *state;
+        Script *script = fixture->scripts + MOVES;
+
+        assert_ok(job_queue_start(fixture->queue));
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                Job *job;
+
+                script->result = table[i].error;
+                job = add_job(fixture, MOVES);
+                wait_for(&script->entered);
+                assert_tries_again(fixture, job, table[i].why);
+                assert_int_equal(script->n_ended, i);
+
+                script->result = JOB_STEP_DONE;
+                assert_ok(job_queue_pause(fixture->queue, job->status.id)); /* and go on at once */
+                assert_ok(job_queue_resume(fixture->queue, job->status.id));
+                wait_for(&script->entered);
+                wait_for_state(fixture, job, JOB_DONE);
+                wait_for_count(&script->n_ended, (unsigned) i + 1);
+        }
+}
+
+TEST(a_cancel_without_an_outcome_is_tried_until_it_has_one) {
+        Fixture *fixture = *state;
+        Script *script = fixture->scripts + MOVES, *other = fixture->scripts + MOVES_TOO;
+        Job *job = add_job(fixture, MOVES);
+
+        script->cancel_result = INDEX_ERROR_UNKNOWN;
+        want_cancel(fixture, job);
+        assert_ok(job_queue_start(fixture->queue));
+        wait_for_count(&script->n_cancelled, 2);
+        assert_int_equal(state_of(fixture, job), JOB_QUEUED);
+        assert_int_equal(script->n_runs, 0);
+
+        /* It holds up no other job of its lane meanwhile. */
+        (void) add_job(fixture, MOVES_TOO);
+        wait_for(&other->entered);
+        script->cancel_result = 0;
+        wait_for_state(fixture, job, JOB_CANCELLED);
+        assert_false(job->wants_cancel);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(a_job_runs_until_it_is_done),
@@ -476,6 +543,8 @@ int main(void) {
                 RUN(limits_are_checked_and_passed_on),
                 RUN(what_cannot_be_paused_or_resumed_says_so),
                 RUN(a_job_that_is_looked_at_is_not_forgotten),
+                RUN(a_step_without_an_outcome_is_taken_again),
+                RUN(a_cancel_without_an_outcome_is_tried_until_it_has_one),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

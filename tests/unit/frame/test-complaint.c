@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "frame/capture.h"
 #include "frame/complaint.h"
@@ -34,10 +35,41 @@ TEST(control_characters_do_not_reach_the_terminal) {
         free(text);
 }
 
+TEST(error_of_either_sign_is_explained) {
+        static const int errors[] = { EACCES, -EACCES };
+
+        for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+                Capture capture;
+                char *text;
+
+                capture_begin(&capture, STDERR_FILENO, stderr);
+                errno = EIO; /* what happened meanwhile does not count */
+                assert_int_equal(complain(errors[i], "Failed: %m"), -EACCES);
+                text = capture_end(&capture, stderr);
+                assert_string_equal(text, "Failed: Permission denied\n");
+                free(text);
+        }
+}
+
+TEST(complaint_may_be_longer_than_a_line) {
+        _cleanup_free_ char *name = calloc(1, 100001);
+        Capture capture;
+        char *text;
+
+        memset(name, 'x', 100000);
+        capture_begin(&capture, STDERR_FILENO, stderr);
+        (void) complain(0, "'%s' is long.", name);
+        text = capture_end(&capture, stderr);
+        assert_int_equal(strlen(text), 100000 + strlen("'' is long.\n"));
+        free(text);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(complaint_returns_its_error),
                 cmocka_unit_test(control_characters_do_not_reach_the_terminal),
+                cmocka_unit_test(error_of_either_sign_is_explained),
+                cmocka_unit_test(complaint_may_be_longer_than_a_line),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

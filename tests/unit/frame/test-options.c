@@ -113,11 +113,62 @@ TEST(help_has_letter_name_and_argument) {
         free(text);
 }
 
+/* Parses these words, which are good. Returns where the arguments begin. */
+static int parse(Values *values, int argc, char *argv[]) {
+        uint64_t given;
+        int r;
+
+        *values = (Values){};
+        r = options_parse(options, argc, argv, values, &given);
+        assert_ok(r);
+        return r;
+}
+
+TEST(arguments_keep_their_order) {
+        char *argv[] = { (char *) "program", (char *) "a",   (char *) "-q", (char *) "b",
+                         (char *) "--dir",   (char *) "d",   (char *) "c",  (char *) "--",
+                         (char *) "-x",      (char *) "--y", NULL };
+        Values values;
+        int first = parse(&values, 10, argv);
+
+        assert_int_equal(first, 5);
+        assert_string_equal(argv[5], "a");
+        assert_string_equal(argv[6], "b");
+        assert_string_equal(argv[7], "c");
+        assert_string_equal(argv[8], "-x");
+        assert_string_equal(argv[9], "--y");
+        assert_true(values.flag);
+        assert_string_equal(values.text, "d");
+}
+
+TEST(parsing_may_be_repeated) {
+        for (int i = 0; i < 3; i++) {
+                char *argv[] = { (char *) "program", (char *) "x", (char *) "--lines=7", NULL };
+                Values values;
+
+                assert_int_equal(parse(&values, 3, argv), 2);
+                assert_int_equal(values.number, 7);
+                assert_false(values.flag);
+        }
+}
+
+TEST(dash_alone_is_an_argument) {
+        char *argv[] = { (char *) "program", (char *) "-", (char *) "-q", NULL };
+        Values values;
+
+        assert_int_equal(parse(&values, 3, argv), 2);
+        assert_string_equal(argv[2], "-");
+        assert_true(values.flag);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(options_are_taken_or_refused_with_a_reason),
                 cmocka_unit_test(row_is_found_by_its_whole_name),
                 cmocka_unit_test(help_has_letter_name_and_argument),
+                cmocka_unit_test(arguments_keep_their_order),
+                cmocka_unit_test(parsing_may_be_repeated),
+                cmocka_unit_test(dash_alone_is_an_argument),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "adm/message.h"
+#include "adm/verb.h"
 #include "adm/view/troubles.h"
 #include "frame/properties.h"
 
@@ -119,6 +120,86 @@ TEST(strings_that_are_missing_become_empty) {
         properties_done(properties, &object);
 }
 
+/* What a reply of GetManagedObjects() becomes. */
+static int read_objects(const char *text, Object **objects, size_t *n) {
+        MessageMaker maker;
+        int r;
+
+        *objects = NULL;
+        *n = 0;
+        r = properties_read_objects(
+                        message_begin(&maker, "a{oa{sa{sv}}}", text), "a.b.Thing", properties,
+                        sizeof(**objects), objects, n);
+        message_end(&maker);
+        return r;
+}
+
+static void free_objects(Object *objects, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                properties_done(properties, objects + i);
+        free(objects);
+}
+
+TEST(objects_with_the_interface_are_read) {
+        Object *objects;
+        size_t n;
+
+        assert_ok(read_objects(
+                        "4 /a 1 a.b.Thing 2 Name s one Small u 1 /b 1 a.b.Other 1 Name u 7 "
+                        "/c 2 a.b.Other 0 a.b.Thing 1 Small u 3 /d 0",
+                        &objects, &n));
+        assert_int_equal(n, 2);
+        assert_string_equal(objects[0].name, "one");
+        assert_int_equal(objects[0].small, 1);
+        assert_string_equal(objects[1].name, ""); /* it was not told */
+        assert_int_equal(objects[1].small, 3);
+        free_objects(objects, n);
+
+        assert_ok(read_objects("0", &objects, &n));
+        assert_int_equal(n, 0);
+        free_objects(objects, n);
+}
+
+TEST(object_of_another_form_spoils_the_reply_and_leaks_nothing) {
+        Object *objects;
+        size_t n;
+
+        assert_int_equal(
+                        read_objects("2 /a 1 a.b.Thing 2 Name s one Numbers au 1 5 "
+                                     "/b 1 a.b.Thing 2 Name s two Small s x",
+                                     &objects, &n),
+                        -EBADMSG);
+        free_objects(objects, n);
+}
+
+TEST(one_string_is_asked_for) {
+        static const Answer answers[ANSWERS_MAX] = {
+                { .member = "Get", .path = "/org/a", .types = "v", .text = "s text" },
+                { .member = "Get", .path = "/org/b", .types = "v", .text = "u 7" },
+                { .member = "Get", .path = "/org/c", .error = "org.example.No", .text = "No." },
+        };
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        stand_in_set(answers);
+        assert_ok(bus_open(stand_in_address(), &bus));
+        assert_ok(property_get_string(
+                        bus, "org.dkv.Master1", "/org/a", "a.b", "P", false, &text, &error));
+        assert_string_equal(text, "text");
+        assert_string_equal(stand_in_calls(), "Get a ss a.b P\n");
+
+        free(TAKE_PTR(text));
+        assert_true(property_get_string(
+                                    bus, "org.dkv.Master1", "/org/b", "a.b", "P", false, &text,
+                                    NULL) < 0);
+        assert_true(property_get_string(
+                                    bus, "org.dkv.Master1", "/org/c", "a.b", "P", true, &text,
+                                    &error) < 0);
+        assert_string_equal(error.name, "org.example.No");
+        assert_null(text);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(known_properties_are_read_and_others_skipped),
@@ -126,7 +207,10 @@ int main(void) {
                 cmocka_unit_test(other_types_are_refused),
                 cmocka_unit_test(troubles_come_in_their_order),
                 cmocka_unit_test(strings_that_are_missing_become_empty),
+                cmocka_unit_test(objects_with_the_interface_are_read),
+                cmocka_unit_test(object_of_another_form_spoils_the_reply_and_leaks_nothing),
+                cmocka_unit_test(one_string_is_asked_for),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return verb_run_tests(tests);
 }

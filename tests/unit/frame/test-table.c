@@ -167,6 +167,116 @@ TEST(missing_value_is_a_failure) {
         assert_null(table_to_json(table));
 }
 
+/* Every column but the first may shrink. */
+static const Column narrow_columns[] = { { "N", "n", .right = true },
+                                         { "LONG", "long", .shrinks = true },
+                                         { "WIDE", "wide", .shrinks = true },
+                                         {} };
+
+static Table *narrow_example(const char *first, const char *second) {
+        Table *table;
+
+        assert_ok(table_new(narrow_columns, &table));
+        table_add_uint(table, 7);
+        table_add_string(table, first);
+        table_add_string(table, second);
+        return table;
+}
+
+TEST(widest_column_gives_way_first) {
+        /* clang-format off */
+        static const struct {
+                const char *first, *second;
+                unsigned width;
+                const char *text;
+        } rows[] = {
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 0,  "7  aaaaaaaaaaaaaaaaaaaa  bbbbbbbbbb\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 35, "7  aaaaaaaaaaaaaaaaaaaa  bbbbbbbbbb\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 34, "7  aaaaaaaaaaaaaaaaaa…  bbbbbbbbbb\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 25, "7  aaaaaaaaa…  bbbbbbbbbb\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 23, "7  aaaaaaaa…  bbbbbbbb…\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 21, "7  aaaaaaa…  bbbbbbb…\n" },
+                { "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbb", 1,  "7  aaaaaaa…  bbbbbbb…\n" }, /* no less than that */
+                { "short",                "bbbbbbbbbbbbbbbbbbbb", 20, "7  short  bbbbbbbbb…\n" },
+                { "ääääääääääääääääääää", "bbbbbbbb",   22, "7  ääääääää…  bbbbbbbb\n" },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                _cleanup_(table_freep) Table *table = narrow_example(rows[i].first, rows[i].second);
+
+                assert_formatted(table, (TableLook){ .width = rows[i].width }, rows[i].text);
+        }
+}
+
+TEST(list_is_not_cut) {
+        _cleanup_(table_freep) Table *table = narrow_example(
+                        "aaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbb");
+        _cleanup_free_ char *text = table_format_list(table, &(TableLook){ .width = 10 });
+
+        assert_string_equal(
+                        text, "   N: 7\nLONG: aaaaaaaaaaaaaaaaaaaa\nWIDE: bbbbbbbbbbbbbbbbbbbb\n");
+}
+
+TEST(cut_is_marked_in_ascii_where_there_is_nothing_else) {
+        _cleanup_(table_freep) Table *table = NULL;
+
+        assert_non_null(setlocale(LC_CTYPE, "C"));
+        table = narrow_example("aaaaaaaaaaaaaaaaaaaa", "b\xc3\xa4");
+        assert_formatted(table, (TableLook){ .width = 20 }, "7  aaaaaaaaaaa~  b??\n");
+        assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+}
+
+TEST(colour_ends_behind_the_mark_of_a_cut) {
+        _cleanup_(table_freep) Table *table = NULL;
+
+        assert_ok(table_new(narrow_columns, &table));
+        table_add_uint(table, 7);
+        table_add_coloured(table, COLOUR_RED, "aaaaaaaaaaaaaaaaaaaa");
+        table_add_string(table, "b");
+        assert_formatted(
+                        table, (TableLook){ .width = 15, .colours = true },
+                        "7  \033[1;31maaaaaaaa…\033[0m  b\n");
+        assert_formatted(table, (TableLook){ .width = 15 }, "7  aaaaaaaa…  b\n");
+}
+
+TEST(many_rows_are_all_there) {
+        _cleanup_(table_freep) Table *table = NULL;
+        _cleanup_(json_freep) Json *json = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t lines = 0;
+
+        assert_ok(table_new(narrow_columns, &table));
+        for (unsigned i = 0; i < 1000; i++) {
+                table_add_uint(table, i);
+                table_add_string(table, "x");
+                table_add_string(table, "y");
+        }
+        assert_int_equal(table_rows(table), 1000);
+        text = table_format(table, &(TableLook){ .legend = true });
+        for (const char *p = text; *p; p++)
+                lines += *p == '\n';
+        assert_int_equal(lines, 1001);
+        assert_non_null(strstr(text, "\n999  x     y\n"));
+        json = table_to_json(table);
+        assert_int_equal(json_array_size(json), 1000);
+}
+
+TEST(times_and_sizes_are_numbers_for_programs) {
+        static const Column both[] = { { "SEEN", "seen" }, { "SIZE", "size" }, {} };
+        _cleanup_(table_freep) Table *table = NULL;
+        _cleanup_(json_freep) Json *json = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        assert_ok(table_new(both, &table));
+        table_add_ago(table, 5000000, 8000000);
+        table_add_bytes(table, UINT64_MAX);
+        assert_formatted(table, (TableLook){}, "3s ago  15.9E\n");
+        json = table_to_json(table);
+        text = json_format(json, false);
+        assert_string_equal(text, "[{\"seen\":5000000,\"size\":18446744073709551615}]\n");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(columns_are_aligned_and_end_without_blanks),
@@ -179,6 +289,12 @@ int main(void) {
                 cmocka_unit_test(empty_table_is_its_legend),
                 cmocka_unit_test(hidden_column_is_left_to_json),
                 cmocka_unit_test(missing_value_is_a_failure),
+                cmocka_unit_test(widest_column_gives_way_first),
+                cmocka_unit_test(list_is_not_cut),
+                cmocka_unit_test(cut_is_marked_in_ascii_where_there_is_nothing_else),
+                cmocka_unit_test(colour_ends_behind_the_mark_of_a_cut),
+                cmocka_unit_test(many_rows_are_all_there),
+                cmocka_unit_test(times_and_sizes_are_numbers_for_programs),
         };
 
         assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "frame/capture.h"
 #include "frame/complaint.h"
 #include "frame/verbs.h"
 
@@ -176,6 +177,101 @@ TEST(help_is_made_of_the_table) {
         assert_string_equal(none, "");
 }
 
+/* What is said to somebody who typed these words; a new string. */
+static char *complaint_about(uint64_t given, int argc, const char *const words[]) {
+        char *argv[8] = { NULL };
+        Capture capture;
+        int n;
+
+        for (int i = 0; i < argc; i++)
+                argv[i] = (char *) words[i];
+        capture_begin(&capture, STDERR_FILENO, stderr);
+        assert_null(verbs_match(verbs, options, given, argc, argv, &n));
+        return capture_end(&capture, stderr);
+}
+
+TEST(complaint_says_what_could_have_been_meant) {
+        /* clang-format off */
+        static const struct {
+                const char *words[4];
+                const char *said;
+        } rows[] = {
+                { { NULL },                "A verb is missing; see --help.\n" },
+                { { "" },                  "Unknown verb ''; see --help.\n" },
+                { { "stauts" },            "Unknown verb 'stauts'. Did you mean:\n  status\n" },
+                { { "statu" },             "Unknown verb 'statu'. Did you mean:\n  status\n" },
+                { { "statuses" },          "Unknown verb 'statuses'. Did you mean:\n  status\n" },
+                { { "STATUS" },            "Unknown verb 'STATUS'; see --help.\n" },
+                { { "sta" },               "Unknown verb 'sta'; see --help.\n" },
+                { { "volumes", "list" },   "Unknown verb 'volumes'. Did you mean:\n  volume list\n  volume set N\n  volume add N...\n" },
+                { { "volume" },            "'volume' needs a second word. The verbs are:\n  volume list\n  volume set N\n  volume add N...\n" },
+                { { "volume", "lst" },     "Unknown verb 'volume lst'. The verbs are:\n  volume list\n  volume set N\n  volume add N...\n" },
+                { { "volume", "" },        "Unknown verb 'volume '. The verbs are:\n  volume list\n  volume set N\n  volume add N...\n" },
+                { { "list" },              "Unknown verb 'list'; see --help.\n" },
+                { { "zzz", "list" },       "Unknown verb 'zzz'; see --help.\n" },
+                { { "\033[31m" },          "Unknown verb '?[31m'; see --help.\n" },
+                { { "status", "now" },     "Too many arguments for 'status'. Usage: status\n" },
+                { { "volume", "set" },     "Too few arguments for 'volume set'. Usage: volume set N\n" },
+                { { "volume", "set", "1", "2" }, "Too many arguments for 'volume set'. Usage: volume set N\n" },
+                { { "volume", "add" },     "Too few arguments for 'volume add'. Usage: volume add N...\n" },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                int n = 0;
+                char *text;
+
+                while (n < 4 && rows[i].words[n])
+                        n++;
+                text = complaint_about(0, n, rows[i].words);
+                assert_string_equal(text, rows[i].said);
+                free(text);
+        }
+}
+
+TEST(word_of_any_length_may_be_mistyped) {
+        char word[1000];
+        const char *words[] = { word };
+
+        for (size_t n = 1; n < sizeof(word); n += 37) {
+                char *text;
+
+                memset(word, 's', n);
+                word[n] = '\0';
+                text = complaint_about(0, 1, words);
+                assert_non_null(strstr(text, "'; see --help.\n"));
+                free(text);
+        }
+}
+
+TEST(option_of_another_verb_is_named) {
+        char *text = complaint_about(1 << 4, 3, (const char *const[]){ "volume", "set", "7" });
+
+        assert_string_equal(text, "'volume set' does not take --follow; see volume set --help.\n");
+        free(text);
+}
+
+TEST(list_is_searched_for_whole_words) {
+        static const struct {
+                const char *list, *word;
+                bool found;
+        } rows[] = {
+                { "weight zone", "weight", true },
+                { "weight zone", "zone", true },
+                { "weight zone", "on", false },
+                { "weight zone", "zones", false },
+                { "weight zone", "", false },
+                { "", "weight", false },
+                { "", "", false },
+                { "zone", "zone", true },
+                { "a  b", "b", true },
+                { "weight zone", "weight zone", false },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+                assert_int_equal(list_has(rows[i].list, rows[i].word), rows[i].found);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(options_stand_anywhere),
@@ -186,6 +282,10 @@ int main(void) {
                 cmocka_unit_test(number_of_arguments_is_checked),
                 cmocka_unit_test(special_options_are_for_some_verbs),
                 cmocka_unit_test(help_is_made_of_the_table),
+                cmocka_unit_test(complaint_says_what_could_have_been_meant),
+                cmocka_unit_test(word_of_any_length_may_be_mistyped),
+                cmocka_unit_test(option_of_another_verb_is_named),
+                cmocka_unit_test(list_is_searched_for_whole_words),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,170 @@ TEST(line_counts_volumes_that_are_up) {
         assert_non_null(strstr(line, " ok: 0 reads/s"));
 }
 
+TEST(page_is_as_wide_as_its_figures) {
+        VolumeView volumes[2];
+        View view = make_view(volumes, 2), before = make_view(NULL, 0);
+        MonitorPage page = {
+                .view = &view,
+                .previous = &before,
+                .look = { .width = 80 },
+                .lines = 30,
+        };
+        _cleanup_free_ char *text = NULL;
+
+        view.taken = 2 * USEC_PER_SEC;
+        view.keys = 12345;
+        view.bytes = 3 * GIB;
+        view.disk_free = GIB;
+        view.disk_size = 4 * GIB;
+        view.traffic = (Traffic){ .requests = 60000,
+                                  .reads = 50000,
+                                  .writes = 9000,
+                                  .deletes = 999,
+                                  .errors = 1,
+                                  .bytes_received = 5 * MIB,
+                                  .bytes_sent = 1536,
+                                  .active_requests = 1,
+                                  .connections = 2 };
+        text = monitor_page_format(&page);
+        assert_non_null(strstr(
+                        text, "12345 keys with 3.0G; free for the index: 1.0G 25%; up for "));
+        assert_non_null(strstr(text, "1 request in progress on 2 connections\n"));
+        assert_non_null(strstr(
+                        text,
+                        "REQUESTS/s  READS/s  WRITES/s  DELETES/s  ERRORS/s  RECEIVED/s  SENT/s\n"
+                        "     60.0k    50.0k      9000        999         1        5.0M    1.5K\n"));
+}
+
+TEST(colours_tell_errors_and_health) {
+        VolumeView volumes[1];
+        View view = make_view(volumes, 1), before = make_view(NULL, 0);
+        MonitorPage page = {
+                .view = &view,
+                .previous = &before,
+                .look = { .width = 80, .colours = true },
+                .lines = 30,
+        };
+        char *text;
+
+        view.taken = 2 * USEC_PER_SEC;
+        text = monitor_page_format(&page);
+        assert_non_null(strstr(text, "\033[32m● ok: All is well.\033[0m\n"));
+        assert_null(strstr(text, "\033[1;31m"));
+        free(text);
+
+        view.traffic.errors = 3;
+        view.health = TEXT("degraded");
+        volumes[0].nearly_full = true;
+        text = monitor_page_format(&page);
+        assert_non_null(strstr(text, "\033[1;33m● degraded: All is well.\033[0m\n"));
+        assert_non_null(strstr(text, "\033[1;31m3\033[0m"));
+        assert_non_null(strstr(text, "\033[1;31m10.0G 50%\033[0m"));
+        free(text);
+}
+
+TEST(history_is_a_bar_for_each_second) {
+        static const struct {
+                double history[4];
+                size_t n;
+                const char *utf8, *ascii;
+        } rows[] = {
+                { {}, 0, "\n", "\n" },
+                { { 0 }, 1, "▁ peak 1/s\n", "_ peak 1/s\n" },
+                { { 10, 5, 0, 10 }, 4, "█▄▁█ peak 10/s\n", "#-_# peak 10/s\n" },
+                { { 70000, 10000 }, 2, "█▂ peak 70.0k/s\n", "#. peak 70.0k/s\n" },
+        };
+        View view = make_view(NULL, 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                MonitorPage page = {
+                        .view = &view,
+                        .look = { .width = 80 },
+                        .lines = 30,
+                        .history = rows[i].history,
+                        .n_history = rows[i].n,
+                };
+                char *text = monitor_page_format(&page);
+
+                assert_non_null(strstr(text, rows[i].utf8));
+                free(text);
+                assert_non_null(setlocale(LC_CTYPE, "C"));
+                text = monitor_page_format(&page);
+                assert_non_null(strstr(text, rows[i].ascii));
+                free(text);
+                assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+        }
+}
+
+TEST(trouble_is_ordered_by_how_bad_it_is) {
+        VolumeView volumes[6];
+        View view = make_view(volumes, 6);
+        MonitorPage page = { .view = &view, .look = { .width = 80 }, .lines = 40 };
+        _cleanup_free_ char *text = NULL;
+        const char *down, *full, *draining, *maintenance, *well, *removed;
+
+        volumes[0].number = 101;
+        volumes[1] = (VolumeView){ .number = 102, .state = TEXT("removed") };
+        volumes[2].number = 103;
+        volumes[2].state = TEXT("draining");
+        volumes[3].number = 104;
+        volumes[3].maintenance_until = UINT64_MAX;
+        volumes[4].number = 105;
+        volumes[4].nearly_full = true;
+        volumes[5].number = 106;
+        volumes[5].up = false;
+        text = monitor_page_format(&page);
+        down = strstr(text, "106");
+        full = strstr(text, "105");
+        draining = strstr(text, "103");
+        maintenance = strstr(text, "104");
+        well = strstr(text, "101");
+        removed = strstr(text, "102");
+        assert_true(down < full && full < draining && draining < maintenance);
+        assert_true(maintenance < well && well < removed);
+        assert_null(strstr(text, "more\n"));
+}
+
+TEST(page_of_few_lines_still_has_a_volume) {
+        VolumeView volumes[3];
+        View view = make_view(volumes, 3);
+
+        for (unsigned lines = 1; lines < 13; lines++) {
+                MonitorPage page = { .view = &view, .look = { .width = 80 }, .lines = lines };
+                char *text = monitor_page_format(&page);
+
+                assert_non_null(strstr(text, "     1  active  up "));
+                assert_non_null(strstr(text, "\n... and 2 more\n"));
+                free(text);
+        }
+}
+
+TEST(programs_get_rates_and_volumes) {
+        VolumeView volumes[2];
+        View view = make_view(volumes, 2), before = make_view(NULL, 0);
+        const MonitorPage page = { .view = &view, .previous = &before };
+        _cleanup_(json_freep) Json *json = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        view.taken = 3 * USEC_PER_SEC;
+        view.keys = 7;
+        view.bytes = 9;
+        view.traffic = (Traffic){
+                .reads = 20, .writes = 5, .bytes_received = 4096, .bytes_sent = 2
+        };
+        volumes[1].state = TEXT("removed");
+        json = monitor_page_to_json(&page);
+        text = json_format(json, false);
+        assert_non_null(strstr(
+                        text,
+                        "\"health\":\"ok\",\"reason\":\"All is well.\",\"reads_per_second\":10"));
+        assert_non_null(strstr(text, "\"writes_per_second\":2.5"));
+        assert_non_null(strstr(text, "\"bytes_in_per_second\":2048"));
+        assert_non_null(strstr(text, "\"bytes_out_per_second\":1"));
+        assert_non_null(strstr(text, "\"keys\":7,\"bytes\":9,\"volumes\":[{\"number\":1,"));
+        assert_null(strstr(text, "removed")); /* it is watched no more */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(page_fits_and_shows_trouble_first),
@@ -143,6 +307,12 @@ int main(void) {
                 cmocka_unit_test(page_without_a_master_says_why),
                 cmocka_unit_test(health_is_broken_at_blanks),
                 cmocka_unit_test(line_counts_volumes_that_are_up),
+                cmocka_unit_test(page_is_as_wide_as_its_figures),
+                cmocka_unit_test(colours_tell_errors_and_health),
+                cmocka_unit_test(history_is_a_bar_for_each_second),
+                cmocka_unit_test(trouble_is_ordered_by_how_bad_it_is),
+                cmocka_unit_test(page_of_few_lines_still_has_a_volume),
+                cmocka_unit_test(programs_get_rates_and_volumes),
         };
 
         assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));

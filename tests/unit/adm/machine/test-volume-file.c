@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "adm/machine/volume-file.h"
-#include "adm/machine/volume-names.h"
 #include "adm/scratch.h"
 
 static char root[SCRATCH_SIZE];
@@ -172,19 +171,54 @@ TEST(only_what_was_made_is_taken_back) {
         assert_ok(access(root, F_OK));
 }
 
-TEST(names_follow_from_the_number) {
-        VolumeNames names;
+static void assert_written(const VolumeFileInput *input, const char *expected) {
+        char path[128], *text;
 
-        volume_names_init(&names, 4294967295);
-        assert_string_equal(names.socket, "dkv-volume@4294967295.socket");
-        assert_string_equal(names.service, "dkv-volume@4294967295.service");
-        assert_string_equal(names.object, "/org/dkv/Master1/volume/4294967295");
-        assert_string_equal(names.bus_name, "org.dkv.Volume1.i4294967295");
+        (void) snprintf(path, sizeof(path), "%s", scratch_path(root, "etc/dkv/volume@9.conf"));
+        assert_ok(volume_file_write(path, 9, input));
+        text = scratch_read(root, "etc/dkv/volume@9.conf");
+        assert_string_equal(text, expected);
+        free(text);
+}
 
-        /* A socket that is stopped last would start the service again. */
-        assert_ptr_equal(names.units[0], names.socket);
-        assert_ptr_equal(names.units[1], names.service);
-        assert_null(names.units[2]);
+TEST(settings_that_were_not_given_are_left_out) {
+        static const char head[] =
+                        "# Settings of volume 9; \"dkv-volume --print-settings\" lists all.\n[Volume]\n";
+        char expected[256];
+
+        assert_written(&(VolumeFileInput){}, head);
+        (void) snprintf(expected, sizeof(expected), "%sListen=1.2.3.4:5\n", head);
+        assert_written(&(VolumeFileInput){ .listen = "1.2.3.4:5" }, expected);
+        (void) snprintf(expected, sizeof(expected), "%sDirectory=/d\nZone=\n", head);
+        assert_written(&(VolumeFileInput){ .directory = "/d", .zone = "" }, expected);
+}
+
+TEST(everybody_may_read_the_settings) {
+        struct stat st;
+
+        assert_ok(volume_file_write(
+                        scratch_path(root, "etc/dkv/volume@9.conf"), 9, &(VolumeFileInput){}));
+        assert_ok(stat(scratch_path(root, "etc/dkv/volume@9.conf"), &st));
+        assert_int_equal(st.st_mode & 0777, 0644);
+        assert_ok(stat(scratch_path(root, "etc/dkv"), &st));
+        assert_int_equal(st.st_mode & 0777, 0755);
+}
+
+TEST(place_that_is_a_file_is_told) {
+        scratch_write(root, "etc/dkv", "a file");
+        assert_true(volume_file_write(
+                                    scratch_path(root, "etc/dkv/volume@9.conf"), 9,
+                                    &(VolumeFileInput){}) < 0);
+}
+
+TEST(user_must_be_there) {
+        bool made;
+
+        scratch_write(root, "etc/passwd", "root:x:0:0::/:/bin/sh\ndkvx:x:7:7::/:\n");
+        assert_int_equal(volume_directory_make(root, 3, "/srv/v", &made), -ESRCH);
+        assert_ok(unlink(scratch_path(root, "etc/passwd")));
+        assert_int_equal(volume_directory_make(root, 3, "/srv/v", &made), -ESRCH);
+        assert_true(access(scratch_path(root, "srv"), F_OK) < 0);
 }
 
 #define RUN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -200,7 +234,10 @@ int main(void) {
                 RUN(directory_that_all_may_write_is_refused),
                 RUN(directory_of_somebody_else_must_be_empty),
                 RUN(only_what_was_made_is_taken_back),
-                RUN(names_follow_from_the_number),
+                RUN(settings_that_were_not_given_are_left_out),
+                RUN(everybody_may_read_the_settings),
+                RUN(place_that_is_a_file_is_told),
+                RUN(user_must_be_there),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,66 @@ TEST(room_afterwards_is_told_if_it_is_known) {
         }
 }
 
+TEST(people_see_who_gives_what_to_whom) {
+        PlanMove moves[] = { { 1, 2, 12345, 3 * GIB }, { 0, 3, 1, 0 }, { 65535, 0, 2, 512 } };
+        PlanVolume volumes[] = { { 1, GIB, 0, UINT64_MAX }, { 65535, 0, GIB, 2 * GIB } };
+        const PlanView plan = { .moves = moves,
+                                .n_moves = 3,
+                                .volumes = volumes,
+                                .n_volumes = 2,
+                                .keys = 3,
+                                .all_keys = 4 };
+        const TableLook look = { .legend = true, .width = 40 }, bare = { .width = 40 };
+        char *text = plan_view_format(&plan, 0, &look);
+
+        assert_string_equal(
+                        text, " FROM       TO   KEYS  BYTES\n"
+                              "    1        2  12345   3.0G\n"
+                              "    -        3      1     0B\n"
+                              "65535  deleted      2   512B\n"
+                              "\n"
+                              "VOLUME   NOW  AFTERWARDS  FREE NOW  AFTERWARDS\n"
+                              "     1  1.0G          0B         -           -\n"
+                              " 65535    0B        1.0G      2.0G        1.0G\n"
+                              "\n"
+                              "3 of 4 keys (75.0%) and 0B will be moved, in about 1s.\n");
+        free(text);
+
+        text = plan_view_format(&plan, 0, &bare);
+        assert_null(strstr(text, "FROM"));
+        free(text);
+}
+
+TEST(plan_that_moves_nothing_has_no_tables) {
+        PlanVolume volume = { 1, GIB, GIB, GIB };
+        const PlanView plan = { .volumes = &volume, .n_volumes = 1, .all_keys = 7 };
+        const TableLook look = { .legend = true };
+        char *text = plan_view_format(&plan, 0, &look);
+
+        assert_string_equal(text, "Nothing to move.\n");
+        free(text);
+}
+
+TEST(programs_get_all_of_it) {
+        PlanMove move = { 1, 2, 3, 4 };
+        const PlanView plan = { .moves = &move,
+                                .n_moves = 1,
+                                .keys = 3,
+                                .bytes = 4,
+                                .all_keys = 5,
+                                .lost_keys = 6,
+                                .waits_until = 7,
+                                .epoch = 8 };
+        _cleanup_(json_freep) Json *json = plan_view_to_json(&plan, 1);
+        _cleanup_free_ char *text = json_format(json, false);
+
+        assert_non_null(strstr(
+                        text,
+                        "{\"moves\":[{\"source\":1,\"target\":2,\"keys\":3,\"bytes\":4}],\"volumes\":[],"
+                        "\"keys\":3,\"bytes\":4,\"all_keys\":5,\"lost_keys\":6,\"waits_until\":7,\"epoch\":8,"
+                        "\"estimated_usec\":"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(figures_are_read_and_unknown_ones_skipped),
@@ -152,6 +212,9 @@ int main(void) {
                 cmocka_unit_test(sum_says_how_much_and_how_long),
                 cmocka_unit_test(job_that_waits_says_until_when),
                 cmocka_unit_test(room_afterwards_is_told_if_it_is_known),
+                cmocka_unit_test(people_see_who_gives_what_to_whom),
+                cmocka_unit_test(plan_that_moves_nothing_has_no_tables),
+                cmocka_unit_test(programs_get_all_of_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "adm/view/progress.h"
@@ -97,12 +98,83 @@ TEST(estimate_obeys_the_limit) {
         assert_true(progress_estimate(1, 100 * MIB, 0) < 10 * USEC_PER_SEC);
 }
 
+TEST(line_loses_what_is_least_needed_first) {
+        /* clang-format off */
+        static const struct {
+                unsigned width;
+                const char *line;
+        } rows[] = {
+                { 200, "Job 3: [====================>                   ]  50% 500/1000 keys, 500.0M/1000.0M, 100 keys/s, 100.0M/s, 5s left" },
+                { 90,  "Job 3: [" },
+                { 40,  "Job 3:  50% 500/1000 keys" },
+        };
+        /* clang-format on */
+        Progress progress = {};
+        JobView job = make_job(400, 400 * MIB);
+
+        progress_take(&progress, &job, USEC_PER_SEC);
+        job = make_job(500, 500 * MIB);
+        job.bytes_per_second = 100 * MIB;
+        progress_take(&progress, &job, 2 * USEC_PER_SEC);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+                char *line = format(&progress, &job, rows[i].width);
+
+                if (strncmp(line, rows[i].line, strlen(rows[i].line)) != 0)
+                        fail_msg("%u: %s", rows[i].width, line);
+                free(line);
+        }
+}
+
+TEST(job_never_shows_more_than_all) {
+        Progress progress = {};
+        JobView job = make_job(2000, 2000 * MIB); /* keys were written meanwhile */
+        char *line;
+
+        progress_take(&progress, &job, USEC_PER_SEC);
+        assert_true(progress.share == 1);
+        line = format(&progress, &job, 120);
+        assert_non_null(strstr(line, "100% 2000/1000 keys"));
+        free(line);
+}
+
+TEST(job_that_went_back_has_no_time_left) {
+        Progress progress = {};
+        JobView job = make_job(500, 500 * MIB);
+
+        progress_take(&progress, &job, USEC_PER_SEC);
+        job = make_job(100, 100 * MIB); /* another pass */
+        progress_take(&progress, &job, 2 * USEC_PER_SEC);
+        assert_true(progress.left_usec == UINT64_MAX);
+        assert_true(progress.keys_per_second == 0);
+}
+
+TEST(states_other_than_running_are_named) {
+        static const char *const states[] = { "queued", "paused", "done", "failed", "cancelled" };
+        Progress progress = {};
+        JobView job = make_job(500, 500 * MIB);
+
+        progress_take(&progress, &job, USEC_PER_SEC);
+        for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+                char expected[64], *line;
+
+                job.state = TEXT(states[i]);
+                (void) snprintf(expected, sizeof(expected), " 50%% %s, 500/1000 keys", states[i]);
+                line = format(&progress, &job, 200);
+                assert_non_null(strstr(line, expected));
+                free(line);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(time_left_follows_from_the_last_looks),
                 cmocka_unit_test(line_fits_the_terminal),
                 cmocka_unit_test(line_shows_bar_and_figures),
                 cmocka_unit_test(estimate_obeys_the_limit),
+                cmocka_unit_test(line_loses_what_is_least_needed_first),
+                cmocka_unit_test(job_never_shows_more_than_all),
+                cmocka_unit_test(job_that_went_back_has_no_time_left),
+                cmocka_unit_test(states_other_than_running_are_named),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

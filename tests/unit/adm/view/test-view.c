@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "adm/context/bus-names.h"
+#include "adm/verb.h"
 #include "adm/view/view.h"
 #include "bus/bus.h"
 
@@ -232,6 +233,105 @@ TEST(freed_question_has_no_answer) {
         assert_false(fake->there);
 }
 
+/* clang-format off */
+static const Answer stores[ANSWERS_MAX] = {
+        { .member = "GetAll", .path = "/org/dkv/Volume1", .types = "a{sv}",
+          .text = "10 Number u 7 Directory s /v Listen s h:1 Master s http://m MasterAccepts b 1 DiskFree t 5 DiskSize t 6"
+                  " Objects t 8 Bytes t 9 Requests t 10" },
+};
+/* clang-format on */
+
+TEST(volumes_of_this_machine_are_asked_themselves) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        StoreView *found;
+        size_t n;
+
+        stand_in_set(stores);
+        assert_ok(bus_open(stand_in_address(), &bus));
+        assert_ok(stores_get(bus, &found, &n));
+        assert_int_equal(n, 1);
+        assert_int_equal(found[0].number, 7);
+        assert_string_equal(found[0].directory, "/v");
+        assert_string_equal(found[0].master, "http://m");
+        assert_string_equal(found[0].master_error, ""); /* it was not told */
+        assert_true(found[0].master_accepts);
+        assert_int_equal(found[0].disk_free, 5);
+        assert_int_equal(found[0].objects, 8);
+        assert_int_equal(found[0].bytes, 9);
+        assert_int_equal(found[0].traffic.requests, 10);
+        assert_string_equal(stand_in_calls(), "GetAll Volume1 s org.dkv.Volume1.Store\n");
+        stores_free(found, n);
+}
+
+TEST(volume_that_does_not_answer_is_left_out) {
+        static const Answer answers[][ANSWERS_MAX] = {
+                { { .member = "GetAll", .error = "org.dkv.Error.Internal", .text = "Oh." } },
+                { { .member = "GetAll", .types = "a{sv}", .text = "1 Number s seven" } },
+                { { .member = "GetAll", .types = "s", .text = "x" } },
+        };
+
+        for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+                _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+                StoreView *found;
+                size_t n;
+
+                stand_in_set(answers[i]);
+                assert_ok(bus_open(stand_in_address(), &bus));
+                assert_ok(stores_get(bus, &found, &n));
+                assert_int_equal(n, 0);
+                stores_free(found, n);
+        }
+}
+
+TEST(bus_without_volumes_has_none) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        StoreView *found;
+        size_t n;
+
+        stand_in_leave();
+        assert_ok(bus_open(stand_in_address(), &bus));
+        assert_ok(stores_get(bus, &found, &n));
+        stores_free(found, n);
+
+        sd_bus_close(bus);
+        assert_true(stores_get(bus, &found, &n) < 0);
+}
+
+TEST(every_figure_of_the_tables_is_read) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        Answer answers[ANSWERS_MAX] = {
+                { .member = "GetAll", .types = "a{sv}" },
+                { .member = "GetManagedObjects", .types = "a{oa{sa{sv}}}", .text = "0" },
+        };
+        char text[1024];
+        uint64_t sum = 0;
+        unsigned n = 0;
+        View *view;
+
+#define PUT(field, property, ...) \
+        (void) snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s t %u", property, \
+                        1u << n++);
+#define COUNT(...)              n++;
+#define SUM(field, ...)         sum += view->field;
+#define SUM_TRAFFIC(field, ...) sum += view->traffic.field;
+        MASTER_METRICS(COUNT)
+        TRAFFIC_METRICS(COUNT)
+        (void) snprintf(text, sizeof(text), "%u", n);
+        n = 0;
+        MASTER_METRICS(PUT)
+        TRAFFIC_METRICS(PUT)
+        answers[0].text = text;
+
+        stand_in_set(answers);
+        assert_ok(bus_open(stand_in_address(), &bus));
+        assert_ok(view_get(bus, &error, &view));
+        MASTER_METRICS(SUM)
+        TRAFFIC_METRICS(SUM_TRAFFIC)
+        assert_int_equal(sum, (1u << n) - 1); /* each has come once */
+        (void) view_free(view);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
@@ -244,7 +344,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(failure_comes_with_its_error, setup, teardown),
                 cmocka_unit_test_setup_teardown(lost_connection_is_a_failure, setup, teardown),
                 cmocka_unit_test_setup_teardown(freed_question_has_no_answer, setup, teardown),
+                cmocka_unit_test(volumes_of_this_machine_are_asked_themselves),
+                cmocka_unit_test(volume_that_does_not_answer_is_left_out),
+                cmocka_unit_test(bus_without_volumes_has_none),
+                cmocka_unit_test(every_figure_of_the_tables_is_read),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return verb_run_tests(tests);
 }

@@ -25,11 +25,11 @@ static Interception intercept(const IndexRequest *request, void *userdata) {
 }
 
 void sweep_begin(Sweep *sweep, Index *index) {
-        index_intercept(index, intercept, sweep);
+        submit_intercept(&index->submitter, intercept, sweep);
 }
 
 void sweep_end(Sweep *sweep, Index *index) {
-        index_intercept(index, NULL, NULL);
+        submit_intercept(&index->submitter, NULL, NULL);
 }
 
 Interception sweep_way(const Sweep *sweep) {

@@ -8,7 +8,7 @@
  * requests than that. All of this is done for each way in which a request can fail to be answered.
  * The scene, which makes a world of its own in each run, asserts what its caller promises. */
 
-#include "store/index/submit.h"
+#include "store/index/engine/index-internal.h"
 
 typedef struct Sweep Sweep;
 

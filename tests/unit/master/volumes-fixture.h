@@ -12,7 +12,7 @@
 #include "master/cluster/watch.h"
 #include "scratch.h"
 #include "shift.h"
-#include "store/index/index-internal.h"
+#include "store/index/engine/index-internal.h"
 #include "test.h"
 
 #define TIMEOUT_SEC 60
@@ -26,7 +26,7 @@ typedef struct Fixture {
         Watch *watch;
 } Fixture;
 
-/* See index_intercept(). */
+/* See submit_intercept(). */
 static Interception (*volumes_fixture_intercept)(const IndexRequest *request, void *userdata);
 
 static inline void open_all(Fixture *fixture, bool auto_add) {
@@ -38,7 +38,7 @@ static inline void open_all(Fixture *fixture, bool auto_add) {
         };
 
         assert_int_equal(index_open(&options, &fixture->index), 0);
-        index_intercept(fixture->index, volumes_fixture_intercept, NULL);
+        submit_intercept(&fixture->index->submitter, volumes_fixture_intercept, NULL);
         assert_ok(volumes_new(fixture->index, &volumes_options, &fixture->volumes));
         assert_ok(watch_new(fixture->volumes, fixture->event, &fixture->watch));
 }

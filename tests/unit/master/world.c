@@ -216,5 +216,5 @@ static Interception world_on_request(const IndexRequest *request, void *userdata
 
 void intercept(Interception interception) {
         world_interception = interception;
-        index_intercept(world.index, world_on_request, NULL);
+        submit_intercept(&world.index->submitter, world_on_request, NULL);
 }

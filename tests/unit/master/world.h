@@ -12,7 +12,7 @@
 #include "master/request/requests.h"
 #include "rpc/gate.h"
 #include "scratch.h"
-#include "store/index/index-internal.h"
+#include "store/index/engine/index-internal.h"
 
 #define SECRET     "0123456789abcdef"
 #define N_VOLUMES  3

@@ -10,7 +10,7 @@
 
 #include "master/cluster/map.h"
 #include "scratch.h"
-#include "store/index/submit.h"
+#include "store/index/engine/index-internal.h"
 #include "sweep.h"
 
 typedef struct Fixture {
@@ -402,10 +402,10 @@ TEST(whatever_happens_the_map_is_what_was_told) {
                 chosen = ways[(size_t) rand_r(&seed) % ELEMENTSOF(ways)];
                 trial.change.epoch = expects_now ? epoch : EPOCH_ANY;
                 trial.refusal = rand_r(&seed) % 5 == 0 ? -EBUSY : 0;
-                index_intercept(fixture->index, choose, NULL);
+                submit_intercept(&fixture->index->submitter, choose, NULL);
                 if (submit_all(fixture, &trial, 1) < 0)
                         assert_int_equal(trial.refusal, -EBUSY);
-                index_intercept(fixture->index, NULL, NULL);
+                submit_intercept(&fixture->index->submitter, NULL, NULL);
                 settle(fixture);
 
                 if (trial.result == 0) {

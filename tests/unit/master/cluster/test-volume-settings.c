@@ -267,7 +267,7 @@ TEST(changes_wait_for_each_other) {
 
         report_all(fixture, 2);
         assert_int_equal(sem_init(&gate, 0, 0), 0);
-        environment_submit(fixture->index->environment, &busy);
+        environment_submit(fixture->index->tables.environment, &busy);
 
         /* What can be judged only when its turn comes is refused then. */
         assert_int_equal(volumes_add(fixture->volumes, &one, 1, ask_as(2, "first")), 0);

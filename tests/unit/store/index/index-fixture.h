@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "scratch.h"
-#include "store/index/index-internal.h"
-#include "store/index/rules.h"
+#include "store/index/apply/rules.h"
+#include "store/index/engine/index-internal.h"
 #include "store/index/storage.h"
 #include "test.h"
 

@@ -83,7 +83,7 @@ TEST(a_version_is_dead_until_its_copies_are_gone_and_its_fence_has_fallen) {
 
         assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE - 1), 0);
         assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
-        assert_int_equal(fixture->index->dead.n, 0);
+        assert_int_equal(fixture->index->tables.dead.n, 0);
         assert_int_equal(commit(fixture->index, "k", 1, 3), 0);
         assert_current(fixture, "k", 1);
 }
@@ -127,7 +127,7 @@ TEST(a_version_without_a_ticket_needs_no_memory) {
 
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
         assert_int_equal(erase(fixture->index, "k", &(Condition){}), 0);
-        assert_int_equal(fixture->index->dead.n, 0);
+        assert_int_equal(fixture->index->tables.dead.n, 0);
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(
                         index_garbage(fixture->index, INDEX_FENCES, FENCE_DUE, &(Garbage){}, 1), 0);
@@ -137,7 +137,7 @@ TEST(a_version_without_a_ticket_needs_no_memory) {
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(commit(fixture->index, "k", 4, 3), -ESTALE);
         assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
-        assert_int_equal(fixture->index->dead.n, 0);
+        assert_int_equal(fixture->index->tables.dead.n, 0);
 }
 
 TEST(settling_keeps_what_is_current_and_fences_the_rest) {
@@ -236,7 +236,7 @@ TEST(garbage_that_cannot_be_deleted_is_put_off) {
         assert_int_equal(index_garbage(fixture->index, 3, DUE + 5, garbage, 3), 2);
         assert_int_equal(garbage[0].version, 3);
         assert_int_equal(garbage[1].version, 5);
-        assert_int_equal(fixture->index->dead.n, 3);
+        assert_int_equal(fixture->index->tables.dead.n, 3);
 }
 
 typedef struct Gate {
@@ -279,7 +279,7 @@ TEST(a_version_dies_once_in_a_batch_that_is_undone) {
 
         assert_int_equal(sem_init(&gate.entered, 0, 0), 0);
         assert_int_equal(sem_init(&gate.left, 0, 0), 0);
-        environment_submit(fixture->index->environment, &gate.operation);
+        environment_submit(fixture->index->tables.environment, &gate.operation);
         while (sem_wait(&gate.entered) < 0)
                 ;
         index_delete(fixture->index, &deletion);
@@ -291,7 +291,7 @@ TEST(a_version_dies_once_in_a_batch_that_is_undone) {
         assert_int_equal(commit(fixture->index, "key/0000", 1, 3), -ESTALE);
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
-        assert_int_equal(fixture->index->dead.n, 0);
+        assert_int_equal(fixture->index->tables.dead.n, 0);
 }
 
 TEST(damaged_garbage_of_one_volume_leaves_the_others_dead) {

@@ -105,7 +105,8 @@ static int apply_make_old(Operation *operation, Transaction *transaction) {
 
         transaction->counters[COUNTER_REVISION] = -(int64_t) index_revision(index);
         r = transaction_put(
-                        transaction, index->records, "old", 3, old_record, sizeof(old_record) - 1);
+                        transaction, index->tables.records, "old", 3, old_record,
+                        sizeof(old_record) - 1);
         return r < 0 ? r : transaction_set_state(transaction, ".format", "index 1", 7);
 }
 
@@ -119,7 +120,7 @@ TEST(an_index_without_revisions_goes_on_above_its_versions) {
         uint64_t last, first;
 
         last = index_next_version(fixture->index, VERSION_TICKET);
-        assert_int_equal(environment_run(fixture->index->environment, &old.operation), 0);
+        assert_int_equal(environment_run(fixture->index->tables.environment, &old.operation), 0);
 
         reopen(fixture);
         assert_current(fixture, "old", 7);
@@ -140,7 +141,7 @@ TEST(an_index_of_an_unknown_format_is_refused) {
         IndexOptions options = { .directory = fixture->directory };
         MakeOld old = { .operation.apply = apply_make_unknown, .index = fixture->index };
 
-        assert_int_equal(environment_run(fixture->index->environment, &old.operation), 0);
+        assert_int_equal(environment_run(fixture->index->tables.environment, &old.operation), 0);
         fixture->index = index_free(fixture->index);
         assert_int_equal(index_open(&options, &fixture->index), -EPROTONOSUPPORT);
 }
@@ -242,7 +243,7 @@ static int apply_bad_record(Operation *operation, Transaction *transaction) {
         Index *index = CONTAINER_OF(operation, BadRecord, operation)->index;
 
         return transaction_put(
-                        transaction, index->records, "k", 1,
+                        transaction, index->tables.records, "k", 1,
                         "\x12"
                         "damaged",
                         8);
@@ -252,7 +253,7 @@ static int apply_bad_record(Operation *operation, Transaction *transaction) {
 static void damage_record(Index *index) {
         BadRecord bad = { .operation.apply = apply_bad_record, .index = index };
 
-        assert_int_equal(environment_run(index->environment, &bad.operation), 0);
+        assert_int_equal(environment_run(index->tables.environment, &bad.operation), 0);
 }
 
 TEST(a_damaged_record_can_be_replaced_and_deleted) {

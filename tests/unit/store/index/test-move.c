@@ -4,6 +4,8 @@
 
 #include <semaphore.h>
 
+#include "store/index/apply/garbage.h"
+#include "store/index/apply/move.h"
 #include "store/index/index-fixture.h"
 #include "store/index/move.h"
 
@@ -232,11 +234,11 @@ TEST(a_copy_is_not_moved_onto_itself) {
 }
 
 static int apply_age(Operation *operation, Transaction *transaction) {
-        Index *index = transaction->environment->hooks.userdata;
+        Tables *tables = tables_of(transaction);
         StrayKey key = stray_key(2, 4);
         int r;
 
-        r = transaction_delete(transaction, index->strays, &key, sizeof(key));
+        r = transaction_delete(transaction, tables->strays, &key, sizeof(key));
         assert_int_equal(r, 0);
         return transaction_set_state(transaction, ".strays", NULL, 0);
 }
@@ -256,7 +258,7 @@ TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
         index_settle(fixture->index, &settle);
         assert_int_equal(scratch_wait(), 0);
-        assert_int_equal(environment_run(fixture->index->environment, &age), 0);
+        assert_int_equal(environment_run(fixture->index->tables.environment, &age), 0);
         assert_false(index_is_stray(fixture->index, 2, 4));
 
         reopen(fixture);
@@ -281,7 +283,7 @@ TEST(bars_that_are_undone_are_those_before) {
         const uint32_t volume = 3;
 
         assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
-        assert_int_equal(environment_run(fixture->index->environment, &operation), -EIO);
+        assert_int_equal(environment_run(fixture->index->tables.environment, &operation), -EIO);
         assert_int_equal(commit(fixture->index, "k", 1, 3), -ESTALE);
         assert_int_equal(commit(fixture->index, "k", 2, 4), 0);
 }

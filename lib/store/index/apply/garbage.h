@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Garbage and strays as tables: copies that no record names any more, and those of them whose
+ * version was current when they became garbage. See store/index/garbage.h and move.h. */
+
+#include "store/index/apply/tables.h"
+#include "store/index/garbage.h"
+
+/* Big-endian, so that the order of the bytes is that of the numbers. */
+typedef struct __attribute__((packed)) GarbageKey {
+        uint32_t volume;
+        uint64_t due_usec;
+        uint64_t version;
+} GarbageKey;
+
+typedef struct __attribute__((packed)) StrayKey {
+        uint64_t version;
+        uint32_t volume;
+} StrayKey;
+
+/* The only byte of the values. */
+#define GARBAGE_FORMAT 1
+
+GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
+StrayKey stray_key(uint64_t version, uint32_t volume);
+
+/* Reads into memory which versions are dead. Returns 0 or a negative errno. */
+int garbage_load(Tables *tables);
+
+/* The same copy may become garbage twice: a request that is repeated gets the same answer. */
+int garbage_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version);
+int garbage_add_copies(Transaction *transaction, const Record *record, uint64_t due_usec);
+
+/* Returns 1, or 0 if there is no such entry, or a negative errno. */
+int garbage_delete(Transaction *transaction, uint32_t volume, const Garbage *item);
+
+/* Returns 1, 0, or a negative errno. */
+int stray_find(Transaction *transaction, uint64_t version, uint32_t volume);
+
+/* Does nothing for what is a stray already: a second entry would outlive the first, and delete the
+ * copy that may be there by then. */
+int stray_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version);
+int stray_delete(Transaction *transaction, uint64_t version, uint32_t volume);
+
+/* Empties both tables. */
+int garbage_forget_all(Transaction *transaction);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/disk/disk.h"
+#include "store/environment/opening.h"
+#include "store/index/apply/tables.h"
+
+#define BARS_STATE  ".barred"
+#define MARKS_STATE ".marks"
+
+void tables_init(Tables *tables) {
+        damage_set_init(&tables->damage);
+        durable_init(&tables->durable);
+}
+
+void tables_done(Tables *tables) {
+        dead_done(&tables->dead);
+        damage_set_done(&tables->damage);
+        durable_done(&tables->durable);
+        buffer_done(&tables->current);
+}
+
+int tables_open(Tables *tables) {
+        const struct {
+                const char *name;
+                DB **ret;
+        } databases[] = {
+                { "index" DATABASE_SUFFIX, &tables->records },
+                { "garbage" DATABASE_SUFFIX, &tables->garbage },
+                { "strays" DATABASE_SUFFIX, &tables->strays },
+                { "damage" DATABASE_SUFFIX, &tables->damages },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(databases) && r >= 0; i++)
+                r = environment_open_database(
+                                tables->environment, databases[i].name, databases[i].ret);
+        return r;
+}
+
+static int load_marks(Tables *tables) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
+
+        r = environment_get_state(tables->environment, MARKS_STATE, &buffer);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return marks_decode(&tables->marks, buffer.data, buffer.size);
+}
+
+static int load_bars(Tables *tables) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
+
+        r = environment_get_state(tables->environment, BARS_STATE, &buffer);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return barred_decode(&tables->bars, buffer.data, buffer.size);
+}
+
+int tables_load(Tables *tables) {
+        int r;
+
+        r = load_bars(tables);
+        return r < 0 ? r : load_marks(tables);
+}
+
+int tables_ending(Transaction *transaction, void *userdata) {
+        Marks *marks = &tables_of(transaction)->marks;
+        Buffer *scratch = &transaction->scratch;
+
+        if (!marks_have_changed(marks))
+                return 0;
+
+        buffer_clear(scratch);
+        marks_encode(marks, scratch);
+        if (buffer_error(scratch) < 0)
+                return transaction_fail(transaction, buffer_error(scratch));
+        return transaction_set_state(transaction, MARKS_STATE, scratch->data, scratch->size);
+}
+
+void tables_ended(bool committed, void *userdata) {
+        Tables *tables = userdata;
+
+        if (committed) {
+                dead_keep(&tables->dead);
+                marks_keep(&tables->marks);
+                damage_set_keep(&tables->damage);
+                barred_keep(&tables->bars);
+                tables->rollback.committed = tables->rollback.now;
+        } else {
+                dead_undo(&tables->dead);
+                marks_undo(&tables->marks);
+                damage_set_undo(&tables->damage);
+                barred_undo(&tables->bars);
+                tables->rollback.now = tables->rollback.committed;
+        }
+}
+
+void tables_flushed(void *userdata) {
+        Tables *tables = userdata;
+
+        durable_note_flush(&tables->durable);
+        if (!tables->environment)
+                return; /* it is being opened */
+
+        atomic_store(&tables->durable_revision,
+                     atomic_load(&tables->environment->counters[COUNTER_REVISION]));
+}
+
+static int decode_current(Tables *tables, const char *key, int r, Record *ret) {
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+
+        r = record_decode(tables->current.data, tables->current.size, key, ret);
+        return r < 0 ? r : 1;
+}
+
+int tables_get(Transaction *transaction, const char *key, Record *ret) {
+        Tables *tables = tables_of(transaction);
+        int r;
+
+        r = transaction_get(transaction, tables->records, key, strlen(key), &tables->current);
+        return decode_current(tables, key, r, ret);
+}
+
+int tables_peek(Transaction *transaction, const char *key, Record *ret) {
+        Tables *tables = tables_of(transaction);
+        int r;
+
+        r = database_get(tables->environment, tables->records, key, strlen(key), &tables->current);
+        return decode_current(tables, key, r, ret);
+}
+
+int tables_put(Transaction *transaction, const char *key, const Record *record) {
+        Tables *tables = tables_of(transaction);
+        Buffer *buffer = &transaction->scratch;
+
+        buffer_clear(buffer);
+        record_encode(record, key, buffer);
+        if (buffer_error(buffer) < 0)
+                return transaction_fail(transaction, buffer_error(buffer));
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                marks_raise(&tables->marks, record->copies[i], record->version, tables->now_usec);
+
+        durable_note_key(&tables->durable, key);
+        return transaction_put(
+                        transaction, tables->records, key, strlen(key), buffer->data, buffer->size);
+}
+
+int tables_delete(Transaction *transaction, const char *key) {
+        Tables *tables = tables_of(transaction);
+
+        durable_note_key(&tables->durable, key);
+        return transaction_delete(transaction, tables->records, key, strlen(key));
+}
+
+/* The counter is in memory and in the transaction. */
+uint64_t tables_next_revision(Transaction *transaction) {
+        transaction->counters[COUNTER_REVISION]++;
+        return atomic_load(&transaction->environment->counters[COUNTER_REVISION]) +
+               (uint64_t) transaction->counters[COUNTER_REVISION];
+}
+
+int tables_set_bars(Transaction *transaction, const uint32_t volumes[], size_t n) {
+        Buffer *scratch = &transaction->scratch;
+
+        buffer_clear(scratch);
+        barred_encode(volumes, n, scratch);
+        if (buffer_error(scratch) < 0)
+                return transaction_fail(transaction, buffer_error(scratch));
+
+        barred_set(&tables_of(transaction)->bars, volumes, n);
+        return transaction_set_state(
+                        transaction, BARS_STATE, n > 0 ? scratch->data : NULL, scratch->size);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Tables of the index, with what is kept in memory about them. What applying a request does is a
+ * function of its bytes and of these.
+ *
+ * Functions that take a transaction run on the committer's thread; an error of the database sticks
+ * in the transaction. */
+
+#include "core/record.h"
+#include "store/environment/database.h"
+#include "store/index/memory/barred.h"
+#include "store/index/memory/damage-set.h"
+#include "store/index/memory/dead.h"
+#include "store/index/memory/durable.h"
+#include "store/index/memory/marks.h"
+#include "store/index/rollback.h"
+
+/* Which of the environment's counters is which. */
+enum {
+        COUNTER_KEYS,
+        COUNTER_BYTES,
+        COUNTER_GARBAGE,
+        COUNTER_REVISION,
+};
+
+typedef struct Tables {
+        Environment *environment;
+        DB *records; /* key -> record */
+        DB *garbage; /* see garbage.h */
+        DB *strays;  /* likewise */
+        DB *damages; /* see damage.h */
+
+        /* For readers on any thread; changed by the committer. */
+        DamageSet damage;
+        Marks marks;
+        Durable durable;
+        atomic_uint_least64_t durable_revision;
+
+        /* Under the environment's lock; changed by the committer. */
+        struct {
+                IndexRollback now, committed;
+        } rollback;
+
+        /* The committer's own: */
+        Dead dead; /* the garbage table, by version; see rules.h */
+        Barred bars;
+        Buffer current;    /* the record that was read last */
+        uint64_t now_usec; /* of the request that is being applied */
+} Tables;
+
+/* The tables are the userdata of the environment's hooks. */
+static inline Tables *tables_of(const Transaction *transaction) {
+        return transaction->environment->hooks.userdata;
+}
+
+void tables_init(Tables *tables);
+void tables_done(Tables *tables);
+
+/* The environment is open: opens the tables. Returns 0 or a negative errno. */
+int tables_open(Tables *tables);
+
+/* Reads the marks and the bars into memory. Likewise. */
+int tables_load(Tables *tables);
+
+/* The hooks of the environment. */
+int tables_ending(Transaction *transaction, void *userdata);
+void tables_ended(bool committed, void *userdata);
+void tables_flushed(void *userdata);
+
+/* Returns 1 and the record of the key, 0 if there is none, or a negative errno. A page that cannot
+ * be read fails the transaction, a damaged record on a good page does not. */
+int tables_get(Transaction *transaction, const char *key, Record *ret);
+
+/* Likewise, but neither fails the transaction. */
+int tables_peek(Transaction *transaction, const char *key, Record *ret);
+
+int tables_put(Transaction *transaction, const char *key, const Record *record);
+int tables_delete(Transaction *transaction, const char *key);
+
+/* The revision of a change of a record. */
+uint64_t tables_next_revision(Transaction *transaction);
+
+/* Stores the bars, and has them in force. */
+int tables_set_bars(Transaction *transaction, const uint32_t volumes[], size_t n);

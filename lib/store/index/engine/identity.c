@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include "store/index/engine/identity.h"
+
+static int get_random(void *ret, size_t size) {
+        ssize_t n = getrandom(ret, size, 0);
+
+        return n < 0 ? -errno : (size_t) n != size ? -EIO : 0;
+}
+
+int identity_begin(Identity *identity, Submitter *submitter) {
+        IndexIdentity *first = identity->all;
+        IndexBeginTerm begin = { .cluster = first->cluster };
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
+
+        r = environment_get_state(submitter->environment, IDENTITY_STATE, &buffer);
+        if (r >= 0)
+                r = term_decode(&buffer, first);
+        else if (r == -ENOENT)
+                r = get_random(first->cluster, sizeof(first->cluster));
+        while (r >= 0 && first->leader == 0)
+                r = get_random(&first->leader, sizeof(first->leader));
+        if (r < 0)
+                return r;
+
+        begin.term = ++first->term;
+        atomic_store(&identity->current, first);
+        return submit_and_wait(submitter, REQUEST_BEGIN_TERM, &begin.request);
+}
+
+/* Whoever has just read the old identity still has it; there will not be so many jumps meanwhile
+ * that its place is needed. */
+void identity_jump(Identity *identity, uint64_t term) {
+        const IndexIdentity *old = atomic_load(&identity->current);
+        size_t i = (size_t) (old - identity->all + 1) % IDENTITIES;
+
+        identity->all[i] = *old;
+        identity->all[i].term = term;
+        atomic_store(&identity->current, identity->all + i);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Identity: which term of which cluster this opening of the index is. */
+
+#include "store/index/apply/term.h"
+#include "store/index/engine/submit.h"
+
+/* So many are kept; see identity_jump(). */
+#define IDENTITIES 8
+
+typedef struct Identity {
+        IndexIdentity all[IDENTITIES];
+        const IndexIdentity *_Atomic current; /* one of these */
+} Identity;
+
+/* Reads what is stored, or makes a cluster, and begins the next term; it is on the disk before
+ * anybody hears of it. Returns 0 or a negative errno. */
+int identity_begin(Identity *identity, Submitter *submitter);
+
+/* The next term is in force, which a rollback has stored. */
+void identity_jump(Identity *identity, uint64_t term);

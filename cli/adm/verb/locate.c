@@ -183,7 +183,7 @@ int verb_locate(int argc, char *argv[], void *userdata) {
         char path[KEY_PATH_SIZE];
         int r;
 
-        if (percent_encode(argv[0], path, sizeof(path)) <= 0)
+        if (strlen(argv[0]) > KEY_MAX || percent_encode(argv[0], path, sizeof(path)) <= 0)
                 return complain_usage(
                                 "'%s' is not a key: keys have 1 to %d bytes.", argv[0], KEY_MAX);
         r = context_connect(context);

@@ -151,6 +151,77 @@ TEST(maintenance_warns_of_what_stops) {
 }
 /* clang-format on */
 
+/* clang-format off */
+#define FOUR \
+        { .member = "GetManagedObjects", .types = "a{oa{sa{sv}}}", \
+          .text = "2" VOLUME("1", "active", "1", "Url s http://a-host-with-a-long-name.example.org:3001") \
+                      VOLUME("2", "draining", "1", "Zone s a-room-with-a-long-name-in-the-cellar") }
+
+TEST(list_fits_a_terminal) {
+        static const TerminalCase cases[] = {
+                { "volume list", { MASTER_OF("2"), FOUR }, { .columns = 70 }, 0,
+                  "VOLUME  STATE     UP  URL*  ZONE*  FREE  OBJECTS  SEEN\n"
+                  "     1  active    up  a-host-*~  - *  never\n"
+                  "     2  draining  up  - *  a-room-*~     -        0  never\n", NULL },
+                { "volume list", { MASTER_OF("2"), FOUR }, { .columns = 150 }, 0,
+                  "*a-host-with-a-long-name.example.org:3001 *\n*a-room-with-a-long-name-in-the-cellar *\n", NULL },
+                { "volume show 1", { MASTER_OF("2"), FOUR }, { .columns = 30 }, 0,
+                  "*        URL: http://a-host-with-a-long-name.example.org:3001\n*", NULL }, /* all of it */
+                {}
+        };
+
+        verb_check_on_terminal(cases);
+}
+
+TEST(states_that_matter_are_coloured) {
+        static const TerminalCase cases[] = {
+                { "volume list", { MASTER_OF("2"), THREE }, { .columns = 150 }, 0, "\033[1mVOLUME\033[0m*\033[32mup\033[0m*\033[1;31mdown\033[0m*", NULL },
+                { "volume list", { MASTER_OF("2"), FOUR }, { .columns = 150 }, 0, "*\033[1;33mdraining\033[0m*", NULL },
+                { "volume list --all", { MASTER_OF("2"), THREE }, { .columns = 150 }, 0, "*\033[90m-\033[0m*", NULL },
+                {}
+        };
+
+        assert_ok(setenv("SYSTEMD_COLORS", "1", 1));
+        verb_check_on_terminal(cases);
+        assert_ok(unsetenv("SYSTEMD_COLORS"));
+}
+
+TEST(arguments_are_checked_before_anybody_is_asked) {
+        static const VerbCase cases[] = {
+                { "volume show 0",                    {}, 2, "", "'0' is not a volume number*\n", "" },
+                { "volume show",                      {}, 2, "", "Too few arguments for 'volume show'. Usage: volume show N\n", "" },
+                { "volume list 1",                    {}, 2, "", "Too many arguments for 'volume list'. Usage: volume list\n", "" },
+                { "volume set x --weight=1",          {}, 2, "", "'x' is not a volume number*\n", "" },
+                { "volume set 1 --weight=heavy",      {}, 2, "", "Invalid value 'heavy' for --weight=N; see --help.\n", "" },
+                { "volume set 1 --epoch=3",           {}, 2, "", "Nothing to set: give --weight, --zone or --url.\n", "" },
+                { "volume maintenance 1",             {}, 2, "", "Too few arguments for 'volume maintenance'. *\n", "" },
+                { "volume maintenance 1 on 2h extra", {}, 2, "", "Too many arguments for 'volume maintenance'. *\n", "" },
+                { "volume maintenance 1 ON",          {}, 2, "", "Usage: dkvadm volume maintenance N on [TIME], or off\n", "" },
+                { "volume maintenance 1 on 999ms",    {}, 2, "", "Invalid time '999ms'; valid are 30min, 2h or 1d.\n", "" },
+                { "volume maintenance 1 on 3651d",    {}, 2, "", "Invalid time '3651d'; valid are 30min, 2h or 1d.\n", "" },
+                { "volume maintenance 1 on -2h",      {}, 2, "", "*", "" },
+                { "volume", {}, 2, "", "'volume' needs a second word. The verbs are:\n  volume list\n  volume show N\n*", "" },
+                { "volumes list", {}, 2, "", "Unknown verb 'volumes'. Did you mean:\n  volume list\n*", "" },
+                {}
+        };
+
+        verb_check_all(cases);
+}
+
+TEST(maintenance_is_refused_with_the_reason) {
+        static const VerbCase cases[] = {
+                { "volume maintenance 9 off", { { .member = "SetMaintenance", .error = UNKNOWN, .text = "?" } }, 1, "",
+                  "Failed to change volume 9: The master knows no such volume.\nTo list the volumes: dkvadm volume list\n", NULL },
+                { "volume maintenance 1 off", { { .member = "SetMaintenance", .error = "org.dkv.Error.Conflict", .text = "It is epoch 9." } }, 1, "",
+                  "Failed to change volume 1: It is epoch 9.\nSee what has changed*\n", NULL },
+                { "volume maintenance 1 off -q", { { .member = "SetMaintenance" } }, 0, "", "", NULL },
+                {}
+        };
+
+        verb_check_all(cases);
+}
+/* clang-format on */
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(list_shows_what_is_there),
@@ -159,6 +230,10 @@ int main(void) {
                 cmocka_unit_test(refusal_comes_with_advice),
                 cmocka_unit_test(maintenance_ends_at_a_time_or_when_told),
                 cmocka_unit_test(maintenance_warns_of_what_stops),
+                cmocka_unit_test(list_fits_a_terminal),
+                cmocka_unit_test(states_that_matter_are_coloured),
+                cmocka_unit_test(arguments_are_checked_before_anybody_is_asked),
+                cmocka_unit_test(maintenance_is_refused_with_the_reason),
         };
 
         return verb_run_tests(tests);

@@ -151,6 +151,117 @@ TEST(bad_options_are_refused_by_name) {
                         "org.dkv.Error.Invalid", "'epoch' must be of type 't', not 's'");
 }
 
+/* What is about another type is not taken, although it would fit. */
+TEST(options_keep_to_their_types) {
+        assert_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 1, "number", "t",
+                                      UINT64_C(1)),
+                        "org.dkv.Error.Invalid", "'number' must be of type 'u', not 't'");
+        assert_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 1, "number", "i", 1),
+                        "org.dkv.Error.Invalid", "'number'");
+        assert_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 1, "zone", "o",
+                                      "/here"),
+                        "org.dkv.Error.Invalid", "'zone'");
+        assert_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 1, "zone", "as", 0),
+                        "org.dkv.Error.Invalid", "not 'as'");
+        assert_int_equal(thing.number, 7);
+}
+
+TEST(an_option_given_twice_is_the_last_one) {
+        (void) sd_bus_message_unref(assert_no_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 2, "number", "u", 1,
+                                      "number", "u", 2)));
+        assert_int_equal(thing.number, 2);
+}
+
+/* What came before a bad one has been read, so a method looks at its options once all are good. */
+TEST(a_bad_option_ends_the_reading) {
+        assert_bus_error(
+                        bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 3, "number", "u", 1,
+                                      "colour", "s", "red", "epoch", "t", UINT64_C(5)),
+                        "org.dkv.Error.Invalid", "'colour'");
+        assert_int_equal(thing.epoch, 0);
+}
+
+TEST(an_error_is_cut_where_it_is_too_long) {
+        char name[2000];
+        sd_bus_message *reply;
+        const sd_bus_error *error;
+
+        memset(name, 'x', sizeof(name) - 1);
+        name[sizeof(name) - 1] = '\0';
+        reply = bus_ends_call(*state, PATH, INTERFACE, "Set", "a{sv}", 1, name, "s", "");
+        error = sd_bus_message_get_error(reply);
+        assert_non_null(error);
+        assert_string_equal(error->name, "org.dkv.Error.Invalid");
+        assert_int_equal(strlen(error->message), 511);
+        (void) sd_bus_message_unref(reply);
+}
+
+static int count_entry(sd_bus_message *message, void *userdata) {
+        unsigned *n = userdata;
+        const char *name;
+        uint32_t number;
+        int r;
+
+        r = sd_bus_message_read(message, "su", &name, &number);
+        if (r < 0)
+                return r;
+        *n += number;
+        return number == 13 ? -EDOM : 0;
+}
+
+static sd_bus_message *make_dictionary(BusEnds *ends, const char *types, ...) {
+        sd_bus_message *message;
+        va_list arguments;
+
+        assert_ok(sd_bus_message_new_method_call(
+                        ends->client, &message, NULL, PATH, INTERFACE, "Set"));
+        va_start(arguments, types);
+        assert_ok(sd_bus_message_appendv(message, types, arguments));
+        va_end(arguments);
+        assert_ok(sd_bus_message_seal(message, 1, 0));
+        return message;
+}
+
+TEST(entries_are_read_to_their_end_or_to_an_error) {
+        sd_bus_message *message = make_dictionary(*state, "a{su}s", 2, "a", 1, "b", 2, "behind");
+        const char *behind;
+        unsigned sum = 0;
+
+        assert_int_equal(bus_read_entries(message, "su", count_entry, &sum), 1);
+        assert_int_equal(sum, 3);
+        assert_ok(sd_bus_message_read(message, "s", &behind)); /* the reader stands behind it */
+        assert_string_equal(behind, "behind");
+        (void) sd_bus_message_unref(message);
+
+        sum = 0;
+        message = make_dictionary(*state, "a{su}", 3, "a", 1, "b", 13, "c", 2);
+        assert_int_equal(bus_read_entries(message, "su", count_entry, &sum), -EDOM);
+        assert_int_equal(sum, 14);
+        (void) sd_bus_message_unref(message);
+
+        message = make_dictionary(*state, "a{sv}", 0); /* something else than was expected */
+        assert_int_equal(bus_read_entries(message, "su", count_entry, &sum), -ENXIO);
+        (void) sd_bus_message_unref(message);
+}
+
+TEST(addresses_that_are_none_are_refused) {
+        static const char *const addresses[] = {
+                "", "nonsense", "unix:", "unix:path=relative", "unix:path=/a%zz", "tcp:host=a"
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+                sd_bus *bus = NULL;
+
+                assert_true(bus_open(addresses[i], &bus) < 0);
+                assert_null(bus);
+        }
+}
+
 /* What is printed, or "" if it fails with -ENOENT. */
 static void capture(const char *path, char *ret, size_t size) {
         int fd = memfd_create("stdout", MFD_CLOEXEC), saved = dup(STDOUT_FILENO), r;
@@ -198,6 +309,15 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(errors_come_from_the_table, setup, teardown),
                 cmocka_unit_test_setup_teardown(options_are_read, setup, teardown),
                 cmocka_unit_test_setup_teardown(bad_options_are_refused_by_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(options_keep_to_their_types, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                an_option_given_twice_is_the_last_one, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_bad_option_ends_the_reading, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                an_error_is_cut_where_it_is_too_long, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                entries_are_read_to_their_end_or_to_an_error, setup, teardown),
+                cmocka_unit_test(addresses_that_are_none_are_refused),
                 cmocka_unit_test(introspection_needs_no_daemon),
         };
 

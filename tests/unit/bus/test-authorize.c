@@ -12,6 +12,7 @@
 #define ACTION    "org.dkv.test"
 #define REFUSED   "org.dkv.Error.NotAuthorized"
 #define STRANGER  ((uid_t) 54321)
+#define QUESTIONS 256 /* at a time */
 
 /* Who calls, and over what. */
 static uid_t caller;
@@ -41,8 +42,10 @@ typedef struct Fixture {
         bool authorized, challenge;
         unsigned n_asked;
         uint32_t flags;
-        sd_bus_message *held; /* a question that gets no answer, if hold is set */
-        bool hold;
+        const char *failure; /* the name of an error, instead of an answer */
+        bool hold;           /* questions get no answer yet */
+        sd_bus_message *held[QUESTIONS];
+        unsigned n_held;
 } Fixture;
 
 static int change(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -86,9 +89,12 @@ static int check_authorization(sd_bus_message *message, void *userdata, sd_bus_e
         assert_string_equal(action, ACTION);
         fixture->n_asked++;
         if (fixture->hold) {
-                fixture->held = sd_bus_message_ref(message);
+                assert_true(fixture->n_held < QUESTIONS);
+                fixture->held[fixture->n_held++] = sd_bus_message_ref(message);
                 return 1;
         }
+        if (fixture->failure)
+                return sd_bus_reply_method_errorf(message, fixture->failure, "Sorry");
         return sd_bus_reply_method_return(
                         message, "(bba{ss})", fixture->authorized, fixture->challenge, 0);
 }
@@ -153,7 +159,8 @@ static int teardown(void **state) {
         Fixture *fixture = *state;
 
         bus_authority_done(&fixture->authority);
-        (void) sd_bus_message_unref(fixture->held);
+        for (unsigned i = 0; i < fixture->n_held; i++)
+                (void) sd_bus_message_unref(fixture->held[i]);
         bus_ends_done(&fixture->ends);
         free(fixture);
         return 0;
@@ -245,10 +252,13 @@ TEST(without_polkit_others_are_refused) {
 
 TEST(without_an_answer_about_the_uid_nobody_may) {
         Fixture *fixture = *state;
+        sd_bus_message *reply;
 
         scope = "system";
         caller = 0;
-        assert_non_null(sd_bus_message_get_error(fixture->held = ask(fixture, ":1.7", "x")));
+        reply = ask(fixture, ":1.7", "x");
+        assert_non_null(sd_bus_message_get_error(reply));
+        (void) sd_bus_message_unref(reply);
         assert_int_equal(fixture->n_done, 0);
 }
 
@@ -264,20 +274,138 @@ TEST(human_is_asked_only_if_the_caller_wants_that) {
         assert_int_equal(fixture->flags, 1);
 }
 
-TEST(questions_can_be_forgotten) {
+TEST(who_polkit_cannot_judge_is_refused) {
         Fixture *fixture = *state;
-        sd_bus_message *call = make_call(fixture, ":1.7", "x");
+
+        scope = "system";
+        fixture->authorized = true;
+        fixture->failure = "org.freedesktop.PolicyKit1.Error.Failed";
+        assert_bus_error(ask(fixture, ":1.7", "x"), REFUSED, "polkit does not answer");
+        fixture->failure = SD_BUS_ERROR_NAME_HAS_NO_OWNER;
+        assert_bus_error(ask(fixture, ":1.7", "x"), REFUSED, "there is no polkit here");
+        assert_int_equal(fixture->n_done, 0);
+
+        fixture->failure = NULL;
+        assert_done(fixture, ":1.7");
+}
+
+static int say_yes(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return sd_bus_reply_method_return(message, "b", true);
+}
+
+static int setup_with_nonsense(void **state) {
+        static const sd_bus_vtable nonsense[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "b", say_yes,
+                              SD_BUS_VTABLE_UNPRIVILEGED),
+                SD_BUS_VTABLE_END,
+        };
+        const BusObject table[] = { { others[1].path, others[1].interface, nonsense }, {} };
+        Fixture *fixture;
+
+        (void) setup_with(state, 1);
+        fixture = *state;
+        return bus_add_objects(fixture->ends.client, table, fixture);
+}
+
+TEST(an_answer_of_another_form_is_no_permission) {
+        Fixture *fixture = *state;
+        sd_bus_message *reply;
+
+        scope = "system";
+        reply = ask(fixture, ":1.7", "x");
+        assert_non_null(sd_bus_message_get_error(reply));
+        (void) sd_bus_message_unref(reply);
+        assert_int_equal(fixture->n_done, 0);
+}
+
+static void
+send_call(Fixture *fixture, const char *what, sd_bus_message_handler_t on_reply, void *userdata) {
+        sd_bus_message *call = make_call(fixture, ":1.7", what);
+
+        assert_ok(sd_bus_call_async(fixture->ends.client, NULL, call, on_reply, userdata, 0));
+        (void) sd_bus_message_unref(call);
+}
+
+static int keep_reply(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        *(sd_bus_message **) userdata = sd_bus_message_ref(message);
+        return 1;
+}
+
+static void assert_reply(sd_bus_message *reply, const char *expected) {
+        const char *text;
+
+        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "s", &text));
+        assert_string_equal(text, expected);
+        (void) sd_bus_message_unref(reply);
+}
+
+/* Somebody looks for a password while others go on. */
+TEST(each_answer_is_for_the_call_that_was_asked_about) {
+        sd_bus_message *first = NULL, *second = NULL, *third = NULL;
+        Fixture *fixture = *state;
 
         scope = "system";
         fixture->hold = true;
-        assert_ok(sd_bus_send(fixture->ends.client, call, NULL));
-        (void) sd_bus_message_unref(call);
-        bus_ends_await(&fixture->ends, fixture->held);
+        send_call(fixture, "first", keep_reply, &first);
+        send_call(fixture, "second", keep_reply, &second);
+        bus_ends_await(&fixture->ends, fixture->n_held == 2);
+        fixture->hold = false;
+        fixture->authorized = true;
+        send_call(fixture, "third", keep_reply, &third);
+        bus_ends_await(&fixture->ends, third);
+        assert_reply(third, "third");
+        assert_null(first);
+
+        assert_ok(sd_bus_reply_method_return(fixture->held[1], "(bba{ss})", true, false, 0));
+        bus_ends_await(&fixture->ends, second);
+        assert_reply(second, "second");
+        assert_ok(sd_bus_reply_method_return(fixture->held[0], "(bba{ss})", false, false, 0));
+        bus_ends_await(&fixture->ends, first);
+        assert_bus_error(first, REFUSED, "denied");
+        assert_int_equal(fixture->n_done, 2);
+        assert_int_equal(fixture->authority.n_checks, 0);
+}
+
+/* A program that calls without end, and never answers polkit, costs a bounded amount of memory. */
+TEST(there_are_only_so_many_questions_at_a_time) {
+        sd_bus_message *reply = NULL;
+        Fixture *fixture = *state;
+
+        scope = "system";
+        fixture->hold = true;
+        for (unsigned i = 0; i < QUESTIONS; i++)
+                send_call(fixture, "x", NULL, NULL);
+        bus_ends_await(&fixture->ends, fixture->n_held == QUESTIONS);
+        assert_int_equal(fixture->authority.n_checks, QUESTIONS);
+
+        send_call(fixture, "x", keep_reply, &reply);
+        bus_ends_await(&fixture->ends, reply);
+        assert_int_equal(sd_bus_message_get_errno(reply), EAGAIN);
+        (void) sd_bus_message_unref(reply);
+
+        fixture->hold = false;
+        fixture->authorized = true;
+        assert_ok(sd_bus_reply_method_return(fixture->held[7], "(bba{ss})", true, false, 0));
+        bus_ends_await(&fixture->ends, fixture->n_done == 1);
+        reply = NULL;
+        send_call(fixture, "y", keep_reply, &reply);
+        bus_ends_await(&fixture->ends, reply);
+        assert_reply(reply, "y");
+}
+
+TEST(questions_can_be_forgotten) {
+        Fixture *fixture = *state;
+
+        scope = "system";
+        fixture->hold = true;
+        send_call(fixture, "x", NULL, NULL);
+        bus_ends_await(&fixture->ends, fixture->n_held == 1);
         assert_int_equal(fixture->authority.n_checks, 1);
 
         bus_authority_done(&fixture->authority);
         assert_int_equal(fixture->authority.n_checks, 0);
-        assert_ok(sd_bus_reply_method_return(fixture->held, "(bba{ss})", true, false, 0));
+        assert_ok(sd_bus_reply_method_return(fixture->held[0], "(bba{ss})", true, false, 0));
         fixture->hold = false;
         assert_bus_error(ask(fixture, ":1.7", "y"), REFUSED, ""); /* comes after that answer */
         assert_int_equal(fixture->n_done, 0);
@@ -298,6 +426,10 @@ int main(void) {
                 ROW(without_polkit_others_are_refused, setup_without_polkit),
                 ROW(without_an_answer_about_the_uid_nobody_may, setup_with_nobody),
                 ROW(human_is_asked_only_if_the_caller_wants_that, setup),
+                ROW(who_polkit_cannot_judge_is_refused, setup),
+                ROW(an_answer_of_another_form_is_no_permission, setup_with_nonsense),
+                ROW(each_answer_is_for_the_call_that_was_asked_about, setup),
+                ROW(there_are_only_so_many_questions_at_a_time, setup),
                 ROW(questions_can_be_forgotten, setup),
         };
 

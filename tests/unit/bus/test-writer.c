@@ -122,6 +122,78 @@ TEST(what_is_not_closed_is_not_sent) {
         (void) sd_bus_message_unref(reply);
 }
 
+/* A list of volumes, say, when there are none. */
+static void write_nothing_in_lists(BusWriter *writer) {
+        bus_writer_open(writer, 'a', "{sv}");
+        bus_writer_open_list(writer, "none", "(us)");
+        bus_writer_close_list(writer);
+        bus_writer_close(writer);
+        bus_writer_put_array(writer, 'u', NULL, 0);
+}
+
+TEST(a_list_may_be_empty) {
+        sd_bus_message *reply = assert_no_bus_error(call(write_nothing_in_lists));
+        const char *name;
+
+        assert_ok(sd_bus_message_enter_container(reply, 'a', "{sv}"));
+        assert_ok(sd_bus_message_enter_container(reply, 'e', "sv"));
+        assert_ok(sd_bus_message_read(reply, "s", &name));
+        assert_string_equal(name, "none");
+        assert_ok(sd_bus_message_enter_container(reply, 'v', "a(us)"));
+        assert_ok(sd_bus_message_enter_container(reply, 'a', "(us)"));
+        assert_int_equal(sd_bus_message_at_end(reply, false), 1);
+        (void) sd_bus_message_unref(reply);
+}
+
+static int get_list(
+                sd_bus *bus,
+                const char *path,
+                const char *interface,
+                const char *property,
+                sd_bus_message *reply,
+                void *userdata,
+                sd_bus_error *error) {
+        _cleanup_(bus_writer_done) BusWriter writer = bus_writer_on(reply);
+
+        bus_writer_put(&writer, "as", 2, "a", "b");
+        return bus_writer_error(&writer);
+}
+
+/* The message stays that of whoever sends it. */
+TEST(a_property_is_written_into_a_message_of_somebody_else) {
+        static const sd_bus_vtable properties[] = {
+                SD_BUS_VTABLE_START(0),
+                SD_BUS_PROPERTY("List", "as", get_list, 0, 0),
+                SD_BUS_VTABLE_END,
+        };
+        const BusObject more[] = { { "/more", "org.dkv.More", properties }, {} };
+        sd_bus_message *reply;
+        const char *a, *b;
+
+        assert_ok(bus_add_objects(ends.server, more, NULL));
+        reply = assert_no_bus_error(
+                        bus_ends_call(&ends, "/more", "org.freedesktop.DBus.Properties", "Get",
+                                      "ss", "org.dkv.More", "List"));
+        assert_ok(sd_bus_message_read(reply, "v", "as", 2, &a, &b));
+        assert_string_equal(a, "a");
+        assert_string_equal(b, "b");
+        (void) sd_bus_message_unref(reply);
+}
+
+/* Handlers are called for signals, too, to which there is no reply. */
+TEST(without_a_call_there_is_no_reply_to_write) {
+        sd_bus_message *signal;
+        BusWriter writer;
+
+        assert_ok(sd_bus_message_new_signal(ends.server, &signal, "/test", "org.dkv.Test", "Gone"));
+        writer = bus_writer_reply(signal);
+        bus_writer_put(&writer, "s", "x");
+        assert_true(bus_writer_error(&writer) < 0);
+        assert_true(bus_writer_send(&writer) < 0);
+        bus_writer_done(&writer);
+        (void) sd_bus_message_unref(signal);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(what_was_put_arrives, setup, teardown),
@@ -129,6 +201,12 @@ int main(void) {
                                 the_first_error_is_kept_and_nothing_is_sent, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_error_of_the_caller_counts, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_not_closed_is_not_sent, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_list_may_be_empty, setup, teardown),
+                cmocka_unit_test_setup_teardown(
+                                a_property_is_written_into_a_message_of_somebody_else, setup,
+                                teardown),
+                cmocka_unit_test_setup_teardown(
+                                without_a_call_there_is_no_reply_to_write, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,90 @@ TEST(socket_that_was_kept_is_for_the_address_that_it_was_opened_for) {
         assert_int_equal(activate("other:listen-127.0.0.1_1", "2"), 5);
 }
 
+/* Runs in a child that was passed four sockets: descriptors 3 to 6. */
+static void be_activated_with_more(const char *names, int fd, int of_another_kind) {
+        int more[2];
+        char pid[32];
+        int n;
+
+        (void) snprintf(pid, sizeof(pid), "%i", (int) getpid());
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 10); /* out of the way */
+        of_another_kind = fcntl(of_another_kind, F_DUPFD_CLOEXEC, 10);
+        if (dup2(fd, 3) != 3 || dup2(fd, 4) != 4 || dup2(fd, 5) != 5 ||
+            dup2(of_another_kind, 6) != 6 || setenv("LISTEN_PID", pid, 1) < 0 ||
+            setenv("LISTEN_FDS", "4", 1) < 0 || setenv("LISTEN_FDNAMES", names, 1) < 0)
+                _exit(99);
+
+        if (service_listen("127.0.0.1:0") != 3 || !service_is_activated())
+                _exit(98);
+        n = service_listen_more(more, ELEMENTSOF(more));
+        for (int i = 0; i < n; i++)
+                if (more[i] != 4 + i || !(fcntl(more[i], F_GETFL) & O_NONBLOCK))
+                        _exit(97);
+        _exit(n == -E2BIG ? 96 : n < 0 ? 95 : n);
+}
+
+static int activate_with_more(const char *names, int of_another_kind) {
+        _cleanup_close_ int fd = -1;
+        int status;
+        pid_t pid;
+
+        fd = service_listen("127.0.0.1:0");
+        assert_ok(fd);
+        pid = fork();
+        assert_ok(pid);
+        if (pid == 0)
+                be_activated_with_more(names, fd, of_another_kind);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+/* A drop-in of the socket unit has added addresses. */
+TEST(all_sockets_of_the_kind_are_served) {
+        _cleanup_close_ int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int unbound = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int tcp = service_listen("127.0.0.1:0");
+
+        assert_true(local >= 0 && unbound >= 0 && tcp >= 0);
+        assert_int_equal(activate_with_more("http:http:http:http", local), 2);
+        assert_int_equal(activate_with_more("http:http:http:http", unbound), 2);
+        assert_int_equal(activate_with_more("http:http:other:other", tcp), 1);
+        assert_int_equal(activate_with_more("http:other:other:other", tcp), 0);
+        assert_int_equal(activate_with_more("http:http:http:http", tcp), 96); /* too many */
+}
+
+TEST(a_socket_of_another_kind_has_no_port) {
+        _cleanup_close_ int local = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char address[SERVICE_ADDRESS_SIZE];
+
+        assert_ok(local);
+        assert_int_equal(service_port(local), -EAFNOSUPPORT);
+        assert_int_equal(service_port(-1), -EBADF);
+        assert_int_equal(service_format_address(-1, address), -EBADF);
+}
+
+TEST(an_address_of_another_machine_is_not_available) {
+        assert_int_equal(service_listen("192.0.2.1:0"), -EADDRNOTAVAIL); /* RFC 5737 */
+}
+
+/* Where there is IPv6. */
+TEST(ipv6_is_written_in_brackets) {
+        _cleanup_close_ int fd = service_listen("[::1]:0"), all = service_listen("0");
+        char address[SERVICE_ADDRESS_SIZE], expected[64];
+
+        if (fd < 0) {
+                assert_int_equal(fd, -EADDRNOTAVAIL);
+                skip();
+        }
+        assert_ok(service_format_address(fd, address));
+        (void) snprintf(expected, sizeof(expected), "[::1]:%i", service_port(fd));
+        assert_string_equal(address, expected);
+        assert_ok(service_format_address(all, address));
+        (void) snprintf(expected, sizeof(expected), "[::]:%i", service_port(all));
+        assert_string_equal(address, expected);
+}
+
 TEST(address_is_told_as_it_is_written) {
         _cleanup_close_ int fd = -1;
         char address[SERVICE_ADDRESS_SIZE], expected[64];
@@ -329,6 +413,71 @@ TEST(secret_is_read_if_it_is_one) {
         assert_ok(rmdir(directory));
 }
 
+/* One newline is the editor's; more of them, and blanks, are the secret's. */
+TEST(secret_ends_where_its_file_does) {
+        static const struct {
+                const char *text, *secret; /* NULL if it is none */
+        } rows[] = {
+                { "0123456789abcdef", "0123456789abcdef" },
+                { "0123456789abcdef\n", "0123456789abcdef" },
+                { "0123456789abcdef\n\n", "0123456789abcdef\n" },
+                { "0123456789abcdef \n", "0123456789abcdef " },
+                { "0123456789abcde\r\n", "0123456789abcde\r" },
+                { "0123456789abcde\n", NULL },
+                { "0123456789abcde", NULL },
+                { "\n", NULL },
+                { "", NULL },
+        };
+        char directory[] = "/tmp/test-service-XXXXXX", path[64];
+        void *secret;
+        size_t size;
+
+        assert_non_null(mkdtemp(directory));
+        (void) snprintf(path, sizeof(path), "%s/secret", directory);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_ok(write_file(AT_FDCWD, path, rows[i].text, strlen(rows[i].text), 0600));
+                if (rows[i].secret)
+                        assert_secret(path, rows[i].secret);
+                else
+                        assert_int_equal(service_read_secret(path, &secret, &size), -EINVAL);
+        }
+
+        assert_ok(truncate(path, 64 * KIB)); /* zeroes are a secret, if a bad one */
+        assert_ok(service_read_secret(path, &secret, &size));
+        assert_int_equal(size, 64 * KIB);
+        free(secret);
+        assert_ok(truncate(path, 64 * KIB + 1)); /* somebody has named a wrong file */
+        assert_int_equal(service_read_secret(path, &secret, &size), -EINVAL);
+
+        assert_ok(unlink(path));
+        assert_ok(rmdir(directory));
+}
+
+/* A daemon with the wrong secret is worse than one with none. */
+TEST(a_credential_that_is_bad_is_not_made_up_for_by_the_file) {
+        char directory[] = "/tmp/test-service-XXXXXX", path[64], credential[64];
+        void *secret;
+        size_t size;
+
+        assert_non_null(mkdtemp(directory));
+        (void) snprintf(path, sizeof(path), "%s/secret", directory);
+        (void) snprintf(credential, sizeof(credential), "%s/dkv.secret", directory);
+        assert_ok(write_file(AT_FDCWD, path, "0123456789abcdef", 16, 0600));
+        assert_ok(setenv("CREDENTIALS_DIRECTORY", directory, 1));
+
+        assert_secret(path, "0123456789abcdef"); /* there is no such credential */
+        assert_ok(write_file(AT_FDCWD, credential, "short", 5, 0400));
+        assert_int_equal(service_read_secret(path, &secret, &size), -EINVAL);
+        assert_ok(unlink(credential));
+        assert_ok(symlink("dkv.secret", credential)); /* to itself */
+        assert_int_equal(service_read_secret(path, &secret, &size), -ELOOP);
+
+        assert_ok(unsetenv("CREDENTIALS_DIRECTORY"));
+        assert_ok(unlink(credential));
+        assert_ok(unlink(path));
+        assert_ok(rmdir(directory));
+}
+
 int main(void) {
 #define WITH_MANAGER(test) cmocka_unit_test_setup_teardown(test, manager_start, manager_stop)
         const struct CMUnitTest tests[] = {
@@ -337,6 +486,10 @@ int main(void) {
                 cmocka_unit_test(refuses_an_address_in_use),
                 cmocka_unit_test(takes_the_socket_that_is_passed),
                 cmocka_unit_test(socket_that_was_kept_is_for_the_address_that_it_was_opened_for),
+                cmocka_unit_test(all_sockets_of_the_kind_are_served),
+                cmocka_unit_test(a_socket_of_another_kind_has_no_port),
+                cmocka_unit_test(an_address_of_another_machine_is_not_available),
+                cmocka_unit_test(ipv6_is_written_in_brackets),
                 cmocka_unit_test(address_is_told_as_it_is_written),
                 WITH_MANAGER(systemd_is_told_of_each_change),
                 WITH_MANAGER(loop_goes_on_until_all_has_stopped),
@@ -344,6 +497,8 @@ int main(void) {
                 WITH_MANAGER(watchdog_is_fed_while_there_is_progress),
                 WITH_MANAGER(recovery_asks_for_patience),
                 cmocka_unit_test(secret_is_read_if_it_is_one),
+                cmocka_unit_test(secret_ends_where_its_file_does),
+                cmocka_unit_test(a_credential_that_is_bad_is_not_made_up_for_by_the_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ int peer_read_health(const Json *json, VolumeReport *ret) {
         uint64_t clock, delay;
 
         if (json_get_uint(json, "clock", &clock) < 0 || json_get_uint(json, "delay", &delay) < 0 ||
-            clock > INT64_MAX || delay > USEC_PER_MIN)
+            clock > INT64_MAX - USEC_PER_MIN || delay > USEC_PER_MIN)
                 return -EINVAL;
 
         ret->skew_usec = (int64_t) (clock + delay) - (int64_t) clock_realtime();

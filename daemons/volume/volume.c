@@ -41,6 +41,7 @@ struct VolumeDaemon {
         Workers verifier; /* one thread, which reads whole values */
 
         Activity activity;
+        PipeBudget passed_on; /* of values on their way to other volumes */
         VolumeRoutes routes;
         HttpServer *server;
         VolumeBus *bus;
@@ -199,6 +200,7 @@ static void fill_routes(VolumeDaemon *volume) {
         const Copies *copies = &volume->copies;
         Workers *verifier = &volume->verifier;
 
+        volume->passed_on.max = UPLOAD_PIPES_MAX;
         volume->routes = (VolumeRoutes){
                 .callers = callers,
                 .health = { copies, volume->allegiance, volume->report },
@@ -209,7 +211,8 @@ static void fill_routes(VolumeDaemon *volume) {
                 .check = { callers, copies, verifier },
                 .fetch = copies,
                 .get = { callers, copies, verifier },
-                .upload = { callers, copies, volume->bulk, volume->commits, volume->report },
+                .upload = { callers, copies, volume->bulk, &volume->passed_on, volume->commits,
+                            volume->report },
         };
 }
 

@@ -88,9 +88,9 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
 }
 
 /* Passes a volume's problem on as our own. */
-static void read_problem(Relay *relay, const HttpResult *result) {
+static void read_problem(Relay *relay, HttpCall *call, const HttpResult *result) {
         _cleanup_(json_freep) Json *problem = NULL;
-        const char *type = NULL, *detail = NULL;
+        const char *type = NULL, *detail = NULL, *revision = http_call_header(call, "Dkv-Version");
 
         if (json_parse((const char *) result->body, result->body_size, &problem) >= 0) {
                 type = json_get_string(problem, "type");
@@ -103,6 +103,9 @@ static void read_problem(Relay *relay, const HttpResult *result) {
         else
                 relay->error = result->status == 421 ? -EHOSTDOWN
                                                      : -error_from_http_status(result->status);
+        if (relay->error != -ECOMM || !revision ||
+            parse_u64(revision, UINT64_MAX, &relay->revision) < 0)
+                relay->revision = 0;
         relay->detail = detail ? strdup(detail) : NULL;
 }
 
@@ -124,7 +127,9 @@ static void reply(Relay *relay) {
         HttpRequest *request = TAKE_PTR(relay->request);
         int r;
 
-        if (relay->error < 0)
+        if (relay->error == -ECOMM && relay->revision > 0)
+                r = http_request_reply_unknown(request, relay->revision);
+        else if (relay->error < 0)
                 r = http_request_reply_error(request, relay->error, relay->detail);
         else
                 r = http_request_reply_written(
@@ -195,7 +200,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
                 relay->error = -EHOSTDOWN;
                 relay->detail = strdup("The volume that the value belongs to cannot be reached.");
         } else if (result->status >= 400)
-                read_problem(relay, result);
+                read_problem(relay, call, result);
         else
                 read_success(relay, call, result->status);
         relay->done = true;

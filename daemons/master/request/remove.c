@@ -17,7 +17,11 @@ static void on_deleted(IndexRequest *request, IndexResult result) {
         Remove *remove = CONTAINER_OF(request, Remove, deletion.request);
 
         if (result.error < 0)
-                (void) http_request_reply_error(remove->request, result.error, NULL);
+                (void) http_request_reply_error(
+                                remove->request, result.error,
+                                result.outcome == INDEX_UNKNOWN
+                                                ? "The value may have been deleted, or may still be: HEAD tells."
+                                                : NULL);
         else
                 (void) http_request_reply(remove->request, 204);
 }

@@ -44,10 +44,9 @@ CommitQueue *commit_queue_free(CommitQueue *queue) {
 }
 
 static void finish(Commit *list, int error) {
-        WireCommitResult result = { .error = error };
-
         while (list) {
                 Commit *commit = list;
+                WireCommitResult result = { .error = error, .revision = commit->revision };
 
                 list = commit->next;
                 commit->done(commit, &result);
@@ -81,6 +80,7 @@ static int finish_answered(Commit *list, const HttpResult *answer, Commit **ret_
                         commit->done(commit, results + n);
                         continue;
                 }
+                commit->revision = results[n].revision ?: commit->revision;
                 commit->next = NULL;
                 *again = commit;
                 again = &commit->next;
@@ -187,6 +187,7 @@ void commit_queue_submit(CommitQueue *queue, Commit *commit) {
         bool idle;
 
         commit->next = NULL;
+        commit->revision = 0;
         if (commit->deadline_usec == 0)
                 commit->deadline_usec = UINT64_MAX;
         commit->deadline_usec = MIN(

@@ -20,7 +20,8 @@ struct Commit {
         WireCommit wire; /* what it points to stays the caller's until done() */
 
         /* On the client's thread. RESULT.error is what the master said, or -ECOMM if it could not
-         * be asked or did not know: the outcome is unknown then. */
+         * be asked or did not know: the outcome is unknown then, and RESULT.revision is the one
+         * that the version gets if it was committed; 0 if the master has never said. */
         void (*done)(Commit *commit, const WireCommitResult *result);
 
         /* Whether nobody waits for the answer any more; optional, on the client's thread. Such a
@@ -29,7 +30,10 @@ struct Commit {
         bool (*is_abandoned)(const Commit *commit);
 
         uint64_t deadline_usec; /* monotonic; the commit is not sent later than this; 0 for none */
-        Commit *next;           /* private */
+
+        /* private */
+        uint64_t revision; /* of the last answer */
+        Commit *next;
 };
 
 /* MASTER is not owned. Returns 0 or -ENOMEM. */

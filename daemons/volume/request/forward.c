@@ -9,12 +9,9 @@
 #include "core/etag.h"
 #include "core/key.h"
 #include "core/url.h"
-#include "http/pipe.h"
 #include "http/record.h"
 #include "rpc/call.h"
 #include "volume/request/forward.h"
-
-#define PIPE_SIZE (1 * MIB)
 
 /* Shared by the request that writes and the call that reads. The one that leaves last frees it, so
  * done() may come after forward_free(). */
@@ -132,7 +129,7 @@ int forward_new(const ForwardOptions *options, Forward **ret) {
                               .volume = options->volume,
                               .events = options->events };
 
-        r = pipe_new(PIPE_SIZE, NULL,
+        r = pipe_new(FORWARD_BUFFER_SIZE, options->budget,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = forward },

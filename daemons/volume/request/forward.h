@@ -5,11 +5,15 @@
 
 #include "core/call/ticket.h"
 #include "core/record.h"
+#include "http/pipe.h"
 #include "rpc/client.h"
 #include "rpc/secret.h"
 
 /* What stands in front of the key's path in the URL of a copy. */
 #define FORWARD_PREFIX "/-/copy"
+
+/* What a forward keeps in memory while its receiver is slower than the client, in bytes. */
+#define FORWARD_BUFFER_SIZE (1 * MIB)
 
 typedef struct Forward Forward;
 
@@ -24,9 +28,10 @@ typedef struct ForwardEvents {
         void *userdata;
 } ForwardEvents;
 
-/* Needed only while forward_new() runs, but for the client. */
+/* Needed only while forward_new() runs, but for the client and the budget. */
 typedef struct ForwardOptions {
         HttpClient *client;
+        PipeBudget *budget; /* of all forwards; outlives them */
         Secret *secret;
         uint32_t volume;       /* the receiver */
         uint64_t store;        /* which store of it is meant: see ticket_store() */
@@ -40,7 +45,8 @@ typedef struct ForwardOptions {
         ForwardEvents events;
 } ForwardOptions;
 
-/* Starts sending. Returns 0, or a negative errno: then no event comes. */
+/* Starts sending. Returns 0, -EAGAIN if the budget is used up, or another negative errno; after a
+ * failure no event comes. */
 int forward_new(const ForwardOptions *options, Forward **ret);
 
 /* Ends the sending if it has not ended; done() may come later than this, or during it. */

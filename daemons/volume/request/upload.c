@@ -80,7 +80,9 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
             result->error == -ESTALE)
                 pending_remove(upload->copies_here->pending, record->version);
 
-        if (result->error < 0)
+        if (result->error == -ECOMM && result->revision > 0)
+                r = http_request_reply_unknown(upload->request, result->revision);
+        else if (result->error < 0)
                 r = http_request_reply_error(
                                 upload->request, result->error,
                                 result->error == -ECOMM
@@ -118,20 +120,20 @@ static uint64_t commit_deadline(const Report *report) {
 
 /* Names the volumes because of which nothing was stored: the value was not committed and can be
  * sent elsewhere. */
-static void add_failed(Upload *upload) {
+static void add_failed(HttpRequest *request, const uint32_t failed[], size_t n) {
         char list[COPIES_MAX * DECIMAL_SIZE(uint32_t)] = "", *end = list;
 
-        for (size_t i = 0; i < upload->n_failed; i++)
-                end += sprintf(end, "%s%" PRIu32, i > 0 ? "," : "", upload->failed[i]);
+        for (size_t i = 0; i < n; i++)
+                end += sprintf(end, "%s%" PRIu32, i > 0 ? "," : "", failed[i]);
         if (*list)
-                (void) http_request_add_header(upload->request, "Dkv-Not-Stored", list);
+                (void) http_request_add_header(request, "Dkv-Not-Stored", list);
 }
 
 /* This volume does not take the value. Returns 0 or a negative errno. */
 static int refuse(Upload *upload, int error) {
-        upload->failed[0] = own_number(upload);
-        upload->n_failed = 1;
-        add_failed(upload);
+        uint32_t number = own_number(upload);
+
+        add_failed(upload->request, &number, 1);
         return http_request_reply_error(upload->request, error, NULL);
 }
 
@@ -154,7 +156,7 @@ static void complete(Upload *upload) {
         if (!copies_suffice(record.n_copies, upload->ticket.wanted)) {
                 error = upload->error == -ENOSPC || upload->error == -EBADMSG ? upload->error
                                                                               : -EHOSTDOWN;
-                add_failed(upload);
+                add_failed(upload->request, upload->failed, upload->n_failed);
                 (void) http_request_reply_error(
                                 upload->request, error,
                                 "Too few copies of the value could be stored.");
@@ -244,18 +246,21 @@ static void on_writable(void *userdata) {
         (void) pthread_mutex_unlock(&upload->lock);
 }
 
-/* A volume that cannot be reached now must not fail the write: the majority decides at the end. */
-static void start_forwards(Upload *upload, const Record *record) {
+/* A volume that cannot be reached now must not fail the write: the majority decides at the end.
+ * Returns 0, or -EAGAIN if too many values are being passed on. */
+static int start_forwards(Upload *upload, const Record *record) {
         const UploadOptions *options = upload->options;
         bool is_stopping = http_request_is_draining(upload->request);
+        int r;
 
         for (size_t i = 0; i < upload->ticket.n_others; i++) {
                 const typeof(*upload->ticket.others) *other = upload->ticket.others + i;
                 Branch *branch = upload->branches + upload->n_branches;
 
                 part_start(upload);
-                if (forward_new(&(ForwardOptions){
+                r = forward_new(&(ForwardOptions){
                                                 .client = options->client,
+                                                .budget = options->budget,
                                                 .secret = options->callers->secret,
                                                 .volume = other->volume,
                                                 .store = other->store,
@@ -273,11 +278,15 @@ static void start_forwards(Upload *upload, const Record *record) {
                                                                 .userdata = upload,
                                                 },
                                 },
-                                &branch->forward) >= 0)
+                                &branch->forward);
+                if (r >= 0)
                         upload->n_branches++;
                 else
-                        part_done(upload, other->volume, -ENOMEM, NULL);
+                        part_done(upload, other->volume, r, NULL);
+                if (r == -EAGAIN)
+                        return r;
         }
+        return 0;
 }
 
 /* Returns 0 if the ticket is for this store and the value is not too large; 1 if the client was
@@ -319,8 +328,8 @@ static int open_writer(HttpRequest *request, Upload *upload) {
         if (r < 0)
                 return refuse_because_of(upload, r);
 
-        start_forwards(upload, &record);
-        return 0;
+        r = start_forwards(upload, &record);
+        return r < 0 ? refuse(upload, r) : 0;
 }
 
 int upload_begin(const UploadOptions *options, HttpRequest *request) {

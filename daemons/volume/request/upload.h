@@ -4,6 +4,7 @@
 /* Upload: what PUT and POST on a volume do. The value is stored here and passed on to the other
  * volumes of its ticket while it arrives; then it is committed at the master. */
 
+#include "http/pipe.h"
 #include "http/server.h"
 #include "rpc/client.h"
 #include "volume/link/caller.h"
@@ -11,11 +12,16 @@
 #include "volume/upkeep/copies.h"
 #include "volume/upkeep/report.h"
 
+/* What the values that are passed on may keep in memory together, however slow the other volumes
+ * are. */
+#define UPLOAD_PIPES_MAX (256 * MIB)
+
 /* None of it is owned; it outlives the requests. */
 typedef struct UploadOptions {
         const Callers *callers;
         const Copies *copies;
         HttpClient *client; /* passes values on, as slowly as they come */
+        PipeBudget *budget; /* of what is passed on; beyond it, values are refused */
         CommitQueue *commits;
         const Report *report; /* knows the grace time */
 } UploadOptions;

@@ -74,6 +74,7 @@ static void serve(World *world) {
 
         world->callers = (Callers){ world->master.secret, world->allegiance, copies->store,
                                     world->link };
+        world->passed_on.max = UPLOAD_PIPES_MAX;
         world->routes = (VolumeRoutes){
                 .callers = callers,
                 .health = { copies, world->allegiance, world->report },
@@ -84,7 +85,8 @@ static void serve(World *world) {
                 .check = { callers, copies, verifier },
                 .fetch = copies,
                 .get = { callers, copies, verifier },
-                .upload = { callers, copies, client, world->commits, world->report },
+                .upload = { callers, copies, client, &world->passed_on, world->commits,
+                            world->report },
         };
         fixture_start_with(
                         &world->server, (HttpServerOptions){

@@ -30,6 +30,7 @@ typedef struct World {
         Report *report;
         Workers verifier;
         Activity activity;
+        PipeBudget passed_on;
         VolumeRoutes routes;
         Fixture server;
 } World;

@@ -41,6 +41,7 @@ static void follow(void) {
 }
 
 static int setup(void **state) {
+        atomic_store(&shift_usec, 0); /* else what the client has to wait for would take as long */
         assert_ok(sem_init(&done, 0, 0));
         stand_in_init(&master);
         follow();
@@ -323,6 +324,42 @@ TEST(patience_ends) {
         assert_int_equal(trials[1].n_done, 1);
 }
 
+static void answer_unknown(uint64_t revision) {
+        _cleanup_(buffer_done) Buffer answer = {};
+
+        (void) receive();
+        wire_put_commit_result(
+                        &answer, &(WireCommitResult){ .error = -ECOMM, .revision = revision });
+        stand_in_answer(&master, &answer);
+}
+
+/* By that the client finds out what became of its write. */
+TEST(what_stays_unknown_keeps_the_revision_that_it_was_to_get) {
+        Trial trial;
+
+        stand_in_listen(&master);
+        submit(&trial, 2);
+        answer_unknown(77);
+        answer_unknown(0); /* that the master knows nothing now takes nothing back */
+        (void) receive();
+        shift_clock(COMMIT_PATIENCE_USEC / USEC_PER_SEC);
+        stand_in_refuse(&master, -ESHUTDOWN);
+        wait_for_all(1);
+        assert_int_equal(trial.result.error, -ECOMM);
+        assert_int_equal(trial.result.revision, 77);
+}
+
+TEST(an_unknown_commit_is_asked_for_until_it_is_known) {
+        Trial trial;
+
+        stand_in_listen(&master);
+        submit(&trial, 2);
+        answer_unknown(77);
+        serve(2, 1);
+        wait_for_all(1);
+        assert_answered(&trial);
+}
+
 TEST(the_end_of_the_client_ends_the_call) {
         Trial trials[3];
 
@@ -385,6 +422,8 @@ int main(void) {
                 RUN(a_commit_is_not_asked_for_again_after_its_deadline),
                 RUN(a_commit_that_nobody_waits_for_is_not_asked_for_again),
                 RUN(patience_ends),
+                RUN(what_stays_unknown_keeps_the_revision_that_it_was_to_get),
+                RUN(an_unknown_commit_is_asked_for_until_it_is_known),
                 RUN(the_end_of_the_client_ends_the_call),
                 RUN(many_threads_may_submit),
         };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a user may type next, as far as the tables do not know it: volumes, jobs and so on. */
+/* Completes what the tables do not know: volumes, jobs, zones and so on. */
 
 #include <errno.h>
 #include <glob.h>
@@ -20,8 +20,8 @@
 typedef struct Source {
         const char *verb; /* NULL for any */
         const char *name; /* of the argument or option, see completion.h */
-        const char *fit; /* states of volumes or jobs that fit, NULL for all; or what of the shell's
-                          */
+        const char *fit; /* matching states of volumes or jobs, NULL for all; or a kind of word that
+                            the shell completes */
         void (*answer)(Context *context, const CompletionQuestion *question, const char *fit);
 } Source;
 
@@ -30,17 +30,17 @@ static void leave_to_shell(Context *context, const CompletionQuestion *question,
 }
 
 static void answer_nothing(Context *context, const CompletionQuestion *question, const char *fit) {
-        /* The number is a new one, which only the user knows. */
+        /* It is a new number; only the user can choose it. */
 }
 
-/* The shell waits no longer; ends ssh, too, if that is what we wait for. */
+/* The shell has waited long enough. This also ends ssh, if we are waiting for it. */
 static void on_alarm(int number) {
         (void) kill(0, SIGTERM);
         _exit(EXIT_SUCCESS);
 }
 
-/* With a terminal, ssh would ask for passwords in the middle of a line. A new session has none, and
- * its children end with us. */
+/* With a terminal, ssh would ask for a password in the middle of the command line. A new session
+ * has no terminal, and its children end with us. */
 static int connect_quietly(Context *context) {
         const struct sigaction action = { .sa_handler = on_alarm };
 
@@ -193,7 +193,7 @@ static void answer_machines(Context *context, const CompletionQuestion *question
 }
 
 /* clang-format off */
-static const Source sources[] = { /* the first that fits counts */
+static const Source sources[] = { /* the first match counts */
         { "volume create",        "N",           NULL,                    answer_nothing  },
         { "volume add",           "N",           "new",                   answer_volumes  },
         { "volume delete",        "N",           "active",                answer_volumes  },

@@ -15,7 +15,7 @@
 #include "frame/terminal.h"
 #include "frame/verbs.h"
 
-/* There is one cluster at a time. */
+/* A command addresses one cluster. */
 static bool is_one_place(const Connection *connection) {
         unsigned n = !!connection->host + !!connection->machine + !!connection->sandbox +
                      !!connection->bus_address;
@@ -84,7 +84,7 @@ int main(int argc, char *argv[]) {
         context_done(&context);
         polkit_agent_close();
         printed = (fflush(stdout) == 0 && !ferror(stdout)) ||
-                  errno == EPIPE; /* a pager may be left at any time */
+                  errno == EPIPE; /* users may quit the pager at any time */
         pager_close();
 
         if (!printed)

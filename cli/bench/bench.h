@@ -9,7 +9,7 @@ typedef struct Bench {
         Options options;
         const char *verb;
         const char *url;  /* of the server */
-        const char *path; /* what the URL has behind the authority; points into it */
+        const char *path; /* the rest of the URL, behind the authority; points into it */
         Authorities authorities;
 } Bench;
 

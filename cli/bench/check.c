@@ -89,7 +89,7 @@ int check_ledger(Bench *bench, const char *path) {
         if (r < 0)
                 return complain(r, "Failed to read '%s': %m", path);
 
-        /* Until the opposite is proved. */
+        /* Until an answer says otherwise. */
         check.verdicts = malloc(check.keys.n + 1);
         if (!check.verdicts || !tally)
                 return complain(-ENOMEM, "Failed to make room for the keys: %m");

@@ -5,7 +5,7 @@
 
 #include "bench/bench.h"
 
-/* Reads all keys of the ledger at PATH, and prints how many of the values are not what was
- * acknowledged, and which. Returns 0, 1 if there are any, or a negative errno, having said what is
+/* Reads all keys of the ledger at PATH, and prints how many values are not what was acknowledged,
+ * and which. Returns 0 if there are none, 1 if there are, or a negative errno, having said what is
  * wrong. */
 int check_ledger(Bench *bench, const char *path);

@@ -44,7 +44,7 @@ static int check_options(const Bench *bench) {
         return 0;
 }
 
-/* Turns the load into what the verb says. */
+/* Makes the load that of the verb. */
 static void set_verb(Load *load, const char *verb) {
         if (strcmp(verb, "get") == 0)
                 load->read_percent = 100;
@@ -173,7 +173,7 @@ static const Verb *find_verb(int argc, char *argv[]) {
         return verb;
 }
 
-/* For the shells, see completion.h: what the last of the words may become. */
+/* Completes the last word, for the shells; see completion.h. */
 static void complete(int argc, char *argv[]) {
         const char *verb = NULL;
         int n = 0;

@@ -18,7 +18,7 @@ static void keep_location(const Connection *connection, void *userdata) {
         const char *location = http_parser_field(&connection->response, "Location");
         Tickets *tickets = userdata;
 
-        /* Each key is asked for once, so the threads do not meet here. */
+        /* Each key is requested once, so threads never write to the same element. */
         if (connection->outcome == OUTCOME_OK && location)
                 tickets->urls[connection->operation.number] = strdup(location);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Tickets: where the redirects of all keys lead, so that a load can ask the volumes alone. */
+/* Tickets: the targets of the redirects of all keys, so that a load can request them from the
+ * volumes directly. */
 
 #include "bench/bench.h"
 

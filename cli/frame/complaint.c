@@ -7,7 +7,7 @@
 
 #include "frame/complaint.h"
 
-/* What stands in it may come from outside: no control character reaches the terminal. */
+/* Arguments may come from outside: no control character reaches the terminal. */
 _printf_(1, 0) static void print(const char *format, va_list arguments) {
         _cleanup_free_ char *text = NULL;
 

@@ -8,8 +8,8 @@
 
 #define EXIT_USAGE 2
 
-/* Prints one line; FORMAT may use %m. Returns -abs(ERROR), so that one may write
- * return complain(r, "Failed to …: %m"). */
+/* Prints one line; FORMAT may use %m. Returns -abs(ERROR), which allows return complain(r, "Failed
+ * to …: %m"). */
 int complain(int error, const char *format, ...) _printf_(2, 3);
 
 /* The same for something that the user typed. Returns EXIT_USAGE, the verb's result. */

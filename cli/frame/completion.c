@@ -14,7 +14,7 @@ static bool is_plain(const char *text) {
         return true;
 }
 
-/* PREFIX and WORD together are what is typed. What a line cannot carry is left out. */
+/* Prints PREFIX and WORD as one candidate, unless a line cannot carry the word. */
 static void print_word(const char *prefix, const char *word, const char *description) {
         if (!is_plain(word))
                 return;
@@ -96,7 +96,7 @@ static int print_value(const Option *option, const char *current, CompletionQues
         return option->choices ? 0 : 1;
 }
 
-/* The part of the name that comes behind the words, or NULL if it does not begin with them. */
+/* The rest of the name behind the words, or NULL if it does not begin with them. */
 static const char *rest_of_name(const char *name, int n_words, char *const words[]) {
         for (int i = 0; i < n_words; i++) {
                 size_t length = strlen(words[i]);
@@ -124,7 +124,8 @@ is_repeated(const Verb verbs[], const Verb *verb, int n_words, char *const words
         return false;
 }
 
-/* The next words of names; the first of two is described by all that may be the second. */
+/* Prints the next words of names. The first of two words is described by all possible second
+ * ones. */
 static void print_names(const Verb verbs[], int n_words, char *const words[]) {
         for (const Verb *verb = verbs; verb->name; verb++) {
                 const char *rest = rest_of_name(verb->name, n_words, words);
@@ -185,7 +186,7 @@ static int print_argument(const char *current, CompletionQuestion *question) {
         if (name[length] == '\0')
                 return 1;
 
-        /* "copies=N": first the name, and when that is there, the value. */
+        /* "copies=N": first the name; once that is typed, the value. */
         name[length + 1] = '\0';
         if (strncmp(current, name, length + 1) != 0) {
                 print_word("", name, question->verb->help);
@@ -197,7 +198,7 @@ static int print_argument(const char *current, CompletionQuestion *question) {
         return 1;
 }
 
-/* Behind this word, nothing is an option any more. */
+/* Whether there is a "--", behind which no word is an option. */
 static bool has_end_of_options(int argc, char *const argv[]) {
         for (int i = 1; i < argc; i++)
                 if (strcmp(argv[i], "--") == 0)
@@ -222,7 +223,7 @@ int completion_print(
         *ret = (CompletionQuestion){};
 
         if (!option && !ended && n > 1 && (option = option_that_waits(options, argv[n - 1])))
-                n--; /* which options_parse() would miss a value of */
+                n--; /* or options_parse() would complain about its missing value */
 
         first = options_parse(options, n, argv, values, &given);
         if (first < 0)

@@ -16,14 +16,14 @@ typedef struct CompletionQuestion {
         const Verb *verb;       /* or NULL, if there is none yet */
         char name[32];          /* "--zone", or of an argument, as the synopsis has it: "N" */
         char prefix[32];        /* of each answer: "--zone=", "copies=" or "" */
-        int n_arguments;        /* that the verb has already */
+        int n_arguments;        /* that have been typed */
         char *const *arguments; /* not owned */
 } CompletionQuestion;
 
-/* Prints what the tables know about the last word of ARGV, whose first is skipped, and sets VALUES
- * by the options in front of it, as options_parse() does.
+/* Prints what the tables know about the last word of ARGV, whose first word is skipped, and sets
+ * VALUES from the options before it, as options_parse() does.
  *
- * Returns 1 if the rest is to be asked, or 0; or -EINVAL if the line is not one that could be
+ * Returns 0 if that is all; 1 if the caller must answer QUESTION; or -EINVAL if the line cannot be
  * completed. */
 int completion_print(
                 const Verb verbs[],

@@ -11,7 +11,7 @@ typedef struct Unit {
         const char *name;
 } Unit;
 
-/* One digit behind the point, cut off: what has "1.0T free" has it indeed. */
+/* One decimal, cut off rather than rounded: "1.0T free" means at least that much. */
 static const char *scale(char ret[static FORMAT_SIZE], const Unit units[], uint64_t value) {
         const Unit *unit = units;
 

@@ -94,7 +94,7 @@ static size_t row_of(const Option options[], int code) {
         return i;
 }
 
-/* Says what getopt_long() refused. For a letter among others it only tells the letter. */
+/* Says what getopt_long() refused. Of a letter among others it only tells the letter. */
 static int complain_option(int code, char *argv[]) {
         const char *word = argv[optind - 1];
         char letter[] = { '-', (char) optopt, '\0' };

@@ -7,7 +7,7 @@
 
 #include "base/macro.h"
 
-/* A type that is no basic one: how to read a field at which the message stands, replacing its old
+/* A type that is not basic: how to read a field at the position of the message, replacing its old
  * value, and how to free it. */
 typedef struct PropertyType {
         const char *signature;
@@ -32,10 +32,10 @@ typedef struct Numbers {
 } Numbers;
 extern const PropertyType property_numbers;
 
-/* Reads an "a{sv}", at which MESSAGE stands, into the fields of OBJECT that the table names.
- * Properties that the table does not name are skipped, and fields whose property is missing are
- * left alone, so that programs of different releases get along. Returns 0, -EBADMSG for a property
- * of another type, or another negative errno; in any case the struct owns what was read. */
+/* Reads an "a{sv}" at the position of MESSAGE into the fields of OBJECT that the table names.
+ * Unknown properties are skipped, and fields whose property is missing stay as they are, so that
+ * different releases work together. Returns 0, -EBADMSG for a property of another type, or another
+ * negative errno; in any case the struct owns what was read. */
 int properties_read(sd_bus_message *message, const Property table[], void *object);
 
 /* Sets each string that is still NULL to an empty one. Returns 0 or -ENOMEM. */

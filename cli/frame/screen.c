@@ -10,14 +10,14 @@
 #include "frame/screen.h"
 #include "frame/terminal.h"
 
-/* The alternate screen, without a cursor and without wrapping of long lines; and back. */
+/* Enters the alternate screen, hides the cursor and turns off line wrapping; and back. */
 #define ENTER "\033[?1049h\033[?25l\033[?7l\033[2J"
 #define LEAVE "\033[?7h\033[?25h\033[?1049l"
 
 static struct termios before;
 static volatile sig_atomic_t entered;
 
-/* Calls nothing but what a handler of signals may. */
+/* Calls only functions that are safe in signal handlers. */
 void screen_leave(void) {
         ssize_t n;
 
@@ -75,8 +75,8 @@ static const char *skip_lines(const char *text, unsigned n) {
         return text;
 }
 
-/* All in one write, so that nobody sees half a page: from the top, each line with what is to its
- * right erased, then the last line. */
+/* All in one write, so that no half page is ever visible: from the top, each line with everything
+ * to its right erased, then the last line. */
 static void put(FILE *file, const char *text, unsigned n_lines) {
         const char *last = text + strlen(text), *end;
 

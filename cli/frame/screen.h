@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Screen: the terminal as a page that is redrawn again and again, while keys are read one by one.
+/* Screen: the terminal as a page that is redrawn repeatedly, while keys are read one by one.
  *
- * What was on the terminal comes back when the program leaves the screen: by screen_leave(), by
- * exit(), or by an assertion that fails. The caller turns signals into an ordinary
+ * The previous contents of the terminal come back when the program leaves the screen: by
+ * screen_leave(), by exit(), or by a failed assertion. The caller turns signals into an ordinary
  * end. There is one screen in a process. */
 
 #include <stdio.h>

@@ -28,8 +28,8 @@ struct Table {
 };
 
 /* Returns the number of bytes of the character at P, and how many columns it takes. A control
- * character, or a byte that is no character in the encoding of the terminal, counts as one of each
- * and is not good. */
+ * character, or a byte that is invalid in the encoding of the terminal, counts as one of each and
+ * is not good. */
 static size_t look_at(const char *p, size_t *ret_width, bool *ret_good) {
         mbstate_t state = {};
         wchar_t character;
@@ -207,7 +207,8 @@ static void measure(const Table *table, const TableLook *look, size_t ret[]) {
                 sum += ret[i] + GAP;
         }
 
-        /* The widest one that may gives up a column, again and again. */
+        /* As long as the line is too wide, the widest column that may shrink gives up one
+         * character. */
         while (look->width > 0 && sum > look->width + GAP) {
                 size_t widest = SIZE_MAX;
 

@@ -29,7 +29,7 @@ bool terminal_size(unsigned *ret_columns, unsigned *ret_lines) {
         unsigned columns = from_environment("COLUMNS"), lines = from_environment("LINES");
         struct winsize size = {};
 
-        /* Behind a pager stdout is a pipe, and stderr most likely is still the terminal. */
+        /* With a pager, stdout is a pipe, but stderr most likely still is the terminal. */
         if (ioctl(pager > 0 ? STDERR_FILENO : STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
                 size = (struct winsize){};
 
@@ -53,7 +53,7 @@ bool terminal_has_colours(void) {
         return terminal_is_there() && !(type && strcmp(type, "dumb") == 0);
 }
 
-/* What the user wants; NULL for none. */
+/* The pager that the user wants; NULL for none. */
 static const char *choose_pager(void) {
         const char *name = getenv("SYSTEMD_PAGER") ?: getenv("PAGER");
 
@@ -71,8 +71,8 @@ _noreturn_ static void run_pager(const char *name, int input) {
         _exit(127);
 }
 
-/* Whether a program of this name is there: a shell that looks in vain only says so in the pager's
- * place, when what was to be shown is lost. */
+/* Whether a program of this name exists: the shell would notice only in the place of the pager,
+ * when the output is lost. */
 static bool is_there(const char *name) {
         _cleanup_free_ char *paths = strdup(getenv("PATH") ?: "/usr/bin:/bin");
         size_t length = strcspn(name, " ");
@@ -108,7 +108,7 @@ void pager_open(void) {
         if (pid == 0)
                 run_pager(name, ends[0]);
         if (pid > 0) {
-                /* If the user leaves it early there is nobody to print for. */
+                /* If the user quits the pager early, nobody reads the rest. */
                 (void) signal(SIGPIPE, SIG_IGN);
                 (void) signal(SIGINT, SIG_IGN);
                 (void) dup2(ends[1], STDOUT_FILENO);

@@ -5,11 +5,11 @@
 
 #include "base/macro.h"
 
-/* Whether stdout is a terminal; still that after pager_open(). */
+/* Whether stdout is a terminal, or was one before pager_open(). */
 bool terminal_is_there(void);
 
-/* Columns and lines of the terminal, or of $COLUMNS and $LINES; 80 and 24 if nobody knows. Returns
- * whether somebody does. */
+/* Columns and lines of the terminal, or from $COLUMNS and $LINES; 80 and 24 if unknown. Returns
+ * whether they are known. */
 bool terminal_size(unsigned *ret_columns, unsigned *ret_lines);
 
 /* Whether to use colours: as $SYSTEMD_COLORS says, else not if $NO_COLOR is set, else on a terminal

@@ -22,7 +22,7 @@ int parse_span(const char *text, uint64_t *ret_usec) {
         Span span = {};
         int r;
 
-        if (*text == '\0') /* in a file that would be the default */
+        if (*text == '\0') /* in a file, this would mean the default */
                 return -EINVAL;
 
         r = conf_set(items, &span, "span", text, NULL);
@@ -54,7 +54,7 @@ static int parse_ago(const char *text, uint64_t now, uint64_t *ret_usec) {
         return 0;
 }
 
-/* What FORMAT says of the time; the rest is as in LOCAL. */
+/* Sets the parts of LOCAL that FORMAT names, if TEXT matches it. */
 static bool matches(const char *text, const char *format, struct tm *local) {
         struct tm parsed = *local;
         const char *end;
@@ -83,7 +83,7 @@ int parse_moment(const char *text, uint64_t now, uint64_t *ret_usec) {
                 if (!matches(text, formats[i], &local))
                         continue;
                 if (strcmp(text, "yesterday") == 0)
-                        local.tm_mday--; /* mktime() knows what that is on the first */
+                        local.tm_mday--; /* mktime() handles the first of a month */
 
                 seconds = mktime(&local);
                 if (seconds < 0)

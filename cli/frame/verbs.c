@@ -8,7 +8,7 @@
 #define HELP_COLUMN 40 /* where the sentences of the help text begin */
 #define WORD_MAX    32 /* of a verb */
 
-/* How many of the words the name consists of, 0 if they are not its name. */
+/* How many words the name has, 0 if the arguments do not begin with it. */
 static int count_words(const char *name, int argc, char *const argv[]) {
         int n = 0;
 
@@ -95,7 +95,7 @@ static size_t distance(const char *a, const char *b, size_t n) {
         return row[n];
 }
 
-/* Whether WORD may be the verb, mistyped: one letter of three may be wrong. */
+/* Whether WORD may be the verb mistyped: one letter in three may be wrong. */
 static bool is_near(const char *name, const char *word) {
         size_t n = strcspn(name, " ");
 

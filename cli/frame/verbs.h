@@ -29,9 +29,9 @@ typedef struct Verb {
  * are its name. */
 const Verb *verbs_find(const Verb verbs[], int argc, char *const argv[], int *ret_words);
 
-/* The same for what a user typed: checks the number of arguments and that the options in GIVEN (see
- * options_parse()) are for this verb. Returns NULL having said what is wrong, and what could have
- * been meant. */
+/* The same for what a user typed: also checks the number of arguments, and that the options in
+ * GIVEN (see options_parse()) are for this verb. Returns NULL after saying what is wrong, and what
+ * may have been meant. */
 const Verb *verbs_match(
                 const Verb verbs[],
                 const Option options[],

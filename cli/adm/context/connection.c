@@ -54,8 +54,8 @@ int connection_open(Connection *connection) {
         if (r < 0)
                 return r;
 
-        /* Let polkit ask for a password if there is somebody to ask: a desktop does so by itself, a
-         * terminal needs an agent. Another machine has its own polkit. */
+        /* Let polkit ask for a password if a user is there to answer: a desktop has an agent of its
+         * own, a terminal needs one. Another machine has its own polkit. */
         if (connection->asks && connection_is_local(connection))
                 polkit_agent_open();
         r = sd_bus_set_allow_interactive_authorization(bus, isatty(STDIN_FILENO) == 1);

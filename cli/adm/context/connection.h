@@ -11,7 +11,7 @@
 #include "base/macro.h"
 
 typedef struct Connection {
-        /* At most one of these is set; without any it is the system bus of this machine. */
+        /* At most one of these is set; if none is, this is the system bus of this machine. */
         const char *host;        /* -H, over ssh */
         const char *machine;     /* -M, a container */
         const char *sandbox;     /* the directory of a dkv-sandbox */

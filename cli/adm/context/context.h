@@ -15,17 +15,17 @@ typedef struct Context {
         Options options;
 } Context;
 
-/* Connects to the bus unless that has been done. Returns 0 or a negative errno, having said what is
+/* Connects to the bus unless it is connected. Returns 0 or a negative errno, having said what is
  * wrong. */
 int context_connect(Context *context);
 void context_done(Context *context);
 
-/* For a verb that works on files of this machine: it does not go with -H, -M and --sandbox, and
- * needs root unless --root is given. Returns 0, EXIT_USAGE or -EPERM, having said what is wrong. */
+/* For verbs that work on files of this machine: refuses -H, -M and --sandbox, and requires root
+ * unless --root is given. Returns 0, EXIT_USAGE or -EPERM, having said what is wrong. */
 int context_check_local(const Context *context, const char *verb);
 
-/* Says that a call to the daemon has failed, with what the bus tells and what to do about it.
- * FORMAT is "Failed to add volume 4", without the full stop. Returns -abs(ERROR). */
+/* Says that a call to the daemon has failed, why, and what to do about it. FORMAT is like "Failed
+ * to add volume 4", without a full stop. Returns -abs(ERROR). */
 int context_complain(
                 const Context *context,
                 int error,

@@ -9,7 +9,7 @@
 /* What to do about an error, by its name on the bus. */
 typedef struct Advice {
         const char *error;
-        const char *reason; /* in the place of what the bus says; NULL to leave that */
+        const char *reason; /* replaces the sentence of the bus unless it is NULL */
         const char *system; /* what to do */
         const char *sandbox;
 } Advice;
@@ -54,7 +54,7 @@ static const Advice *find_advice(const char *error) {
         return NULL;
 }
 
-/* Puts REPLACEMENT into the place of the first WORD. */
+/* Replaces the first WORD by REPLACEMENT. */
 static char *fill_in(const char *text, const char *word, const char *replacement) {
         const char *at = replacement ? strstr(text, word) : NULL;
         char *result;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Explanation: why a daemon could not be asked or refused something, and what to do about that. */
+/* Explanation: why a daemon could not be reached or refused a request, and what to do about it. */
 
 #include "adm/context/connection.h"
 
@@ -10,8 +10,8 @@ typedef struct Explanation {
         char *advice; /* may be empty */
 } Explanation;
 
-/* ERROR is what a call returned, or an attempt to connect; BUS_ERROR, which may be NULL, what the
- * bus says of it. Returns 0 or -ENOMEM. */
+/* ERROR is the result of a call or of an attempt to connect; BUS_ERROR is what the bus says about
+ * it, or NULL. Returns 0 or -ENOMEM. */
 int explanation_init(
                 Explanation *explanation,
                 const Connection *connection,

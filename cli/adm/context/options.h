@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Options: what single verbs of dkvadm take. A number that was not given is 0, a text NULL. */
+/* Options of individual verbs of dkvadm. If an option was not given, its number is 0 and its text
+ * is NULL. */
 
 #include "base/macro.h"
 
@@ -10,7 +11,7 @@ typedef struct Options {
         bool version;
 
         /* Of volumes. */
-        uint64_t epoch; /* the change is meant for this epoch of the map; 0 for any */
+        uint64_t epoch; /* refuse the change in any other epoch of the map; 0 for any */
         uint64_t weight;
         const char *zone, *url;
         const char *directory, *listen, *master;
@@ -29,11 +30,11 @@ typedef struct Options {
         bool force;
 
         /* Of verbs that move values. */
-        bool dry_run;      /* only tell what would be moved */
+        bool dry_run;      /* only show what would be moved */
         bool yes;          /* do not ask */
         bool no_block;     /* do not wait for the end of the job */
         bool no_rebalance; /* leave the values where they are */
-        bool accept_loss;  /* of values that have no other copy */
+        bool accept_loss;  /* of keys that have no other readable copy */
         const char *rate;  /* see job-limits.h */
         uint64_t parallel;
 } Options;

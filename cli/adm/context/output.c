@@ -25,14 +25,14 @@ void output_page(const Output *output) {
                 pager_open();
 }
 
-/* TEXT is NULL if there was no memory for it. */
+/* TEXT is NULL if memory ran out. */
 static int print(char *text) {
         _cleanup_free_ char *owned = text;
 
         if (!owned)
                 return complain(-ENOMEM, "Failed to print: %m");
 
-        (void) fputs(owned, stdout); /* main() looks whether it got out */
+        (void) fputs(owned, stdout); /* main() checks stdout */
         return 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Output: how dkvadm prints: as tables and lists for people or as JSON, through a pager where that
- * makes sense.
+/* Output: how dkvadm prints: tables and lists for people, or JSON; through a pager where that makes
+ * sense.
  *
- * What could not be written shows at the end, when main() looks at stdout. */
+ * Nothing here checks whether the text could be written: main() does so once, at the end. */
 
 #include "frame/table.h"
 
@@ -21,8 +21,8 @@ int output_print_table(const Output *output, const Table *table);
 int output_print_list(const Output *output, const Table *table);
 int output_print_json(const Output *output, const Json *json);
 
-/* Opens the pager for a verb that prints by itself. Does nothing without a terminal, with
- * --no-pager, or if it is open already. */
+/* Opens the pager, for verbs that print by themselves. Does nothing without a terminal, with
+ * --no-pager, or if the pager is open. */
 void output_page(const Output *output);
 
 /* How tables look on stdout. */

@@ -16,7 +16,7 @@
 
 static pid_t agent; /* 0 for none */
 
-/* What dkvadm prints may be on its way to somewhere else; the agent talks to the terminal. */
+/* The output of dkvadm may be redirected; the agent always talks to the terminal. */
 _noreturn_ static void run_agent(int ready) {
         char number[DECIMAL_SIZE(int)];
         int terminal;
@@ -48,7 +48,7 @@ void polkit_agent_open(void) {
                 struct pollfd ready = { .fd = ends[0], .events = POLLIN };
 
                 agent = pid;
-                (void) poll(&ready, 1, READY_MSEC); /* it closes its end, or is gone */
+                (void) poll(&ready, 1, READY_MSEC); /* until the agent closes its end, or exits */
         }
         (void) close(ends[0]);
 }

@@ -3,8 +3,8 @@
 
 /* Polkit agent: lets polkit ask for a password on this terminal, as systemctl does. */
 
-/* Starts pkttyagent and returns when it listens. Does nothing if there is no terminal or no such
- * program, for root, and the second time. */
+/* Starts pkttyagent and waits until it is ready. Does nothing without a terminal or such a program,
+ * for root, or if the agent is running. */
 void polkit_agent_open(void);
 
 /* Ends it. */

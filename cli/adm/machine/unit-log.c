@@ -19,7 +19,7 @@ static int add_match(sd_journal *journal, const char *field, const char *value) 
         return sd_journal_add_match(journal, match, 0);
 }
 
-/* What the unit's processes say, or systemd of the unit. */
+/* Messages of the units' processes, and of systemd about the units. */
 static int match_errors(sd_journal *journal, char *const units[]) {
         int r = 0;
 

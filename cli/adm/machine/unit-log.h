@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Prints the first error about UNITS ("dkv-volume@1.service", ..., NULL) that was logged since
- * SINCE_USEC, in µs of the time of day, on stderr: what comes after the first mostly follows from
- * it. Prints nothing if there is none, or if the journal cannot be read. */
+/* Prints on stderr the first error about UNITS ("dkv-volume@1.service", ..., NULL) that was logged
+ * since SINCE_USEC, a time of day in µs; later errors mostly follow from the first. Prints nothing
+ * if there is none, or if the journal cannot be read. */
 void unit_log_print(char *const units[], uint64_t since_usec);

@@ -13,7 +13,7 @@
 #define SYSTEMD_INTERFACE "org.freedesktop.systemd1.Manager"
 #define UNIT_INTERFACE    "org.freedesktop.systemd1.Unit"
 
-/* systemd carries out an order as a job, and tells by a signal how that ended. */
+/* systemd carries out each order as a job, and reports by a signal how the job ended. */
 typedef struct Job {
         const char *unit;
         char *path; /* owned */
@@ -58,7 +58,7 @@ static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error 
         return 0;
 }
 
-/* Without this systemd sends no signals. */
+/* Without this, systemd sends no signals. */
 static int subscribe(Jobs *jobs, sd_bus_error *reterr_error) {
         int r;
 
@@ -72,7 +72,7 @@ static int subscribe(Jobs *jobs, sd_bus_error *reterr_error) {
         return 0;
 }
 
-/* Nothing runs of a unit that systemd cannot load. */
+/* A unit that systemd cannot load is not running. */
 static bool is_stopped_anyway(const Jobs *jobs, const sd_bus_error *error) {
         return strcmp(jobs->what, "stop") == 0 &&
                (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit") ||
@@ -115,7 +115,7 @@ static bool have_ended(const Jobs *jobs) {
         return true;
 }
 
-/* However long a unit takes: systemd knows a limit for each. */
+/* There is no time limit here: systemd has one for each unit. */
 static int wait_for(const Jobs *jobs) {
         while (!have_ended(jobs)) {
                 int r;
@@ -187,7 +187,8 @@ bool unit_is_coming(sd_bus *bus, const char *unit) {
                             0)
                 return false;
 
-        /* One that keeps failing is not coming: between two attempts it is "activating", too. */
+        /* A unit that keeps failing is also "activating" between two attempts, but is not
+         * coming. */
         if (strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0)
                 return true;
         return sd_bus_get_property(
@@ -206,7 +207,8 @@ int units_reload(sd_bus *bus) {
         return r < 0 ? complain_bus(r, &error, "reload", "systemd") : 0;
 }
 
-/* Sends CALL, which has been built if R is not negative, and lets systemd see what it changed. */
+/* Sends CALL, which has been built if R is not negative, and makes systemd reload the unit
+ * files. */
 static int finish_files_call(
                 sd_bus *bus, sd_bus_message *call, int r, const char *what, const char *unit) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -224,7 +226,7 @@ int units_enable(sd_bus *bus, char *const names[]) {
         int r;
 
         r = new_files_call(bus, "EnableUnitFiles", names, &call);
-        if (r >= 0) /* for good, and in the place of links that say something else */
+        if (r >= 0) /* permanently, replacing conflicting links */
                 r = sd_bus_message_append(call, "bb", false, true);
         return finish_files_call(bus, call, r, "enable", names[0]);
 }
@@ -234,7 +236,7 @@ int units_disable(sd_bus *bus, char *const names[]) {
         int r;
 
         r = new_files_call(bus, "DisableUnitFiles", names, &call);
-        if (r >= 0) /* for good */
+        if (r >= 0) /* permanently */
                 r = sd_bus_message_append(call, "b", false);
         return finish_files_call(bus, call, r, "disable", names[0]);
 }

@@ -11,20 +11,19 @@
 
 #define UNITS_MAX 4
 
-/* As "systemctl enable" and "disable", with the daemon-reload that belongs to it. Generators run
+/* Like "systemctl enable" and "disable", including the daemon-reload, which runs generators
  * again. */
 int units_enable(sd_bus *bus, char *const names[]);
 int units_disable(sd_bus *bus, char *const names[]);
 
-/* Whether UNIT runs, or is about to: a daemon that has just been started is not on the bus yet.
- * false also if systemd cannot be asked; says nothing. */
+/* Whether UNIT is running or about to: a daemon that has just been started is not on the bus yet.
+ * Also false if systemd cannot be reached; prints nothing. */
 bool unit_is_coming(sd_bus *bus, const char *unit);
 
-/* As "systemctl daemon-reload": what is configured by now is seen by what follows. */
+/* Like "systemctl daemon-reload": later orders see the current configuration. */
 int units_reload(sd_bus *bus);
 
-/* As "systemctl start" and "stop": wait until all of them have been started or stopped, and fail if
- * one could not be. At most UNITS_MAX. A unit that does not exist, or cannot, is stopped already.
- */
+/* Like "systemctl start" and "stop": wait until all units have started or stopped, and fail if one
+ * of them failed. At most UNITS_MAX. A unit that cannot be loaded counts as stopped. */
 int units_start(sd_bus *bus, char *const names[]);
 int units_stop(sd_bus *bus, char *const names[]);

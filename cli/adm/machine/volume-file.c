@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "frame/complaint.h"
 
-#define VALUE_MAX 180 /* a line of the file may be a little longer */
+#define VALUE_MAX 180 /* below the longest line that the parser takes */
 
 #define AT(field) offsetof(VolumeFile, field)
 
@@ -43,7 +43,7 @@ int volume_file_path(const char *root, uint32_t number, char **ret) {
 
 static void ignore(
                 int level, const char *file, unsigned line, const char *message, void *userdata) {
-        /* The daemon complains of the settings that are not known here. */
+        /* The daemon complains about settings that are unknown here. */
 }
 
 int volume_file_load(const char *path, VolumeFile *ret) {
@@ -59,7 +59,7 @@ int volume_file_load(const char *path, VolumeFile *ret) {
         return 0;
 }
 
-/* Whether a value comes back from the file as it was written. */
+/* Whether the parser would read the value as it was written. */
 static bool is_writable(const char *value) {
         size_t size = strlen(value);
 
@@ -149,7 +149,7 @@ static int find_user(const char *root, uid_t *ret_uid, gid_t *ret_gid) {
         return 0;
 }
 
-/* As a new file system is. */
+/* Whether nothing is in it but what a new file system has. */
 static int is_empty(int fd) {
         DIR *directory;
         bool empty = true;
@@ -170,7 +170,7 @@ static int is_empty(int fd) {
         return empty;
 }
 
-/* What of a machine belongs to all of it. Those that are for file systems may be one of ours. */
+/* Directories that belong to the system. An empty file system mounted there may still be ours. */
 static bool is_of_the_system(const char *path) {
         static const char *const taken[] = {
                 "/",          "/bin",  "/boot",    "/dev",     "/etc",
@@ -187,7 +187,7 @@ static bool is_of_the_system(const char *path) {
         return false;
 }
 
-/* Whether another file system than that of its parent begins here. */
+/* Whether the directory is on another file system than its parent. */
 static bool is_mount_point(int fd, const struct stat *st) {
         struct stat parent;
 
@@ -201,7 +201,7 @@ static int refuse(const char *path, const char *why, uint32_t number) {
         return -EPERM;
 }
 
-/* NAME is the path as it is on the machine, without --root. */
+/* NAME is the path on the machine, without --root. */
 static int give_to(int fd, const char *name, uint32_t number, uid_t uid, gid_t gid) {
         struct stat st;
         int r;
@@ -234,7 +234,7 @@ static int give_to(int fd, const char *name, uint32_t number, uid_t uid, gid_t g
         return 0;
 }
 
-/* What is empty again after a boot, or looks empty to the daemon. */
+/* Whether the contents are gone after a boot, or hidden from the daemon by its sandbox. */
 static bool is_short_lived(const char *path) {
         static const char *const roots[] = { "/dev/", "/proc/", "/run/",
                                              "/sys/", "/tmp/",  "/var/tmp/" };
@@ -245,7 +245,7 @@ static bool is_short_lived(const char *path) {
         return false;
 }
 
-/* Resolves links and dots in PATH, below ROOT. A path that does not exist yet is taken as it is. */
+/* Resolves links and dots in PATH, below ROOT. A path that does not exist yet stays as it is. */
 static char *find_out(const char *full, const char *root, const char *path) {
         _cleanup_free_ char *real = realpath(full, NULL),
                             *real_root = root ? realpath(root, NULL) : NULL;

@@ -15,7 +15,7 @@ void volume_names_init(VolumeNames *names, uint32_t number) {
         (void) snprintf(names->bus_name, sizeof(names->bus_name), STORE_NAME_PREFIX "%" PRIu32,
                         number);
 
-        /* The socket first: if the service stood first, connections could start it again. */
+        /* The socket comes first, or a connection could start the service again. */
         names->units[0] = names->socket;
         names->units[1] = names->service;
         names->units[2] = NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* VolumeNames: what belongs to a volume, by its number: units, and the objects of master and volume
- * on the bus. */
+/* VolumeNames: what belongs to a volume number: its units, and its objects on the bus. */
 
 #include <stdint.h>
 

@@ -26,8 +26,8 @@ void volume_place_done(VolumePlace *place) {
         *place = (VolumePlace){};
 }
 
-/* Where the master of this machine listens, NULL if there is none or it has nothing to say.
- * -ENOMEM is all that fails. */
+/* The address on which the master of this machine listens, NULL if there is none or it does not
+ * answer. The only error is -ENOMEM. */
 static int ask_master(sd_bus *bus, bool start_it, char **ret) {
         int r;
 
@@ -41,8 +41,7 @@ static int ask_master(sd_bus *bus, bool start_it, char **ret) {
         return 0;
 }
 
-/* Which file another volume of this machine has, the one of the least number. Returns 0 if there is
- * none. */
+/* The lowest number of another volume that is configured on this machine, 0 if there is none. */
 static uint32_t find_sibling(uint32_t number) {
         uint64_t found = 0;
         const struct dirent *entry;
@@ -73,7 +72,7 @@ static char *with_port(const Address *address, uint32_t port) {
         return text;
 }
 
-/* What follows from where the master of this machine listens. */
+/* Derives the place from the address of the master on this machine. */
 static int follow_master(const char *listen, uint32_t number, VolumePlace *place) {
         const char *reason;
         Address address;
@@ -101,7 +100,7 @@ static int follow_master(const char *listen, uint32_t number, VolumePlace *place
         return 0;
 }
 
-/* What follows from how another volume of this machine is set up. */
+/* Derives the place from the settings of another volume on this machine. */
 static int follow_sibling(uint32_t sibling, uint32_t number, VolumePlace *place) {
         _cleanup_(volume_file_done) VolumeFile file = {};
         _cleanup_free_ char *path = NULL;
@@ -127,8 +126,7 @@ static int follow_sibling(uint32_t sibling, uint32_t number, VolumePlace *place)
         return place->listen ? 0 : -ENOMEM;
 }
 
-/* Tries a master that runs, then the settings of other volumes, then a master that can be started.
- */
+/* Tries a running master, then the settings of other volumes, then a master that can be started. */
 static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
         _cleanup_free_ char *listen = NULL;
         uint32_t sibling = find_sibling(number);
@@ -145,7 +143,8 @@ static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
         return r;
 }
 
-/* A master elsewhere needs an address that it can send to. Returns 0, EXIT_USAGE or -ENOMEM. */
+/* A master on another machine needs an address that it can reach. Returns 0, EXIT_USAGE or
+ * -ENOMEM. */
 static int find_listen(uint32_t number, VolumePlace *place) {
         const char *authority = url_authority(place->master), *reason;
         Address master, own;
@@ -162,7 +161,7 @@ static int find_listen(uint32_t number, VolumePlace *place) {
         return place->listen ? 0 : -ENOMEM;
 }
 
-/* What was said on the command line. Returns 0, EXIT_USAGE or a negative errno. */
+/* Takes what the command line says. Returns 0, EXIT_USAGE or a negative errno. */
 static int take_options(const char *listen, const char *master, VolumePlace *place) {
         const char *reason = NULL;
         Address address;

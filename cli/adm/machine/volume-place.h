@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* VolumePlace: where a new volume of this machine finds its master, and where it is found itself,
- * unless that is said. The master of this machine is asked, or else the settings of the other
- * volumes of this machine are looked at. */
+/* VolumePlace: the address of the master of a new volume, and its own address, as far as the
+ * command line does not give them. They follow from the master on this machine, or else from the
+ * settings of its other volumes. */
 
 #include <systemd/sd-bus.h>
 
@@ -17,8 +17,8 @@ typedef struct VolumePlace {
 
 void volume_place_done(VolumePlace *place);
 
-/* Decides for volume NUMBER. LISTEN and MASTER are what was given by --listen and --master, or
- * NULL. BUS is NULL if no daemon may be asked, as with --root. Returns 0, EXIT_USAGE or a negative
+/* Decides for volume NUMBER. LISTEN and MASTER are the values of --listen and --master, or NULL.
+ * BUS is NULL if daemons must not be asked, as with --root. Returns 0, EXIT_USAGE or a negative
  * errno, having said what is wrong. */
 int volume_place_find(
                 sd_bus *bus,

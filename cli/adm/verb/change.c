@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The verbs after which values move: the plan first, then a question, then the job. */
+/* Verbs that move values: first the plan, then a question, then the job. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 #include "base/file.h"
 #include "core/placement/cluster.h"
 
-/* A daemon that has just been started is known after its first report. */
+/* The master knows a new volume only after its first report. */
 #define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
 #define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
 
@@ -40,7 +40,7 @@ typedef struct Change {
         uint32_t *numbers; /* owned; of the volumes */
         size_t n;
         uint32_t copies;
-        bool rebalance; /* what was added gets its share of the values at once */
+        bool rebalance; /* the volumes that were added get their share of the values at once */
         JobLimits limits;
         uint64_t epoch; /* 0 for any */
 } Change;
@@ -144,7 +144,7 @@ static void complain_about(const Change *change, int error, const sd_bus_error *
                                        : "systemctl start dkv-volume@N; to create one: dkvadm volume create N");
 }
 
-/* Calls what NEW_ONE makes, and waits for volumes that are just being started. Returns 0 or a
+/* Makes the call that NEW_ONE builds, and waits for volumes that are just starting. Returns 0 or a
  * negative errno, having said what is wrong. */
 static int call_patiently(
                 const Change *change,
@@ -222,7 +222,7 @@ static int print_plan(const Change *change, const PlanView *plan) {
         text = plan_view_format(plan, change->limits.rate, &look);
         if (!text)
                 return complain(-ENOMEM, "Failed to print: %m");
-        (void) fputs(text, stdout); /* main() looks whether it got out */
+        (void) fputs(text, stdout); /* main() checks stdout */
         return 0;
 }
 
@@ -249,7 +249,7 @@ static int ask(const Change *change, const PlanView *plan) {
         return EXIT_FAILURE;
 }
 
-/* A plan is made if somebody is to see it; it holds for the map as it was then. */
+/* Gets a plan only to show it; then the change is bound to the epoch of that plan. */
 static int plan_and_ask(Change *change, bool *ret_go_on) {
         const Context *context = change->context;
         _cleanup_(plan_view_done) PlanView plan = {};

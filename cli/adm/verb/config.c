@@ -22,7 +22,7 @@ static const Column columns[] = {
 };
 /* clang-format on */
 
-/* COPIES is what the cluster map says, which counts before the setting; 0 if it says nothing. */
+/* COPIES is the value in the cluster map, which overrides the setting; 0 if it has none. */
 static int read_settings(sd_bus_message *reply, uint32_t copies, Table *table) {
         const char *name, *value, *initial, *origin;
         char in_force[DECIMAL_SIZE(uint32_t)];
@@ -60,14 +60,14 @@ static int call(Context *context, const char *argument, sd_bus_error *error, sd_
                                 context->connection.bus, MASTER_NAME, MASTER_PATH, MASTER_INTERFACE,
                                 "GetConfig", error, ret, NULL);
 
-        (void) parse_volume(argument, &number); /* has been looked at before */
+        (void) parse_volume(argument, &number); /* was checked before */
         (void) snprintf(name, sizeof(name), STORE_NAME_PREFIX "%" PRIu32, number);
         return sd_bus_call_method(
                         context->connection.bus, name, STORE_PATH, STORE_INTERFACE, "GetConfig",
                         error, ret, NULL);
 }
 
-/* The master's advice is of no use for a volume. */
+/* Advice about the master is of no use for a volume. */
 static int complain_volume(
                 const Context *context,
                 int error,

@@ -15,7 +15,7 @@
 #include "base/event-ids.h"
 #include "frame/time-parse.h"
 
-#define FOLLOWED_LINES 10 /* what --follow shows of the past */
+#define FOLLOWED_LINES 10 /* past events that --follow shows */
 #define FIELD_PREFIX   "DKV_"
 
 typedef struct EventName {
@@ -86,7 +86,7 @@ static const char *event_name(const Event *event) {
         return event->id;
 }
 
-/* What anybody may write to the journal is not for the terminal to obey. */
+/* Anybody may write to the journal; no control character of theirs reaches the terminal. */
 static char *copy_text(const char *data, size_t size) {
         char *text = strndup(data, size);
 
@@ -220,11 +220,11 @@ static int print_event_json(const Context *context, Event *event) {
         if (!text)
                 return -ENOMEM;
 
-        (void) fputs(text, stdout); /* main() looks whether it got out */
+        (void) fputs(text, stdout); /* main() checks stdout */
         return 0;
 }
 
-/* Prints what comes next, up to the end. Returns how many events there were. */
+/* Prints the events from here to the end. Returns how many there were. */
 static int print_events(const Context *context, sd_journal *journal, uint64_t since) {
         TableLook look = output_look(&context->output);
         int n = 0, r;
@@ -282,7 +282,7 @@ static int open_journal(const Context *context, sd_journal **ret) {
         return 0;
 }
 
-/* Goes to where the events begin that are to be shown. */
+/* Goes to the first event to show. */
 static int seek(const Context *context, sd_journal *journal, uint64_t since) {
         uint64_t lines = context->options.lines;
         int r;
@@ -296,7 +296,8 @@ static int seek(const Context *context, sd_journal *journal, uint64_t since) {
         r = sd_journal_seek_tail(journal);
         if (r < 0)
                 return r;
-        /* The first step is onto the last event, one more than LINES is in front of all. */
+        /* The first step lands on the last event, so LINES + 1 steps lead to just before the first
+         * one. */
         r = sd_journal_previous_skip(journal, lines + 1);
         if (r < 0)
                 return r;

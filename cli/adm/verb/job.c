@@ -39,7 +39,7 @@ int verb_job_list(int argc, char *argv[], void *userdata) {
         return output_print_table(&context->output, table);
 }
 
-/* Says what is wrong with a call to a job's object. */
+/* Says why a call to a job failed. */
 static int complain_job(
                 const Context *context,
                 int error,

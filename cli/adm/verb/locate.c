@@ -79,7 +79,7 @@ static int value_table_new(const char *key, const Location *location, Table **re
         return 0;
 }
 
-/* The entry "copies" of the dictionary, at which REPLY stands. */
+/* Reads the entry "copies" of the dictionary, at which REPLY is positioned. */
 static int read_copies(sd_bus_message *reply, Table *table) {
         uint32_t number;
         const char *url;

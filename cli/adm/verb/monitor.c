@@ -25,9 +25,9 @@ typedef struct Monitor {
         Context *context;
         sd_event *event;
         Periodic *timer;
-        ViewQuestion *question; /* NULL unless one is under way */
+        ViewQuestion *question; /* NULL if none is in flight */
         View *view, *previous;
-        Explanation explanation; /* of the last question, if it had no answer */
+        Explanation explanation; /* why the last question had no answer */
         double history[HISTORY_MAX];
         size_t n_history;
         bool screen;
@@ -61,7 +61,7 @@ static int show_line(const Monitor *monitor, const MonitorPage *page) {
         return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : -errno;
 }
 
-/* What cannot be shown ends the program: nobody is looking. */
+/* If the page cannot be shown, nobody is looking: the program ends. */
 static void show(Monitor *monitor) {
         _cleanup_free_ char *text = NULL;
         MonitorPage page = {
@@ -129,7 +129,7 @@ static void on_view(View *view, int result, const sd_bus_error *error, void *use
         show(monitor);
 }
 
-/* A bus that went away may come back; the master, too. */
+/* The bus may go away and come back, and so may the master. */
 static int ask(Monitor *monitor) {
         Context *context = monitor->context;
         int r;
@@ -236,7 +236,7 @@ int verb_monitor(int argc, char *argv[], void *userdata) {
                 r = sd_event_loop(monitor.event);
         if (r < 0 && r != -EPIPE) {
                 if (monitor.screen)
-                        screen_leave(); /* or the complaint would go with it */
+                        screen_leave(); /* or the complaint would vanish with it */
                 return complain(r, "Failed to watch the cluster: %m");
         }
 

@@ -43,7 +43,7 @@ static int make_secret(char ret[static SECRET_TEXT_SIZE]) {
         uint8_t secret[SECRET_BYTES];
 
         if (getrandom(secret, sizeof(secret), 0) != (ssize_t) sizeof(secret))
-                return -EIO; /* so few bytes come whole, once the kernel has any */
+                return -EIO; /* so few bytes always come whole */
 
         encode(secret, ret);
         explicit_bzero(secret, sizeof(secret));
@@ -91,7 +91,8 @@ static int write_secret(const Context *context, const char *directory, const cha
         return r;
 }
 
-/* The path of the secret and of its directory, which may be NULL. */
+/* Finds the paths of the secret and of its directory. Both must be freed even after a failure, when
+ * they may be NULL. */
 static int find_paths(const Context *context, char **ret_directory, char **ret_path) {
         const char *root = context->options.root ?: "";
 
@@ -166,7 +167,7 @@ int verb_secret_show(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to read '%s': %m", path);
 
-        /* To the byte, since the daemons compare all of it. */
+        /* Exactly as it is: the daemons use every byte. */
         if (fwrite(secret, 1, size, stdout) != size || fflush(stdout) != 0)
                 r = complain(-errno, "Failed to print: %m");
         explicit_bzero(secret, size);

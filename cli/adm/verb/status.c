@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The first thing that is typed at three in the morning: one line that says how things are and why,
- * one that says what to do, and then the details. */
+/* The first command that anybody types at three in the morning: one line says how the cluster is
+ * and why, one says what to do, and the details follow. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -98,13 +98,13 @@ static int master_table_new(const View *view, Table **ret) {
         return 0;
 }
 
-/* Nobody is on the bus by that name. */
+/* The bus knows no such name. */
 static bool is_absent(const sd_bus_error *error) {
         return sd_bus_error_has_names(
                         error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER);
 }
 
-/* What is printed, whatever of it there is. */
+/* The parts of the report; any of them may be missing. */
 typedef struct Report {
         const char *health, *reason, *advice;
         const TroublesView *troubles; /* or NULL */
@@ -159,7 +159,7 @@ static int exit_status(const char *health) {
         return strcmp(health, "degraded") == 0 ? EXIT_DEGRADED : EXIT_DOWN;
 }
 
-/* The volumes that are on this bus, and what they tell of a master that is not. */
+/* The volumes on this bus, which may know more about a master that is not on it. */
 typedef struct Stores {
         StoreView *stores; /* owned */
         size_t n;
@@ -169,7 +169,7 @@ static void stores_done(Stores *stores) {
         stores_free(stores->stores, stores->n);
 }
 
-/* Whether the master of STORE would be on this machine. */
+/* Whether the master of STORE should be on this machine. */
 static bool is_local(const StoreView *store) {
         Address master, own;
 
@@ -180,8 +180,8 @@ static bool is_local(const StoreView *store) {
         return own_address_find(master.host, 0, &own) >= 0 && strcmp(own.host, master.host) == 0;
 }
 
-/* The first that has something to tell: one that is not accepted, else any. NULL if none of them
- * has its master elsewhere. */
+/* The volume to quote: the first that its master does not accept, else the first one. NULL if none
+ * has its master on another machine. */
 static const StoreView *find_witness(const Stores *stores) {
         const StoreView *witness = NULL;
 
@@ -191,8 +191,8 @@ static const StoreView *find_witness(const Stores *stores) {
         return witness;
 }
 
-/* A machine that has volumes only is well if these are in their cluster. How that is, its master
- * knows. Returns 0 or -ENOMEM. */
+/* A machine with volumes only is fine if they are in their cluster; the health of that cluster is
+ * known on its master's machine. Returns 0 or -ENOMEM. */
 static int explain_elsewhere(
                 const Context *context,
                 const StoreView *witness,
@@ -229,7 +229,7 @@ static int explain_elsewhere(
         return 0;
 }
 
-/* The volumes that are on this bus may tell more than a master that is not. */
+/* Volumes on this bus may know more than a master that does not answer. */
 static int report_without_master(Context *context, int error, const sd_bus_error *bus_error) {
         _cleanup_(explanation_done) Explanation explanation = {};
         _cleanup_(report_done) Report report = { .health = "down",
@@ -256,7 +256,7 @@ static int report_without_master(Context *context, int error, const sd_bus_error
         return r < 0 ? r : exit_status(report.health);
 }
 
-/* A master that has just been started, or lost the bus a moment ago, is back in a few seconds. */
+/* A master that is just starting, or has lost the bus, is back within seconds. */
 static int get_view(Context *context, sd_bus_error *reterr_error, View **ret) {
         uint64_t deadline = clock_monotonic() + PATIENCE_USEC;
 

@@ -12,8 +12,7 @@ Colour health_colour(const char *health) {
         return strcmp(health, "degraded") == 0 ? COLOUR_YELLOW : COLOUR_RED;
 }
 
-/* Word by word; AT columns of the line are taken. What comes from outside is no control character.
- */
+/* Prints TEXT word by word, without control characters; AT columns of the line are taken. */
 static void put_wrapped(FILE *file, const char *text, size_t at, size_t width) {
         while (*text) {
                 size_t length = strcspn(text, " ");

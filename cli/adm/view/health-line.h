@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The line that says how the cluster is and why, and one below it that says what to do. */
+/* Two lines: how the cluster is and why, and what to do about it. */
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include "adm/view/job-view.h"
 #include "base/file.h"
 
-/* A master that answers nothing for this long hangs. */
+/* A master that does not answer for this long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 #define AT(field) offsetof(JobView, field)
@@ -75,7 +75,7 @@ int job_path_parse(const char *path, uint32_t *ret_id) {
         return 0;
 }
 
-/* Takes the reply to METHOD of the object at PATH, called with one string unless that is NULL. */
+/* Calls METHOD of the object at PATH, with ARGUMENT unless it is NULL. */
 static int call(sd_bus *bus,
                 const char *path,
                 const char *interface,

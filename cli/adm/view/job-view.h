@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the master says of its jobs. */
+/* JobView: what the master says about its jobs. */
 
 #include <systemd/sd-bus.h>
 
@@ -12,7 +12,7 @@ typedef struct JobView {
         char *type, *state, *error;
         Numbers volumes;
         uint64_t keys_done, keys_total, bytes_done, bytes_total;
-        uint64_t bytes_per_second, rate; /* as measured; as limited, 0 for no limit */
+        uint64_t bytes_per_second, rate; /* measured; limit, 0 for none */
         uint64_t started_at, ended_at;   /* times of day in µs; 0 for not yet */
         uint64_t lost_keys, waits_until; /* a time of day; 0 if it is not known, or there is no need
                                           */
@@ -23,8 +23,8 @@ typedef struct JobsView {
         size_t n;
 } JobsView;
 
-/* Both wait for the answer, without starting a master that does not run. For a job that is not
- * there, job_view_get() sets the error SD_BUS_ERROR_UNKNOWN_OBJECT. */
+/* Both wait for the answer, and do not start a master. For an unknown job, job_view_get() sets the
+ * error SD_BUS_ERROR_UNKNOWN_OBJECT. */
 int job_view_get(sd_bus *bus, uint32_t id, sd_bus_error *reterr_error, JobView *ret);
 int jobs_view_get(sd_bus *bus, sd_bus_error *reterr_error, JobsView *ret);
 

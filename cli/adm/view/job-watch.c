@@ -23,7 +23,7 @@ typedef struct Watch {
         uint32_t id;
         bool bar;
         Progress progress;
-        JobView job;            /* owned; as it was found last */
+        JobView job;            /* owned; as it was last seen */
         uint64_t answered_usec; /* monotonic */
 } Watch;
 

@@ -5,9 +5,9 @@
 
 #include "adm/context/context.h"
 
-#define EXIT_DETACHED 130 /* by Ctrl-C, as a shell has it */
+#define EXIT_DETACHED 130 /* after Ctrl-C, as in a shell */
 
 /* Returns 0 if the job is done; EXIT_DETACHED if Ctrl-C left it running; or a negative errno,
- * having said so, if it failed or was cancelled, or if the master was away for too long. A master
- * that restarts in the meantime is waited for. */
+ * having said why, if it failed or was cancelled, or if the master was away for too long. Waits for
+ * a master that restarts. */
 int job_watch(Context *context, uint32_t id);

@@ -75,7 +75,7 @@ static char *format_rates(const MonitorPage *page) {
         return table_format(table, &look);
 }
 
-/* Whose row is worth the first place: 0 if nothing is wrong. */
+/* How much the volume deserves the first row: 0 if nothing is wrong. */
 static int trouble(const VolumeView *volume) {
         if (strcmp(volume->state, "removed") == 0)
                 return -1;
@@ -114,7 +114,7 @@ static void add_volume(Table *table, const MonitorPage *page, const VolumeView *
                   format_ago(text, volume->last_seen, clock_realtime()));
 }
 
-/* Those in trouble first; as many as there is room for. */
+/* Volumes in trouble come first; shows as many as fit. */
 static char *format_volumes(const MonitorPage *page, size_t room, size_t *ret_shown) {
         _cleanup_(table_freep) Table *table = NULL;
         TableLook look = page->look;
@@ -135,7 +135,7 @@ static char *format_volumes(const MonitorPage *page, size_t room, size_t *ret_sh
         return table_format(table, &look);
 }
 
-/* The requests of the last minute, each second a bar. */
+/* The requests of the last minute, a bar for each second. */
 static void put_history(FILE *file, const MonitorPage *page) {
         static const char *const bars[BARS] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" },
                                  *const plain[BARS] = { "_", ".", ":", "-", "=", "+", "*", "#" };
@@ -176,8 +176,8 @@ static int put_master(FILE *file, const MonitorPage *page) {
         return 0;
 }
 
-/* LINES of the page are taken. Others are for the titles, for what does not fit, and the last one.
- */
+/* LINES of the page are taken. Three more are for the titles, for what does not fit, and for the
+ * bottom. */
 static int put_volumes(FILE *file, const MonitorPage *page, size_t lines) {
         size_t room = page->lines > lines + 3 ? page->lines - lines - 3 : 1, shown;
         _cleanup_free_ char *volumes = format_volumes(page, room, &shown);

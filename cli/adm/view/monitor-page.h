@@ -18,9 +18,9 @@ typedef struct MonitorPage {
         unsigned lines;
 } MonitorPage;
 
-/* Returns a new string or NULL; its last line is meant for the bottom. */
+/* Returns a new string or NULL; the last line belongs at the bottom of the screen. */
 char *monitor_page_format(const MonitorPage *page);
 
-/* One line, for where there is no terminal; the same as an object for JSON. */
+/* The same without a terminal: as one line, and as an object for JSON. */
 char *monitor_line_format(const MonitorPage *page);
 Json *monitor_page_to_json(const MonitorPage *page);

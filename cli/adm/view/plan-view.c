@@ -159,7 +159,7 @@ static int move_table_new(const PlanView *plan, Table **ret) {
         return 0;
 }
 
-/* What is written takes room at once, what is moved away gives it back after the grace time. */
+/* Room is taken when values arrive, and given back the grace time after they have left. */
 static uint64_t free_after(const PlanVolume *volume) {
         uint64_t sum;
 

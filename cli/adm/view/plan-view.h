@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the master says a change would move, see the method Plan() in org.dkv.Master1(5). */
+/* PlanView: what a change would move, as the method Plan() tells, see org.dkv.Master1(5). */
 
 #include <systemd/sd-bus.h>
 
@@ -14,7 +14,7 @@ typedef struct PlanMove {
 
 typedef struct PlanVolume {
         uint32_t number;
-        uint64_t before, after, free; /* in bytes; free UINT64_MAX if nobody knows */
+        uint64_t before, after, free; /* in bytes; free is UINT64_MAX if unknown */
 } PlanVolume;
 
 typedef struct PlanView {
@@ -23,7 +23,7 @@ typedef struct PlanView {
         PlanVolume *volumes; /* owned */
         size_t n_volumes;
         uint64_t keys, bytes, all_keys, lost_keys, epoch;
-        uint64_t waits_until; /* a time of day; 0 if nothing is in the way */
+        uint64_t waits_until; /* a time of day; 0 if the job need not wait */
 } PlanView;
 
 /* Reads the reply. */

@@ -10,7 +10,7 @@
 /* The cost of a key, in bytes. */
 #define KEY_BYTES (8 * KIB)
 
-/* What a machine of two processors with one disk does. */
+/* The speed of a machine with two processors and one disk. */
 #define TYPICAL_KEYS  10000       /* per second */
 #define TYPICAL_BYTES (100 * MIB) /* per second */
 
@@ -73,7 +73,7 @@ static void put_bar(FILE *file, double share, size_t width) {
         (void) fputs("] ", file);
 }
 
-/* What has not been counted has no figures, and what is not moving may have a reason. */
+/* A job that has not counted its keys has no figures; one that is stuck may have a reason. */
 static char *format_text(const Progress *progress, const JobView *job, bool with_key_rate) {
         bool running = strcmp(job->state, "running") == 0, counted = job->keys_total > 0;
         char *text = NULL;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Progress: how far a job is and how long it will take, from looks at it every now and then.
+/* Progress: how far a job is and how long it will take, from repeated looks at it.
  *
- * A key costs something even if it has hardly any bytes, so the time left is told from both; and
- * from the last seconds only, since jobs are paused and slowed down. */
+ * A key has a cost of its own, even with hardly any bytes, so the time left follows from both; and
+ * from the last seconds only, since jobs are paused and throttled. */
 
 #include "adm/view/job-view.h"
 
@@ -22,10 +22,10 @@ typedef struct Progress {
         size_t n;
         double share; /* of the work that is done, from 0 to 1 */
         double keys_per_second;
-        uint64_t left_usec; /* UINT64_MAX if nobody knows */
+        uint64_t left_usec; /* UINT64_MAX if unknown */
 } Progress;
 
-/* Takes note of how JOB was at USEC (CLOCK_MONOTONIC). */
+/* Notes the state of JOB at USEC (CLOCK_MONOTONIC). */
 void progress_take(Progress *progress, const JobView *job, uint64_t usec);
 
 /* One line of at most WIDTH columns, at least 20, with a bar if there is room; a new string or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Rates: what happened in the master between two looks, for each second. */
+/* Rates: what happened in the master per second between two looks. */
 
 #include "adm/view/view.h"
 
@@ -14,6 +14,6 @@ typedef struct Rates {
 /* All 0 if the master was restarted in between, or if no time has passed. */
 Rates rates_between(const View *before, const View *after);
 
-/* How much more there is of a volume's objects or bytes than there was, for each second; negative
- * if it is less. 0 if nothing was known before. */
+/* The growth of a volume's objects or bytes per second, negative if they became fewer; 0 if no time
+ * has passed. */
 double rate_of_change(uint64_t before, uint64_t after, uint64_t usec);

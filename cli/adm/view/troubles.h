@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Troubles: what the master knows to be wrong, as its property of that name tells. */
+/* Troubles: what the master knows to be wrong, from its property of that name. */
 
 #include <systemd/sd-bus.h>
 

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "frame/properties.h"
 
-/* A daemon that answers nothing for this long hangs. */
+/* A daemon that does not answer for this long hangs. */
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 #define VOLUME_AT(field) offsetof(VolumeView, field)
@@ -76,12 +76,12 @@ static const Property store_properties[] = {
 };
 /* clang-format on */
 
-/* Two calls; the second is sent before the first is answered. */
+/* Two calls in flight at the same time. */
 struct ViewQuestion {
         ViewDone on_view;
         void *userdata;
         sd_bus_slot *properties, *objects; /* owned; NULL once answered */
-        View *view;                        /* owned; what has been answered */
+        View *view;                        /* owned; the answers so far */
         sd_bus_error error;
         int result; /* of the first that failed */
 };
@@ -187,7 +187,7 @@ static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *reter
         return 0;
 }
 
-/* A call that does not start a daemon which somebody has stopped. */
+/* A call that does not start a stopped daemon. */
 static int new_call(
                 sd_bus *bus,
                 const char *name,
@@ -266,7 +266,8 @@ int view_get(sd_bus *bus, sd_bus_error *reterr_error, View **ret) {
                 r = sd_bus_process(bus, NULL);
                 if (r < 0)
                         return r;
-                if (r > 0 || answer.there) /* a call that timed out counts as nothing to do */
+                if (r > 0 ||
+                    answer.there) /* sd_bus_process() returns 0 for a call that timed out */
                         continue;
                 r = sd_bus_wait(bus, UINT64_MAX);
                 if (r < 0 && r != -EINTR)
@@ -351,7 +352,7 @@ int stores_get(sd_bus *bus, StoreView **ret, size_t *ret_n) {
         if (!stores)
                 return -ENOMEM;
 
-        /* One that does not answer, or is gone by now, is none. */
+        /* Those that do not answer, or are gone by now, are left out. */
         for (size_t i = 0; i < n_names; i++)
                 if (is_store_name(names[i]) && get_store(bus, names[i], stores + n) >= 0)
                         n++;

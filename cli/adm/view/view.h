@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* View: what the master says of itself and of all volumes, and what a volume says of itself. */
+/* View: what the master says about itself and all volumes, and what a volume says about itself. */
 
 #include <systemd/sd-bus.h>
 
@@ -37,14 +37,13 @@ typedef struct View {
 View *view_free(View *view);
 DEFINE_CLEANUP(View *, view_free);
 
-/* Asks for one, without starting a master that does not run. on_view() is called once, from the
- * bus's loop, with a View that is then the callee's, or with a negative errno and the error that
- * says more. */
+/* Asks for a view, without starting a master. on_view() is called once, from the loop of the bus,
+ * with a View that the callee then owns, or with a negative errno and the error of the bus. */
 typedef struct ViewQuestion ViewQuestion;
 typedef void (*ViewDone)(View *view, int result, const sd_bus_error *error, void *userdata);
 int view_ask(sd_bus *bus, ViewDone on_view, void *userdata, ViewQuestion **ret);
 
-/* Forgets the question: on_view() is not called any more. */
+/* Forgets the question: on_view() will not be called. */
 ViewQuestion *view_question_free(ViewQuestion *question);
 DEFINE_CLEANUP(ViewQuestion *, view_question_free);
 
@@ -65,6 +64,6 @@ typedef struct StoreView {
         Traffic traffic;
 } StoreView;
 
-/* All that are on the bus and answer, ordered by number; there may be none. */
+/* All volumes that are on the bus and answer, ordered by number; there may be none. */
 int stores_get(sd_bus *bus, StoreView **ret, size_t *ret_n);
 void stores_free(StoreView *stores, size_t n);

@@ -95,7 +95,7 @@ static void add_free(Table *table, uint64_t disk_free, uint64_t disk_size, bool 
                   disk_size > 0 ? format_share(text, disk_free, disk_size) : "-");
 }
 
-/* Every URL begins so, and the table has few columns to give away. */
+/* Nearly every URL begins like this, and the table is short of columns. */
 static void add_url(Table *table, const char *url) {
         static const char scheme[] = "http://";
         bool usual = strncmp(url, scheme, strlen(scheme)) == 0;
@@ -106,7 +106,7 @@ static void add_url(Table *table, const char *url) {
                          : "-");
 }
 
-/* Many clusters have no zones, and all volumes of a weight. */
+/* Many clusters have no zones, and volumes of equal weight. */
 static void hide_what_says_nothing(Table *table, const View *view) {
         bool zones = false, weights = false;
 

@@ -7,8 +7,7 @@
 #include "adm/view/view.h"
 #include "frame/table.h"
 
-/* A row for each, as the master sees them; those that were removed only if they are WITH_REMOVED.
- */
+/* A row for each volume, as the master sees it; removed ones only WITH_REMOVED. */
 typedef enum VolumeTableRows {
         VOLUME_TABLE_PRESENT,
         VOLUME_TABLE_WITH_REMOVED,
@@ -22,7 +21,7 @@ int volume_table_new(const View *view, VolumeTableRows rows, Table **ret);
 /* One, with everything that is known, for a list. */
 int volume_table_new_detailed(const VolumeView *volume, Table **ret);
 
-/* The cell that says whether it is up. Down is bad, unless somebody said that it would be; a
+/* Adds the cell that says whether the volume is up. Being down is bad except in maintenance; a
  * removed volume is neither. */
 void volume_table_add_up(Table *table, const VolumeView *volume);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Load: what to do next. One for all threads; each brings its own random numbers. */
+/* Load: decides what to do next. All threads share one; each brings its own random numbers. */
 
 #include <stdatomic.h>
 
@@ -42,7 +42,7 @@ typedef struct Load {
         OperationType write;
         char base[KEY_PATH_SIZE]; /* what every path begins with */
         char *const *names;       /* encoded keys instead of numbered ones; not owned */
-        char *const *targets;     /* where to ask for a key, if not at its path; not owned */
+        char *const *targets;     /* where to request each key instead of its path; not owned */
 
         Sizes sizes;
         Zipf zipf;
@@ -53,7 +53,7 @@ typedef struct Load {
         uint64_t start_usec;
         _Atomic uint64_t sequence;
         atomic_bool stopped;
-        _Atomic uint64_t *claims; /* a bit per key that is being written, NULL if that is not kept;
+        _Atomic uint64_t *claims; /* a bit for each key, set during a write; NULL if not needed;
                                      owned */
 } Load;
 
@@ -61,14 +61,14 @@ typedef struct Load {
 int load_init(Load *load, const Options *options);
 void load_done(Load *load);
 
-/* From now on no two writes of the same key overlap, so that their generations tell which was last.
- * Returns 0 or -ENOMEM. There must be more keys than connections. */
+/* From now on writes of the same key never overlap, so that the highest generation is the last
+ * write. Returns 0 or -ENOMEM. There must be more keys than connections. */
 int load_claim_keys(Load *load);
 
 /* The clock starts. */
 void load_start(Load *load, uint64_t now_usec);
 
-/* Lets nothing more begin. Safe in a signal handler. */
+/* No operation begins any more. Safe in a signal handler. */
 void load_stop(Load *load);
 
 /* Returns 0, -EAGAIN if nothing is due before RET_DUE_USEC (written only then), or -ENODATA at the
@@ -79,7 +79,7 @@ int load_next(Load *load,
               Operation *ret,
               uint64_t *ret_due_usec);
 
-/* An operation that load_next() gave is over. */
+/* To be called when an operation from load_next() is over. */
 void load_finished(Load *load, const Operation *operation);
 
 /* The path of a key: a slash and the encoded key. */

@@ -45,6 +45,6 @@ void options_print_help(void);
 /* Whether the word is an option whose value is the next word. */
 bool options_wait_for_value(const char *word);
 
-/* Prints what the last of the words may become if it is an option or the value of one, for the
- * shells as completion.h has it. Returns whether it is. */
+/* Completes the last word, for the shells, if it is an option or the value of one; see
+ * completion.h. Returns whether it is. */
 bool options_print_completion(int argc, char *const argv[]);

@@ -27,7 +27,7 @@ double random_unit(Random *random) {
         return (double) (random_next(random) >> 11) * 0x1p-53;
 }
 
-/* The dialect of the configuration files: a number with K, M, G or T. */
+/* As in configuration files: a number with K, M, G or T. */
 static int parse_quantity(const char *text, size_t length, ConfType type, uint64_t *ret) {
         typedef struct Quantity {
                 ConfOrigins origins;

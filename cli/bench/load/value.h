@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Value: bytes that follow from the key, so that every one of them can be checked when it is read,
- * in pieces of any size and without keeping the value.
+/* Value: bytes that follow from the key, so that a reader can check each of them, in pieces of any
+ * size and without keeping the value.
  *
- * A value of VALUE_HEAD_SIZE bytes or more carries its generation and its size in front (two u64,
- * little-endian, the size disguised by the other two, so that damage to the head shows in it); the
- * rest is a stream that depends on key and generation. So a reader needs not
- * know which of several writers was the last, and a mix of two generations shows. A shorter value
- * is the start of a stream that depends on the key alone. */
+ * A value of VALUE_HEAD_SIZE bytes or more begins with its generation and its size (two
+ * little-endian u64; the size is masked with key and generation, so that damage to the head shows
+ * in it); the rest is a stream that depends on key and generation. So a reader need not know which
+ * of several writers was the last, and a mix of two generations shows. A shorter value is the start
+ * of a stream that depends on the key alone. */
 
 #include "base/macro.h"
 
@@ -26,7 +26,7 @@ Value value_make(uint64_t key, uint64_t generation, uint64_t size) _const_;
 /* Writes the SIZE bytes at OFFSET, all of them within the value. */
 void value_fill(const Value *value, uint64_t offset, void *ret, size_t size);
 
-/* A value that comes in, piece by piece. */
+/* A value that arrives piece by piece. */
 typedef struct ValueCheck {
         uint64_t key;
         uint64_t offset;
@@ -38,8 +38,7 @@ typedef struct ValueCheck {
 void value_check_begin(ValueCheck *check, uint64_t key);
 void value_check_update(ValueCheck *check, const void *data, size_t size);
 
-/* All of it has been seen. Returns 0, or -EBADMSG if any byte or the size is not as it should be.
- */
+/* To be called at the end of the value. Returns 0, or -EBADMSG if any byte or the size is wrong. */
 int value_check_end(ValueCheck *check);
 
 /* What a correct value said about itself; 0 for one without a head. */

@@ -39,7 +39,8 @@ const char *verdict_to_string(Verdict verdict) {
         return verdict_names[verdict];
 }
 
-/* Cuts off a line that has no end, from a writer that was killed: nobody acted upon it. */
+/* Cuts off an unfinished line of a writer that was killed: nothing has happened on account of
+ * it. */
 static int drop_incomplete_line(int fd) {
         char line[LINE_MAX_SIZE];
         off_t size = lseek(fd, 0, SEEK_END), start = size - MIN(size, (off_t) sizeof(line));
@@ -244,7 +245,7 @@ int ledger_read(const char *path, LedgerKeys *ret, size_t *reterr_line) {
         return 0;
 }
 
-/* A short value carries no generation; its size has to do. */
+/* A short value carries no generation, so only its size can be compared. */
 static bool is(const Write *write, uint64_t generation, uint64_t size) {
         return write->size == size && (size < VALUE_HEAD_SIZE || write->generation == generation);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Ledger: a file with a line for each write, "KEY GENERATION SIZE" when it was acknowledged and the
- * same behind a '?' before it was sent; keys are percent-encoded. What was acknowledged must be
- * found later, whatever happened to the servers in between, and the ledger says if it is.
+/* Ledger: a file with two lines for each write: "?KEY GENERATION SIZE" before it is sent, and the
+ * same without the question mark once it is acknowledged; keys are percent-encoded. Acknowledged
+ * values must be found later, whatever has happened to the servers, and the ledger tells whether
+ * they are.
  *
- * Writes of one key must not overlap in time; see load_claim_keys(). */
+ * Writes of the same key must not overlap; see load_claim_keys(). */
 
 #include "bench/http/connection.h"
 
@@ -34,23 +35,24 @@ typedef struct LedgerKeys {
         size_t n;
 } LedgerKeys;
 
-/* Reads the file. Returns 0, -EBADMSG for a line of another form (its number is RETERR_LINE; a last
- * line without an end is one that nobody waited for, and ignored), or another negative errno. */
+/* Reads the file. Returns 0, -EBADMSG for a malformed line, with its number in RETERR_LINE, or
+ * another negative errno. A last line without a newline is ignored: its writer was killed before it
+ * went on. */
 int ledger_read(const char *path, LedgerKeys *ret, size_t *reterr_line);
 void ledger_keys_done(LedgerKeys *keys);
 
 typedef enum Verdict {
         VERDICT_OK,
-        VERDICT_LOST, /* gone, or older than the last acknowledged write */
-        VERDICT_LATE, /* an earlier write that was never answered came after the acknowledged one */
-        VERDICT_TORN, /* bytes that are no value of this key, or not all of one */
-        VERDICT_WRONG,      /* a value that nobody wrote */
-        VERDICT_UNREADABLE, /* no answer that would tell */
+        VERDICT_LOST,  /* gone, or older than the last acknowledged write */
+        VERDICT_LATE,  /* an earlier, unanswered write took effect after the acknowledged one */
+        VERDICT_TORN,  /* bytes that are not a value of this key, or only part of one */
+        VERDICT_WRONG, /* a value that nobody wrote */
+        VERDICT_UNREADABLE, /* no conclusive answer */
         _VERDICT_MAX,
 } Verdict;
 
 const char *verdict_to_string(Verdict verdict) _const_;
 
-/* Judges what a verifying GET of the key came back with; GENERATION and SIZE are those of the value
- * that was read, if the outcome is OUTCOME_OK. */
+/* Judges the outcome of a verifying GET of the key; GENERATION and SIZE are those of the value that
+ * was read, if the outcome is OUTCOME_OK. */
 Verdict ledger_judge(const LedgerKey *key, Outcome outcome, uint64_t generation, uint64_t size);

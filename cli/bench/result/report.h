@@ -5,7 +5,7 @@
 
 #include "bench/result/tally.h"
 
-/* How many operations did not end as wanted; missing keys and wrong bytes are among them. */
+/* How many operations failed, including missing keys and wrong bytes. */
 uint64_t report_failures(const Tally *tally) _pure_;
 
 void report_print(const Options *options, const char *verb, const char *url, const Tally *tally);

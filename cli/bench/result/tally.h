@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Tally: what came out of the operations of one thread, and of all. */
+/* Tally: the results of one thread's operations, or of all. */
 
 #include <stdatomic.h>
 
@@ -15,7 +15,8 @@ typedef struct Tally {
         uint64_t statuses[STATUS_MAX];            /* of the last answer to each operation */
         uint64_t n_retries;                       /* of operations, which are counted once */
         uint64_t bytes[_OPERATION_TYPE_MAX];      /* of values that were moved */
-        Histogram latencies[_OPERATION_TYPE_MAX]; /* of those that ended as wanted or with 404 */
+        Histogram latencies[_OPERATION_TYPE_MAX]; /* of operations that succeeded or ended with 404
+                                                   */
         uint64_t usec;                            /* until the last of them was over */
 
         /* Read by other threads during the run. */
@@ -27,6 +28,6 @@ typedef struct Tally {
 void tally_add(Tally *tally, const Connection *connection, uint64_t latency_usec);
 void tally_merge(Tally *tally, const Tally *other);
 
-/* How many operations ended as wanted or with 404, and how many bytes all of them moved. */
+/* How many operations succeeded or ended with 404, and how many bytes they moved. */
 uint64_t tally_answered(const Tally *tally) _pure_;
 uint64_t tally_bytes(const Tally *tally) _pure_;

@@ -7,7 +7,7 @@
 #include "bench/run/client.h"
 
 #define N_EVENTS   128
-#define TICK_USEC  (20 * USEC_PER_MSEC) /* how late a time-out may be noticed */
+#define TICK_USEC  (20 * USEC_PER_MSEC) /* the resolution of time-outs */
 #define PAUSE_USEC (20 * USEC_PER_MSEC)
 
 int client_init(Client *client, const Run *run, unsigned number, size_t n_connections) {
@@ -58,20 +58,20 @@ void client_done(Client *client) {
         *client = (Client){ .shared.epoll_fd = -1 };
 }
 
-/* The server is down or says that it cannot: a storm of requests would not help it to come back. */
+/* The server is down or overloaded: a storm of requests would not help it to recover. */
 static bool is_in_trouble(const Connection *connection) {
         return connection->outcome == OUTCOME_CONNECT ||
                (connection->outcome == OUTCOME_STATUS && connection->response.status >= 500);
 }
 
-/* It failed because of the servers' state, and that may be another one soon. */
+/* It failed because of the state of the servers, which may change soon. */
 static bool is_worth_a_retry(const Client *client, const Connection *connection) {
         return client->shared.now_usec < connection->retry_until_usec &&
                (is_in_trouble(connection) || connection->outcome == OUTCOME_RESET ||
                 connection->outcome == OUTCOME_SHORT || connection->outcome == OUTCOME_TIMEOUT);
 }
 
-/* Notes what came out, or that it is to be tried again. Returns 0 or a negative errno. */
+/* Records the outcome, or arranges for a retry. Returns 0 or a negative errno. */
 static int finished(Client *client, Connection *connection) {
         const Run *run = client->run;
         const Operation *operation = &connection->operation;
@@ -149,8 +149,8 @@ static int go_on(Client *client, Connection *connection) {
         return 0;
 }
 
-/* Gives the idle connections what is due. Returns 0, with the time when there will be more, or a
- * negative errno. */
+/* Starts operations that are due on idle connections. Returns 0, with the time at which the next
+ * one is due, or a negative errno. */
 static int start_idle(Client *client, uint64_t *ret_due) {
         *ret_due = UINT64_MAX;
 
@@ -228,7 +228,7 @@ static int dispatch(Client *client, const struct epoll_event *event, uint64_t *r
         if (r < 0)
                 return r;
 
-        /* At once, so that the server has work while the other events are looked at. */
+        /* At once, so that the server has work while we handle the other events. */
         return start_idle(client, ret_due);
 }
 

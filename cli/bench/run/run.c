@@ -12,7 +12,7 @@
 #include "bench/run/client.h"
 #include "frame/complaint.h"
 
-/* For the signal handler, which stops the load so that what was measured until then is reported. */
+/* For the signal handler, which stops the load, so that the results so far are reported. */
 static Load *running;
 
 static void on_interrupt(int signal) {
@@ -98,7 +98,7 @@ static int run_threads(const Run *run, Client *clients, size_t n) {
         return r;
 }
 
-/* Each connection needs descriptors; what cannot be had shows as failed connections. */
+/* Each connection needs descriptors; if there are too few, connections fail. */
 static void raise_limit(void) {
         struct rlimit limit;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Run: carries a load out, with as many threads and connections as the options say. */
+/* Run: executes a load, with as many threads and connections as the options say. */
 
 #include "bench/load/load.h"
 #include "bench/result/ledger.h"
@@ -12,7 +12,7 @@ typedef struct Run {
         Authorities *authorities; /* not owned */
         const char *url;
         Load *load;     /* not owned */
-        Ledger *ledger; /* where writes are noted, NULL for nowhere; not owned */
+        Ledger *ledger; /* records writes unless it is NULL; not owned */
         bool verify;
         bool follow;
         bool progress;
@@ -22,6 +22,6 @@ typedef struct Run {
         void *userdata;
 } Run;
 
-/* Returns 0 when the load is over and all that was begun has ended, or a negative errno, having
- * said what is wrong. RET_TALLY has to be zeroed. */
+/* Returns 0 when the load is over and all operations have ended, or a negative errno, having said
+ * what is wrong. The caller zeroes RET_TALLY. */
 int run_execute(const Run *run, Tally *ret_tally);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The verb that sets up a volume on this machine: its configuration and its units. All that can be
- * seen to be wrong is seen before anything is written; what fails afterwards is taken back. */
+ * checked is checked before anything is written; a later failure undoes everything. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #include "core/placement/cluster.h"
 #include "frame/properties.h"
 
-/* A daemon that has just been started is known after its first report. */
+/* The master knows a new volume only after its first report. */
 #define REPORT_WAIT_USEC  (10 * USEC_PER_SEC)
 #define REPORT_RETRY_USEC (200 * USEC_PER_MSEC)
 
@@ -44,7 +44,7 @@ static void creation_done(Creation *creation) {
         free(creation->path);
 }
 
-/* Checks what needs no daemon. Returns 0, EXIT_USAGE or a negative errno. */
+/* Checks what can be checked without a daemon. Returns 0, EXIT_USAGE or a negative errno. */
 static int check_options(const Creation *creation) {
         const Context *context = creation->context;
 
@@ -84,7 +84,7 @@ static int check_number(const Creation *creation) {
                         creation->context->connection.bus, MASTER_NAME, creation->names.object,
                         MASTER_VOLUME_INTERFACE, "State", false, &state, NULL);
         if (r < 0 || strcmp(state, "removed") != 0)
-                return 0; /* not known, or moved here, as far as one can tell */
+                return 0; /* it is unknown, or was moved here, as far as we can tell */
 
         (void) complain(-EEXIST,
                         "Volume %" PRIu32
@@ -121,7 +121,7 @@ static int write_settings(Creation *creation) {
         return r;
 }
 
-/* The volume may run already, with the settings it has without a configuration. */
+/* The volume may already be running without a configuration, with default settings. */
 static int start(const Creation *creation) {
         static char *const target[] = { (char *) "dkv.target", NULL };
         sd_bus *bus = creation->context->connection.bus;
@@ -131,7 +131,7 @@ static int start(const Creation *creation) {
         if (r >= 0)
                 r = units_stop(bus, creation->names.units);
         if (r >= 0)
-                r = units_enable(bus, target); /* with it what is enabled starts at boot */
+                r = units_enable(bus, target); /* it starts all enabled daemons at boot */
         if (r >= 0)
                 r = units_enable(bus, creation->names.units);
         if (r >= 0)
@@ -152,7 +152,7 @@ static void take_back(const Creation *creation) {
                creation->number);
 }
 
-/* Whether its master takes its reports. */
+/* Asks the volume whether its master accepts its reports. */
 static int ask_volume(const Creation *creation, bool *ret) {
         int accepts, r;
 
@@ -192,7 +192,7 @@ static int complain_unaccepted(const Creation *creation, int error) {
         return -EHOSTUNREACH;
 }
 
-/* What the volume says itself, wherever its master is. */
+/* Waits until the volume says that its master accepts it, wherever that master is. */
 static int await_acceptance(const Creation *creation) {
         uint64_t deadline = clock_monotonic() + REPORT_WAIT_USEC;
 
@@ -211,7 +211,7 @@ static int await_acceptance(const Creation *creation) {
         }
 }
 
-/* Tells the master about a volume that it knows by now. */
+/* Applies --weight and --add to the volume, which the master knows by now. */
 static int join(const Creation *creation) {
         Context *context = creation->context;
         uint32_t number = creation->number;

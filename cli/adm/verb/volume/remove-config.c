@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The verb that takes a volume off this machine: its configuration and its units. */
+/* The verb that removes a volume from this machine: its configuration and its units. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,9 @@
 #include "adm/verb/volume/remove-config.h"
 #include "frame/properties.h"
 
-/* What the master says of the volume. It is not started for that: a new one knows nothing. Returns
- * 0, or a negative errno, for -ENOENT without having said anything: the master knows no such
- * volume. */
+/* Asks the master for the state of the volume, without starting one, which would know nothing.
+ * Returns 0, -ENOENT if the master knows no such volume, or another negative errno, having said
+ * what is wrong. */
 static int ask_state(Context *context, uint32_t number, const char *object, char **ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
@@ -35,7 +35,7 @@ static int ask_state(Context *context, uint32_t number, const char *object, char
                      : 0;
 }
 
-/* Whether values could be on the volume that the cluster counts on. */
+/* Fails if the cluster may need values that are on the volume. */
 static int check_unused(Context *context, uint32_t number, const char *object) {
         _cleanup_free_ char *state = NULL;
         int r;
@@ -61,7 +61,7 @@ static int check_unused(Context *context, uint32_t number, const char *object) {
         return -EBUSY;
 }
 
-/* Removes the file, and ends what runs, in an order in which it does not come back. */
+/* Stops the units and removes the file, in an order in which nothing starts again. */
 static int remove_file(Context *context, const char *path, const VolumeNames *names) {
         int r;
 

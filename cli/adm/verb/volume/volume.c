@@ -178,7 +178,8 @@ static int parse_until(const char *argument, uint64_t now, uint64_t *ret) {
         return 0;
 }
 
-/* What the cluster does without, as long as volume NUMBER takes no new values and may be away. */
+/* Warns about what the cluster cannot do while volume NUMBER takes no new values and may be
+ * down. */
 static void warn_about_maintenance(Context *context, uint32_t number) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(view_freep) View *view = NULL;

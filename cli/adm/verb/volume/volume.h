@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The verbs that show volumes and change what the master says of them. See verbs.h for what a verb
+/* Verbs that show volumes and change their settings in the cluster map. See verbs.h for what a verb
  * is. */
 
 int verb_volume_list(int argc, char *argv[], void *userdata);

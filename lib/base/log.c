@@ -112,11 +112,12 @@ static bool is_journal_stream(void) {
         return strcmp(stream, expected) == 0;
 }
 
+/* Where there is no journal, libsystemd drops messages and says that all went well. */
 static bool use_journal(void) {
         LogTarget target = log_target;
 
         if (target != LOG_TARGET_AUTO)
-                return target == LOG_TARGET_JOURNAL;
+                return target == LOG_TARGET_JOURNAL && access(LOG_JOURNAL_SOCKET, F_OK) >= 0;
 
         if (journal < 0)
                 journal = is_journal_stream();

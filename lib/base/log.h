@@ -27,6 +27,8 @@ typedef enum LogTarget {
         _LOG_TARGET_MAX,
 } LogTarget;
 
+#define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
+
 void log_set_target(LogTarget target);
 LogTarget log_get_target(void);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/periodic.h"
 
 #define ACCURACY_MIN USEC_PER_MSEC /* 0 means 250 ms to sd-event */
@@ -14,23 +15,19 @@ struct Periodic {
         void *userdata;
 };
 
-static int arm(Periodic *periodic) {
-        int r;
-
-        r = sd_event_source_set_time_relative(periodic->timer, periodic->interval_usec);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(periodic->timer, SD_EVENT_ONESHOT);
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Periodic *periodic = userdata;
+        uint64_t begin = clock_monotonic();
         int r;
 
         periodic->on_tick(periodic->userdata);
 
-        /* Fails only for a loop that has ended or an interval past all time. */
-        r = arm(periodic);
+        /* To sd-event, it is still as late as it was before the work. This fails only for a loop
+         * that has ended or an interval past all time. */
+        r = sd_event_source_set_time_relative(
+                        source, clock_monotonic() - begin + periodic->interval_usec);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
         assert(r >= 0);
         return 0;
 }

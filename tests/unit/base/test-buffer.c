@@ -151,6 +151,94 @@ TEST(failed_allocation_is_remembered) {
         assert_ok(buffer_error(&buffer));
 }
 
+/* Whatever a length says, nothing behind the end is touched: the sanitizer would see it. */
+TEST(every_cut_of_a_message_is_noticed) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+
+        buffer_put_u8(&buffer, 1);
+        buffer_put_varint(&buffer, 300);
+        buffer_put_u16(&buffer, 2);
+        buffer_put_string(&buffer, "some text");
+        buffer_put_u32(&buffer, 3);
+        buffer_put_bytes(&buffer, "bytes", 5);
+        buffer_put_u64(&buffer, 4);
+
+        for (size_t size = 0; size <= buffer.size; size++) {
+                _cleanup_free_ uint8_t *cut = malloc(MAX(size, (size_t) 1));
+                size_t length;
+                Reader reader;
+
+                assert_non_null(cut);
+                memcpy(cut, buffer.data, size);
+                reader = READER(cut, size);
+                (void) reader_get_u8(&reader);
+                (void) reader_get_varint(&reader);
+                (void) reader_get_u16(&reader);
+                (void) reader_get_bytes(&reader, &length);
+                (void) reader_get_u32(&reader);
+                (void) reader_get_bytes(&reader, &length);
+                (void) reader_get_u64(&reader);
+                assert_int_equal(reader_end(&reader), size < buffer.size ? -EBADMSG : 0);
+        }
+}
+
+TEST(a_varint_takes_the_bytes_that_its_size_needs) {
+        for (unsigned bits = 0; bits <= 64; bits++) {
+                uint64_t value = bits == 0 ? 0 : UINT64_MAX >> (64 - bits);
+                _cleanup_(buffer_done) Buffer buffer = {};
+                Reader reader;
+
+                buffer_put_varint(&buffer, value);
+                assert_int_equal(buffer.size, MAX((bits + 6) / 7, 1U));
+                reader = READER(buffer.data, buffer.size);
+                assert_true(reader_get_varint(&reader) == value);
+                assert_ok(reader_end(&reader));
+        }
+}
+
+/* Other releases, and other programs, may write it longer than it has to be. */
+TEST(a_varint_may_have_zeroes_at_its_end) {
+        static const uint8_t data[] = { 0x81, 0x80, 0x80, 0x00 };
+        Reader reader = READER(data, sizeof(data));
+
+        assert_true(reader_get_varint(&reader) == 1);
+        assert_ok(reader_end(&reader));
+}
+
+TEST(nothing_is_nothing) {
+        Reader reader = READER(NULL, 0);
+        Buffer buffer = {};
+        size_t size = 7;
+
+        assert_ok(reader_end(&reader));
+        assert_null(reader_get_bytes(&reader, &size));
+        assert_int_equal(size, 7);
+        assert_int_equal(reader_error(&reader), -EBADMSG);
+
+        buffer_put(&buffer, NULL, 0);
+        assert_ok(buffer_error(&buffer));
+        assert_int_equal(buffer.size, 0);
+        buffer_done(&buffer);
+        buffer_done(&buffer); /* once more does no harm */
+}
+
+/* The length comes from outside, the check for room must not wrap. */
+TEST(no_length_is_too_large_to_be_refused) {
+        static const uint64_t sizes[] = { 2, SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, UINT32_MAX };
+
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                Reader reader;
+                size_t size;
+
+                buffer_put_varint(&buffer, sizes[i]);
+                buffer_put_u8(&buffer, 'x');
+                reader = READER(buffer.data, buffer.size);
+                assert_null(reader_get_bytes(&reader, &size));
+                assert_int_equal(reader_error(&reader), -EBADMSG);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(integers_are_little_endian),
@@ -161,6 +249,11 @@ int main(void) {
                 cmocka_unit_test(buffer_grows_and_is_used_again),
                 cmocka_unit_test(length_is_filled_in_later),
                 cmocka_unit_test(failed_allocation_is_remembered),
+                cmocka_unit_test(every_cut_of_a_message_is_noticed),
+                cmocka_unit_test(a_varint_takes_the_bytes_that_its_size_needs),
+                cmocka_unit_test(a_varint_may_have_zeroes_at_its_end),
+                cmocka_unit_test(nothing_is_nothing),
+                cmocka_unit_test(no_length_is_too_large_to_be_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

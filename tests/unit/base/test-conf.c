@@ -405,6 +405,155 @@ TEST(live_settings_are_applied_and_the_others_told) {
         assert_string_equal(differences.text, "ValueMax=2G ");
 }
 
+static const char *complain_about_name(const char *value) {
+        return strchr(value, ' ') ? "has a blank" : NULL;
+}
+
+/* clang-format off */
+static const ConfItem picky[] = {
+        { "Test", "Name",  CONF_STRING, AT(listen), "the default one", 0, 0, "A name.", .complain = complain_about_name },
+        { "Test", "Grace", CONF_TIME,   AT(grace),  "1s", USEC_PER_MSEC, USEC_PER_MIN, "A time." },
+        {}
+};
+/* clang-format on */
+
+static void picky_done(Settings *settings) {
+        conf_done(picky, settings);
+}
+
+static void assert_explained(const char *assignment, int error, const char *expected) {
+        _cleanup_(picky_done) Settings settings = {};
+        _cleanup_free_ char *text = NULL;
+
+        assert_ok(conf_init(picky, &settings));
+        assert_int_equal(conf_set_assignment(picky, &settings, assignment, NULL), error);
+        text = conf_explain(picky, assignment, error);
+        assert_string_equal(text, expected);
+}
+
+TEST(a_refusal_says_what_would_do) {
+        assert_explained("Name=a b", -EINVAL, "Name= must not be 'a b', which has a blank");
+        assert_explained("Grace=2min", -ERANGE, "Grace= must be between 1ms and 1min, not '2min'");
+        assert_explained("Grace=0", -ERANGE, "Grace= must be between 1ms and 1min, not '0'");
+        assert_explained(
+                        "Grace=soon", -EINVAL,
+                        "Grace= must be a time such as 500ms, 10s or 2h, not 'soon'");
+        assert_explained("grace=1s", -ENOENT, "There is no setting 'grace'");
+        assert_explained("Grac=1s", -ENOENT, "There is no setting 'Grac'");
+        assert_explained("Grace", -EINVAL, "'Grace' is not NAME=VALUE");
+        assert_explained("", -EINVAL, "'' is not NAME=VALUE");
+}
+
+/* It may be one that nobody would be allowed to write, such as "none". */
+TEST(an_initial_value_is_not_asked_about) {
+        _cleanup_(picky_done) Settings settings = {};
+
+        assert_ok(conf_init(picky, &settings));
+        assert_ok(conf_set(picky, &settings, "Name", "good", NULL));
+        assert_ok(conf_set(picky, &settings, "Name", "the default one", NULL));
+        assert_string_equal(settings.listen, "the default one");
+        assert_int_equal(conf_set(picky, &settings, "Name", "a b", NULL), -EINVAL);
+        assert_string_equal(settings.listen, "the default one");
+}
+
+TEST(limits_are_inclusive) {
+        assert_set("Copies", "1", AT(copies), 1);
+        assert_set("ValueMax", "1K", AT(value_max), KIB);
+        assert_set("ValueMax", "1T", AT(value_max), TIB);
+        assert_not_set("ValueMax", "1023", -ERANGE);
+        assert_not_set("ValueMax", "1099511627777", -ERANGE);
+        assert_set("GraceSec", "24h", AT(grace), USEC_PER_DAY);
+        assert_not_set("GraceSec", "86400000001us", -ERANGE);
+}
+
+TEST(a_comment_may_follow_a_value) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "[Http] ; of clients\n"
+                    "Listen=a;b ; where clients come\n"
+                    "[Store]\n"
+                    "Copies = 3 ; enough\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_string_equal(reports.text, "");
+        assert_string_equal(settings.listen, "a;b");
+        assert_int_equal(settings.copies, 3);
+}
+
+/* The last one of a name counts, and earlier ones are checked nevertheless. */
+TEST(a_setting_may_stand_twice) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "[Store]\nCopies=2\nCopies=3\n[Http]\n[Store]\nCopies=99\nCopies=4\n");
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -EINVAL);
+        assert_string_equal(
+                        reports.text, "err conf:6 Copies= must be between 1 and 16, not '99'\n");
+        assert_int_equal(settings.copies, 4);
+}
+
+TEST(a_setting_outside_of_its_section_is_unknown) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "Copies=2\n[store]\nCopies=3\n[Nowhere]\nCopies=4\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_int_equal(settings.copies, 1);
+        assert_non_null(strstr(reports.text, "warning conf:1 "));
+        assert_non_null(strstr(reports.text, "section [store]"));
+        assert_non_null(strstr(reports.text, "section [Nowhere]"));
+}
+
+TEST(a_file_that_is_too_large_is_not_read) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "[Store]\nCopies=2\n");
+        assert_ok(truncate("conf", MIB + 1)); /* somebody has named a wrong file */
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -EFBIG);
+        assert_non_null(strstr(reports.text, "err conf:0 Failed to read the file: "));
+        assert_int_equal(settings.copies, 1);
+}
+
+TEST(drop_ins_may_stand_alone) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf.d", 0700));
+        put("conf.d/only.conf", "[Store]\nCopies=7\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_int_equal(settings.copies, 7);
+}
+
+/* A daemon must not run without what somebody has put there. */
+TEST(drop_ins_that_cannot_be_listed_are_an_error) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        put("conf", "[Store]\nCopies=2\n");
+        put("conf.d", "this is no directory");
+        assert_ok(conf_init(items, &settings));
+        assert_int_equal(conf_load(items, "conf", &settings, on_report, &reports), -ENOTDIR);
+        assert_non_null(strstr(reports.text, "err conf.d:0 Failed to read the directory: "));
+}
+
+TEST(a_drop_in_that_leads_nowhere_is_skipped) {
+        _cleanup_settings_ Settings settings = {};
+        Reports reports = {};
+
+        assert_ok(make_directory("conf.d", 0700));
+        assert_ok(symlink("/nonexistent", "conf.d/10-gone.conf"));
+        put("conf.d/20-there.conf", "[Store]\nCopies=7\n");
+        assert_ok(conf_init(items, &settings));
+        assert_ok(conf_load(items, "conf", &settings, on_report, &reports));
+        assert_int_equal(settings.copies, 7);
+}
+
 int main(void) {
 #define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter, leave)
         static const struct CMUnitTest tests[] = {
@@ -423,6 +572,16 @@ int main(void) {
                 IN_DIRECTORY(template_states_every_default),
                 IN_DIRECTORY(origins_say_where_values_come_from),
                 cmocka_unit_test(live_settings_are_applied_and_the_others_told),
+                cmocka_unit_test(a_refusal_says_what_would_do),
+                cmocka_unit_test(an_initial_value_is_not_asked_about),
+                cmocka_unit_test(limits_are_inclusive),
+                IN_DIRECTORY(a_comment_may_follow_a_value),
+                IN_DIRECTORY(a_setting_may_stand_twice),
+                IN_DIRECTORY(a_setting_outside_of_its_section_is_unknown),
+                IN_DIRECTORY(a_file_that_is_too_large_is_not_read),
+                IN_DIRECTORY(drop_ins_may_stand_alone),
+                IN_DIRECTORY(drop_ins_that_cannot_be_listed_are_an_error),
+                IN_DIRECTORY(a_drop_in_that_leads_nowhere_is_skipped),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,10 +144,74 @@ TEST(every_reason_has_room) {
         }
 }
 
+/* Programs on the bus tell errors by their names, and so do people who search for them. */
+TEST(each_name_belongs_to_one_error) {
+        for (int a = 1; a < 200; a++) {
+                const ErrorInfo *info = error_info(a);
+
+                assert_int_equal(strncmp(info->bus_name, "org.dkv.Error.", 14), 0);
+                for (int b = a + 1; b < 200; b++)
+                        if (error_info(b) != info)
+                                assert_string_not_equal(error_info(b)->bus_name, info->bus_name);
+        }
+}
+
+TEST(only_errors_of_ours_ask_to_be_tried_again) {
+        for (int error = 0; error < 200; error++) {
+                const ErrorInfo *info = error_info(error);
+
+                assert_in_range(info->http_status, 400, 599);
+                if (info->retry_sec > 0)
+                        assert_true(info->http_status == 503 || info->http_status == 425);
+        }
+}
+
+/* After 503 a client may think that nothing has happened, unless it is told otherwise. */
+TEST(an_outcome_that_is_unknown_has_a_type_of_its_own) {
+        assert_string_equal(error_problem_type(ECOMM), "outcome-unknown");
+        assert_string_equal(error_problem_type(-ECOMM), "outcome-unknown");
+        for (int error = 0; error < 200; error++)
+                if (error != ECOMM)
+                        assert_string_equal(error_problem_type(error), "about:blank");
+}
+
+/* What a stranger at a volume's address answers must not look as if a value were gone or damaged.
+ */
+TEST(no_status_of_a_call_is_about_a_value) {
+        for (unsigned status = 400; status < 600; status++) {
+                int error = error_from_call_status(status);
+
+                assert_true(error > 0);
+                assert_int_not_equal(error, ENOENT);
+                assert_int_not_equal(error, EBADMSG);
+                assert_int_not_equal(error, EEXIST);
+                assert_int_not_equal(error, ENOSPC);
+        }
+}
+
+TEST(every_fault_has_a_name_and_an_answer) {
+        for (StoreFault fault = STORE_FAULT_NONE + 1; fault < _STORE_FAULT_MAX; fault++) {
+                const char *name = store_fault_to_string(fault);
+
+                assert_true(strlen(name) > 0 &&
+                            strcspn(name, " ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(name));
+                assert_int_equal(store_fault_from_string(name), fault);
+                assert_true(store_fault_to_error(fault) < 0);
+        }
+        assert_int_equal(store_fault_to_error(STORE_FAULT_NONE), 0);
+        assert_int_equal(store_fault_from_string(""), STORE_FAULT_NONE);
+        assert_int_equal(store_fault_from_string("Full"), STORE_FAULT_NONE);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
                 cmocka_unit_test(error_has_status_name_and_sentence),
+                cmocka_unit_test(each_name_belongs_to_one_error),
+                cmocka_unit_test(only_errors_of_ours_ask_to_be_tried_again),
+                cmocka_unit_test(an_outcome_that_is_unknown_has_a_type_of_its_own),
+                cmocka_unit_test(no_status_of_a_call_is_about_a_value),
+                cmocka_unit_test(every_fault_has_a_name_and_an_answer),
                 cmocka_unit_test(unknown_error_is_internal),
                 cmocka_unit_test(only_what_may_pass_says_when_to_retry),
                 cmocka_unit_test(titles_are_sentences),

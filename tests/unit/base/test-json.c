@@ -184,6 +184,122 @@ TEST(deep_nesting_is_refused) {
         assert_ok(json_parse(text + 80, 40, &json));
 }
 
+TEST(nesting_ends_where_it_is_said_to) {
+        char text[2 * 40];
+        Json *json;
+
+        for (size_t depth = 1; depth <= 40; depth++) {
+                int r;
+
+                memset(text, '[', depth);
+                memset(text + depth, ']', depth);
+                r = json_parse(text, 2 * depth, &json);
+                assert_int_equal(r, depth <= 32 ? 0 : -EBADMSG);
+                if (r >= 0)
+                        json = json_free(json);
+        }
+}
+
+/* Out of the bodies that others send. */
+TEST(what_is_no_utf_8_is_refused) {
+        static const char *const texts[] = {
+                "\"\x80\"", /* begins in the middle */
+                "\"\xc3\"", /* ends in the middle */
+                "\"\xc3\xc3\"", "\"\xff\"", "{\"\xff\":1}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                assert_refused(texts[i], strlen(texts[i]));
+}
+
+TEST(characters_in_escapes_are_read) {
+        _cleanup_(json_freep) Json *json = parse(
+                        "[\"\\u00e9\", \"\\ud83d\\ude00\", \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]");
+
+        assert_string_equal(json_to_string(json_array_get(json, 0)), "\xc3\xa9");
+        assert_string_equal(json_to_string(json_array_get(json, 1)), "\xf0\x9f\x98\x80");
+        assert_string_equal(json_to_string(json_array_get(json, 2)), "\"\\/\b\f\n\r\t");
+}
+
+TEST(malformed_documents_are_refused) {
+        static const char *const texts[] = {
+                "'a'",       "{a:1}",     "{\"a\" 1}", "{\"a\":}", "{,}",        "[,1]",
+                "[1 2]",     "+1",        "01",        ".5",       "0x10",       "--1",
+                "\"\\x41\"", "\"\\u12\"",
+
+                "tru",       "TRUE",      "/* a */ 1", "\"a",      "{\"a\":1,}", "\xef\xbb\xbf{}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                Json *json = NULL;
+
+                if (json_parse(texts[i], strlen(texts[i]), &json) != -EBADMSG)
+                        fail_msg("'%s' was taken for JSON", texts[i]);
+                assert_null(json);
+        }
+}
+
+/* A number that is too large must not become a small one. */
+TEST(numbers_do_not_wrap) {
+        _cleanup_(json_freep) Json *json = parse(
+                        "{ \"max\": 18446744073709551615, \"more\": 18446744073709551616, "
+                        "\"much\": 99999999999999999999999999999999, \"e\": 1e3, "
+                        "\"min\": -9223372036854775808 }");
+        uint64_t n = 7;
+
+        assert_ok(json_get_uint(json, "max", &n));
+        assert_true(n == UINT64_MAX);
+        assert_int_equal(json_get_uint(json, "e", &n), -ENOENT); /* no whole number as written */
+        assert_int_equal(json_get_uint(json, "min", &n), -ENOENT);
+        if (json_get_uint(json, "more", &n) >= 0)
+                assert_true(n == UINT64_MAX);
+        if (json_get_uint(json, "much", &n) >= 0)
+                assert_true(n == UINT64_MAX);
+}
+
+TEST(of_two_members_of_a_name_the_last_counts) {
+        _cleanup_(json_freep) Json *json = parse("{\"a\":1,\"b\":2,\"a\":3}");
+        uint64_t a;
+
+        assert_ok(json_get_uint(json, "a", &a));
+        assert_int_equal(a, 3);
+}
+
+/* As the trouble list is: told by one thread while another makes the next one. */
+TEST(a_shared_document_lives_as_long_as_one_owner) {
+        Json *json = parse("{\"a\":\"text\"}"), *share = json_share(json);
+
+        json = json_free(json);
+        assert_string_equal(json_get_string(share, "a"), "text");
+        share = json_free(share);
+        assert_null(json_share(NULL));
+        assert_null(json_free(NULL));
+}
+
+TEST(what_is_printed_is_read_again) {
+        static const char *const texts[] = {
+                "",
+                "plain",
+                "with \"quotes\" and \\",
+                "a\nb\tc\x01",
+                "\xc3\xa9\xf0\x9f\x98\x80",
+                "</script>",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_(json_freep) Json *made = json_new_object(), *read = NULL;
+                _cleanup_free_ char *text = NULL;
+
+                json_add_string(made, "text", texts[i]);
+                json_add(made, "array", json_new_array());
+                text = json_format(made, i % 2);
+                assert_non_null(text);
+                assert_ok(json_parse(text, strlen(text), &read));
+                assert_string_equal(json_get_string(read, "text"), texts[i]);
+                assert_int_equal(json_array_size(json_get(read, "array")), 0);
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(document_prints_as_built),
@@ -197,6 +313,14 @@ int main(void) {
                 cmocka_unit_test(anything_but_one_document_is_refused),
                 cmocka_unit_test(text_needs_no_terminator),
                 cmocka_unit_test(deep_nesting_is_refused),
+                cmocka_unit_test(nesting_ends_where_it_is_said_to),
+                cmocka_unit_test(what_is_no_utf_8_is_refused),
+                cmocka_unit_test(characters_in_escapes_are_read),
+                cmocka_unit_test(malformed_documents_are_refused),
+                cmocka_unit_test(numbers_do_not_wrap),
+                cmocka_unit_test(of_two_members_of_a_name_the_last_counts),
+                cmocka_unit_test(a_shared_document_lives_as_long_as_one_owner),
+                cmocka_unit_test(what_is_printed_is_read_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/event-ids.h"
 #include "base/log.h"
@@ -111,6 +114,134 @@ TEST(event_is_logged) {
         assert_logged("notice Volume 3 is down\n$");
 }
 
+TEST(names_go_there_and_back) {
+        for (int level = LOG_EMERG; level <= LOG_DEBUG; level++)
+                assert_int_equal(log_level_from_string(log_level_to_string(level)), level);
+        for (LogTarget target = 0; target < _LOG_TARGET_MAX; target++)
+                assert_int_equal(log_target_from_string(log_target_to_string(target)), target);
+}
+
+TEST(what_is_no_name_is_refused) {
+        static const char *const names[] = {
+                "", "ERR", "error", "warn", "7", "debug ", "console\n"
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                assert_int_equal(log_level_from_string(names[i]), -EINVAL);
+                assert_int_equal(log_target_from_string(names[i]), -EINVAL);
+        }
+}
+
+TEST(more_is_shown_the_higher_the_level_is) {
+        for (int level = LOG_EMERG; level <= LOG_DEBUG; level++) {
+                log_set_level(level);
+                for (int of_message = LOG_EMERG; of_message <= LOG_DEBUG; of_message++) {
+                        char pattern[64];
+
+                        log_event(of_message, EVENT_VOLUME_UP, NULL, "message");
+                        (void) snprintf(pattern, sizeof(pattern), " %s message\n$",
+                                        log_level_to_string(of_message));
+                        assert_logged(of_message <= level ? pattern : "^$");
+                }
+        }
+}
+
+/* The daemon goes on: a log that cannot be written is no reason to stop serving. */
+TEST(without_a_journal_its_target_is_the_console) {
+        log_set_target(LOG_TARGET_JOURNAL);
+        if (access(LOG_JOURNAL_SOCKET, F_OK) < 0) {
+                log_info("still here");
+                assert_logged(" info still here\n$");
+        }
+        log_set_target(LOG_TARGET_CONSOLE);
+        log_info("here");
+        assert_logged(" info here\n$");
+        log_set_target(LOG_TARGET_AUTO);
+}
+
+TEST(a_log_that_is_closed_or_full_does_no_harm) {
+        int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+        assert_ok(full);
+        errno = EPIPE;
+        assert_int_equal(dup2(full, STDERR_FILENO), STDERR_FILENO);
+        log_error("lost");
+        assert_int_equal(close(STDERR_FILENO), 0);
+        log_error("lost");
+        assert_int_equal(log_error_errno(-EIO, "lost: %m"), -EIO);
+        assert_int_equal(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
+        log_error("found");
+        assert_logged("^" DATE " err found\n$");
+        assert_int_equal(close(full), 0);
+}
+
+#define LINES 50
+
+static void *log_lines(void *userdata) {
+        for (unsigned i = 0; i < LINES; i++)
+                log_info("%s", (const char *) userdata);
+        return NULL;
+}
+
+/* Each line is one write, which is whole up to the size of a pipe's buffer. */
+TEST(lines_of_several_threads_do_not_mix) {
+        static char texts[4][80], found[64 * 1024];
+        unsigned counts[4] = {};
+        pthread_t threads[4];
+        ssize_t n;
+
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++) {
+                memset(texts[i], 'a' + (int) i, sizeof(texts[i]) - 1);
+                assert_int_equal(pthread_create(threads + i, NULL, log_lines, texts[i]), 0);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+        n = read(pipe_fds[0], found, sizeof(found) - 1);
+        assert_ok(n);
+        for (char *line = found, *end; *line; line = end + 1) {
+                const char *text;
+
+                end = strchr(line, '\n');
+                assert_non_null(end);
+                *end = '\0';
+                text = strstr(line, " info ");
+                assert_non_null(text);
+                text += strlen(" info ");
+                assert_in_range(*text, 'a', 'd');
+                assert_string_equal(text, texts[*text - 'a']);
+                counts[*text - 'a']++;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(counts); i++)
+                assert_int_equal(counts[i], LINES);
+}
+
+/* In a process of its own, since it is asked for once. */
+static int level_with(const char *debug) {
+        int status;
+        pid_t pid = fork();
+
+        assert_ok(pid);
+        if (pid == 0) {
+                if (debug)
+                        (void) setenv("DKV_DEBUG", debug, 1);
+                else
+                        (void) unsetenv("DKV_DEBUG");
+                log_set_level(-1); /* as at the start */
+                _exit(log_get_level());
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+TEST(the_environment_says_whether_to_debug) {
+        assert_int_equal(level_with(NULL), LOG_INFO);
+        assert_int_equal(level_with("1"), LOG_DEBUG);
+        assert_int_equal(level_with("0"), LOG_INFO);
+        assert_int_equal(level_with(""), LOG_INFO);
+}
+
 int main(void) {
 #define CAPTURED(test) cmocka_unit_test_setup_teardown(test, capture, release)
         static const struct CMUnitTest tests[] = {
@@ -122,6 +253,13 @@ int main(void) {
                 CAPTURED(message_stays_one_line),
                 CAPTURED(long_message_is_cut),
                 CAPTURED(event_is_logged),
+                cmocka_unit_test(names_go_there_and_back),
+                cmocka_unit_test(what_is_no_name_is_refused),
+                CAPTURED(more_is_shown_the_higher_the_level_is),
+                CAPTURED(without_a_journal_its_target_is_the_console),
+                CAPTURED(a_log_that_is_closed_or_full_does_no_harm),
+                CAPTURED(lines_of_several_threads_do_not_mix),
+                cmocka_unit_test(the_environment_says_whether_to_debug),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,12 +76,54 @@ TEST(freed_one_does_not_tick) {
         sd_event_unref(event);
 }
 
+static void on_slow_tick(void *userdata) {
+        uint64_t until = clock_monotonic() + 30 * USEC_PER_MSEC;
+        Work *work = userdata;
+
+        work->at[work->n++] = clock_monotonic();
+        while (clock_monotonic() < until)
+                ; /* works longer than an interval lasts */
+        if (work->n == work->wanted)
+                assert_int_equal(sd_event_exit(work->event, 0), 0);
+}
+
+/* Else a loop that is late would do nothing else any more. */
+TEST(a_slow_tick_is_not_followed_by_two_at_once) {
+        Work work = { .wanted = 3 };
+
+        assert_ok(sd_event_new(&work.event));
+        assert_ok(periodic_new(
+                        work.event, 0, 10 * USEC_PER_MSEC, on_slow_tick, &work, &work.periodic));
+        assert_ok(sd_event_loop(work.event));
+        for (unsigned i = 1; i < work.n; i++)
+                assert_true(work.at[i] >= work.at[i - 1] + 40 * USEC_PER_MSEC);
+        assert_null(periodic_free(work.periodic));
+        sd_event_unref(work.event);
+}
+
+TEST(several_tick_side_by_side) {
+        Work often = { .wanted = 5 }, seldom = { .wanted = 100 };
+
+        assert_ok(sd_event_new(&often.event));
+        assert_ok(periodic_new(
+                        often.event, 0, 5 * USEC_PER_MSEC, on_tick, &often, &often.periodic));
+        assert_ok(periodic_new(often.event, 0, USEC_PER_HOUR, on_tick, &seldom, &seldom.periodic));
+        assert_ok(sd_event_loop(often.event));
+        assert_int_equal(often.n, 5);
+        assert_int_equal(seldom.n, 1);
+        assert_null(periodic_free(often.periodic));
+        assert_null(periodic_free(seldom.periodic));
+        sd_event_unref(often.event);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ticks_again_and_again),
                 cmocka_unit_test(first_tick_may_come_at_once),
                 cmocka_unit_test(interval_can_change),
                 cmocka_unit_test(freed_one_does_not_tick),
+                cmocka_unit_test(a_slow_tick_is_not_followed_by_two_at_once),
+                cmocka_unit_test(several_tick_side_by_side),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,8 +266,7 @@ int view_get(sd_bus *bus, sd_bus_error *reterr_error, View **ret) {
                 r = sd_bus_process(bus, NULL);
                 if (r < 0)
                         return r;
-                if (r > 0 ||
-                    answer.there) /* sd_bus_process() returns 0 for a call that timed out */
+                if (r > 0 || answer.there) /* it returns 0 after a time-out, too */
                         continue;
                 r = sd_bus_wait(bus, UINT64_MAX);
                 if (r < 0 && r != -EINTR)

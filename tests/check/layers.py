@@ -49,7 +49,7 @@ ALLOWED = {
     'volume/upkeep': VOLUME | {'volume/link'},
     'volume/call': VOLUME | {'volume/link', 'volume/upkeep'},
     'volume/request': VOLUME | {'volume/link', 'volume/upkeep'},
-    'generator': CORE | {'master', 'volume'},  # of the daemons, only the settings
+    'generator': CORE | {'daemon', 'master', 'volume'},  # of the daemons, only the settings
     'frame': {'base', 'bus'},
     'adm': CORE | {'bus', 'rpc', 'frame', 'adm/*'},
     'adm/context': CORE | {'bus', 'frame'},

@@ -13,12 +13,12 @@
 #include "store/disk/members.h"
 #include "store/format/log-mark.h"
 
-#define MEMBERS_FILE "members"
-#define MEMBERS_MAX  (64 * KIB)
+#define MEMBERS_MAX (64 * KIB)
 
 #define HEAD \
         "# dkv store 1: what belongs to it. It is not opened while something of this is missing.\n"
 #define UNFINISHED HEAD "# It is being made.\n"
+#define LOADING    HEAD "# It is being loaded, and is no store before it is complete.\n"
 
 static _Thread_local char missing[NAME_MAX + 1];
 
@@ -114,6 +114,10 @@ static int check_list(int dir_fd, char *text) {
         return 0;
 }
 
+int members_begin_load(int dir_fd) {
+        return write_file(dir_fd, MEMBERS_FILE, LOADING, strlen(LOADING), 0640);
+}
+
 int members_check(int dir_fd, const char *const required[]) {
         _cleanup_free_ char *text = NULL;
         int r;
@@ -125,6 +129,8 @@ int members_check(int dir_fd, const char *const required[]) {
                 return r;
         if (strcmp(text, UNFINISHED) == 0)
                 return 1;
+        if (strcmp(text, LOADING) == 0)
+                return -EINPROGRESS;
         return check_list(dir_fd, text);
 }
 

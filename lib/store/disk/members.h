@@ -11,10 +11,17 @@
 
 #include "base/macro.h"
 
+#define MEMBERS_FILE "members"
+
+/* In a directory with nothing in it: notes, durably, that a store is being loaded there. Until it
+ * is complete and members_write() says so, nobody else takes what is there for a store. */
+int members_begin_load(int dir_fd);
+
 /* Checks DIR_FD. REQUIRED, which ends with NULL, is what a store without a list must have if it
  * has anything at all. Returns 0 if all members are there; 1 if the store is new, which has been
- * noted durably; -ENOMEDIUM if one is missing, of which members_missing() has the name; -EBADMSG
- * for a list that makes no sense; or another negative errno. */
+ * noted durably; -EINPROGRESS if it is being loaded, or that did not come to its end; -ENOMEDIUM if
+ * one is missing, of which members_missing() has the name; -EBADMSG for a list that makes no sense;
+ * or another negative errno. */
 int members_check(int dir_fd, const char *const required[]);
 
 /* The name of what members_check(), or whoever noted it, missed last on this thread, or "". */

@@ -28,6 +28,9 @@ typedef struct EnvironmentHooks {
          * than databases belongs to it, as in store/disk/members.h; both end with NULL. */
         const char *const *required, *const *others;
 
+        /* It is the one who called members_begin_load() that opens it. */
+        bool is_loading;
+
         /* The version before, and what makes this one of it: on the committer's thread, in the
          * transaction that writes the new format down. Optional. */
         const char *older;

@@ -349,6 +349,8 @@ int environment_open(
                 return r;
 
         r = members_check(environment->dir_fd, hooks->required);
+        if (r == -EINPROGRESS)
+                r = hooks->is_loading ? 1 : -EPROTONOSUPPORT;
         if (r < 0)
                 return r;
         environment->is_new = r > 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <string.h>
 
 #include "store/disk/disk.h"
 #include "store/environment/opening.h"
@@ -19,6 +20,7 @@ static int open_environment(
                 .required = required,
                 .format = format,
                 .older = older,
+                .is_loading = strcmp(format, INDEX_FORMAT_LOADING) == 0,
                 .upgrade = upgrade_revision,
                 .collected = submit_on_collected,
                 .ending = tables_ending,

@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/checksum.h"
+#include "store/disk/members.h"
 #include "store/environment/opening.h"
 #include "store/index/engine/dump-internal.h"
 
@@ -222,43 +224,70 @@ static int load_into(Index *index, Load *load) {
         return r;
 }
 
-/* Returns 1 if there was anything, and removes it if it is not wanted. */
-static int look_into(const char *path, bool remove) {
+static bool is_anything(const char *name) {
+        return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool is_no_list(const char *name) {
+        return is_anything(name) && strcmp(name, MEMBERS_FILE) != 0;
+}
+
+/* Returns 1 if the directory has anything that IS_SUCH, or 0; removes it if it is not wanted. */
+static int look_into(int dir_fd, bool (*is_such)(const char *name), bool remove) {
         struct dirent *entry;
         DIR *directory;
-        int r = 0;
+        int fd, r = 0;
 
-        directory = opendir(path);
-        if (!directory)
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
                 return -errno;
+        directory = fdopendir(fd);
+        if (!directory) {
+                closep(&fd);
+                return -errno;
+        }
         while ((entry = readdir(directory)) != NULL) {
-                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                if (!is_such(entry->d_name))
                         continue;
                 r = 1;
                 if (remove)
-                        (void) unlinkat(dirfd(directory), entry->d_name, 0);
+                        (void) unlinkat(dir_fd, entry->d_name, 0);
         }
         (void) closedir(directory);
         return r;
 }
 
+/* The list goes last: while it is there, nobody takes the rest for an index. */
+static void remove_all(int dir_fd) {
+        (void) look_into(dir_fd, is_no_list, true);
+        if (look_into(dir_fd, is_no_list, false) == 0)
+                (void) look_into(dir_fd, is_anything, true);
+}
+
 int index_load(const IndexOptions *options,
                ssize_t (*read)(void *data, size_t size, void *userdata),
                void *userdata) {
+        _cleanup_close_ int dir_fd = -1;
         Load load = { .read = read, .userdata = userdata };
         Index *index;
         int r;
 
-        r = look_into(options->directory, false);
+        dir_fd = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir_fd < 0)
+                return -errno;
+
+        r = look_into(dir_fd, is_anything, false);
         if (r != 0)
                 return r < 0 ? r : -ENOTEMPTY;
 
-        r = index_open_tables(options, INDEX_FORMAT_LOADING, NULL, &index);
+        r = members_begin_load(dir_fd);
+        if (r >= 0)
+                r = index_open_tables(options, INDEX_FORMAT_LOADING, NULL, &index);
         if (r >= 0) {
                 r = load_into(index, &load);
                 (void) index_free(index);
         }
         if (r < 0)
-                (void) look_into(options->directory, true);
+                remove_all(dir_fd);
         return r;
 }

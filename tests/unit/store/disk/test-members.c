@@ -156,6 +156,22 @@ TEST(what_was_not_completed_is_begun_anew) {
         move_back(directory, "objects.db");
 }
 
+/* Whatever else is there: only what loads it takes it for something, until the list is written. */
+TEST(what_is_being_loaded_is_neither_a_store_nor_an_index) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+        static const char *const none[] = { NULL };
+        _cleanup_close_ int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        assert_ok(dir_fd);
+        assert_int_equal(members_begin_load(dir_fd), 0);
+        assert_int_equal(members_check(dir_fd, none), -EINPROGRESS);
+        assert_int_equal(try_index(directory), -EPROTONOSUPPORT);
+        assert_int_equal(try_store(directory), -EPROTONOSUPPORT);
+
+        assert_int_equal(members_write(dir_fd, NULL, 0), 0);
+        assert_int_equal(members_check(dir_fd, none), 0);
+}
+
 TEST(a_list_that_makes_no_sense_is_refused) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
 
@@ -172,6 +188,7 @@ int main(void) {
                 cmocka_unit_test(a_store_without_a_list_gets_one_if_it_looks_whole),
                 cmocka_unit_test(an_index_without_a_list_and_without_logs_is_refused),
                 cmocka_unit_test(what_was_not_completed_is_begun_anew),
+                cmocka_unit_test(what_is_being_loaded_is_neither_a_store_nor_an_index),
                 cmocka_unit_test(a_list_that_makes_no_sense_is_refused),
         };
 

@@ -581,9 +581,8 @@ void conf_print_template(const ConfItem items[], const char *program) {
 
         printf("# SPDX-License-Identifier: LGPL-2.1-or-later\n"
                "#\n"
-               "# The settings of %s. Each stands here with its default, commented out.\n"
-               "# Change them here, or in files of their own, NAME.conf, in the directory that is called as\n"
-               "# this file is, with .d behind it.\n",
+               "# All settings of %s with their defaults, commented out.\n"
+               "# Change them here, or in files NAME.conf in the directory with the name of this file plus .d.\n",
                program);
 
         for (const ConfItem *item = items; item->name; item++) {

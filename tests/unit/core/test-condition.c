@@ -174,6 +174,81 @@ TEST(unknown_encodings_are_refused) {
         assert_int_equal(condition_decode(&reader, &condition), -EBADMSG);
 }
 
+/* Of what others send, each byte may be anything. What is understood says the same again. */
+TEST(what_is_decoded_is_what_would_be_encoded) {
+        uint64_t x = 88172645463325252U;
+        unsigned n_understood = 0;
+
+        for (unsigned i = 0; i < 100000; i++) {
+                _cleanup_(buffer_done) Buffer again = {};
+                Condition condition;
+                uint8_t data[20];
+                Reader reader;
+
+                for (size_t k = 0; k < sizeof(data); k++) {
+                        x ^= x << 13;
+                        x ^= x >> 7;
+                        x ^= x << 17;
+                        data[k] = (uint8_t) (x >> 56) & (k == 0 ? 0x3f : 0x01);
+                }
+                reader = READER(data, sizeof(data));
+                if (condition_decode(&reader, &condition) < 0)
+                        continue;
+                n_understood++;
+                condition_encode(&condition, &again);
+                assert_int_equal(again.size, sizeof(data) - reader.size);
+                assert_memory_equal(again.data, data, again.size);
+        }
+        assert_true(n_understood > 1000);
+}
+
+TEST(dates_are_encoded_for_writes_alone) {
+        Condition condition = { .has_unmodified_since = true,
+                                .unmodified_since = UINT64_MAX,
+                                .has_modified_since = true,
+                                .modified_since = 5 },
+                  decoded;
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Reader reader;
+
+        condition_encode(&condition, &buffer);
+        reader = READER(buffer.data, buffer.size);
+        assert_ok(condition_decode(&reader, &decoded));
+        assert_ok(reader_end(&reader));
+        assert_true(decoded.has_unmodified_since);
+        assert_true(decoded.unmodified_since == UINT64_MAX);
+        assert_false(decoded.has_modified_since);
+}
+
+/* One read of a list takes what belongs to it and leaves the rest to others. */
+TEST(what_follows_a_condition_stays) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Condition condition, decoded;
+        Reader reader;
+
+        assert_ok(condition_parse(TAG_A "," TAG_B, NULL, &condition));
+        condition_encode(&condition, &buffer);
+        buffer_put_u32(&buffer, 0xabcdef01);
+        reader = READER(buffer.data, buffer.size);
+        assert_ok(condition_decode(&reader, &decoded));
+        assert_true(reader_get_u32(&reader) == 0xabcdef01);
+        assert_ok(reader_end(&reader));
+}
+
+/* A client may know many values of other servers, or none. */
+TEST(tags_of_others_do_not_count_towards_the_limit) {
+        char list[64 * 8 + sizeof(TAG_B)] = "";
+        Condition condition;
+
+        for (unsigned i = 0; i < 64; i++)
+                strcat(list, "\"etag\",");
+        strcat(list, TAG_B);
+        assert_ok(condition_parse(list, NULL, &condition));
+        assert_int_equal(condition.match.n_etags, 1);
+        assert_int_equal(condition_check(&condition, &b, 0), 0);
+        assert_int_equal(condition_check(&condition, &a, 0), -ECANCELED);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(conditions_hold_or_not),
@@ -183,6 +258,10 @@ int main(void) {
                 cmocka_unit_test(number_of_tags_is_limited),
                 cmocka_unit_test(condition_comes_back),
                 cmocka_unit_test(unknown_encodings_are_refused),
+                cmocka_unit_test(what_is_decoded_is_what_would_be_encoded),
+                cmocka_unit_test(dates_are_encoded_for_writes_alone),
+                cmocka_unit_test(what_follows_a_condition_stays),
+                cmocka_unit_test(tags_of_others_do_not_count_towards_the_limit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,6 +154,44 @@ TEST(table_is_the_first_segment) {
         assert_int_equal(strlen(table), KEY_MAX - 1);
 }
 
+TEST(segments_of_dots_are_found) {
+        static const char *const with[] = { ".",     "..",     "./a", "../a", "a/.",    "a/..",
+                                            "a/./b", "a/../b", "//.", "./",   "a/b/../" };
+        static const char *const without[] = { "a",   "...",     ".a",      "a.", "..a",
+                                               "a..", "a/.../b", "a/.b/c",  "/",  "//",
+                                               "a/",  "%2e",     "a\\..\\b" };
+
+        for (size_t i = 0; i < ELEMENTSOF(with); i++)
+                if (!key_has_dots(with[i]))
+                        fail_msg("'%s' has dots", with[i]);
+        for (size_t i = 0; i < ELEMENTSOF(without); i++)
+                if (key_has_dots(without[i]))
+                        fail_msg("'%s' has no dots", without[i]);
+}
+
+/* Two paths that look different may name one key, and no path names two. */
+TEST(a_key_has_one_path_of_its_own) {
+        static const char *const paths[] = { "/a b", "/%61 b", "/a%20b", "/%61%20%62" };
+        char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                assert_ok(key_from_path(paths[i], key));
+                (void) key_to_path(key, path);
+                assert_string_equal(path, "/a%20b");
+        }
+}
+
+/* Only once, or "%2500" would become a NUL. */
+TEST(a_path_is_decoded_once) {
+        char key[KEY_MAX + 1];
+
+        assert_int_equal(key_from_path("/%2500", key), 3);
+        assert_string_equal(key, "%00");
+        assert_int_equal(key_from_path("/%252e%252e", key), 6);
+        assert_string_equal(key, "%2e%2e");
+        assert_false(key_has_dots(key));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(path_becomes_key),
@@ -163,6 +201,9 @@ int main(void) {
                 cmocka_unit_test(decoding_stops_at_the_length_and_at_the_size),
                 cmocka_unit_test(encoding_stops_at_the_size),
                 cmocka_unit_test(hash_is_xxh3),
+                cmocka_unit_test(segments_of_dots_are_found),
+                cmocka_unit_test(a_key_has_one_path_of_its_own),
+                cmocka_unit_test(a_path_is_decoded_once),
                 cmocka_unit_test(table_is_the_first_segment),
         };
 

@@ -2,6 +2,7 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/url.h"
@@ -79,6 +80,57 @@ TEST(what_is_made_is_what_is_read) {
         }
 }
 
+/* A sentence for those who have typed it, that begins with what they typed. */
+TEST(a_refusal_says_what_is_wrong_with_a_url) {
+        static const struct {
+                const char *text, *reason;
+        } rows[] = {
+                { "https://a:1", "does not begin with http://" },
+                { "HTTP://a:1", "does not begin with http://" },
+                { "http://u@a:1", "has a user" },
+                { "http://a:1?x", "has a query" },
+                { "http://a:1/#x", "has a query" },
+                { "http://a:1/x", "has a path" },
+                { "http:///", "has no host" },
+                { "http://:1", "has no address" },
+                { "a", "has neither http:// nor a port" },
+                { "http://a:0", "has no port from 1 to 65535" },
+                { "http://a:65536", "has no port from 1 to 65535" },
+                { "http://[::]:1", "names all addresses" },
+                { "http://fe80::1:80", "needs brackets" },
+                { "http://a_b!:1", "has neither an IP address nor the name of a machine" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const char *reason = url_complain(rows[i].text);
+
+                if (!reason || strncmp(reason, rows[i].reason, strlen(rows[i].reason)) != 0)
+                        fail_msg("'%s' %s", rows[i].text, reason ?: "is taken");
+        }
+}
+
+TEST(a_host_that_is_too_long_is_refused) {
+        char text[400] = "http://";
+
+        memset(text + 7, 'a', ADDRESS_HOST_SIZE - 1);
+        strcat(text, ":1");
+        assert_null(url_complain(text));
+        memset(text + 7, 'a', ADDRESS_HOST_SIZE);
+        strcpy(text + 7 + ADDRESS_HOST_SIZE, ":1");
+        assert_string_equal(url_complain(text), "is too long");
+}
+
+TEST(what_is_refused_leaves_nothing_behind) {
+        char *url = NULL;
+        const char *reason = NULL;
+        Address address = { .port = 7 };
+
+        assert_int_equal(url_normalize("http://", &url, &reason), -EINVAL);
+        assert_null(url);
+        assert_int_equal(url_host("http://a:x", &address), -EINVAL);
+        assert_int_equal(address.port, 7);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test(test)
         const struct CMUnitTest tests[] = {
@@ -87,6 +139,9 @@ int main(void) {
                 RUN(a_url_is_made_of_an_authority_and_a_path),
                 RUN(an_address_has_a_url),
                 RUN(what_is_made_is_what_is_read),
+                RUN(a_refusal_says_what_is_wrong_with_a_url),
+                RUN(a_host_that_is_too_long_is_refused),
+                RUN(what_is_refused_leaves_nothing_behind),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

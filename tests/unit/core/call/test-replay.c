@@ -55,6 +55,38 @@ TEST(a_leap_forgets_all) {
         assert_int_equal(replay_note(&replay, UINT64_MAX - REPLAY_WINDOW), -EALREADY);
 }
 
+/* Compared with a set that forgets nothing, for calls that overtake each other at random. */
+TEST(every_number_in_the_window_is_told_apart) {
+        enum { N = 50000 };
+        uint64_t x = 88172645463325252U, highest = 0;
+        static bool seen[N + 2 * REPLAY_WINDOW];
+        Replay replay = {};
+
+        for (uint64_t i = 0; i < N; i++) {
+                uint64_t number;
+                int expected;
+
+                x ^= x << 13;
+                x ^= x >> 7;
+                x ^= x << 17;
+                number = 1 + i / 2 + x % (2 * REPLAY_WINDOW - 1);
+                highest = MAX(highest, number);
+                expected = seen[number] || highest - number >= REPLAY_WINDOW ? -EALREADY : 0;
+                assert_int_equal(replay_note(&replay, number), expected);
+                seen[number] = true;
+        }
+}
+
+/* A sender that has been started anew begins with 1, as another run: it has a window of its own. */
+TEST(windows_know_nothing_of_each_other) {
+        Replay one = {}, other = {};
+
+        assert_int_equal(replay_note(&one, 1), 0);
+        assert_int_equal(replay_note(&one, UINT64_C(1) << 40), 0);
+        assert_int_equal(replay_note(&other, 1), 0);
+        assert_int_equal(replay_note(&other, 1), -EALREADY);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(numbers_pass_once_in_any_order),
@@ -62,6 +94,8 @@ int main(void) {
                 cmocka_unit_test(what_lies_too_far_back_is_refused),
                 cmocka_unit_test(gaps_stay_open_as_long_as_the_window_is),
                 cmocka_unit_test(a_leap_forgets_all),
+                cmocka_unit_test(every_number_in_the_window_is_told_apart),
+                cmocka_unit_test(windows_know_nothing_of_each_other),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

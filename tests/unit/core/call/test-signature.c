@@ -135,6 +135,67 @@ TEST(other_releases_are_told_from_strangers) {
         assert_int_equal(check("x.y", "POST", "/", ""), -EACCES);
 }
 
+/* Each of them decides whether a call is carried out. */
+TEST(each_of_the_parties_is_signed) {
+        char text[SIGNATURE_SIZE], other[SIGNATURE_SIZE];
+        Signature signature;
+
+        sign("POST", "/a", "", text);
+        for (size_t i = 0; i < sizeof(Parties); i++) {
+                Parties changed = parties;
+
+                ((uint8_t *) &changed)[i] ^= 1;
+                if (parties_equal(&changed, &parties) || changed.from.number > VOLUME_MAX ||
+                    changed.to.number > VOLUME_MAX)
+                        continue; /* a byte between two fields */
+                assert_ok(signature_format("POST", "/a", &changed, "", 0, NOW, signer, other));
+                assert_string_not_equal(text, other);
+                assert_ok(signature_check(other, "POST", "/a", NOW, signer, &signature));
+                assert_true(parties_equal(&signature.parties, &changed));
+                assert_false(parties_equal(&signature.parties, &parties));
+        }
+}
+
+TEST(another_cluster_has_another_secret) {
+        static const char others[] = "a secret of thirty-two bytes ,,,";
+        char text[SIGNATURE_SIZE];
+        Signature signature;
+        Signer *stranger;
+
+        sign("POST", "/a", "body", text);
+        assert_ok(signer_new(others, strlen(others), &stranger));
+        assert_int_equal(signature_check(text, "POST", "/a", NOW, stranger, &signature), -EACCES);
+        (void) signer_free(stranger);
+}
+
+/* A header is as long as its sender likes. */
+TEST(what_is_longer_than_any_signature_is_refused) {
+        char text[SIGNATURE_SIZE], long_text[4 * SIGNATURE_SIZE];
+
+        sign("POST", "/a", "", text);
+        for (size_t i = 0; i < strlen(text); i += 7) {
+                memcpy(long_text, text, i);
+                memset(long_text + i, '0', 2 * SIGNATURE_SIZE);
+                strcpy(long_text + i + 2 * SIGNATURE_SIZE, text + i);
+                assert_true(check(long_text, "POST", "/a", "") < 0);
+        }
+        for (size_t size = 0; size < strlen(text); size++) {
+                memcpy(long_text, text, size);
+                long_text[size] = '\0';
+                assert_true(check(long_text, "POST", "/a", "") < 0);
+        }
+}
+
+/* The time is told to a caller whose clock is wrong, so that must not be answered to strangers. */
+TEST(only_a_good_signature_is_late) {
+        char text[SIGNATURE_SIZE];
+        Signature signature;
+
+        sign("POST", "/a", "", text);
+        text[strlen(text) - 1] ^= 1;
+        assert_int_equal(signature_check(text, "POST", "/a", NOW + 9, signer, &signature), -EACCES);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(form_is_known),
@@ -143,6 +204,10 @@ int main(void) {
                 cmocka_unit_test(signature_expires),
                 cmocka_unit_test(longest_signature_fits),
                 cmocka_unit_test(other_releases_are_told_from_strangers),
+                cmocka_unit_test(each_of_the_parties_is_signed),
+                cmocka_unit_test(another_cluster_has_another_secret),
+                cmocka_unit_test(what_is_longer_than_any_signature_is_refused),
+                cmocka_unit_test(only_a_good_signature_is_late),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -103,6 +103,7 @@ int job_preview(Jobs *jobs,
 
 void jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata) {
         job_table_set_observer(&jobs->table, on_change, userdata);
+        job_table_tell_observer(&jobs->table);
 }
 
 static void on_watch(void *userdata) {

@@ -92,7 +92,7 @@ int job_lost_keys(
 
 /* ON_CHANGE is called on the main loop, soon after a job is new, has changed (its figures: about
  * each second), or is forgotten. There is one observer at most; NULL for none. A new one is told of
- * all jobs as new. */
+ * all jobs as new, at once. Main loop only. */
 void jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata);
 
 /* What a change would move; previewer_begin() in preview.h is its contract. Main loop only. */

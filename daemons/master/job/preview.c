@@ -257,13 +257,12 @@ static int read_all(Planning *planning) {
 
 static void *run(void *userdata) {
         Planning *planning = userdata;
-        Previewer *previewer = planning->previewer;
         int r;
 
         r = read_all(planning);
+        atomic_store(&planning->previewer->is_planning, false); /* before anybody can ask again */
         planning->done(r, r < 0 ? NULL : &planning->plan, planning->userdata);
         (void) planning_free(planning);
-        atomic_store(&previewer->is_planning, false);
         return NULL;
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /* A master's bus, with an index, volumes and jobs of its own, and a caller at the other end. Link
- * with --wrap=sd_bus_creds_get_euid. Include after "test.h". */
+ * with --wrap=sd_bus_creds_get_euid: who calls is what the kernel says of the other end, and no
+ * test can be somebody else. Include after "test.h". */
 
 #include "bus/bus-ends.h"
 #include "master/bus/manager.h"
@@ -23,6 +24,7 @@ typedef struct Fixture {
         MasterConf conf;
         Index *index;
         Troubles *troubles;
+        Lead *lead; /* NULL for one that leads anyway */
         Volumes *volumes;
         Watch *watch;
         Jobs *jobs;
@@ -63,6 +65,7 @@ static inline void start_bus(Fixture *fixture) {
                                         .directory = fixture->conf.directory,
                                         .listen = fixture->conf.endpoint.listen,
                                         .index = fixture->index,
+                                        .lead = fixture->lead,
                                         .troubles = fixture->troubles,
                                         .volumes = fixture->volumes,
                                         .watch = fixture->watch,
@@ -109,6 +112,7 @@ static inline void stop_all(Fixture *fixture) {
 
 static inline void fixture_free(Fixture *fixture) {
         stop_all(fixture);
+        (void) lead_free(fixture->lead);
         (void) troubles_free(fixture->troubles);
         bus_ends_done(&ends);
         conf_done(master_conf_items, &fixture->conf);

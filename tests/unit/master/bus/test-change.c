@@ -9,7 +9,6 @@
 
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
-#include "master/bus/refusal.h"
 
 #define VOLUME_3 "/org/dkv/Master1/volume/3"
 
@@ -26,25 +25,6 @@ static sd_bus_message *call(const char *method, const char *types, uint32_t numb
 
 static sd_bus_message *rebalance(void) {
         return bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}", 0);
-}
-
-/* Three active volumes. */
-static int setup(void **state) {
-        Fixture *fixture = fixture_new();
-
-        start_jobs(fixture);
-        start_bus(fixture);
-        report(fixture, 3);
-        (void) epoch_of(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
-                                      "aua{sv}", 3, 1, 2, 3, 0));
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state) {
-        fixture_free(*state);
-        return 0;
 }
 
 static const char *state_of(const char *volume) {
@@ -162,57 +142,6 @@ TEST(a_plan_is_refused_as_the_change_would_be) {
                         "org.dkv.Error.Busy", "Volume 3 is being drained by job 1");
 }
 
-/* Sentences that no method can be made to say at will. */
-TEST(each_refusal_has_a_sentence) {
-        static const struct {
-                Asked asked;
-                int error;
-                uint32_t number;
-                const char *text;
-        } table[] = {
-                { ASKED_ADD, -EHOSTDOWN, 4, "Volume 4 does not report; start it first." },
-                { ASKED_ADD, -EBUSY, 4, "Volume 4 was removed from the cluster." },
-                { ASKED_ADD, -ENOSPC, 0, "The master's disk is full." },
-                { ASKED_DELETE, -ENOENT, 0, "One of the volumes is not known to the master." },
-                { ASKED_DELETE, -EBUSY, 4, "Volume 4 was removed already." },
-                { ASKED_DELETE, -ENOSPC, 0,
-                  "The other volumes have less free space than is to be moved." },
-                { ASKED_COPIES, -EDQUOT, 0,
-                  "There are fewer active volumes than that many copies." },
-                { ASKED_SETTINGS, -EINVAL, 2, "Volume 2 cannot have these values." },
-                { ASKED_SETTINGS, -EBUSY, 2, "Volume 2 was removed from the cluster." },
-                { ASKED_REBALANCE, -EAGAIN, 0,
-                  "Another plan is being made; try again in a while." },
-                { ASKED_JOB, -ENOENT, 7, "Job 7 does not exist any more." },
-                { ASKED_JOB, -EBUSY, 7, "Job 7 has ended already." },
-                { ASKED_JOB, -EINVAL, 0, "A job makes from 1 to 64 calls at a time." },
-        };
-        RefusalSource source = { .jobs = ((Fixture *) *state)->jobs };
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-
-                assert_int_equal(
-                                refuse(&source, table[i].asked, table[i].error, table[i].number,
-                                       &error),
-                                table[i].error);
-                assert_string_equal(error.message, table[i].text);
-        }
-}
-
-/* What has no sentence of its own has that of the table of errors. */
-TEST(other_errors_have_the_sentence_of_their_errno) {
-        RefusalSource source = { .jobs = ((Fixture *) *state)->jobs };
-
-        for (Asked asked = ASKED_ADD; asked <= ASKED_JOB; asked++) {
-                _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-
-                assert_int_equal(refuse(&source, asked, -EREMCHG, 1, &error), -EREMCHG);
-                assert_string_equal(error.name, "org.dkv.Error.Conflict");
-                assert_non_null(error.message);
-        }
-}
-
 static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         *(sd_bus_message **) userdata = sd_bus_message_ref(message);
         return 1;
@@ -243,19 +172,15 @@ TEST(what_is_open_at_the_end_is_answered_once) {
         }
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                ROW(a_drain_has_a_job_and_an_epoch),
-                ROW(who_is_drained_is_named_with_the_job),
-                ROW(who_is_refused_is_named),
-                ROW(changes_without_a_job_return_no_path),
-                ROW(a_rebalance_and_another_number_of_copies_have_jobs),
-                ROW(a_plan_is_refused_as_the_change_would_be),
-                ROW(each_refusal_has_a_sentence),
-                ROW(other_errors_have_the_sentence_of_their_errno),
-                ROW(what_is_open_at_the_end_is_answered_once),
+                WITH_VOLUMES(a_drain_has_a_job_and_an_epoch),
+                WITH_VOLUMES(who_is_drained_is_named_with_the_job),
+                WITH_VOLUMES(who_is_refused_is_named),
+                WITH_VOLUMES(changes_without_a_job_return_no_path),
+                WITH_VOLUMES(a_rebalance_and_another_number_of_copies_have_jobs),
+                WITH_VOLUMES(a_plan_is_refused_as_the_change_would_be),
+                WITH_VOLUMES(what_is_open_at_the_end_is_answered_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,183 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/* The objects of the jobs: what they show, how they are controlled, and which signals tell of
+ * them. */
+
 #include "test.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "master/bus/bus-content.h"
 #include "master/bus/bus-fixture.h"
-#include "master/bus/jobs.h"
-#include "master/job/preview.h"
+#include "master/bus/bus-reports.h"
+#include "store/index/submit.h"
 
-#define UNKNOWN "/org/dkv/Master1/job/2"
+#define JOB_2   "/org/dkv/Master1/job/2"
+#define UNKNOWN "/org/dkv/Master1/job/99"
 
-/* The jobs of this test: one that moves nothing. */
-static struct {
-        bool there;
-        JobStatus status;
-        JobsObserver on_change;
-        void *userdata;
-        JobRequest request;
-        uint32_t numbers[4];
-        int refusal;
-        int failure; /* to keep the job, which is known before job_start() returns */
-        PreviewRequest plan_request;
-        char called[64];
-} fake;
+/* A job of an earlier run: paused, so that it stays as it is. */
+static const JobStatus kept = {
+        .id = 1,
+        .type = JOB_REBALANCE,
+        .state = JOB_PAUSED,
+        .numbers = { 2, 5 },
+        .n_numbers = 2,
+        .limits = { .rate = 1000, .parallel = 3 },
+        .started_by = 4711,
+        .started_usec = 12,
+        .keys_total = 10,
+        .keys_done = 5,
+        .bytes_total = 1000,
+        .bytes_done = 500,
+        .lost_keys = 2,
+        .error = "A sentence.",
+};
 
-int __wrap_job_start(
-                Jobs *jobs,
-                const JobRequest *request,
-                JobDone done,
-                void *userdata,
-                uint32_t *reterr_number);
-int __wrap_job_get(Jobs *jobs, uint32_t id, JobStatus *ret);
-int __wrap_jobs_list(Jobs *jobs, JobStatus **ret, size_t *ret_n);
-int __wrap_job_pause(Jobs *jobs, uint32_t id);
-int __wrap_job_resume(Jobs *jobs, uint32_t id);
-int __wrap_job_cancel(Jobs *jobs, uint32_t id);
-int __wrap_job_set_limits(Jobs *jobs, uint32_t id, const JobLimits *limits);
-int __wrap_job_lost_keys(
-                Jobs *jobs, uint32_t id, int (*on_key)(const char *key, void *userdata), void *u);
-void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata);
-int __wrap_job_preview(
-                Jobs *jobs,
-                const PreviewRequest *request,
-                PreviewDone done,
-                void *userdata,
-                uint32_t *reterr_number);
-
-int __wrap_job_start(
-                Jobs *jobs,
-                const JobRequest *request,
-                JobDone done,
-                void *userdata,
-                uint32_t *reterr_number) {
-        if (fake.refusal < 0) {
-                *reterr_number = request->n_numbers > 0 ? request->numbers[0] : 0;
-                return fake.refusal;
-        }
-        if (fake.failure < 0) {
-                done(fake.failure, 0, 77, userdata);
-                return 0;
-        }
-
-        fake.request = *request;
-        memcpy(fake.numbers, request->numbers, request->n_numbers * sizeof(*fake.numbers));
-        fake.there = true;
-        fake.status = (JobStatus){
-                .id = 1,
-                .type = request->type,
-                .state = JOB_RUNNING,
-                .numbers = { 2, 5 },
-                .n_numbers = 2,
-                .limits = { .rate = request->limits.rate, .parallel = JOB_PARALLEL },
-                .started_by = request->started_by,
-        };
-        done(0, 1, 77, userdata);
-        return 0;
-}
-
-int __wrap_job_get(Jobs *jobs, uint32_t id, JobStatus *ret) {
-        if (!fake.there || id != fake.status.id)
-                return -ENOENT;
-        *ret = fake.status;
-        return 0;
-}
-
-int __wrap_jobs_list(Jobs *jobs, JobStatus **ret, size_t *ret_n) {
-        *ret = calloc(1, sizeof(**ret));
-        **ret = fake.status;
-        *ret_n = fake.there;
-        return 0;
-}
-
-static int call(const char *what) {
-        (void) snprintf(fake.called, sizeof(fake.called), "%s", what);
-        return job_state_is_final(fake.status.state) ? -EBUSY : 0;
-}
-
-int __wrap_job_pause(Jobs *jobs, uint32_t id) {
-        return call("pause");
-}
-
-int __wrap_job_resume(Jobs *jobs, uint32_t id) {
-        return call("resume");
-}
-
-int __wrap_job_cancel(Jobs *jobs, uint32_t id) {
-        return call("cancel");
-}
-
-int __wrap_job_set_limits(Jobs *jobs, uint32_t id, const JobLimits *limits) {
-        fake.status.limits = *limits;
-        return call("set");
-}
-
-int __wrap_job_lost_keys(
-                Jobs *jobs, uint32_t id, int (*on_key)(const char *key, void *userdata), void *u) {
-        int r = on_key("one", u);
-
-        return r < 0 ? r : on_key("b\xff/d", u);
-}
-
-void __wrap_jobs_set_observer(Jobs *jobs, JobsObserver on_change, void *userdata) {
-        fake.on_change = on_change;
-        fake.userdata = userdata;
-}
-
-int __wrap_job_preview(
-                Jobs *jobs,
-                const PreviewRequest *request,
-                PreviewDone done,
-                void *userdata,
-                uint32_t *reterr_number) {
-        PreviewMove move = { .source = 1, .target = 4, .keys = 10, .bytes = 1000 };
-        PreviewVolume volume = { .number = 1, .bytes_before = 5000, .bytes_after = 4000 };
-        Preview plan = {
-                .moves = &move,
-                .n_moves = 1,
-                .volumes = &volume,
-                .n_volumes = 1,
-                .keys = 10,
-                .bytes = 1000,
-                .all_keys = 50,
-        };
-
-        if (fake.refusal < 0)
-                return fake.refusal;
-        fake.plan_request = *request;
-        done(0, &plan, userdata);
-        return 0;
-}
-
-static int setup(void **state) {
+static int with_kept(void **state) {
         Fixture *fixture = fixture_new();
 
-        memset(&fake, 0, sizeof(fake));
-        fixture->jobs = (Jobs *) fixture; /* nobody looks inside */
+        keep_jobs(fixture, &kept, 1, "one\0b\xff/d", sizeof("one\0b\xff/d"));
+        start_jobs(fixture);
         start_bus(fixture);
         *state = fixture;
         return 0;
 }
 
-static int teardown(void **state) {
-        Fixture *fixture = *state;
-
-        fixture->jobs = NULL;
-        fixture_free(fixture);
-        return 0;
+static sd_bus_message *call_job(const char *method) {
+        return bus_ends_call(&ends, JOB_1, JOB_INTERFACE, method, "");
 }
 
-static sd_bus_message *start_rebalance(void) {
-        return bus_ends_call(
-                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}", 2, "rate",
-                        "t", UINT64_C(1000), "parallel", "u", 3);
+static sd_bus_message *set_limit(const char *name, const char *type, uint64_t value) {
+        return *type == 'u' ? bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 1, name,
+                                            type, (uint32_t) value)
+                            : bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 1, name,
+                                            type, value);
+}
+
+static void assert_done(sd_bus_message *reply) {
+        (void) sd_bus_message_unref(assert_no_bus_error(reply));
+}
+
+/* Volume 3 leaves. The job waits until tickets have expired, so it goes on for a while. */
+static void start_drain(void) {
+        sd_bus_message *reply = bus_ends_call(
+                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes", "aua{sv}", 1, 3, 2,
+                        "rate", "t", UINT64_C(1000), "parallel", "u", 3);
+        const char *path;
+
+        (void) read_change(reply, &path);
+        assert_string_equal(path, JOB_1);
+}
+
+static bool is_in_state(const char *job, const char *expected) {
+        return strcmp(get_text(job, JOB_INTERFACE, "State"), expected) == 0;
 }
 
 /* The signals that came, by their members; of properties that changed, their names, too. */
-static char signals[4096];
+static char signals[16384];
 static unsigned n_changes;
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -220,118 +119,47 @@ static void follow(void) {
                         NULL, on_signal, NULL));
 }
 
-static void assert_job_and_free(sd_bus_message *reply, const char *expected) {
-        const char *path;
+static unsigned count_in_signals(const char *what) {
+        unsigned n = 0;
 
-        (void) read_change(reply, &path);
-        assert_string_equal(path, expected);
+        for (const char *p = signals; (p = strstr(p, what)); p++)
+                n++;
+        return n;
 }
 
-TEST(job_is_told_of_before_the_reply) {
+TEST(a_job_is_told_of_before_the_reply_that_names_it) {
         follow();
-        assert_job_and_free(start_rebalance(), JOB_1);
-        assert_string_equal(signals, "InterfacesAdded JobNew ");
-        assert_int_equal(fake.request.type, JOB_REBALANCE);
-        assert_int_equal(fake.request.limits.rate, 1000);
-        assert_int_equal(fake.request.limits.parallel, 3);
+        start_drain();
+        assert_ptr_equal(strstr(signals, "InterfacesAdded JobNew "), signals);
 
-        /* That its observer hears of it as well tells nothing new. */
-        fake.on_change(1, JOB_NEW, fake.userdata);
-        bus_ends_await(&ends, sd_event_run(ends.event, 0) == 0);
-        assert_string_equal(signals, "InterfacesAdded JobNew ");
+        /* That the observer of the jobs hears of it as well tells nothing new. */
+        assert_done(set_limit("rate", "t", 5));
+        bus_ends_await(&ends, strstr(signals, "Rate"));
+        assert_int_equal(count_in_signals("JobNew"), 1);
+        assert_int_equal(count_in_signals("InterfacesAdded"), 1);
 }
 
-TEST(delete_starts_a_drain) {
-        const char *path;
-        uint64_t epoch;
-        sd_bus_message *reply;
-
-        caller = geteuid();
-        reply = bus_ends_call(
-                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes", "aua{sv}", 2, 2, 5,
-                        2, "accept-loss", "b", true, "epoch", "t", UINT64_C(9));
-        assert_ok(sd_bus_message_read(assert_no_bus_error(reply), "ot", &path, &epoch));
-        assert_string_equal(path, JOB_1);
-        assert_int_equal(epoch, 77);
-        (void) sd_bus_message_unref(reply);
-
-        assert_int_equal(fake.request.type, JOB_DRAIN);
-        assert_int_equal(fake.request.n_numbers, 2);
-        assert_true(fake.numbers[0] == 2 && fake.numbers[1] == 5);
-        assert_true(fake.request.accept_loss);
-        assert_int_equal(fake.request.epoch, 9);
-        assert_int_equal(fake.request.started_by, geteuid());
-}
-
-TEST(refusals_say_why) {
-        static const struct {
-                int error;
-                const char *name, *text;
-        } table[] = {
-                { -EDQUOT, "org.dkv.Error.TooFewVolumes", "fewer active volumes" },
-                { -ENOSPC, "org.dkv.Error.NoSpace", "less free space" },
-                { -ENOENT, "org.dkv.Error.NotFound", "Volume 9" },
-                { -EREMCHG, "org.dkv.Error.Conflict", "changed" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                fake.refusal = table[i].error;
-                assert_bus_error(
-                                bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE,
-                                              "DeleteVolumes", "aua{sv}", 1, 9, 0),
-                                table[i].name, table[i].text);
-        }
-        fake.refusal = 0;
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
-                                      1, "epoch", "t", UINT64_C(99)),
-                        "org.dkv.Error.Conflict", "changed");
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
-                                      1, "parallel", "u", 0),
-                        "org.dkv.Error.Invalid", "from 1 to 64");
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
-                                      1, "accept-loss", "b", true),
-                        "org.dkv.Error.Invalid", "accept-loss");
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "SetCopies", "ua{sv}",
-                                      9, 0),
-                        "org.dkv.Error.Invalid", "from 1 to 8");
-        assert_false(fake.there);
-}
-
-/* The committer may be faster than the loop. */
-TEST(a_job_that_is_not_kept_is_a_failure) {
-        fake.failure = -ENOSPC;
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "SetCopies", "ua{sv}",
-                                      1, 0),
-                        "org.dkv.Error.NoSpace", "disk is full");
-        assert_bus_error(start_rebalance(), "org.dkv.Error.NoSpace", "disk is full");
-}
-
-TEST(job_has_what_it_is_asked_for) {
+TEST(a_job_shows_what_is_known_of_it) {
         sd_bus_message *reply;
         const void *numbers;
-        const char *text, *second;
-        uint64_t value;
-        uint32_t parallel;
         size_t size;
 
-        assert_job_and_free(start_rebalance(), JOB_1);
-        fake.status.keys_done = 5;
-        fake.status.keys_total = 10;
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "Type", "s", &text);
-        assert_string_equal(text, "rebalance");
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "State", "s", &text);
-        assert_string_equal(text, "running");
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "KeysDone", "t", &value);
-        assert_int_equal(value, 5);
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "KeysTotal", "t", &value);
-        assert_int_equal(value, 10);
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "Parallel", "u", &parallel);
-        assert_int_equal(parallel, JOB_PARALLEL);
+        assert_int_equal(get_small(JOB_1, JOB_INTERFACE, "Id"), 1);
+        assert_string_equal(get_text(JOB_1, JOB_INTERFACE, "Type"), "rebalance");
+        assert_string_equal(get_text(JOB_1, JOB_INTERFACE, "State"), "paused");
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "KeysDone"), 5);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "KeysTotal"), 10);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "BytesDone"), 500);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "BytesTotal"), 1000);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "BytesPerSecond"), 0);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "StartedAt"), 12);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "EndedAt"), 0);
+        assert_int_equal(get_small(JOB_1, JOB_INTERFACE, "StartedBy"), 4711);
+        assert_string_equal(get_text(JOB_1, JOB_INTERFACE, "Error"), "A sentence.");
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "Rate"), 1000);
+        assert_int_equal(get_small(JOB_1, JOB_INTERFACE, "Parallel"), 3);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "LostKeys"), 2);
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "WaitsUntil"), 0);
 
         reply = assert_no_bus_error(
                         bus_ends_call(&ends, JOB_1, "org.freedesktop.DBus.Properties", "Get", "ss",
@@ -339,191 +167,230 @@ TEST(job_has_what_it_is_asked_for) {
         assert_ok(sd_bus_message_enter_container(reply, 'v', "au"));
         assert_ok(sd_bus_message_read_array(reply, 'u', &numbers, &size));
         assert_int_equal(size, 2 * sizeof(uint32_t));
+        assert_int_equal(((const uint32_t *) numbers)[0], 2);
         assert_int_equal(((const uint32_t *) numbers)[1], 5);
         (void) sd_bus_message_unref(reply);
-
-        /* Keys are percent-encoded: a key may be no text. */
-        reply = assert_no_bus_error(bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "GetLostKeys", ""));
-        assert_ok(sd_bus_message_read(reply, "as", 2, &text, &second));
-        assert_string_equal(text, "one");
-        assert_string_equal(second, "b%FF/d");
-        (void) sd_bus_message_unref(reply);
-
-        assert_bus_error(
-                        bus_ends_call(&ends, UNKNOWN, JOB_INTERFACE, "Pause", ""),
-                        SD_BUS_ERROR_UNKNOWN_OBJECT, "");
 }
 
-TEST(job_is_controlled) {
-        static const struct {
-                const char *method, *called;
-        } table[] = { { "Pause", "pause" }, { "Resume", "resume" }, { "Cancel", "cancel" } };
+/* Keys are percent-encoded: a key may be no text. */
+TEST(lost_keys_are_named_as_in_a_url) {
+        const char *first, *second;
+        sd_bus_message *reply;
 
-        assert_job_and_free(start_rebalance(), JOB_1);
-        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
-                (void) sd_bus_message_unref(assert_no_bus_error(
-                                bus_ends_call(&ends, JOB_1, JOB_INTERFACE, table[i].method, "")));
-                assert_string_equal(fake.called, table[i].called);
-        }
+        reply = assert_no_bus_error(call_job("GetLostKeys"));
+        assert_ok(sd_bus_message_read(reply, "as", 2, &first, &second));
+        assert_string_equal(first, "one");
+        assert_string_equal(second, "b%FF/d");
+        (void) sd_bus_message_unref(reply);
+}
+
+TEST(there_is_no_job_of_another_name) {
+        static const char *const methods[] = { "Pause", "Resume", "Cancel", "GetLostKeys" };
+        static const char *const paths[] = { UNKNOWN, "/org/dkv/Master1/job/0",
+                                             "/org/dkv/Master1/job/01",
+                                             "/org/dkv/Master1/job/1/2" };
+
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                for (size_t k = 0; k < ELEMENTSOF(paths); k++)
+                        assert_bus_error(
+                                        bus_ends_call(&ends, paths[k], JOB_INTERFACE, methods[i],
+                                                      ""),
+                                        SD_BUS_ERROR_UNKNOWN_OBJECT, "");
+}
+
+TEST(a_job_is_paused_limited_resumed_and_cancelled) {
+        JobStatus status;
+        Fixture *fixture = *state;
+
+        start_drain();
+        assert_done(call_job("Pause"));
+        assert_true(is_in_state(JOB_1, "paused"));
+        assert_done(call_job("Pause")); /* once more does no harm */
 
         /* What is not given stays. */
-        (void) sd_bus_message_unref(assert_no_bus_error(bus_ends_call(
-                        &ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 1, "parallel", "u", 7)));
-        assert_int_equal(fake.status.limits.parallel, 7);
-        assert_int_equal(fake.status.limits.rate, 1000);
-        assert_bus_error(
-                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 1, "parallel",
-                                      "u", 65),
-                        "org.dkv.Error.Invalid", "64");
+        assert_done(set_limit("parallel", "u", 7));
+        assert_ok(job_get(fixture->jobs, 1, &status));
+        assert_int_equal(status.limits.parallel, 7);
+        assert_int_equal(status.limits.rate, 1000);
+        assert_done(set_limit("rate", "t", 0));
+        assert_ok(job_get(fixture->jobs, 1, &status));
+        assert_int_equal(status.limits.parallel, 7);
+        assert_int_equal(status.limits.rate, 0);
 
-        fake.status.state = JOB_DONE;
+        assert_done(call_job("Resume"));
+        bus_ends_await(&ends, is_in_state(JOB_1, "running"));
+        assert_done(call_job("Cancel"));
+        bus_ends_await(&ends, is_in_state(JOB_1, "cancelled"));
+        assert_int_not_equal(get_number(JOB_1, JOB_INTERFACE, "EndedAt"), 0);
+        bus_ends_await(&ends, strcmp(get_text(MANAGER_PATH "/volume/3", VOLUME_INTERFACE, "State"),
+                                     "active") == 0);
+}
+
+TEST(a_job_that_has_ended_is_not_controlled_any_more) {
+        static const char *const methods[] = { "Pause", "Resume", "Cancel" };
+
+        start_drain();
+        assert_done(call_job("Cancel"));
+        bus_ends_await(&ends, is_in_state(JOB_1, "cancelled"));
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                assert_bus_error(
+                                call_job(methods[i]), "org.dkv.Error.Busy",
+                                "Job 1 has ended already.");
         assert_bus_error(
-                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Cancel", ""),
-                        "org.dkv.Error.Busy", "ended");
+                        set_limit("parallel", "u", 2), "org.dkv.Error.Busy",
+                        "Job 1 has ended already.");
+}
+
+TEST(limits_out_of_range_or_of_a_wrong_type_are_refused) {
+        static const char invalid[] = "org.dkv.Error.Invalid";
+
+        assert_bus_error(set_limit("parallel", "u", 0), invalid, "from 1 to 64 calls");
+        assert_bus_error(set_limit("parallel", "u", 65), invalid, "from 1 to 64 calls");
+        assert_bus_error(set_limit("parallel", "t", 2), invalid, "parallel");
+        assert_bus_error(set_limit("rate", "u", 2), invalid, "rate");
+        assert_bus_error(set_limit("speed", "t", 2), invalid, "'speed'");
+        assert_bus_error(
+                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "s", "rate=2"),
+                        SD_BUS_ERROR_INVALID_ARGS, "");
+        assert_bus_error(
+                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Pause", "b", true),
+                        SD_BUS_ERROR_INVALID_ARGS, "");
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "Rate"), 1000);
+        assert_int_equal(get_small(JOB_1, JOB_INTERFACE, "Parallel"), 3);
+        assert_done(bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 0));
 }
 
 TEST(strangers_look_and_do_not_touch) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *plan = NULL;
+        static const char *const methods[] = { "Pause", "Resume", "Cancel" };
         static const char refused[] = "org.dkv.Error.NotAuthorized";
-        const char *text;
 
-        assert_job_and_free(start_rebalance(), JOB_1);
         caller = 54321;
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "State", "s", &text);
-        assert_string_equal(text, "running");
-        assert_bus_error(start_rebalance(), refused, "Not allowed");
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
-                                      "aua{sv}", 1, 1, 0),
-                        refused, "Not allowed");
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "SetCopies", "ua{sv}",
-                                      1, 0),
-                        refused, "Not allowed");
-        assert_bus_error(
-                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Cancel", ""), refused,
-                        "Not allowed");
-        assert_bus_error(
-                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Set", "a{sv}", 0), refused,
-                        "Not allowed");
-        assert_string_equal(fake.called, "");
-
-        /* What would be moved is a look. */
-        plan = bus_ends_call(
-                        &ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}", "rebalance", 0,
-                        0);
-        assert_false(sd_bus_message_is_method_error(plan, NULL));
+        assert_true(is_in_state(JOB_1, "paused"));
+        assert_done(call_job("GetLostKeys"));
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                assert_bus_error(call_job(methods[i]), refused, "Not allowed");
+        assert_bus_error(set_limit("rate", "t", 1), refused, "Not allowed");
+        assert_true(is_in_state(JOB_1, "paused"));
+        assert_int_equal(get_number(JOB_1, JOB_INTERFACE, "Rate"), 1000);
 }
 
-TEST(figures_are_told_twice_a_second) {
+/* Limits may be set as often as one likes; what that tells is held back. */
+TEST(changes_are_told_twice_a_second) {
+        Fixture *fixture = *state;
+        JobLimits limits = { .rate = 1, .parallel = 1 };
         uint64_t begin, spent;
-        unsigned limit;
 
-        assert_job_and_free(start_rebalance(), JOB_1);
         follow();
         begin = clock_monotonic();
         while (n_changes < 3) {
-                fake.status.keys_done++;
-                fake.on_change(1, JOB_CHANGED, fake.userdata);
+                limits.rate++;
+                assert_ok(job_set_limits(fixture->jobs, 1, &limits));
                 assert_ok(sd_event_run(ends.event, USEC_PER_MSEC));
                 spent = clock_monotonic() - begin;
-                limit = (unsigned) (spent / (USEC_PER_SEC / 2)) + 1;
-                assert_true(n_changes <= limit && spent < 10 * USEC_PER_SEC);
+                assert_true(n_changes <= spent / (USEC_PER_SEC / 2) + 1);
+                assert_true(spent < 20 * USEC_PER_SEC);
         }
 
         /* The last one is told, too, although nothing more happens. */
         *signals = '\0';
-        fake.status.keys_done++;
-        fake.on_change(1, JOB_CHANGED, fake.userdata);
-        bus_ends_await(&ends, strstr(signals, "KeysDone"));
+        limits.parallel = 64;
+        assert_ok(job_set_limits(fixture->jobs, 1, &limits));
+        bus_ends_await(&ends, strstr(signals, "Parallel"));
         assert_null(strstr(signals, "State"));
 }
 
-TEST(end_is_told_and_forgotten) {
-        assert_job_and_free(start_rebalance(), JOB_1);
+TEST(an_end_is_told_with_its_result) {
+        start_drain();
         follow();
-        fake.status.state = JOB_FAILED;
-        fake.on_change(1, JOB_CHANGED, fake.userdata);
+        assert_done(call_job("Cancel"));
         bus_ends_await(&ends, strstr(signals, "JobRemoved"));
-        assert_string_equal(signals, "PropertiesChanged State JobRemoved " JOB_1 " failed ");
-
-        *signals = '\0';
-        fake.there = false;
-        fake.on_change(1, JOB_FORGOTTEN, fake.userdata);
-        bus_ends_await(&ends, *signals);
-        assert_string_equal(signals, "InterfacesRemoved ");
-        assert_bus_error(
-                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Pause", ""),
-                        SD_BUS_ERROR_UNKNOWN_OBJECT, "");
+        assert_non_null(strstr(signals, "State"));
+        assert_non_null(strstr(signals, "JobRemoved " JOB_1 " cancelled "));
+        assert_int_equal(count_in_signals("JobRemoved"), 1);
 }
 
-TEST(job_of_the_last_run_is_there_at_once) {
+/* The master ends before the change is due to be told. */
+TEST(an_end_in_the_last_moment_is_told) {
         Fixture *fixture = *state;
-        const char *text;
+        uint64_t deadline = clock_monotonic() + 20 * USEC_PER_SEC;
+        JobStatus status;
 
-        master_bus_stop(fixture->bus);
-        (void) master_bus_free(fixture->bus);
-        bus_ends_done(&ends);
-        bus_ends_init(&ends);
-        fake.there = true;
-        fake.status = (JobStatus){ .id = 1, .state = JOB_RUNNING };
+        start_drain();
+        follow();
+        assert_ok(job_cancel(fixture->jobs, 1));
+        do { /* without the loop, which would tell */
+                assert_true(clock_monotonic() < deadline);
+                assert_ok(job_get(fixture->jobs, 1, &status));
+        } while (status.state != JOB_CANCELLED);
+        assert_null(strstr(signals, "JobRemoved"));
+
+        stop_all(fixture);
+        bus_ends_await(&ends, strstr(signals, "JobRemoved " JOB_1 " cancelled "));
+}
+
+/* A hundred that have ended are remembered. */
+TEST(a_job_that_is_forgotten_has_no_object) {
+        Fixture *fixture = fixture_new();
+        _cleanup_free_ JobStatus *jobs = calloc(JOBS_ENDED_MAX + 1, sizeof(*jobs));
+
+        for (uint32_t i = 0; i <= JOBS_ENDED_MAX; i++)
+                jobs[i] = (JobStatus){ .id = i + 1,
+                                       .type = JOB_REBALANCE,
+                                       .state = i == 1 ? JOB_PAUSED : JOB_DONE,
+                                       .limits.parallel = 1 };
+        keep_jobs(fixture, jobs, JOBS_ENDED_MAX + 1, NULL, 0);
+        start_jobs(fixture);
         start_bus(fixture);
-        bus_ends_get(&ends, JOB_1, JOB_INTERFACE, "State", "s", &text);
-        assert_string_equal(text, "running");
+        assert_true(is_in_state(JOB_1, "done"));
+        assert_int_equal(get_small(MANAGER_PATH "/job/101", JOB_INTERFACE, "Id"), 101);
+
+        follow();
+        assert_done(bus_ends_call(&ends, JOB_2, JOB_INTERFACE, "Cancel", ""));
+        bus_ends_await(&ends, strstr(signals, "InterfacesRemoved"));
+        bus_ends_await(&ends, strstr(signals, "JobRemoved " JOB_2 " cancelled "));
+        assert_bus_error(call_job("Pause"), SD_BUS_ERROR_UNKNOWN_OBJECT, "");
+        assert_true(is_in_state(JOB_2, "cancelled"));
+        fixture_free(fixture);
 }
 
-TEST(plan_is_told) {
-        uint64_t keys = 0, moved = 0, n;
-        uint32_t source, target;
-        sd_bus_message *reply;
-        const char *name;
+/* What ended before the master started is old news. */
+TEST(jobs_of_an_earlier_run_are_there_at_once_and_told_as_nothing_new) {
+        static const JobStatus old[] = {
+                { .id = 1, .type = JOB_DRAIN, .state = JOB_DONE, .ended_usec = 5 },
+                { .id = 2, .type = JOB_REPAIR, .state = JOB_PAUSED, .limits.parallel = 1 },
+        };
+        Fixture *fixture = fixture_new();
 
-        reply = assert_no_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
-                                      "copies", 0, 1, "copies", "u", 2));
-        assert_int_equal(fake.plan_request.what, PREVIEW_COPIES);
-        assert_int_equal(fake.plan_request.copies, 2);
-        assert_ok(sd_bus_message_enter_container(reply, 'a', "{sv}"));
-        while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
-                assert_ok(sd_bus_message_read(reply, "s", &name));
-                if (strcmp(name, "keys") == 0)
-                        assert_ok(sd_bus_message_read(reply, "v", "t", &keys));
-                else if (strcmp(name, "moves") == 0)
-                        assert_ok(sd_bus_message_read(
-                                        reply, "v", "a(uutt)", 1, &source, &target, &moved, &n));
-                else
-                        assert_ok(sd_bus_message_skip(reply, "v"));
-                assert_ok(sd_bus_message_exit_container(reply));
-        }
-        (void) sd_bus_message_unref(reply);
-        assert_true(keys == 10 && moved == 10 && source == 1 && target == 4 && n == 1000);
-
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
-                                      "nonsense", 0, 0),
-                        "org.dkv.Error.Invalid", "nonsense");
-        fake.refusal = -EAGAIN;
-        assert_bus_error(
-                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Plan", "saua{sv}",
-                                      "rebalance", 0, 0),
-                        "org.dkv.Error.Overloaded", "Another plan");
+        keep_jobs(fixture, old, ELEMENTSOF(old), NULL, 0);
+        start_jobs(fixture);
+        start_bus(fixture);
+        follow();
+        assert_true(is_in_state(JOB_1, "done"));
+        assert_true(is_in_state(JOB_2, "paused"));
+        assert_string_equal(get_text(JOB_1, JOB_INTERFACE, "Type"), "drain");
+        assert_string_equal(get_text(JOB_2, JOB_INTERFACE, "Type"), "repair");
+        assert_null(strstr(signals, "JobRemoved"));
+        assert_null(strstr(signals, "JobNew"));
+        fixture_free(fixture);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_KEPT(test) cmocka_unit_test_setup_teardown(test, with_kept, stop)
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                ROW(job_is_told_of_before_the_reply),
-                ROW(delete_starts_a_drain),
-                ROW(refusals_say_why),
-                ROW(a_job_that_is_not_kept_is_a_failure),
-                ROW(job_has_what_it_is_asked_for),
-                ROW(job_is_controlled),
-                ROW(strangers_look_and_do_not_touch),
-                ROW(figures_are_told_twice_a_second),
-                ROW(end_is_told_and_forgotten),
-                ROW(job_of_the_last_run_is_there_at_once),
-                ROW(plan_is_told),
+                WITH_VOLUMES(a_job_is_told_of_before_the_reply_that_names_it),
+                WITH_KEPT(a_job_shows_what_is_known_of_it),
+                WITH_KEPT(lost_keys_are_named_as_in_a_url),
+                WITH_KEPT(there_is_no_job_of_another_name),
+                WITH_VOLUMES(a_job_is_paused_limited_resumed_and_cancelled),
+                WITH_VOLUMES(a_job_that_has_ended_is_not_controlled_any_more),
+                WITH_KEPT(limits_out_of_range_or_of_a_wrong_type_are_refused),
+                WITH_KEPT(strangers_look_and_do_not_touch),
+                WITH_KEPT(changes_are_told_twice_a_second),
+                WITH_VOLUMES(an_end_is_told_with_its_result),
+                WITH_VOLUMES(an_end_in_the_last_moment_is_told),
+                cmocka_unit_test(a_job_that_is_forgotten_has_no_object),
+                cmocka_unit_test(jobs_of_an_earlier_run_are_there_at_once_and_told_as_nothing_new),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

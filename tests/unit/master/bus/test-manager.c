@@ -8,41 +8,6 @@
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
 
-static int setup(void **state) {
-        Fixture *fixture = fixture_new();
-
-        start_jobs(fixture);
-        start_bus(fixture);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state) {
-        fixture_free(*state);
-        return 0;
-}
-
-static const char *get_text(const char *path, const char *interface, const char *property) {
-        const char *text;
-
-        bus_ends_get(&ends, path, interface, property, "s", &text);
-        return text;
-}
-
-static uint64_t get_number(const char *path, const char *interface, const char *property) {
-        uint64_t number;
-
-        bus_ends_get(&ends, path, interface, property, "t", &number);
-        return number;
-}
-
-static bool get_flag(const char *path, const char *interface, const char *property) {
-        int flag;
-
-        bus_ends_get(&ends, path, interface, property, "b", &flag);
-        return flag;
-}
-
 static sd_bus_message *add(uint32_t number, uint64_t epoch) {
         return bus_ends_call(
                         &ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes", "aua{sv}", 1, number,
@@ -67,37 +32,6 @@ TEST(manager_says_how_things_are) {
                     get_number(MANAGER_PATH, MANAGER_INTERFACE, "DiskFree"));
         bus_ends_get(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Copies", "u", &copies);
         assert_int_equal(copies, fixture->conf.copies);
-}
-
-TEST(volumes_are_objects) {
-        static const char *const missing[] = { "3", "0", "01", "1x", "x", "4294967297", "1/2" };
-        uint32_t number;
-
-        report(*state, 2);
-        bus_ends_get(&ends, VOLUME_1, VOLUME_INTERFACE, "Number", "u", &number);
-        assert_int_equal(number, 1);
-        assert_string_equal(
-                        get_text(VOLUME_1, VOLUME_INTERFACE, "Uuid"),
-                        "ab000000-0000-0000-0000-000000000001");
-        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "State"), "new");
-        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Zone"), "here");
-        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Url"), "http://127.0.0.1:3001");
-        assert_true(get_flag(VOLUME_1, VOLUME_INTERFACE, "Up"));
-        assert_false(get_flag(VOLUME_1, VOLUME_INTERFACE, "NearlyFull"));
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "DiskFree"), 90 * GIB);
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Objects"), 5);
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Bytes"), 6);
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "Pending"), 7);
-        assert_int_not_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "LastSeen"), 0);
-
-        for (size_t i = 0; i < ELEMENTSOF(missing); i++) {
-                char path[64];
-
-                (void) snprintf(path, sizeof(path), MANAGER_PATH "/volume/%s", missing[i]);
-                assert_bus_error(
-                                bus_ends_call(&ends, path, VOLUME_INTERFACE, "Set", "a{sv}", 0),
-                                SD_BUS_ERROR_UNKNOWN_OBJECT, "");
-        }
 }
 
 TEST(one_call_tells_of_all_volumes) {
@@ -212,40 +146,6 @@ TEST(strangers_look_and_do_not_touch) {
                         bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "GetConfig", "")));
 }
 
-TEST(set_changes_what_is_given) {
-        uint32_t weight;
-
-        report(*state, 1);
-        (void) epoch_of(
-                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 2,
-                                      "weight", "u", 3, "zone", "s", "there"));
-        bus_ends_get(&ends, VOLUME_1, VOLUME_INTERFACE, "Weight", "u", &weight);
-        assert_int_equal(weight, 3);
-        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Zone"), "there");
-        assert_string_equal(get_text(VOLUME_1, VOLUME_INTERFACE, "Url"), "http://127.0.0.1:3001");
-
-        assert_bus_error(
-                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1,
-                                      "weight", "u", 0),
-                        "org.dkv.Error.Invalid", "at least 1");
-        assert_bus_error(
-                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1, "url",
-                                      "s", "gopher://here"),
-                        "org.dkv.Error.Invalid", "Volume 1");
-}
-
-TEST(maintenance_begins_and_ends) {
-        report(*state, 1);
-        (void) epoch_of(
-                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
-                                      UINT64_MAX, 0));
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "MaintenanceUntil"), UINT64_MAX);
-        (void) epoch_of(
-                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
-                                      UINT64_C(0), 0));
-        assert_int_equal(get_number(VOLUME_1, VOLUME_INTERFACE, "MaintenanceUntil"), 0);
-}
-
 /* The signals that came, as "path:name,name;". */
 static char signals[4096];
 
@@ -308,73 +208,6 @@ TEST(changes_are_told) {
         assert_string_equal(signals, "");
 }
 
-static sd_bus_message *locate(const char *key) {
-        return bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Locate", "s", key);
-}
-
-TEST(locate_finds_a_key) {
-        Fixture *fixture = *state;
-        IndexCommit commit = {
-                .request.done = scratch_answered,
-                .key = "a key/ä",
-                .record = {
-                        .version = 77,
-                        .size = 5,
-                        .mtime_usec = 99,
-                        .content_type = "text/\xe4",
-                        .n_copies = 2,
-                        .copies = { 1, 2 },
-                },
-        };
-        sd_bus_message *reply;
-        const char *name, *type;
-        unsigned n = 0;
-
-        report(fixture, 1);
-        index_commit(fixture->index, &commit);
-        assert_ok(scratch_wait());
-
-        reply = assert_no_bus_error(locate("a%20key/%C3%A4"));
-        assert_ok(sd_bus_message_enter_container(reply, 'a', "{sv}"));
-        while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
-                assert_ok(sd_bus_message_read(reply, "s", &name));
-                assert_ok(sd_bus_message_peek_type(reply, NULL, &type));
-                if (strcmp(name, "version") == 0 || strcmp(name, "object") == 0) {
-                        uint64_t number;
-
-                        assert_ok(sd_bus_message_read(reply, "v", "t", &number));
-                        assert_int_equal(number, *name == 'v' ? 1 : 77);
-                } else if (strcmp(name, "copies") == 0) {
-                        const char *urls[2];
-                        uint32_t numbers[2];
-                        int up[2];
-
-                        assert_ok(sd_bus_message_read(
-                                        reply, "v", "a(ubs)", 2, numbers, up, urls, numbers + 1,
-                                        up + 1, urls + 1));
-                        assert_true(numbers[0] == 1 && up[0]);
-                        assert_true(numbers[1] == 2 && !up[1] && !*urls[1]);
-                        assert_string_equal(urls[0], "http://127.0.0.1:3001");
-                } else
-                        assert_ok(sd_bus_message_skip(reply, "v"));
-                assert_ok(sd_bus_message_exit_container(reply));
-                n++;
-        }
-        (void) sd_bus_message_unref(reply);
-        assert_int_equal(n, 7);
-}
-
-TEST(locate_refuses_what_is_no_key) {
-        static char too_long[2 * KEY_PATH_SIZE];
-
-        memset(too_long, 'k', sizeof(too_long) - 1);
-        assert_bus_error(locate("nothing"), "org.dkv.Error.NotFound", "key");
-        assert_bus_error(locate(""), "org.dkv.Error.Invalid", "");
-        assert_bus_error(locate("%"), "org.dkv.Error.Invalid", "");
-        assert_bus_error(locate("-/health"), "org.dkv.Error.NotSupported", "");
-        assert_bus_error(locate(too_long), "org.dkv.Error.KeyTooLong", "");
-}
-
 TEST(config_tells_value_default_and_origin) {
         Fixture *fixture = *state;
         const char *name, *value, *initial, *origin;
@@ -404,24 +237,17 @@ TEST(config_tells_value_default_and_origin) {
         assert_null(master_conf_items[n].name);
 }
 
-#define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                ROW(manager_says_how_things_are),
-                ROW(volumes_are_objects),
-                ROW(one_call_tells_of_all_volumes),
-                ROW(add_makes_active_and_returns_the_epoch),
-                ROW(change_of_another_map_conflicts),
-                ROW(add_is_all_or_nothing_and_says_why_nothing),
-                ROW(change_under_way_is_answered_at_the_end),
-                ROW(strangers_look_and_do_not_touch),
-                ROW(set_changes_what_is_given),
-                ROW(maintenance_begins_and_ends),
-                ROW(changes_are_told),
-                ROW(locate_finds_a_key),
-                ROW(locate_refuses_what_is_no_key),
-                ROW(config_tells_value_default_and_origin),
+                WITHOUT_VOLUMES(manager_says_how_things_are),
+                WITHOUT_VOLUMES(one_call_tells_of_all_volumes),
+                WITHOUT_VOLUMES(add_makes_active_and_returns_the_epoch),
+                WITHOUT_VOLUMES(change_of_another_map_conflicts),
+                WITHOUT_VOLUMES(add_is_all_or_nothing_and_says_why_nothing),
+                WITHOUT_VOLUMES(change_under_way_is_answered_at_the_end),
+                WITHOUT_VOLUMES(strangers_look_and_do_not_touch),
+                WITHOUT_VOLUMES(changes_are_told),
+                WITHOUT_VOLUMES(config_tells_value_default_and_origin),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

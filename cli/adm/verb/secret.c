@@ -167,9 +167,10 @@ int verb_secret_show(int argc, char *argv[], void *userdata) {
         if (r < 0)
                 return complain(r, "Failed to read '%s': %m", path);
 
-        /* Exactly as it is: the daemons use every byte. */
-        if (fwrite(secret, 1, size, stdout) != size || fflush(stdout) != 0)
-                r = complain(-errno, "Failed to print: %m");
+        /* Exactly as it is: the daemons use every byte. No buffer of stdout keeps it. */
+        r = write_all(STDOUT_FILENO, secret, size);
+        if (r < 0)
+                (void) complain(r, "Failed to print: %m");
         explicit_bzero(secret, size);
         free(secret);
         return r;

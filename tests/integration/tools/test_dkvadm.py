@@ -370,6 +370,45 @@ def test_colours_only_on_a_terminal(adm):
         assert b'\033[' not in read_until(fd, None)
 
 
+# What is printed and does not arrive
+
+def run_into(stdout, *command, **options):
+    """Exit status and complaint of a program whose output goes there."""
+    done = subprocess.run([DKVADM, *map(str, command)], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                          timeout=DEADLINE, check=False, **options)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize('words', [['status'], ['volume', 'list'], ['--json=short', 'status'], ['config'],
+                                   ['volume', 'show', '1'], ['--help'], ['--version']])
+def test_full_disk_is_a_failure(adm, words):
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        assert run_into(full, f'--sandbox={adm.directory}', *words) == (
+            1, 'Failed to print: No space left on device\n')
+
+
+@pytest.mark.parametrize('words', [['status'], ['volume', 'list'], ['--json=short', 'status'], ['--help']])
+def test_reader_that_has_left_is_none(adm, words):
+    """As when a pager is left, or with "| head"."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ignored = run_into(write, f'--sandbox={adm.directory}', *words,
+                           preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
+        killed = run_into(write, f'--sandbox={adm.directory}', *words)
+    finally:
+        os.close(write)
+    assert ignored == (0, '')
+    assert killed[0] in (0, -signal.SIGPIPE) and killed[1] == ''
+
+
+def test_secret_that_does_not_arrive_is_a_failure(tmp_path):
+    run('secret', 'create', f'--root={tmp_path}')
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        assert run_into(full, 'secret', 'show', f'--root={tmp_path}') == (
+            1, 'Failed to print: No space left on device\n')
+
+
 # Usage
 
 @pytest.mark.parametrize('arguments', [

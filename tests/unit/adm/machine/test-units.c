@@ -6,6 +6,7 @@
 
 #include "adm/machine/units.h"
 #include "bus/bus.h"
+#include "frame/capture.h"
 
 static char *const units[] = { (char *) "a.socket", (char *) "a.service", NULL };
 
@@ -112,11 +113,54 @@ TEST(nothing_comes_without_systemd) {
         assert_true(units_start(bus, units) < 0);
 }
 
+/* What is said on stderr by an order that fails; a new string. */
+static char *complaint_of(const Row *row) {
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = connect_to_stand_in();
+        Capture capture;
+
+        stand_in_set(row->answers);
+        capture_begin(&capture, STDERR_FILENO, stderr);
+        assert_true(row->call(bus, units) < 0);
+        return capture_end(&capture, stderr);
+}
+
+TEST(failure_names_the_unit_and_what_was_ordered) {
+        /* clang-format off */
+        static const struct {
+                Row row;
+                const char *said;
+        } table[] = {
+                { { units_start, { SUBSCRIBED, JOB("StartUnit", "1", "done"), JOB("StartUnit", "2", "failed") } },
+                  "Failed to start a.service.\nSee why: systemctl status a.service; journalctl -u a.service -n 20\n" },
+                { { units_start, { SUBSCRIBED, JOB("StartUnit", "1", "timeout"), JOB("StartUnit", "2", "done") } },
+                  "Failed to start a.socket.\nSee why: systemctl status a.socket; journalctl -u a.socket -n 20\n" },
+                { { units_start, { SUBSCRIBED, JOB("StartUnit", "1", "dependency"), JOB("StartUnit", "2", "dependency") } },
+                  "Failed to start a.socket.\nSee why: *\n" },
+                { { units_start, { SUBSCRIBED, NO_UNIT("StartUnit", "NoSuchUnit") } }, "Failed to start a.socket: No.\n" },
+                { { units_start, { NO_UNIT("Subscribe", "Oops") } }, "Failed to start a.socket: No.\n" },
+                { { units_stop, { SUBSCRIBED, JOB("StopUnit", "1", "done"), JOB("StopUnit", "2", "canceled") } },
+                  "Failed to stop a.service.\nSee why: *\n" },
+                { { units_stop, { SUBSCRIBED, NO_UNIT("StopUnit", "Oops") } }, "Failed to stop a.socket: No.\n" },
+                { { units_enable, { NO_UNIT("EnableUnitFiles", "Oops") } }, "Failed to enable a.socket: No.\n" },
+                { { units_enable, { { .member = "EnableUnitFiles" }, NO_UNIT("Reload", "Oops") } }, "Failed to reload systemd: No.\n" },
+                { { units_disable, { NO_UNIT("DisableUnitFiles", "Oops") } }, "Failed to disable a.socket: No.\n" },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+                char *said = complaint_of(&table[i].row);
+
+                assert_matches(said, table[i].said);
+                free(said);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(orders_are_carried_out_or_told),
                 cmocka_unit_test(unit_is_coming_if_it_runs_or_has_a_job),
                 cmocka_unit_test(nothing_comes_without_systemd),
+                cmocka_unit_test(failure_names_the_unit_and_what_was_ordered),
         };
 
         return verb_run_tests(tests);

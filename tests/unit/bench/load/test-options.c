@@ -149,6 +149,84 @@ TEST(help_fits_the_terminal_and_tells_defaults) {
         free(text);
 }
 
+TEST(each_number_has_its_limits) {
+        /* clang-format off */
+        static const struct {
+                const char *option;
+                bool good;
+        } rows[] = {
+                { "--connections=1",      true  }, { "--connections=65536", true  }, { "--connections=65537", false },
+                { "--threads=1",          true  }, { "--threads=256",       true  }, { "--threads=0",         false },
+                { "--keys=1",             true  }, { "--keys=1099511627776", true }, { "--keys=1099511627777", false },
+                { "--read=0",             true  }, { "--read=100",          true  }, { "--read=-1",           false },
+                { "--count=0",            true  }, { "--count=18446744073709551615", true }, { "--count=18446744073709551616", false },
+                { "--seed=18446744073709551615", true }, { "--seed=",       true  }, { "--seed=x",            false },
+                { "--timeout=0",          true  }, { "--timeout=500ms",     true  }, { "--timeout=fast",      false },
+                { "--verify=on",          true  }, { "--verify=0",          true  }, { "--verify=2",          false },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char *argv[WORDS_MAX + 2], *said, expected[128];
+                size_t length = strcspn(rows[i].option + 2, "=");
+                Options options;
+                Capture capture;
+                int r;
+
+                capture_begin(&capture, STDERR_FILENO, stderr);
+                r = parse((const char *const[]){ rows[i].option, NULL }, &options, argv);
+                said = capture_end(&capture, stderr);
+                (void) snprintf(expected, sizeof(expected),
+                                "Invalid value '%s' for --%.*s; see --help.\n",
+                                rows[i].option + 2 + length + 1, (int) length, rows[i].option + 2);
+                assert_int_equal(r, rows[i].good ? 0 : -EINVAL);
+                assert_string_equal(said, rows[i].good ? "" : expected);
+                free(said);
+                options_done(&options);
+        }
+}
+
+TEST(complaint_names_the_option) {
+        /* clang-format off */
+        static const struct {
+                const char *words[3], *said;
+        } rows[] = {
+                { { "--nothing" },     "Unknown option '--nothing'; see --help.\n" },
+                { { "--" },            "Unknown option '--'; see --help.\n" },
+                { { "--key=1" },       "Unknown option '--key'; see --help.\n" }, /* no abbreviations */
+                { { "put", "--size" }, "Option --size needs a value; see --help.\n" },
+                { { "--\033[31m" },    "Unknown option '--?[31m'; see --help.\n" },
+        };
+        /* clang-format on */
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char *argv[WORDS_MAX + 2], *said;
+                Options options;
+                Capture capture;
+
+                capture_begin(&capture, STDERR_FILENO, stderr);
+                assert_int_equal(parse(rows[i].words, &options, argv), -EINVAL);
+                said = capture_end(&capture, stderr);
+                assert_string_equal(said, rows[i].said);
+                free(said);
+                options_done(&options);
+        }
+}
+
+TEST(later_values_replace_earlier_ones) {
+        char *argv[WORDS_MAX + 2];
+        Options options;
+
+        assert_int_equal(
+                        parse((const char *const[]){ "--size=1", "--size", "2K", "--json",
+                                                     "--json=no", NULL },
+                              &options, argv),
+                        0);
+        assert_string_equal(options.size, "2K");
+        assert_false(options.json);
+        options_done(&options);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(defaults_are_those_of_the_help),
@@ -157,6 +235,9 @@ int main(void) {
                 cmocka_unit_test(bad_options_are_refused),
                 cmocka_unit_test(shells_are_told_what_fits),
                 cmocka_unit_test(help_fits_the_terminal_and_tells_defaults),
+                cmocka_unit_test(each_number_has_its_limits),
+                cmocka_unit_test(complaint_names_the_option),
+                cmocka_unit_test(later_values_replace_earlier_ones),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

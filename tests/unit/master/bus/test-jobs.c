@@ -12,7 +12,6 @@
 #include "master/bus/bus-content.h"
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
-#include "store/index/submit.h"
 
 #define JOB_2   "/org/dkv/Master1/job/2"
 #define UNKNOWN "/org/dkv/Master1/job/99"

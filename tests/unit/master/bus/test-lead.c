@@ -11,7 +11,7 @@
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
 #include "store/index/identity.h"
-#include "store/index/submit.h"
+#include ""
 
 static int setup(void **state) {
         Fixture *fixture = fixture_new();

@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include ""
 #include "master/bus/bus-content.h"
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
 #include "store/index/identity.h"
-#include ""
 
 static int setup(void **state) {
         Fixture *fixture = fixture_new();

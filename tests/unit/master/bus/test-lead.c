@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include ""
 #include "master/bus/bus-content.h"
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
+#include "store/index/engine/index-internal.h"
 #include "store/index/identity.h"
 
 static int setup(void **state) {
@@ -147,10 +147,10 @@ TEST(an_acceptance_without_an_outcome_is_told_as_that) {
         Fixture *fixture = *state;
 
         find_out_to_be_older(fixture);
-        index_intercept(fixture->index, lose, NULL);
+        submit_intercept(&fixture->index->submitter, lose, NULL);
         assert_bus_error(accept_rollback(), "org.dkv.Error.OutcomeUnknown", "not known");
         assert_false(get_flag(MANAGER_PATH, MANAGER_INTERFACE, "Leading"));
-        index_intercept(fixture->index, NULL, NULL);
+        submit_intercept(&fixture->index->submitter, NULL, NULL);
         (void) term_of(accept_rollback());
         assert_true(get_flag(MANAGER_PATH, MANAGER_INTERFACE, "Leading"));
 }

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is measured, and what is compared with what.
 
-All loads are equal: 32 connections, each with one request under way, values of 1 KiB. dkv and nginx
-get theirs from dkv-bench, etcd and redis from the cheapest program there is for their protocol: on
+All loads are alike: some connections, 32 if nothing else is said, each with one request under way, values
+of 1 KiB. dkv and nginx get theirs from dkv-bench, etcd and redis from the cheapest program there is for their protocol: on
 a machine where they share the processors, a dear load generator would make the server look slow.
 """
 
 import dataclasses
 import json
 import os
-import re
 import struct
 import time
 
+from figures import Usage, h2load_result, per_request, redis_result
 from servers import Failure, run
 
 CONNECTIONS = 32
+ALL_CONNECTIONS = [1, 32, 128, 256]
 VALUE_SIZE = 1024
 GET_KEYS = 10_000
 PUT_KEYS = 100_000
@@ -33,31 +34,39 @@ class Context:
     etcd: object
     nginx: object
     redis: object
-    redis_rate: float = 10_000
+    redis_rates: dict = dataclasses.field(default_factory=dict)  # by connections, as last measured
     large_urls: dict = dataclasses.field(default_factory=dict)  # where it was put last
 
 
 # --- Loads. ---
 
-def dkv_bench(context, verb, url, *options):
+def dkv_bench(context, verb, url, *options, connections=CONNECTIONS):
     output = run(context.build / 'cli' / 'dkv-bench', verb, url, '--json', '--progress=no',
-                 f'--connections={CONNECTIONS}', f'--size={VALUE_SIZE}', *options)
+                 f'--connections={connections}', f'--size={VALUE_SIZE}', *options)
     return json.loads(output)
 
 
-def timed(context, verb, url, *options):
-    """Requests per second of a load of dkv-bench."""
-    result = dkv_bench(context, verb, url, f'--duration={context.seconds}s', '--pattern=random',
-                       *options)
-    return result['requests_per_second']
+def timed(context, verb, url, *options, connections=CONNECTIONS):
+    """What a load of dkv-bench comes to."""
+    return dkv_bench(context, verb, url, f'--duration={context.seconds}s', '--pattern=random', *options,
+                     connections=connections)
 
 
-def put(context, url, prefix='put/'):
-    return timed(context, 'put', url, f'--keys={PUT_KEYS}', f'--prefix={prefix}')
+def put_result(context, url, connections, prefix='put/'):
+    return timed(context, 'put', url, f'--keys={PUT_KEYS}', f'--prefix={prefix}', connections=connections)
+
+
+def put(context, url, connections=CONNECTIONS, prefix='put/'):
+    return put_result(context, url, connections, prefix)['requests_per_second']
 
 
 def get(context, url, *options):
-    return timed(context, 'get', url, f'--keys={GET_KEYS}', '--prefix=get/', *options)
+    return timed(context, 'get', url, f'--keys={GET_KEYS}', '--prefix=get/', *options)['requests_per_second']
+
+
+def put_latency(context, url, percentile, prefix='put/'):
+    """In µs, of a client that is alone."""
+    return put_result(context, url, 1, prefix)['put']['latency_usec'][percentile]
 
 
 def dkv_missing(context):
@@ -77,7 +86,7 @@ def protobuf_string(number, value):
     return bytes([number << 3 | 2]) + encoded + bytes([size]) + value
 
 
-def etcd_put(context):
+def etcd_put(context, connections=CONNECTIONS):
     """gRPC is HTTP/2 with bodies of one length-prefixed message, so h2load speaks it. All puts are
     of one key, which costs etcd nothing: it stores values by revision, not by key."""
     message = protobuf_string(1, b'bench') + protobuf_string(2, b'x' * VALUE_SIZE)
@@ -85,17 +94,16 @@ def etcd_put(context):
     body.write_bytes(struct.pack('>BI', 0, len(message)) + message)
 
     before = etcd_writes(context)
-    output = run('h2load', f'--clients={CONNECTIONS}', '--max-concurrent-streams=1',
-                 f'--duration={context.seconds}', f'--data={body}',
-                 '--header=content-type: application/grpc', '--header=te: trailers',
-                 f'{context.etcd.url}/etcdserverpb.KV/Put')
-    finished = re.search(r'finished in \S+, ([0-9.]+) req/s', output)
-    done = re.search(r'(\d+) done', output)
+    rate, done = h2load_result(run(
+        'h2load', f'--clients={connections}', '--max-concurrent-streams=1', f'--duration={context.seconds}',
+        f'--data={body}', '--header=content-type: application/grpc', '--header=te: trailers',
+        f'{context.etcd.url}/etcdserverpb.KV/Put'))
 
     # gRPC says 200 to everything, so ask the server itself.
-    if int(done[1]) > etcd_writes(context) - before:
-        raise Failure(f'etcd has not done what it was asked for:\n{output}')
-    return float(finished[1])
+    written = etcd_writes(context) - before
+    if done > written:
+        raise Failure(f'etcd has done {written} writes of {done} that it was asked for.')
+    return rate
 
 
 def etcd_writes(context):
@@ -105,13 +113,17 @@ def etcd_writes(context):
     return answer['kvs'][0]['version'] if 'kvs' in answer else 0
 
 
-def redis_set(context):
+def redis_result_of(context, connections):
     # redis-benchmark can count, but not look at the clock.
-    output = run('redis-benchmark', '-p', context.redis.port, '-c', CONNECTIONS, '-d', VALUE_SIZE,
-                 '-r', PUT_KEYS, '-n', int(context.redis_rate * context.seconds), '-t', 'set',
-                 '--csv')
-    context.redis_rate = float(output.splitlines()[-1].split(',')[1].strip('"'))
-    return context.redis_rate
+    rate = context.redis_rates.get(connections, 1000 * min(connections, 10))
+    output = run('redis-benchmark', '-p', context.redis.port, '-c', connections, '-d', VALUE_SIZE,
+                 '-r', PUT_KEYS, '-n', int(rate * context.seconds), '-t', 'set', '--csv')
+    context.redis_rates[connections], latency = redis_result(output)
+    return context.redis_rates[connections], latency
+
+
+def redis_set(context, connections=CONNECTIONS):
+    return redis_result_of(context, connections)[0]
 
 
 def curl(*arguments):
@@ -152,7 +164,24 @@ def large_get(context, url):
         context, lambda: curl('--output', '/dev/null', context.large_urls[url]), context.seconds)
 
 
+def put_costs(context, server, connections=CONNECTIONS):
+    """What each PUT costs each daemon of a Counted, and all of them; and how many there were a second."""
+    before = server.usage()
+    result = put_result(context, server.url, connections)
+    used = {name: usage - before[name] for name, usage in server.usage().items()}
+    used['all'] = sum(used.values(), Usage())
+    return {'requests_per_second': result['requests_per_second'],
+            'daemons': {name: per_request(usage, result['requests']) for name, usage in used.items()}}
+
+
 # --- Preparation. ---
+
+def make_large_file(path, mib):
+    with open(path, 'wb') as file:
+        for _ in range(mib):
+            file.write(os.urandom(2**20))
+    return path
+
 
 def store_values(context):
     """The values that the gets read."""
@@ -172,15 +201,40 @@ def store_values(context):
 class Measure:
     name: str
     unit: str
-    function: object  # takes the Context, returns the figure; more is better
+    function: object  # takes the Context, returns the figure
+    less_is_better: bool = False
+
+
+def at(name, connections):
+    """What a measure is called that is made with so many connections."""
+    return name if connections == CONNECTIONS else f'{name} {connections}'
+
+
+def puts(connections):
+    """All servers with so many connections, one behind the other."""
+    return [
+        Measure(at('etcd put', connections), '/s', lambda c: etcd_put(c, connections)),
+        Measure(at('dkv put', connections), '/s', lambda c: put(c, c.dkv.url, connections)),
+        Measure(at('redis set', connections), '/s', lambda c: redis_set(c, connections)),
+        Measure(at('dkv volume put', connections), '/s', lambda c: put(c, c.volume.url, connections)),
+        Measure(at('nginx put', connections), '/s', lambda c: put(c, c.nginx.url, connections, 'dav/put/')),
+    ]
+
+
+def latencies(percentile):
+    """In µs, of one client."""
+    return [Measure(f'{name} {percentile}', 'us', function, less_is_better=True) for name, function in (
+        ('dkv put', lambda c: put_latency(c, c.dkv.url, percentile)),
+        ('dkv volume put', lambda c: put_latency(c, c.volume.url, percentile)),
+        ('redis set', lambda c: redis_result_of(c, 1)[1][percentile]),
+        ('nginx put', lambda c: put_latency(c, c.nginx.url, percentile, 'dav/put/')))]
 
 
 # In the order in which they are made: those that are compared follow each other.
 MEASURES = [
-    Measure('etcd put', '/s', etcd_put),
-    Measure('dkv put', '/s', lambda c: put(c, c.dkv.url)),
-    Measure('redis set', '/s', redis_set),
-    Measure('nginx put', '/s', lambda c: put(c, c.nginx.url, 'dav/put/')),
+    *(measure for connections in ALL_CONNECTIONS for measure in puts(connections)),
+    *latencies('p50'),
+    *latencies('p99'),
     Measure('nginx get', '/s', lambda c: get(c, c.nginx.url, '--raw')),
     Measure('dkv get', '/s', lambda c: get(c, c.dkv.url)),
     Measure('dkv get ticket', '/s', lambda c: get(c, c.volume.url, '--tickets')),
@@ -199,15 +253,29 @@ class Ratio:
     ours: str
     theirs: str
     goal: float = None  # of ours / theirs; None if it is only good to know
+    less_is_better: bool = False
 
 
 RATIOS = [
-    Ratio('PUT, against etcd', 'dkv put', 'etcd put', 3.0),
-    Ratio('PUT, against redis', 'dkv put', 'redis set'),
-    Ratio('PUT, against nginx without a flush', 'dkv put', 'nginx put'),
-    Ratio('GET, following the redirect', 'dkv get', 'nginx get', 0.45),
-    Ratio('GET from one volume with a ticket', 'dkv get ticket', 'nginx get', 1.0),
+    Ratio('PUT, against etcd, 1 connection', 'dkv put 1', 'etcd put 1', 0.75),
+    Ratio('PUT, against etcd', 'dkv put', 'etcd put', 1.3),
+    Ratio('PUT, against etcd, 128 connections', 'dkv put 128', 'etcd put 128', 1.8),
+    Ratio('PUT, against etcd, 256 connections', 'dkv put 256', 'etcd put 256', 2.2),
+    Ratio('PUT, against redis, 1 connection', 'dkv put 1', 'redis set 1'),
+    Ratio('PUT, against redis', 'dkv put', 'redis set', 0.45),
+    Ratio('PUT, against redis, 128 connections', 'dkv put 128', 'redis set 128'),
+    Ratio('PUT, against redis, 256 connections', 'dkv put 256', 'redis set 256', 0.6),
+    *(Ratio(f'PUT, one volume, {n} at a time', at('dkv volume put', n),
+            at('dkv put', n)) for n in ALL_CONNECTIONS),
+    *(Ratio(f'PUT, against nginx without a flush, {n} at a time', at('dkv put', n),
+            at('nginx put', n)) for n in ALL_CONNECTIONS),
+    Ratio('PUT of one client, median', 'dkv put p50', 'redis set p50', less_is_better=True),
+    Ratio('PUT of one client, slowest in 100', 'dkv put p99', 'redis set p99', less_is_better=True),
+    Ratio('PUT of one client, one volume, median', 'dkv volume put p50', 'redis set p50', less_is_better=True),
+    Ratio('PUT of one client, median, against nginx', 'dkv put p50', 'nginx put p50', less_is_better=True),
+    Ratio('GET, following the redirect', 'dkv get', 'nginx get', 0.65),
+    Ratio('GET from one volume with a ticket', 'dkv get ticket', 'nginx get', 1.4),
     Ratio('GET of a missing key', 'dkv get missing', 'nginx get', 1.1),
     Ratio('PUT of a large file', 'dkv put large', 'nginx put large', 0.9),
-    Ratio('GET of a large file', 'dkv get large', 'nginx get large', 0.9),
+    Ratio('GET of a large file', 'dkv get large', 'nginx get large', 0.95),
 ]

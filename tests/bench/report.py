@@ -49,16 +49,23 @@ def describe_machine(directory):
     }
 
 
+def is_met(ratio, value):
+    """None where there is no goal."""
+    if ratio.goal is None:
+        return None
+    return value <= ratio.goal if ratio.less_is_better else value >= ratio.goal
+
+
 def describe_ratio(ratio, medians):
     value = medians[ratio.ours] / medians[ratio.theirs]
     return {
         'name': ratio.name, 'dkv': ratio.ours, 'peer': ratio.theirs,
         'ratio': value, 'goal': ratio.goal,
-        'met': None if ratio.goal is None else value >= ratio.goal,
+        'met': is_met(ratio, value),
     }
 
 
-def document(options, build, machine, measures, ratios, figures):
+def document(options, build, machine, measures, ratios, figures, costs):
     medians = {name: statistics.median(runs) for name, runs in figures.items()}
     versions = {name: run(*command).splitlines()[0] for name, command in VERSIONS.items()}
     versions['dkv'] = run(build / 'cli' / 'dkv-sandbox', '--version').strip()
@@ -71,11 +78,12 @@ def document(options, build, machine, measures, ratios, figures):
         'measures': {m.name: {'unit': m.unit, 'median': medians[m.name], 'runs': figures[m.name]}
                      for m in measures},
         'ratios': [describe_ratio(ratio, medians) for ratio in ratios],
+        'costs': costs,
     }
 
 
 def print_measures(result):
-    row = '{:<18} {:>10} {:>10} {:>10}  {}'
+    row = '{:<19} {:>10} {:>10} {:>10}  {}'
 
     print()
     print(row.format('', 'median', 'least', 'most', '').rstrip())
@@ -85,7 +93,7 @@ def print_measures(result):
 
 
 def print_ratios(result):
-    row = '{:<36} {:<16} {:<16} {:>6} {:>6}  {}'
+    row = '{:<51} {:<18} {:<16} {:>6} {:>6}  {}'
 
     print()
     print(row.format('', '', '', 'ratio', 'goal', '').rstrip())
@@ -94,3 +102,14 @@ def print_ratios(result):
         verdict = {None: '', True: 'met', False: 'MISSED'}[ratio['met']]
         print(row.format(ratio['name'], ratio['dkv'], ratio['peer'], f'{ratio["ratio"]:.2f}', goal,
                          verdict).rstrip())
+
+
+def print_costs(result):
+    row = '{:<26} {:>10} {:>10} {:>12} {:>10}'
+
+    for volumes, costs in result['costs'].items():
+        print(f'\nEach PUT, {volumes} volume{"" if volumes == 1 else "s"}, {costs["requests_per_second"]:,.0f}/s:')
+        print(row.format('', 'CPU, us', 'flushes', 'bytes', 'switches'))
+        for name, one in costs['daemons'].items():
+            print(row.format(name, f'{one["cpu_usec"]:.1f}', f'{one["flushes"]:.2f}', f'{one["bytes_written"]:,.0f}',
+                             f'{one["switches"]:.2f}'))

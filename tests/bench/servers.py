@@ -4,6 +4,7 @@
 They are context managers: inside `with` they answer, afterwards they are gone.
 """
 
+import json
 import os
 import pathlib
 import random
@@ -11,6 +12,8 @@ import signal
 import socket
 import subprocess
 import time
+
+from figures import read_usage
 
 HERE = pathlib.Path(__file__).resolve().parent
 DEADLINE_SEC = 30
@@ -139,9 +142,9 @@ class Nginx(Server):
 class Dkv:
     """A sandbox, with the configuration that dkv has by default."""
 
-    def __init__(self, build, directory, volumes):
+    def __init__(self, build, directory, volumes, name='dkv'):
         self.command = build / 'cli' / 'dkv-sandbox'
-        self.directory = directory / f'dkv-{volumes}'
+        self.directory = directory / f'{name}-{volumes}'
         self.volumes = volumes
         self.port = free_ports(1 + volumes)
         self.url = f'http://127.0.0.1:{self.port}'
@@ -153,3 +156,35 @@ class Dkv:
 
     def __exit__(self, *_):
         run(self.command, 'stop', self.directory)
+
+    def processes(self):
+        """The ids of its daemons, by name."""
+        status = json.loads(run(self.command, 'status', self.directory, '--json'))
+        return {'master': status['master']['pid'],
+                **{f'volume {one["number"]}': one['pid'] for one in status['volumes']}}
+
+
+class Counted(Dkv):
+    """One whose flushes are counted, too; see flushes.c."""
+
+    def __enter__(self):
+        library = self.directory.with_suffix('.so')
+        self.flushes = self.directory.with_suffix('.flushes')
+        self.flushes.mkdir()
+        run('cc', '-shared', '-fPIC', '-O2', '-D_GNU_SOURCE', '-o', library, HERE / 'flushes.c')
+        os.environ.update(LD_PRELOAD=str(library), BENCH_FLUSHES=str(self.flushes))
+        try:
+            return super().__enter__()
+        finally:
+            del os.environ['LD_PRELOAD'], os.environ['BENCH_FLUSHES']
+
+    def usage(self):
+        """Of each of its daemons so far."""
+        return {name: self.usage_of(pid) for name, pid in self.processes().items()}
+
+    def usage_of(self, pid):
+        process = pathlib.Path('/proc', str(pid))
+        tasks = list((process / 'task').iterdir())
+        return read_usage([(task / 'schedstat').read_text() for task in tasks],
+                          [(task / 'status').read_text() for task in tasks], (process / 'io').read_text(),
+                          int.from_bytes((self.flushes / str(pid)).read_bytes(), 'little'))

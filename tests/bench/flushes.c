@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Preloaded into a server, counts its flushes: in the file that is called after its process in the
- * directory $BENCH_FLUSHES, a number of eight bytes. What is built without libc's functions for them
- * is not seen. */
+ * directory $BENCH_FLUSHES, a number of eight bytes. What is built without libc's functions for
+ * them is not seen. */
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -237,14 +237,22 @@ static void on_written(ObjectWriter *writer, int result, void *userdata) {
         scratch_done(NULL, result);
 }
 
-void world_put(World *world, uint64_t version, const char *key, const void *value, size_t size) {
+void store_put(ObjectStore *store,
+               uint64_t version,
+               const char *key,
+               const void *value,
+               size_t size) {
         _cleanup_(object_writer_freep) ObjectWriter *writer = NULL;
         Record record = make_record(version, value, size);
 
-        assert_ok(object_writer_new(world->copies.store, key, &record, size, &writer));
+        assert_ok(object_writer_new(store, key, &record, size, &writer));
         assert_ok(object_writer_append(writer, value, size));
         object_writer_finish(writer, on_written, NULL);
         assert_int_equal(scratch_wait(), 0);
+}
+
+void world_put(World *world, uint64_t version, const char *key, const void *value, size_t size) {
+        store_put(world->copies.store, version, key, value, size);
 }
 
 int world_verify(World *world, uint64_t version) {
@@ -261,12 +269,12 @@ static bool has_mark(const char *path, const char *mark) {
         return memmem(data, n, mark, strlen(mark));
 }
 
-void world_damage(World *world, const char *mark) {
+void store_damage(const char *directory, const char *mark) {
         char pattern[4096];
         bool found = false;
         glob_t files = {};
 
-        (void) snprintf(pattern, sizeof(pattern), "%s/objects/*/*", world->directory);
+        (void) snprintf(pattern, sizeof(pattern), "%s/objects/*/*", directory);
         assert_int_equal(glob(pattern, 0, NULL, &files), 0);
         for (size_t i = 0; i < files.gl_pathc && !found; i++) {
                 found = has_mark(files.gl_pathv[i], mark);
@@ -275,6 +283,10 @@ void world_damage(World *world, const char *mark) {
         }
         globfree(&files);
         assert_true(found);
+}
+
+void world_damage(World *world, const char *mark) {
+        store_damage(world->directory, mark);
 }
 
 Ticket world_ticket(World *world, TicketMethod method, uint64_t version) {

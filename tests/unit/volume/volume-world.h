@@ -67,6 +67,14 @@ int world_verify(World *world, uint64_t version);
 /* Damages the file of a version whose value contains MARK. */
 void world_damage(World *world, const char *mark);
 
+/* The same for any store. */
+void store_put(ObjectStore *store,
+               uint64_t version,
+               const char *key,
+               const void *value,
+               size_t size);
+void store_damage(const char *directory, const char *mark);
+
 /* The target of a request with a ticket; good until the next one. */
 const char *world_target(World *world, const Ticket *ticket, const char *key);
 

@@ -140,6 +140,23 @@ int world_teardown(void **state) {
         return 0;
 }
 
+void world_hear_grace(World *world, uint64_t grace_usec) {
+        Parties parties = { .lead = world->lead };
+        char text[128];
+
+        while (sem_trywait(&world->master.arrived) < 0)
+                assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
+        assert_string_equal(http_request_path(world->master.request), "/-/report");
+        (void) snprintf(text, sizeof(text), "{\"clock\":%llu,\"grace_usec\":%llu}",
+                        (unsigned long long) clock_realtime(), (unsigned long long) grace_usec);
+        assert_ok(
+                        rpc_reply(TAKE_PTR(world->master.request), world->master.secret, &parties,
+                                  "application/json", text, strlen(text)));
+        while (report_grace_usec(world->report) != grace_usec)
+                (void) sched_yield();
+        report_set(world->report, "here", USEC_PER_HOUR);
+}
+
 Parties world_order(World *world) {
         return (Parties){
                 .lead = world->lead,

@@ -43,6 +43,9 @@ int world_teardown(void **state);
 /* Has the volume follow the leader of a term, and waits until that is durable. */
 void world_follow(World *world, uint64_t term);
 
+/* Has the volume hear of a grace time from its master, which listens, and report no more. */
+void world_hear_grace(World *world, uint64_t grace_usec);
+
 /* Who calls whom when the master gives an order to the volume. */
 Parties world_order(World *world);
 

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "base/clock.h"
 #include "core/call/wire.h"
 #include "core/key.h"
 #include "volume/receiver.h"
@@ -544,22 +543,6 @@ TEST(a_malformed_condition_or_header_is_refused_before_the_value_is_stored) {
         assert_false(pending_contains(world->copies.pending, 114));
 }
 
-/* Has the volume hear of a grace time from its master. */
-static void hear_grace(World *world, uint64_t grace_usec) {
-        Parties parties = { .lead = world->lead };
-        char text[128];
-
-        while (sem_trywait(&world->master.arrived) < 0)
-                assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
-        (void) snprintf(text, sizeof(text), "{\"clock\":%llu,\"grace_usec\":%llu}",
-                        (unsigned long long) clock_realtime(), (unsigned long long) grace_usec);
-        assert_ok(
-                        rpc_reply(TAKE_PTR(world->master.request), world->master.secret, &parties,
-                                  "application/json", text, strlen(text)));
-        while (report_grace_usec(world->report) != grace_usec)
-                (void) usleep(100);
-}
-
 /* The master is asked until it would be too late, and its last word counts. */
 TEST(an_outcome_that_the_master_does_not_know_is_told_with_the_version_it_would_have) {
         World *world = *state;
@@ -569,7 +552,7 @@ TEST(an_outcome_that_the_master_does_not_know_is_told_with_the_version_it_would_
         int fd;
 
         stand_in_listen(&world->master);
-        hear_grace(world, USEC_PER_SEC); /* half of it is time for a commit */
+        world_hear_grace(world, USEC_PER_SEC); /* half of it is time for a commit */
         fd = start_put(world, &ticket, "key", "hello");
         while (!is_answered) {
                 struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -597,7 +580,7 @@ TEST(without_an_answer_of_the_master_the_outcome_is_open) {
         int fd;
 
         stand_in_listen(&world->master);
-        hear_grace(world, USEC_PER_SEC);
+        world_hear_grace(world, USEC_PER_SEC);
         fixture_stop(&(Fixture){ .server = TAKE_PTR(world->master.server) });
         fd = start_put(world, &ticket, "key", "hello");
         (void) receive_all(fd, answer, sizeof(answer));

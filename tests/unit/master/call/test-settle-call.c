@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "master/call/peer.h"
+#include "sweep.h"
 
 static void put_settle(Buffer *body, uint32_t volume, uint64_t version, const char *key) {
         if (body->size == 0)
@@ -44,11 +45,77 @@ TEST(a_list_in_doubt_that_cannot_be_right_is_refused) {
         assert_int_equal(call(CALL_SETTLE, &body), 400);
 }
 
+static void settle_scene(Sweep *sweep, void *userdata) {
+        IndexCounters counters;
+        uint64_t lost;
+        Buffer body = {};
+        unsigned status;
+        bool was_met;
+
+        assert_int_equal(peer_setup(NULL), 0);
+        lost = next_version();
+        assert_status(put("/k", "value"), 201);
+        put_settle(&body, 1, record_of("k").version, "k");
+        put_settle(&body, 1, lost, "k");
+        sweep_begin(sweep, world.index);
+        status = call(CALL_SETTLE, &body);
+        sweep_end(sweep, world.index);
+        was_met = sweep_met(sweep) != 0;
+        assert_int_equal(status, was_met ? 503 : 204);
+        if (was_met)
+                assert_int_equal(
+                                memmem(answer.body.data, answer.body.size, "outcome-unknown", 15) !=
+                                                NULL,
+                                sweep_way(sweep) != INTERCEPT_NOT_LEADER);
+
+        /* It is asked again, and twice does no harm. */
+        put_settle(&body, 1, record_of("k").version, "k");
+        put_settle(&body, 1, lost, "k");
+        assert_int_equal(call(CALL_SETTLE, &body), 204);
+        index_counters(world.index, &counters);
+        assert_in_range(counters.garbage, 1,
+                        2); /* an entry for each time, of which one is in vain */
+        assert_status(get("/k"), 307);
+        assert_int_equal(peer_teardown(NULL), 0);
+}
+
+TEST(a_question_that_goes_astray_can_be_asked_again) {
+        assert_true(sweep_index(settle_scene, NULL) >= 1);
+}
+
+TEST(a_list_in_doubt_has_a_limit) {
+        uint64_t version = next_version();
+        Buffer body = {};
+
+        for (unsigned n = 4096; n <= 4097; n++) {
+                for (unsigned i = 0; i < n; i++)
+                        put_settle(&body, 1, version, "k");
+                assert_int_equal(call(CALL_SETTLE, &body), n <= 4096 ? 204 : 400);
+        }
+}
+
+/* A reader may just have been sent to the copy. */
+TEST(what_is_given_up_stays_as_long_as_a_ticket) {
+        uint64_t before = clock_realtime();
+        Garbage garbage[4];
+        Buffer body = {};
+
+        put_settle(&body, 1, next_version(), "k");
+        assert_int_equal(call(CALL_SETTLE, &body), 204);
+        assert_int_equal(
+                        index_garbage(world.index, 1, UINT64_MAX, garbage, ELEMENTSOF(garbage)), 1);
+        assert_in_range(garbage[0].due_usec, before + USEC_PER_MIN,
+                        clock_realtime() + USEC_PER_MIN);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, peer_setup, peer_teardown)
         const struct CMUnitTest tests[] = {
                 RUN(a_copy_in_doubt_stays_if_it_is_current_and_is_garbage_if_not),
                 RUN(a_list_in_doubt_that_cannot_be_right_is_refused),
+                RUN(a_question_that_goes_astray_can_be_asked_again),
+                RUN(a_list_in_doubt_has_a_limit),
+                RUN(what_is_given_up_stays_as_long_as_a_ticket),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

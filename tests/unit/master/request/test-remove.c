@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "master/world.h"
+#include "sweep.h"
 
 static const char *delete (const char *target, const char *headers) {
         return ask("DELETE", target, headers, "");
@@ -62,6 +63,41 @@ TEST(what_the_index_says_is_told) {
         assert_status(get("/k"), 404);
 }
 
+static void remove_scene(Sweep *sweep, void *userdata) {
+        const char *answer;
+        bool was_met, is_gone;
+
+        assert_int_equal(world_setup(NULL), 0);
+        assert_status(put("/k", "value"), 201);
+        sweep_begin(sweep, world.index);
+        answer = delete ("/k", "");
+        sweep_end(sweep, world.index);
+        was_met = sweep_met(sweep) != 0;
+        is_gone = !was_met || sweep_way(sweep) == INTERCEPT_LOSE_ANSWER;
+        if (!was_met)
+                assert_status(answer, 204);
+        else
+                assert_status(answer, 503);
+        if (was_met && sweep_way(sweep) == INTERCEPT_NOT_LEADER)
+                assert_contains(answer, "about:blank");
+        else if (was_met)
+                assert_contains(answer, "The value may have been deleted, or may still be");
+        if (was_met)
+                assert_non_null(header_of(answer, "Retry-After"));
+        assert_int_equal(count_garbage(), is_gone ? N_VOLUMES : 0);
+
+        answer = delete ("/k", ""); /* once more tells what it came to */
+        if (is_gone)
+                assert_status(answer, 404);
+        else
+                assert_status(answer, 204);
+        assert_int_equal(world_teardown(NULL), 0);
+}
+
+TEST(a_deletion_that_goes_astray_is_told_as_what_it_is) {
+        assert_true(sweep_index(remove_scene, NULL) >= 1);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
@@ -69,6 +105,7 @@ int main(void) {
                 RUN(what_is_not_there_cannot_be_deleted),
                 RUN(conditions_decide),
                 RUN(what_the_index_says_is_told),
+                RUN(a_deletion_that_goes_astray_is_told_as_what_it_is),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

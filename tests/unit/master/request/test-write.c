@@ -4,8 +4,11 @@
 
 #include "test.h"
 
+#include <inttypes.h>
+
 #include "master/request/write.h"
 #include "master/world.h"
+#include "sweep.h"
 
 static unsigned count_copies(void) {
         unsigned n = 0;
@@ -239,6 +242,49 @@ TEST(with_proxy_nobody_is_redirected) {
         assert_status(announce("/k", LARGE), 100);
 }
 
+/* One request to the index goes astray in each run: the client hears no more, and no less, than is
+ * known. */
+static void write_scene(Sweep *sweep, void *userdata) {
+        const char *answer;
+        bool was_met;
+
+        assert_int_equal(world_setup(NULL), 0);
+        sweep_begin(sweep, world.index);
+        answer = put("/k", "value");
+        sweep_end(sweep, world.index);
+        was_met = sweep_met(sweep) != 0;
+        if (!was_met)
+                assert_status(answer, 201);
+        else
+                assert_status(answer, 503);
+
+        if (was_met && sweep_way(sweep) == INTERCEPT_NOT_LEADER) {
+                assert_contains(answer, "about:blank");
+                assert_null(header_of(answer, "Dkv-Version"));
+        } else if (was_met) {
+                assert_contains(answer, "outcome-unknown");
+                assert_non_null(header_of(answer, "Retry-After"));
+        }
+        if (was_met && sweep_way(sweep) == INTERCEPT_LOSE_ANSWER) {
+                char revision[32];
+
+                (void) snprintf(revision, sizeof(revision), "%" PRIu64, record_of("k").revision);
+                assert_string_equal(header_of(answer, "Dkv-Version"), revision);
+        }
+        if (was_met && sweep_way(sweep) != INTERCEPT_LOSE_ANSWER)
+                assert_status(exchange_simple(&world.master, "HEAD", "/k"), 404);
+
+        /* To try again is always right. */
+        answer = put("/k", "value");
+        assert_true(atoi(answer + strlen("HTTP/1.1 ")) / 100 == 2);
+        assert_int_equal(record_of("k").size, 5);
+        assert_int_equal(world_teardown(NULL), 0);
+}
+
+TEST(a_write_whose_commit_goes_astray_is_told_as_what_it_is) {
+        assert_true(sweep_index(write_scene, NULL) >= 1);
+}
+
 int main(void) {
 #define RUN(test)     cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 #define RUN_ONE(test) cmocka_unit_test_setup_teardown(test, world_setup_one_copy, world_teardown)
@@ -259,6 +305,7 @@ int main(void) {
                 RUN(a_client_that_waits_is_redirected_with_a_large_value),
                 RUN(a_client_that_came_back_too_often_is_not_redirected_again),
                 RUN(with_proxy_nobody_is_redirected),
+                RUN(a_write_whose_commit_goes_astray_is_told_as_what_it_is),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,6 @@
 #define STORE_METRICS(ROW) \
         ROW(disk_free, "DiskFree", GAUGE, "bytes", "How much more fits on the disk.") \
         ROW(disk_size, "DiskSize", GAUGE, "bytes", "The size of the file system.") \
-        ROW(objects,   "Objects",  GAUGE, "",      "How many copies there are, those that wait to be deleted included.") \
+        ROW(objects,   "Objects",  GAUGE, "",      "How many copies there are, including those that wait to be deleted.") \
         ROW(bytes,     "Bytes",    GAUGE, "bytes", "The size of all copies.")
 /* clang-format on */

@@ -8,13 +8,13 @@
 /* clang-format off */
 #define TRAFFIC_METRICS(ROW) \
         ROW(requests,        "Requests",       COUNTER, "",      "HTTP requests that were answered.") \
-        ROW(reads,           "Reads",          COUNTER, "",      "GET and HEAD requests of them, for keys or lists of keys.") \
-        ROW(writes,          "Writes",         COUNTER, "",      "PUT and POST requests of them, for keys.") \
-        ROW(deletes,         "Deletes",        COUNTER, "",      "DELETE requests of them, for keys.") \
+        ROW(reads,           "Reads",          COUNTER, "",      "Of these, GET and HEAD requests for keys or lists of keys.") \
+        ROW(writes,          "Writes",         COUNTER, "",      "Of these, PUT and POST requests for keys.") \
+        ROW(deletes,         "Deletes",        COUNTER, "",      "Of these, DELETE requests for keys.") \
         ROW(errors,          "Errors",         COUNTER, "",      "Reads, writes and deletes that were answered with a status of 500 or above.") \
         ROW(bytes_received,  "BytesReceived",  COUNTER, "bytes", "The bodies of requests.") \
-        ROW(bytes_sent,      "BytesSent",      COUNTER, "bytes", "The bodies of answers.") \
-        ROW(active_requests, "ActiveRequests", GAUGE,   "",      "Requests that are being worked on.") \
+        ROW(bytes_sent,      "BytesSent",      COUNTER, "bytes", "The bodies of responses.") \
+        ROW(active_requests, "ActiveRequests", GAUGE,   "",      "Requests in progress.") \
         ROW(connections,     "Connections",    GAUGE,   "",      "Open connections, of clients and of other daemons.")
 /* clang-format on */
 

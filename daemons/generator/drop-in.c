@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "generator/drop-in.h"
 
-/* Values come from files of the administrator's: they do not contain newlines. */
+/* The values come from the administrator's files: they contain no newlines. */
 static void put_escaped(const char *value, FILE *file) {
         for (; *value != '\0'; value++) {
                 if (*value == '%')

@@ -40,7 +40,7 @@ static int generate_directory(
         if (strcmp(directory, initial) == 0)
                 return 0;
 
-        /* systemd has no way to write all of these everywhere. */
+        /* systemd does not accept these in all the places where they are needed. */
         if (*directory != '/' || strpbrk(directory, "\"\\")) {
                 log_error("Directory=%s cannot be given to %s: not an absolute path, or it has quotes in it.",
                           directory, unit);

@@ -29,8 +29,8 @@ typedef struct VolumeBusOptions {
 /* For bus_print_introspection(). */
 extern const BusObject volume_bus_objects[];
 
-/* Connects to the bus, and again whenever that becomes necessary. OPTIONS are copied. Returns 0 or
- * a negative errno; that there is no bus is no failure. */
+/* Connects to the bus, and again whenever the connection is lost. OPTIONS are copied. Returns 0
+ * or a negative errno; a bus that is not there is no failure. */
 int volume_bus_new(const VolumeBusOptions *options, VolumeBus **ret);
 
 /* When the loop has ended. */

@@ -28,6 +28,6 @@ extern const ConfItem volume_conf_items[];
  * directory, port and URL. The URL stays empty if Listen= is all addresses of the machine. */
 int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments);
 
-/* Fills in the URL if it is empty: by the address which the master sees. May look up the master's
- * name, and logs what is wrong. */
+/* Fills in the URL if it is empty, with the address by which the master sees this machine. May
+ * look up the master's name, and logs what is wrong. */
 int volume_conf_find_url(VolumeConf *conf);

@@ -15,7 +15,7 @@ typedef struct VolumeDaemon VolumeDaemon;
  * stay: the settings are loaded again when a signal asks for it. Errors are logged. */
 int volume_daemon_new(const ProgramArguments *arguments, VolumeDaemon **ret);
 
-/* Ends the process if there are requests that do not end. Accepts NULL. */
+/* Ends the process if some requests do not end. Accepts NULL. */
 VolumeDaemon *volume_daemon_free(VolumeDaemon *volume);
 DEFINE_CLEANUP(VolumeDaemon *, volume_daemon_free);
 

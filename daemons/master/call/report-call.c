@@ -95,7 +95,7 @@ int report_call_finish(HttpRequest *request) {
                               volumes_count_used(requests->volumes));
         if (r >= 0)
                 r = caller_check_cluster(&requests->callers, &report);
-        if (r == -EOWNERDEAD) { /* its state is told all the same */
+        if (r == -EOWNERDEAD) { /* its state is of interest all the same */
                 (void) volumes_report(requests->volumes, &report);
                 if (lead_refuses(requests->lead, request))
                         return 0;

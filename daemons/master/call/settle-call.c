@@ -67,8 +67,9 @@ int settle_call_finish(HttpRequest *request) {
         if (r < 0)
                 return r;
 
-        /* They have waited for the grace time already; but a copy that was current until a moment
-         * ago, and whose volume never heard that it was, may just have been redirected to. */
+        /* These copies have been in doubt for the grace time already. But one that was current
+         * until a moment ago, and whose volume never heard that it was, may have been redirected
+         * to just now. */
         batch->settle.request.done = on_settled;
         batch->settle.items = batch->items;
         batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;

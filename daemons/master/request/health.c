@@ -6,7 +6,7 @@
 #include "master/request/json-reply.h"
 #include "master/request/requests.h"
 
-/* What a volume has not reported since the master's start, nobody knows. */
+/* Nobody knows the figures of a volume that has not reported since the master's start. */
 static void add_figures(Json *volume, const VolumeStatus *status) {
         if (status->disk_free == UINT64_MAX)
                 return;

@@ -98,7 +98,8 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
         return listing->text.size >= PIECE_SIZE;
 }
 
-/* The next piece of the text. Keys come and go between two pieces as between two pages. */
+/* Makes the next piece of the text. Keys may come and go between two pieces, as between two
+ * pages. */
 static int make_piece(Listing *listing) {
         int r;
 
@@ -151,7 +152,7 @@ static int get_limit(HttpRequest *request, uint64_t *ret) {
         return r < 0 || *ret == 0 ? -EINVAL : 0;
 }
 
-/* An absent parameter is an empty one. */
+/* Reads a parameter; one that is not there counts as empty. */
 static int get_key_parameter(HttpRequest *request, const char *name, char ret[static KEY_MAX + 1]) {
         int r;
 

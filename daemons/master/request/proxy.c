@@ -251,7 +251,8 @@ static int make_call(Proxy *proxy, const char *url) {
         return 0;
 }
 
-/* Whether another copy may do better. What a volume says about the request, it would say again. */
+/* Whether another copy may do better: what a volume says about the request, every other one
+ * would say again. */
 static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
         if (proxy->failure < 0)
                 return false;
@@ -259,7 +260,7 @@ static bool is_of_the_copy(const Proxy *proxy, const HttpResult *result) {
                proxy->error == -EREMOTE || proxy->error == -EACCES;
 }
 
-/* With the lock held. By now the master knows of the damage that the volume has met. */
+/* With the lock held. The volume has told the master by now of the damage that it met. */
 static int try_another(Proxy *proxy) {
         unsigned avoid = index_damaged(proxy->proxies->index, &proxy->record);
         char url[REDIRECT_URL_SIZE], volume_url[VOLUME_URL_SIZE];

@@ -44,8 +44,8 @@ typedef struct RelayTarget {
         char url[REDIRECT_URL_SIZE]; /* with a ticket */
 } RelayTarget;
 
-/* Where the value goes now that the N volumes FAILED have not taken it. On the client's thread,
- * while the request is there. Returns 0 or a negative errno. */
+/* Chooses where the value goes now that the N volumes FAILED have not taken it. On the client's
+ * thread, while the request is there. Returns 0 or a negative errno. */
 typedef int (*RelayNext)(HttpRequest *request, const uint32_t failed[], size_t n, RelayTarget *ret);
 
 /* Starts sending to TARGET, with the request's headers that concern the value. Returns 0,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Requests: what the handlers of the master's routes work with; the userdata of the routes. Modules
- * below the handlers are given single parts of it. */
+/* Requests: what the handlers of the master's routes work with, as the userdata of the routes.
+ * The modules below the handlers get single parts of it. */
 
 #include <stdatomic.h>
 

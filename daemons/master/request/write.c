@@ -80,8 +80,8 @@ static bool any_is_cut(Requests *requests, const Write *write) {
         return false;
 }
 
-/* Puts a volume first that reaches the others, as far as is known; if there is none, replaces those
- * that the first one does not reach. */
+/* Puts a volume first that is known to reach the others; if there is none, replaces those that
+ * the first one does not reach. */
 static void avoid_cut(Requests *requests, Write *write) {
         size_t n = write->n_volumes;
 
@@ -304,7 +304,7 @@ ssize_t write_body(HttpRequest *request, const void *data, size_t size) {
                         return (ssize_t) size;
         }
 
-        /* What was gathered before it became clear that the value is not small. */
+        /* Passes on what was gathered before it became clear that the value is not small. */
         if (write->body.size > 0) {
                 n = relay_body(write->relay, write->body.data, write->body.size);
                 if (n < 0)

@@ -35,8 +35,8 @@ static void note(const Copies *copies, uint64_t version, int result) {
                 (void) damage_found(copies->damage, (const char *) key.data, version, result);
 }
 
-/* What was not looked at must count neither as good nor as damaged. A master that has lost patience
- * asks again, and the verifier has others to serve. */
+/* A version that was not looked at must count neither as good nor as damaged. A master that has
+ * lost patience asks again, and the verifier has others to serve. */
 static int is_wanted(const HttpRequest *request) {
         if (http_request_is_draining(request))
                 return -ESHUTDOWN;
@@ -60,7 +60,8 @@ static void run_check(Task *task) {
                 }
 
                 r = look(copies->store, check->depth, version, &scratch);
-                if (check->depth == WIRE_CHECK_WHOLE) /* that it is there does not say it is good */
+                if (check->depth ==
+                    WIRE_CHECK_WHOLE) /* its presence does not say that it is good */
                         note(copies, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }

@@ -97,8 +97,8 @@ static int put_object(Fetch *fetch, uint64_t version) {
         return buffer_error(&fetch->out);
 }
 
-/* The master hears of a damaged copy if its record tells the key. The caller learns no more than
- * that there is no good copy here. */
+/* Tells the master of a damaged copy, if its record tells the key. The caller learns no more
+ * than that there is no good copy here. */
 static int tell(Fetch *fetch, uint64_t version, int error) {
         _cleanup_(buffer_done) Buffer key = {};
 

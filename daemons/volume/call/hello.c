@@ -7,7 +7,7 @@
 #include "rpc/rpc.h"
 #include "volume/call/hello.h"
 
-/* A master that is not followed gets an answer as well: it needs to know. */
+/* A master that is not followed needs to know, so it gets an answer as well. */
 static int format_answer(const HelloOptions *options, Parties *ret, char **ret_text) {
         const Callers *callers = options->callers;
         _cleanup_(json_freep) Json *json = json_new_object();

@@ -26,7 +26,7 @@ typedef struct PullItem PullItem;
 struct PullItem {
         Pull *pull;
         WirePullItem wire;
-        bool to_verify; /* it is here, in a file that nobody has looked into */
+        bool to_verify; /* it is here, in a file that was not verified yet */
         bool is_bad;    /* it is here, and to be replaced */
         Checksum expected;
         ObjectWriter *writer;
@@ -68,8 +68,9 @@ static void pull_free(void *userdata) {
         free(pull);
 }
 
-/* What is answered for an item. Who gets a 0 has a while until the copy is asked about; one that
- * somebody has settled or deleted while we waited for the others may be about to go. */
+/* The answer for an item. The master takes a 0 for a copy that is pending, and so has a while
+ * until it is asked about. A copy that was settled or deleted while this call waited for others
+ * may be about to go. */
 static int final_error(PullItem *item) {
         const Copies *copies = item->pull->options->copies;
         _cleanup_(buffer_done) Buffer scratch = {};
@@ -218,7 +219,7 @@ static uint64_t rate_now(const Pull *pull) {
         return rate > 0 ? MIN(rate, BACKGROUND_RATE) : BACKGROUND_RATE;
 }
 
-/* Whether it is still worth while. */
+/* Whether somebody still wants the copies. */
 static int check(const Pull *pull) {
         if (http_request_is_draining(pull->request))
                 return -ESHUTDOWN;
@@ -244,7 +245,7 @@ static int on_body(void *userdata, const void *data, size_t size) {
         return fetch_parser_feed(&source->parser, data, size);
 }
 
-/* Whatever has not come will not come. */
+/* Ends a source: the items that have not come will not come. */
 static void end_source(PullSource *source, int error) {
         if (source->current)
                 (void) give_up(source, error);
@@ -327,8 +328,8 @@ static void start_sources(Pull *pull) {
         pull_done(pull);
 }
 
-/* Takes what the store says about an object that should not be there yet. A damaged copy is in the
- * way of a good one, unless it is to be replaced. */
+/* Takes RESULT, what the store says about an object that should not be there yet. A damaged copy
+ * is in the way of a good one, unless it has to be replaced. */
 static void found(PullItem *item, int result) {
         bool is_bad = result != -ENOENT && damage_kind_of_error(result) != DAMAGE_NONE;
 
@@ -343,7 +344,7 @@ static void found(PullItem *item, int result) {
                 item_done(item, is_bad ? -EEXIST : result);
 }
 
-/* An object must not be pending for less long than we have known that it is there. */
+/* Begins the item's pending time before looking, so that it is not older than what is found. */
 static void look_up(PullItem *item, Buffer *scratch) {
         const Copies *copies = item->pull->options->copies;
         _cleanup_close_ int fd = -1;

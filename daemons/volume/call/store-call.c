@@ -45,7 +45,7 @@ static void item_done(StoreItem *item, int result) {
         if (result < 0)
                 item->error = faults_note(copies->faults, result, item->put.size);
 
-        /* Unless there is an object of this version, only not this one. */
+        /* Gives the version up, unless there is an object of this version and only not this one. */
         if (result < 0 && result != -EEXIST)
                 pending_remove(copies->pending, item->version);
         store_done(item->batch);
@@ -176,7 +176,7 @@ int store_call_finish(const StoreCallOptions *options, HttpRequest *request) {
                         item_done(item, r);
         }
 
-        /* The last one replies; that may be this thread. */
+        /* The last item to end replies, possibly on this thread. */
         store_done(batch);
         return HTTP_LATER;
 }

@@ -220,7 +220,7 @@ static int check_receiver(const Allegiance *allegiance, const Parties *call) {
         if (!cluster_id_equal(call->lead.cluster, allegiance->lead.cluster))
                 return -EREMOTE;
 
-        /* Who meant another run has not heard of this one yet. */
+        /* A caller that means another run has not heard of this one yet. */
         return call->to.run == 0 || call->to.run == self->run ? 0 : -EINPROGRESS;
 }
 

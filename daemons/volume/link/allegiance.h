@@ -25,35 +25,36 @@ DEFINE_CLEANUP(Allegiance *, allegiance_free);
 /* Of this store, and this start of the daemon. */
 const StoreIdentity *allegiance_store(const Allegiance *allegiance);
 
-/* Whom the store follows, or, while that is not known, was the last to follow; zeroes if it does
- * not belong to a cluster yet. Returns whether it follows it now. */
+/* Writes the leader that the store follows or, while that is not known, the last one that it
+ * followed; zeroes if it does not belong to a cluster yet. Returns whether it follows that
+ * leader now. */
 bool allegiance_lead(Allegiance *allegiance, Leadership *ret);
 
-/* Whether it follows LEAD by now: that is durable, which takes a while after allegiance_accept(),
- * and fails on a disk that does. */
+/* Whether it follows LEAD by now. That has to be durable, which takes a while after
+ * allegiance_accept(), and fails on a disk that does. */
 bool allegiance_follows(Allegiance *allegiance, const Leadership *lead);
 
 /* What tickets for this store say; 0 while it does not belong to a cluster. */
 uint64_t allegiance_ticket_store(const Allegiance *allegiance);
 
-/* The master of this volume leads, and has accepted its report. Returns 0 if it is followed now, or
- * as soon as that is durable; -EREMOTE if it is of another cluster; -EKEYREVOKED if another leader
- * has come after it. */
+/* The leader LEAD has accepted this volume's report. Returns 0 if the store follows it now, or
+ * will as soon as that is durable; -EREMOTE if it leads another cluster; -EKEYREVOKED if another
+ * leader has come after it. */
 int allegiance_accept(Allegiance *allegiance, const Leadership *lead);
 
-/* Looks at an order: a call of a master. Returns 0 if it may be carried out; -EREMOTE if it is
- * meant for somebody else; -EKEYREVOKED if it comes from a leader that is one no longer; -EALREADY
- * if it came before; -EINPROGRESS if only the next report will tell. */
+/* Checks an order, which is a call of a master. Returns 0 if it may be carried out; -EREMOTE if
+ * it is meant for another store; -EKEYREVOKED if its leader leads no longer; -EALREADY if it
+ * came before; -EINPROGRESS if only the next report will tell. */
 int allegiance_check_order(Allegiance *allegiance, const Parties *order);
 
-/* Whether what was an order then still is one. Returns 0 or -EKEYREVOKED. */
+/* Checks it again later. Returns 0, or -EKEYREVOKED if the store follows another leader by now. */
 int allegiance_confirm_order(Allegiance *allegiance, const Parties *order);
 
-/* Looks at a call of another volume: whether it is meant for this store.
- * Returns 0, -EREMOTE, or -EINPROGRESS while the store does not belong to a cluster. */
+/* Checks a call of another volume: whether it is meant for this store. Returns 0, -EREMOTE, or
+ * -EINPROGRESS while the store does not belong to a cluster. */
 int allegiance_check_receiver(Allegiance *allegiance, const Parties *call);
 
-/* Likewise, for the greeting of a master: the store may not belong to a cluster yet. */
+/* The same for the greeting of a master, which the store need not belong to yet. */
 int allegiance_check_greeting(Allegiance *allegiance, const Parties *call);
 
 /* Fills in who calls when this volume calls the master, with a new number. Returns whether there is

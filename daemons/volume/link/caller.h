@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Caller: checks who calls this volume; that its signature is good, the gate has checked.
+/* Caller: checks who calls this volume, once the gate has checked the signature.
  *
  * An order is a call of the master that this volume follows; a neighbor is another volume of the
  * cluster; a greeting comes from any master of the cluster. A call that is not meant for this
- * volume is refused before any of its body is kept, and told who is here. */
+ * volume is refused before any of its body is kept, and the caller is told who is here. */
 
 #include "http/request.h"
 #include "rpc/secret.h"

@@ -95,7 +95,7 @@ static bool may_go_again(const Commit *commit, uint64_t now) {
                !(commit->is_abandoned && commit->is_abandoned(commit));
 }
 
-/* Fails those whose time is over; puts the others back at the head of the queue. */
+/* Ends the commits whose time is over; puts the others back at the head of the queue. */
 static void put_back(CommitQueue *queue, Commit *list) {
         uint64_t now = clock_monotonic();
         Commit *expired = NULL, *again = NULL, **expired_tail = &expired, **again_tail = &again;
@@ -166,7 +166,7 @@ static Commit *take_batch(CommitQueue *queue, Buffer *body) {
         return first;
 }
 
-/* On the client's thread, as all that touches what was sent. */
+/* On the client's thread, like everything that touches what was sent. */
 static void send_next(void *userdata) {
         CommitQueue *queue = userdata;
         _cleanup_(buffer_done) Buffer body = {};

@@ -3,9 +3,9 @@
 
 /* Master link: where this volume's master is, and how to call it.
  *
- * Everything that talks to the master goes through here, so that one module knows the URL and what
- * the answers mean that say "you are not known here" or "I do not lead". All of it may be called
- * from any thread. */
+ * Everything that talks to the master goes through here: this is the one module that knows the
+ * URL, and what it means when the master answers "you are not known here" or "I do not lead".
+ * All of it may be called from any thread. */
 
 #include "http/request.h"
 #include "rpc/rpc-call.h"
@@ -26,8 +26,8 @@ const char *master_link_url(const MasterLink *link);
 /* Registers what master_link_refresh() runs; before there are other threads. */
 void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata), void *userdata);
 
-/* Something may have changed at the master, or it does not know this volume: the report should go
- * out soon instead of with the next second. */
+/* Has the report go out soon instead of with the next second: something may have changed at the
+ * master, or it does not know this volume. */
 void master_link_refresh(MasterLink *link);
 
 /* As http_client_post(), on the thread on which on_done() of calls runs. */
@@ -60,7 +60,7 @@ int master_link_report(
  * master does not know this volume, or leads no longer, it asks for a report as well. */
 int master_link_result(MasterLink *link, const HttpResult *result);
 
-/* Replies 307: to the same path and query at the master. If this volume finds the master on its own
- * machine, the client is sent to the machine where it has found the volume. Returns as
+/* Replies 307 to the same path and query at the master. If this volume reaches the master on its
+ * own machine, the client is sent to the name by which it reached the volume. Returns as
  * http_request_reply(). */
 int master_link_redirect(const MasterLink *link, HttpRequest *request);

@@ -62,7 +62,7 @@ static void on_told(DamageWait *wait, int result) {
         (void) http_request_reply_error(get->request, -EBADMSG, sentence);
 }
 
-/* A ticket lasts less long than what it leads to, so an object that is not there is lost. */
+/* An object outlives the tickets that lead to it, so one that is not there is lost. */
 static int reply_damage(
                 const GetOptions *options,
                 HttpRequest *request,
@@ -153,7 +153,7 @@ static int get(const GetOptions *options,
         if (r < 0)
                 return reply_damage(options, request, key, ticket, r);
 
-        /* What is one block is better sent with its headers. */
+        /* A value of one block is better sent along with its headers. */
         if (fd >= 0 && object.record.size <= BLOCK_SIZE) {
                 r = read_small(&object, TAKE_FD(fd), &value);
                 if (r < 0)

@@ -3,10 +3,10 @@
 
 /* Get: sends a value to a client with a ticket.
  *
- * Small values are verified before they are sent, others block by block (value-stream.h), or as a
- * whole on the verifier's thread if the client asks for it. When a copy turns out to be damaged,
- * the client is sent back to the master once that knows of it. A reader without a ticket came by a
- * relative link of a page that was read from here: it is sent to the master. */
+ * Small values are verified before they are sent, others block by block (value-stream.h), or as
+ * a whole on the verifier's thread if the client asks for it. If a copy turns out to be damaged,
+ * the client is sent back to the master once the master knows of it. A reader without a ticket
+ * followed a relative link of a page that it read here, and is sent to the master. */
 
 #include "http/server.h"
 #include "store/object/workers.h"

@@ -75,7 +75,8 @@ static void on_committed(Commit *commit, const WireCommitResult *result) {
         const Record *record = &upload->commit.wire.record;
         int r;
 
-        /* These answers settle the object: it is current, or garbage that the master knows of. */
+        /* These answers settle the object: it is current, or it is garbage that the master knows
+         * of. */
         if (result->error == 0 || result->error == -ECANCELED || result->error == -EEXIST ||
             result->error == -ESTALE)
                 pending_remove(upload->copies_here->pending, record->version);
@@ -118,8 +119,8 @@ static uint64_t commit_deadline(const Report *report) {
                (grace > 0 ? MIN(grace / 2, USEC_PER_MIN) : COMMIT_PATIENCE_USEC);
 }
 
-/* Names the volumes because of which nothing was stored: the value was not committed and can be
- * sent elsewhere. */
+/* Names the volumes that are the reason why nothing was stored: the value was not committed and
+ * can be sent elsewhere. */
 static void add_failed(HttpRequest *request, const uint32_t failed[], size_t n) {
         char list[COPIES_MAX * DECIMAL_SIZE(uint32_t)] = "", *end = list;
 
@@ -137,7 +138,7 @@ static int refuse(Upload *upload, int error) {
         return http_request_reply_error(upload->request, error, NULL);
 }
 
-/* The same, after an error of the store; an error of the request is answered as it is. */
+/* The same after an error of the store; an error of the request is returned as it is. */
 static int refuse_because_of(Upload *upload, int error) {
         uint64_t size = http_request_size(upload->request);
         int r;
@@ -357,8 +358,8 @@ int upload_begin(const UploadOptions *options, HttpRequest *request) {
         return open_writer(request, upload);
 }
 
-/* The store and each forward take what they can, and what all have taken is done with. So a slow
- * volume holds the client back; one that has failed does not. */
+/* The store and each forward take as much as they can, and only what all have taken is done
+ * with. So a slow volume holds the client back; one that has failed does not. */
 ssize_t upload_body(HttpRequest *request, const void *data, size_t size) {
         Upload *upload = *http_request_state(request);
         size_t done = size;

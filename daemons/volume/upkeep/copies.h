@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Copies: what this volume holds and what it knows about it, for whoever stores, reads or looks
- * after copies. Each of the four is safe to use from any thread, and none is owned here. */
+/* Copies: what this volume holds and what it knows about it, for the modules that store, read or
+ * look after copies. Each of the four may be used from any thread, and none is owned here. */
 
 #include "store/object/objects.h"
 #include "volume/upkeep/damage.h"

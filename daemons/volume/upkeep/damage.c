@@ -19,7 +19,7 @@
 
 #define RETRY_USEC (500 * USEC_PER_MSEC)
 
-/* After so long the master is told once more if somebody finds the copy damaged still. */
+/* After this time the master is told once more if somebody still finds the copy damaged. */
 #define TELL_AGAIN_USEC (30 * USEC_PER_SEC)
 
 typedef enum DamageState { DAMAGE_WAITING, DAMAGE_SENT, DAMAGE_TOLD } DamageState;
@@ -31,7 +31,7 @@ typedef struct DamagedCopy {
         int result;         /* of the last telling */
         uint64_t told_usec; /* monotonic */
         DamageWait *waits;
-        bool is_over; /* it became good while it was told */
+        bool is_over; /* it became good while the master was being told */
         UT_hash_handle hh;
         char key[];
 } DamagedCopy;
@@ -41,7 +41,7 @@ struct Damage {
         uint32_t number;    /* of this volume */
 
         pthread_mutex_t lock; /* for the rest */
-        DamagedCopy *copies;  /* in the order in which they were told or found last */
+        DamagedCopy *copies;  /* the one that was told or found last is at the end */
         uint64_t n_found;
         size_t n_waiting;
         bool is_busy; /* a call, or the pause after one, is under way */
@@ -72,7 +72,7 @@ static void answer(DamageWait *waits) {
         }
 }
 
-/* Moves those of a copy to the list of those that get an answer. */
+/* Moves those who wait for a copy to the list of those that get an answer. */
 static void take_waits(DamagedCopy *copy, int result, DamageWait **list) {
         while (copy->waits) {
                 DamageWait *wait = copy->waits;
@@ -173,7 +173,8 @@ static DamagedCopy *add(Damage *damage, const char *key, uint64_t version, Damag
         return copy;
 }
 
-/* With the lock held: it is told once more, though it was not long ago if it is worse now. */
+/* With the lock held. Damage that has become worse is told once more, however recently the
+ * master was told. */
 static void tell_again(Damage *damage, DamagedCopy *copy, DamageKind kind) {
         if (copy->state != DAMAGE_TOLD ||
             (copy->kind == kind && clock_monotonic() < copy->told_usec + TELL_AGAIN_USEC))
@@ -193,7 +194,7 @@ static void post(Damage *damage, uint64_t delay_usec) {
                 abort(); /* out of memory, and clients wait */
 }
 
-/* Those whose time is over get their answer. */
+/* Answers those whose time is over. */
 static void expire(void *userdata) {
         Damage *damage = userdata;
         DamageWait *expired = NULL;
@@ -266,7 +267,7 @@ bool damage_found(Damage *damage, const char *key, uint64_t version, int error) 
         return damage_found_wait(damage, key, version, error, NULL);
 }
 
-/* What is on its way to the master has to stay for its answer. */
+/* An entry that is on its way to the master stays until the answer has come. */
 void damage_forget(Damage *damage, uint64_t version) {
         DamageWait *waits = NULL;
         DamagedCopy *copy;
@@ -292,7 +293,7 @@ void damage_count(Damage *damage, uint64_t *ret_copies, uint64_t *ret_found) {
         (void) pthread_mutex_unlock(&damage->lock);
 }
 
-/* What was sent is told now, or waits again if there are no ANSWERS. */
+/* The entries that were sent are told now; without ANSWERS they wait again. */
 static void take_answers(Damage *damage, Reader *answers) {
         uint64_t now = clock_monotonic();
         DamageWait *waits = NULL;
@@ -330,7 +331,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         }
 }
 
-/* Writes the next ones to the body of a call. Returns whether there are any. */
+/* Writes the next entries to the body of a call. Returns whether there are any. */
 static bool take_batch(Damage *damage, Buffer *body) {
         size_t n = 0;
 
@@ -354,7 +355,7 @@ static bool take_batch(Damage *damage, Buffer *body) {
         return n > 0;
 }
 
-/* On the client's thread, as all that touches what was sent. */
+/* On the client's thread, like everything that touches what was sent. */
 static void send_next(void *userdata) {
         Damage *damage = userdata;
         _cleanup_(buffer_done) Buffer body = {};

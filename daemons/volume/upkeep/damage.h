@@ -3,10 +3,10 @@
 
 /* Damage: the copies of this volume that were found damaged, on their way to the master.
  *
- * Many go with one call, which is made again until it is answered. Each copy is told to the journal
- * once, and to the master once in a while as long as somebody stumbles over it; what is beyond
- * DAMAGE_COPIES_MAX is left to the next one who does. All of it is for any thread, and does not
- * block. */
+ * One call tells of many copies, and is repeated until it is answered. The journal hears of each
+ * copy once, the master once in a while as long as somebody reads it. Of more than
+ * DAMAGE_COPIES_MAX copies the rest is left to the next reader. All of it may be called from any
+ * thread, and does not block. */
 
 #include "core/damage.h"
 #include "volume/link/master-link.h"
@@ -16,7 +16,7 @@ typedef struct DamageWait DamageWait;
 
 #define DAMAGE_COPIES_MAX 4096
 
-/* Somebody who needs to know what the master makes of it. */
+/* A reader that needs to know what the master makes of the damage. */
 struct DamageWait {
         /* On the client's thread, or on the caller's own: 0 if the master sends readers elsewhere
          * now, -ENOENT if the copy is not current any more, -EBADMSG if no other copy is good,
@@ -37,17 +37,16 @@ void damage_stop(Damage *damage);
 Damage *damage_free(Damage *damage);
 DEFINE_CLEANUP(Damage *, damage_free);
 
-/* What reading a copy failed with. Returns whether that says that the copy is damaged: else nothing
- * was noted. */
+/* Notes that reading a copy failed with ERROR. Returns whether that says that the copy is
+ * damaged; else nothing was noted. */
 bool damage_found(Damage *damage, const char *key, uint64_t version, int error);
 
-/* Likewise; WAIT stays the caller's until done(). Its done() is not called if this returns false.
- */
+/* The same; WAIT stays the caller's until done(), which is not called if this returns false. */
 bool damage_found_wait(
                 Damage *damage, const char *key, uint64_t version, int error, DamageWait *wait);
 
 /* The copy is good again, or gone. */
 void damage_forget(Damage *damage, uint64_t version);
 
-/* How many copies are known to be damaged, and how often somebody stumbled over one. */
+/* How many copies are known to be damaged, and how often somebody read one of them. */
 void damage_count(Damage *damage, uint64_t *ret_copies, uint64_t *ret_found);

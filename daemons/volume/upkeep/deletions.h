@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Deletions: what the master's collector has this volume delete. When one that failed is tried
- * again is the collector's business: daemons/master/upkeep/garbage.h.
+/* Deletions: what the master's collector has this volume delete. The collector decides when one
+ * that failed is tried again: daemons/master/upkeep/garbage.h.
  *
- * A call that was held up on its way may arrive long after the master has given it up, repeated it,
- * and had a new copy of one of its versions made here. So the master numbers its calls, and a call
- * that arrives behind a later one is refused, also after a restart. */
+ * A call can be held up on its way and arrive long after the master has given it up, has
+ * repeated it, and has had a new copy of one of its versions made here. So the master numbers
+ * its calls, and a call that arrives behind a later one is refused, also after a restart. */
 
 #include <stdatomic.h>
 

@@ -128,7 +128,7 @@ static void probe_peer(Faults *faults, const char *authority) {
         http_call_start(TAKE_PTR(call), on_peer_answer, probe);
 }
 
-/* Asks those that could not be reached whether they can. With the lock held, which is given up.
+/* Calls the peers that could not be reached. With the lock held, which is given up meanwhile.
  * Returns whether there are any. */
 static bool probe_peers(Faults *faults) {
         bool any = false;
@@ -216,7 +216,7 @@ int faults_note(Faults *faults, int error, uint64_t size) {
 
         (void) pthread_mutex_lock(&faults->lock);
         faults->size = MAX(faults->size, size);
-        /* There may be room for others: the test decides. */
+        /* There may be room for smaller values: the test decides. */
         if (fault != STORE_FAULT_FULL)
                 set_fault(faults, fault, error);
         else if (faults->fault == STORE_FAULT_NONE) {

@@ -3,9 +3,9 @@
 
 /* Faults: what keeps this volume from storing values, and which other volumes it cannot reach.
  *
- * Anyone who gets an error of the system when storing something notes it here, and answers with
- * what this returns. A thread of its own tests the store, even if nobody has met an error, so that
- * a fault is known soon, and its end as well. The reports tell the master, which places values
+ * A module that gets an error of the system while it stores something notes it here, and answers
+ * with what this returns. A thread tests the store all the time, so that a fault and its end are
+ * known soon, even if nobody stores anything. The reports tell the master, which places values
  * elsewhere. */
 
 #include "base/error.h"

@@ -22,14 +22,14 @@
 
 struct PendingList {
         unsigned number; /* of its place */
-        size_t n_users;  /* whoever made it, and pending objects */
+        size_t n_users;  /* its maker, and the pending objects on it */
 };
 
 typedef struct PendingObject {
         uint64_t version;
         uint64_t since_usec; /* monotonic */
         unsigned n_begun;    /* pending_begin() without pending_end() */
-        bool is_there;       /* somebody said so, or will say if it is not */
+        bool is_there;       /* somebody has said so, or will say that it is not */
         PendingList *list;   /* instead of the mark; NULL for none */
         UT_hash_handle hh;
 } PendingObject;
@@ -49,9 +49,9 @@ struct Pending {
         ObjectStore *store; /* not owned */
         pthread_mutex_t lock;
         PendingObject *objects; /* in the order in which they were added */
-        uint64_t mark;    /* objects up to this version are settled or on a list, or on their way to
-                             the store with the mark below */
-        uint64_t highest; /* version ever seen */
+        uint64_t mark; /* objects up to this version are settled, on a list, or on their way to the
+                          store with the mark below */
+        uint64_t highest;              /* version ever seen */
         PendingList *lists[LISTS_MAX]; /* NULL where there is room; owned */
 };
 
@@ -109,8 +109,9 @@ static int load_objects(Pending *pending) {
 }
 
 static void on_list_stored(Operation *operation, int result) {
-        /* As with the mark: one that is left over is read in vain by the next start, and one that
-         * could not be stored may leave objects over if the daemon crashes now. */
+        /* A list that is left over is read in vain by the next start. One that could not be
+         * stored may leave objects behind if the daemon crashes now; it is the same with the
+         * mark. */
         free(CONTAINER_OF(operation, ListUpdate, set.operation));
 }
 
@@ -135,7 +136,7 @@ static int store_list(
         return 0;
 }
 
-/* Has one user at first. Returns NULL if there is no place or no memory. */
+/* The list has one user at first. Returns NULL if there is no place or no memory. */
 static PendingList *list_at(Pending *pending, unsigned number) {
         PendingList *list = number < LISTS_MAX ? malloc(sizeof(*list)) : NULL;
 
@@ -150,7 +151,7 @@ static void list_unuse(Pending *pending, PendingList *list) {
         if (!list || --list->n_users > 0)
                 return;
 
-        /* If it stays behind, its place is written anew sooner or later. */
+        /* If it cannot be removed, its place is overwritten sooner or later. */
         (void) store_list(pending, list, NULL, 0);
         pending->lists[list->number] = NULL;
         free(list);
@@ -162,7 +163,7 @@ static bool is_stored(Pending *pending, uint64_t version) {
         return object_store_versions(pending->store, version - 1, &next, 1) == 1 && next == version;
 }
 
-/* What is on the list and has arrived is pending. */
+/* The objects on the list that have arrived are pending. */
 static int load_list(Pending *pending, unsigned number) {
         _cleanup_(buffer_done) Buffer encoded = {};
         char name[LIST_NAME_SIZE];
@@ -252,9 +253,9 @@ Pending *pending_free(Pending *pending) {
 }
 
 static void on_mark_stored(Operation *operation, int result) {
-        /* A mark that is too low only makes the next start look at more objects. One that could not
-         * be lowered may leave an object over that nobody names, if the daemon crashes at this
-         * moment. */
+        /* A mark that is too low only makes the next start look at more objects. If it cannot be
+         * lowered and the daemon crashes at this moment, an object that nobody names may stay
+         * behind. */
         free(CONTAINER_OF(operation, MarkUpdate, set.operation));
 }
 
@@ -327,7 +328,7 @@ void pending_list_end(Pending *pending, PendingList *list) {
         (void) pthread_mutex_unlock(&pending->lock);
 }
 
-/* Sees to it that it will be pending after a crash, too. */
+/* Makes sure that the object will be pending after a crash, too. */
 static void secure(Pending *pending, PendingObject *entry, PendingList *list) {
         if (entry->version > pending->mark)
                 return;

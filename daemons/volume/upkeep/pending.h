@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Pending: the objects of which this volume does not know yet whether their write was committed.
+/* Pending: the objects in doubt, of which this volume does not know yet whether their write was
+ * committed.
  *
- * The set is in memory. What survives a crash is a mark: every object with a greater version is
- * pending again when the daemon starts. The mark is lowered, in the same batch or an earlier one,
- * before an object below it is stored; unless the object is on a list, which also survives: for
- * old versions that come by the hundred, and below which lies all that this volume has. */
+ * The set is in memory. A mark survives a crash: every object with a greater version is pending
+ * again when the daemon starts. The mark is lowered, in the same batch or an earlier one, before
+ * an object below it is stored. Copies that move are old, and come by the hundred: lowering the
+ * mark for them would make all that this volume has pending. So their versions are on a list,
+ * which survives as well. */
 
 #include "base/macro.h"
 #include "store/object/objects.h"
@@ -14,24 +16,26 @@
 typedef struct Pending Pending;
 typedef struct PendingList PendingList;
 
-/* Finds what is pending after a start. STORE is not owned. */
+/* Finds out what is pending after a start. STORE is not owned. */
 int pending_new(ObjectStore *store, Pending **ret);
 Pending *pending_free(Pending *pending);
 DEFINE_CLEANUP(Pending *, pending_free);
 
-/* To be called before the object is submitted to the store. */
+/* Call it before the object is submitted to the store. */
 void pending_add(Pending *pending, uint64_t version);
 
-/* Stores a list of versions that are about to begin. Returns NULL if that would be of no use or
- * cannot be; then the mark serves. */
+/* Stores a list of versions that are about to begin. Returns NULL if a list would be of no use
+ * or cannot be stored; then the mark serves. */
 PendingList *pending_list_new(Pending *pending, const uint64_t versions[], size_t n);
 
-/* Nothing on it will begin any more. It goes when nothing on it is pending. LIST may be NULL. */
+/* Nothing on the list will begin any more. It is deleted when nothing on it is pending. LIST may
+ * be NULL. */
 void pending_list_end(Pending *pending, PendingList *list);
 
-/* The same for an object that others may store at the same time, or have stored before: its time
- * begins anew. Each is followed by pending_end(), which says whether the object is there now: if
- * nobody says so, it is not pending any more. LIST is one that has it, or NULL. */
+/* Like pending_add() for an object that others may be storing at the same time, or have stored
+ * before: its time begins again. Each is followed by pending_end(), which says whether the
+ * object is there now; if no caller says so, it is pending no longer. LIST is one that contains
+ * it, or NULL. */
 void pending_begin(Pending *pending, uint64_t version, PendingList *list);
 void pending_end(Pending *pending, uint64_t version, bool is_there);
 
@@ -46,5 +50,5 @@ size_t pending_count(Pending *pending);
  */
 size_t pending_old(Pending *pending, uint64_t age_usec, uint64_t *ret, size_t max);
 
-/* Moves the mark up to what is no longer pending, now and then. */
+/* Moves the mark up over what is no longer pending; called now and then. */
 void pending_save(Pending *pending);

@@ -51,14 +51,14 @@ struct Report {
         bool is_nearly_full;  /* likewise */
 };
 
-/* A number that volumes on one file system of one machine share: their space is the same. 0 if it
- * cannot be told. */
+/* A number that the volumes on one file system of one machine share, so that their space is
+ * counted once. 0 if it cannot be told. */
 static uint64_t find_disk(const char *directory) {
         char name[SD_ID128_STRING_MAX + 32], machine[SD_ID128_STRING_MAX];
         sd_id128_t id;
         struct stat st;
 
-        /* A machine without an id of its own has one until it is started anew. */
+        /* The id of the boot serves a machine that has no id of its own. */
         if (stat(directory, &st) < 0 ||
             (sd_id128_get_machine_app_specific(DISK_APPLICATION, &id) < 0 &&
              sd_id128_get_boot(&id) < 0))
@@ -88,8 +88,7 @@ static void add_zone(Report *report, Json *json) {
         (void) pthread_mutex_unlock(&report->lock);
 }
 
-/* Who reports is in the signature. The delay is how long a report takes to the master, as it seems.
- */
+/* The signature says who reports. The delay is how long a report seems to take to the master. */
 static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer *ret) {
         const ReportOptions *options = &report->options;
         _cleanup_(json_freep) Json *json = json_new_object();
@@ -116,7 +115,7 @@ static int make_body(Report *report, const ObjectStoreCounters *counters, Buffer
         return buffer_error(ret);
 }
 
-/* From now on the master's clock counts, whatever ours is. */
+/* From now on the master's clock counts, whatever this machine's says. */
 static void note_clock(Report *report, uint64_t clock) {
         uint64_t delay = (clock_monotonic() - report->sent_usec) / 2, now = clock_realtime(), size;
         bool is_ahead, is_wrong;
@@ -161,12 +160,13 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
                 return -EBADMSG;
         note_clock(report, clock);
         if (json_get_uint(answer, "grace_usec", &grace_usec) < 0)
-                return -ETIME; /* by the clock there the report has expired */
+                return -ETIME; /* by the master's clock the report has expired */
         r = allegiance_accept(allegiance, &parties.lead);
         if (r < 0)
                 return r;
 
-        /* A new leader is not followed yet: what it has taken is no sign of life of the old one. */
+        /* A new leader is not followed yet: that it took a report is no sign of life of the old
+         * one. */
         if (allegiance_follows(allegiance, &parties.lead))
                 atomic_store(&report->taken_usec, clock_monotonic());
 
@@ -228,7 +228,7 @@ static void explain(
                                 result->reason);
 }
 
-/* Says once why the master does not take our reports, and once that it does again. */
+/* Logs once why the master does not take reports, and once that it does again. */
 static void log_change(Report *report, int error, const HttpResult *result) {
         const char *master = master_link_url(report->options.master);
         char reason[REPORT_ERROR_SIZE];
@@ -266,7 +266,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
         if (r == 0)
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
 
-        /* A master that does not know yet, says so within a moment. */
+        /* A master that does not know yet who is who says so within a moment. */
         if (r == -ETIME) {
                 report->is_wanted_again = report->error != r; /* by the right time */
                 report->error = r;
@@ -329,7 +329,7 @@ static void send_report(void *userdata) {
                 (void) log_warning_errno(r, "Failed to report to the master, trying again: %m");
 }
 
-/* The one that is asked for once a second is no reason for two in a row. */
+/* The timer alone is no reason for two reports in a row. */
 static void send_regular(void *userdata) {
         Report *report = userdata;
 
@@ -398,7 +398,7 @@ Report *report_free(Report *report) {
 }
 
 void report_set(Report *report, const char *zone, uint64_t interval_usec) {
-        (void) set_zone(report, zone); /* without memory for it, the next reload is soon enough */
+        (void) set_zone(report, zone); /* without memory, the next reload is soon enough */
         periodic_set_interval(report->timer, interval_usec);
 }
 

@@ -50,6 +50,6 @@ bool report_is_accepted(const Report *report);
 #define REPORT_ERROR_SIZE 512
 void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]);
 
-/* How long the master wants writes to be pending before it is asked about them; 0 while that is not
- * known. */
+/* The grace time: how long the master lets a write be pending before it wants to be asked about
+ * it; 0 while that is not known. */
 uint64_t report_grace_usec(const Report *report);

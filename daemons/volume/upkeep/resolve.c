@@ -12,7 +12,8 @@
 #define BATCH_MAX     1024
 #define INTERVAL_USEC USEC_PER_SEC
 
-/* A sweep reads objects that nobody has read for long: the main loop must not be away longer. */
+/* A sweep reads objects that nobody has read for a long time. The main loop must not be away
+ * longer than this. */
 #define SWEEP_USEC (200 * USEC_PER_MSEC)
 
 struct Resolver {
@@ -27,7 +28,8 @@ struct Resolver {
 static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
         Resolver *resolver = userdata;
 
-        /* Current or garbage, the master knows about it now. Without an answer we ask again. */
+        /* Whether they are current or garbage, the master knows about them now. Without an
+         * answer they are asked about again. */
         if (master_link_result(resolver->options.master, result) == 0) {
                 for (size_t i = 0; i < resolver->n_versions; i++)
                         pending_remove(resolver->options.copies->pending, resolver->versions[i]);
@@ -70,7 +72,7 @@ static int put_item(const Copies *copies, uint64_t version, Buffer *scratch, Buf
         if (r == -ENOENT)
                 return r;
         if (version > RECORD_VERSION_MAX)
-                return -EINVAL; /* no master's; it would have all others refused */
+                return -EINVAL; /* no master gave it out, and would refuse the whole question */
         if (r < 0)
                 return put_damaged(copies, version, r, body);
 
@@ -95,7 +97,7 @@ static void choose(Resolver *resolver, uint64_t grace_usec, Buffer *body) {
                         break; /* the sweep goes on from there the next time */
                 if (i >= n)
                         resolver->swept = versions[i];
-                /* What a sweep finds pending is asked about in its own time. */
+                /* An object in doubt is asked about in its own time, not by the sweep. */
                 if (i >= n && pending_contains(options->copies->pending, versions[i]))
                         continue;
                 if (put_item(options->copies, versions[i], &scratch, body) >= 0)

@@ -13,7 +13,8 @@ struct Sweep {
         ObjectStore *store; /* not owned */
         pthread_mutex_t lock;
         uint64_t token;       /* of the last one; 0 if there was none */
-        uint64_t after, last; /* versions: done, and to be done; the same when all is */
+        uint64_t after, last; /* versions: up to which all is done, and up to which all has to be;
+                                 equal at the end */
 };
 
 typedef struct Save {
@@ -24,7 +25,8 @@ typedef struct Save {
 static void on_saved(Operation *operation, int result) {
         Save *save = CONTAINER_OF(operation, Save, set.operation);
 
-        /* After a restart it begins where it was stored last, or is asked for again. */
+        /* After a restart the sweep goes on where it was stored last, or the master asks for it
+         * again. */
         buffer_done(&save->buffer);
         free(save);
 }
@@ -93,7 +95,7 @@ void sweep_hear(Sweep *sweep, uint64_t token, uint64_t version) {
         (void) pthread_mutex_unlock(&sweep->lock);
 }
 
-/* With the lock held. Returns how many versions there are behind what is done. */
+/* With the lock held. Returns how many versions come after what is done. */
 static size_t read_versions(Sweep *sweep, uint64_t *ret, size_t max) {
         int n = 0;
 

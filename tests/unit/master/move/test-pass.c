@@ -275,58 +275,6 @@ TEST(keys_that_are_in_their_place_may_count_as_left) {
         assert_int_equal(seen.counts.n_later, 20);
 }
 
-TEST(a_view_is_of_one_moment) {
-        JobFixture *fixture = *state;
-        ClusterView view = {};
-
-        assert_ok(cluster_view_look(&view, fixture->volumes));
-        assert_int_equal(view.n_volumes, N_VOLUMES);
-        assert_int_equal(view.copies, 1);
-        assert_false(view.is_constrained);
-        assert_true(view.looked_usec > 0);
-        for (size_t i = 0; i < view.n_volumes; i++) {
-                const Volume *volume = view.cluster->volumes + i;
-
-                assert_int_equal(cluster_view_status(&view, volume)->number, volume->number);
-                assert_ptr_equal(cluster_view_find(&view, volume->number), view.volumes + i);
-        }
-        assert_null(cluster_view_find(&view, 9));
-
-        let_down(fixture, 2);
-        assert_true(cluster_view_find(&view, 2)->up); /* it was, then */
-        assert_ok(cluster_view_look(&view, fixture->volumes));
-        assert_false(cluster_view_find(&view, 2)->up);
-        assert_true(view.is_constrained);
-        cluster_view_done(&view);
-        assert_null(view.cluster);
-        cluster_view_done(&view);
-}
-
-TEST(a_volume_that_is_nearly_full_constrains_a_view) {
-        JobFixture *fixture = *state;
-        ClusterView view = {};
-
-        report_free(fixture, 2, MIB);
-        assert_ok(cluster_view_look(&view, fixture->volumes));
-        assert_true(view.is_constrained);
-        cluster_view_done(&view);
-}
-
-TEST(a_stray_is_there_until_it_is_deleted) {
-        JobFixture *fixture = *state;
-        uint64_t version = write_key(fixture, "k", 3), due = clock_realtime() + USEC_PER_HOUR;
-        Stray stray = { .version = version, .volume = 3 },
-              other = { .version = version, .volume = 4 };
-
-        assert_false(stray_exists(fixture->index, &stray));
-        assert_int_equal(stray_due(fixture->index, &stray), 0);
-        move_copy(fixture, "k", version, 4, 3, due);
-        assert_true(stray_exists(fixture->index, &stray));
-        assert_int_equal(stray_due(fixture->index, &stray), due);
-        assert_false(stray_exists(fixture->index, &other));
-        assert_int_equal(stray_due(fixture->index, &other), 0);
-}
-
 TEST(times_are_shown_in_short) {
         char text[PASS_TIME_SIZE];
 
@@ -348,9 +296,6 @@ int main(void) {
                 RUN(a_failure_says_how_far_it_came),
                 RUN(what_cannot_be_done_is_told_apart),
                 RUN(keys_that_are_in_their_place_may_count_as_left),
-                RUN(a_view_is_of_one_moment),
-                RUN(a_volume_that_is_nearly_full_constrains_a_view),
-                RUN(a_stray_is_there_until_it_is_deleted),
                 RUN(times_are_shown_in_short),
         };
 

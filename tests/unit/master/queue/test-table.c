@@ -306,23 +306,6 @@ TEST(those_who_still_wait_at_the_end_are_told_so) {
         job_table_init(&fixture->table);
 }
 
-TEST(names_are_what_the_bus_says) {
-        static const char *const types[] = { "rebalance", "drain", "repair" };
-        static const char *const states[] = { "queued", "running", "paused",
-                                              "done",   "failed",  "cancelled" };
-        const JobStatus status = { .numbers = { 3, 9 }, .n_numbers = 2 };
-
-        for (JobType i = 0; i < _JOB_TYPE_MAX; i++)
-                assert_string_equal(job_type_to_string(i), types[i]);
-        for (JobState i = 0; i < _JOB_STATE_MAX; i++) {
-                assert_string_equal(job_state_to_string(i), states[i]);
-                assert_int_equal(job_state_is_final(i), i >= JOB_DONE);
-        }
-        assert_true(job_status_has_volume(&status, 9));
-        assert_false(job_status_has_volume(&status, 4));
-        assert_false(job_status_has_volume(&status, 0)); /* behind the last */
-}
-
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 int main(void) {
         const struct CMUnitTest tests[] = {
@@ -338,7 +321,6 @@ int main(void) {
                 RUN(a_job_waits_from_now_on),
                 RUN(all_who_wait_are_told),
                 RUN(those_who_still_wait_at_the_end_are_told_so),
-                RUN(names_are_what_the_bus_says),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,8 +60,7 @@ static void run_check(Task *task) {
                 }
 
                 r = look(copies->store, check->depth, version, &scratch);
-                if (check->depth ==
-                    WIRE_CHECK_WHOLE) /* its presence does not say that it is good */
+                if (check->depth == WIRE_CHECK_WHOLE) /* else nobody knows that it is good */
                         note(copies, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }

@@ -344,7 +344,8 @@ static void found(PullItem *item, int result) {
                 item_done(item, is_bad ? -EEXIST : result);
 }
 
-/* Begins the item's pending time before looking, so that it is not older than what is found. */
+/* Begins before it looks: the object must be pending at least for as long as this volume knows that
+ * it is there. */
 static void look_up(PullItem *item, Buffer *scratch) {
         const Copies *copies = item->pull->options->copies;
         _cleanup_close_ int fd = -1;

@@ -50,8 +50,9 @@ struct Lead {
 
         /* If it is behind: */
         LeadReach highest; /* that any volume of this cluster has reported */
-        LeadReach stored;  /* of these, what is in the index */
-        uint32_t volume;   /* that was the first to show it */
+        LeadReach stored;  /* of these, what is in the index, or on its way there */
+        bool has_failed_to_save;
+        uint32_t volume; /* that was the first to show it */
         uint64_t since_usec;
         bool is_accepting;
 
@@ -146,18 +147,28 @@ static void note_rollback(Lead *lead) {
 typedef struct Save {
         IndexSet set;
         Buffer buffer;
-        Lead *lead;
+        Lead *lead; /* not owned */
         LeadReach reach;
 } Save;
+
+/* It is stored with the next report then. */
+static void note_unsaved(Lead *lead, const LeadReach *reach, int error) {
+        (void) pthread_mutex_lock(&lead->lock);
+        if (memcmp(&lead->stored, reach, sizeof(*reach)) == 0)
+                lead->stored = (LeadReach){};
+        if (!lead->has_failed_to_save)
+                (void) log_warning_errno(
+                                error, "Failed to store that the index is older than its volumes, "
+                                       "trying again with the next report: %m");
+        lead->has_failed_to_save = true;
+        (void) pthread_mutex_unlock(&lead->lock);
+}
 
 static void on_saved(IndexRequest *request, IndexResult result) {
         Save *save = CONTAINER_OF(request, Save, set.request);
 
         if (result.error < 0)
-                (void) log_warning_errno(
-                                result.error,
-                                "Failed to store that the index is older than its volumes; "
-                                "the next start has to find out anew: %m");
+                note_unsaved(save->lead, &save->reach, result.error);
         buffer_done(&save->buffer);
         free(save);
 }
@@ -184,7 +195,8 @@ static void save(Lead *lead) {
                 free(save);
                 return;
         }
-        lead->stored = *highest;
+        lead->stored = save->reach = *highest;
+        save->lead = lead;
         save->set = (IndexSet){
                 .request.done = on_saved,
                 .name = ROLLBACK_BEHIND_STATE,

@@ -3,18 +3,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/call/wire.h"
-#include "core/key.h"
-#include "master/link/order.h"
-#include "master/upkeep/damage.h"
 #include "master/upkeep/stale.h"
+#include "master/upkeep/store-check.h"
 #include "store/index/rollback.h"
 
 #define STATE_FORMAT 2
@@ -22,7 +18,6 @@
 #define NAME_SIZE    sizeof("stale-4294967295")
 
 #define STORES_MAX 1024
-#define PAGE_MAX   256 /* keys that are looked at before the volume is asked */
 #define RETRY_USEC USEC_PER_SEC
 #define TRIES_MAX  3 /* of a page; then another store has its turn */
 
@@ -33,6 +28,7 @@ typedef struct StaleStore {
         uint64_t version;    /* the highest that it had when this was noticed */
         bool is_rollback; /* it is the index that went back, and an administrator accepted that */
         bool is_checked;
+        bool is_unsaved; /* the index has not taken what is said above */
 } StaleStore;
 
 /* What was seen of a store before. */
@@ -48,14 +44,15 @@ struct Stale {
         StaleOptions options;
         pthread_t thread;
         bool has_thread;
+        StoreCheck *check; /* of the thread; owned */
 
         pthread_mutex_t lock; /* for the rest */
         pthread_cond_t changed;
         bool stopping;
-        HttpCall *call;        /* of the thread; a reference */
         atomic_uint n_avoided; /* stores that are the last choice for readers */
         StaleStore stores[STORES_MAX];
         size_t n_stores;
+        bool has_failed_to_save;
         Seen *seen; /* by number */
         size_t n_seen;
 };
@@ -88,20 +85,38 @@ typedef struct Save {
         IndexSet set;
         char name[NAME_SIZE];
         Buffer buffer;
+        Stale *stale; /* not owned */
+        uint32_t volume;
+        uint64_t since_usec; /* 0 if this deletes */
 } Save;
+
+/* It is stored with the next report then: after a restart nobody would find it out anew, if
+ * something was stored there meanwhile. */
+static void note_unsaved(Stale *stale, const Save *save, int error) {
+        StaleStore *store;
+
+        (void) pthread_mutex_lock(&stale->lock);
+        store = find(stale, save->volume);
+        if (store && store->since_usec == save->since_usec)
+                store->is_unsaved = true;
+        if (!stale->has_failed_to_save)
+                (void) log_warning_errno(
+                                error,
+                                "Failed to store that a volume is older, trying again with its next report: %m");
+        stale->has_failed_to_save = true;
+        (void) pthread_mutex_unlock(&stale->lock);
+}
 
 static void on_saved(IndexRequest *request, IndexResult result) {
         Save *save = CONTAINER_OF(request, Save, set.request);
 
-        /* After a restart it is found out anew, unless something was stored there meanwhile. */
-        if (result.error < 0)
-                (void) log_warning_errno(
-                                result.error, "Failed to store that a volume is older: %m");
+        if (result.error < 0 && save->since_usec > 0) /* else it is looked through once more */
+                note_unsaved(save->stale, save, result.error);
         buffer_done(&save->buffer);
         free(save);
 }
 
-/* STORE of NULL deletes. */
+/* With the lock held. STORE of NULL deletes. */
 static void save(Stale *stale, uint32_t volume, const StaleStore *store) {
         Save *save = calloc(1, sizeof(*save));
 
@@ -109,7 +124,10 @@ static void save(Stale *stale, uint32_t volume, const StaleStore *store) {
                 return;
 
         (void) snprintf(save->name, sizeof(save->name), STATE_NAME, volume);
+        save->stale = stale;
+        save->volume = volume;
         if (store) {
+                save->since_usec = store->since_usec;
                 buffer_put_u8(&save->buffer, STATE_FORMAT);
                 buffer_put_u64(&save->buffer, store->since_usec);
                 buffer_put_u64(&save->buffer, store->version);
@@ -245,6 +263,16 @@ static void follow_damage(Stale *stale, const VolumeReport *report, Seen *seen) 
         seen->damaged_pages = report->damaged_pages;
 }
 
+/* With the lock held: what the index did not take when it was begun, or done. */
+static void save_again(Stale *stale, uint32_t volume) {
+        StaleStore *store = find(stale, volume);
+
+        if (!store || !store->is_unsaved)
+                return;
+        store->is_unsaved = false;
+        save(stale, volume, store);
+}
+
 static void judge(Stale *stale, const VolumeReport *report, Seen *seen) {
         bool is_old = report->version_max < seen->mark || report->objects_ever < seen->objects;
         bool keep = follow_rollback(stale, report);
@@ -275,6 +303,7 @@ void stale_hear(Stale *stale, const VolumeReport *report) {
                 return;
 
         (void) pthread_mutex_lock(&stale->lock);
+        save_again(stale, report->number);
         seen = seen_of(stale, report->number);
         if (seen)
                 judge(stale, report, seen);
@@ -314,107 +343,6 @@ bool stale_sweep(Stale *stale, uint32_t volume, uint64_t *ret_token, uint64_t *r
         return store;
 }
 
-/* A page of keys that name a copy on the volume. */
-typedef struct Page {
-        uint32_t volume;
-        size_t n, n_seen;
-        DamageCopy copies[PAGE_MAX];
-        char cursor[KEY_MAX + 1];
-        int errors[PAGE_MAX];
-        int result;
-        sem_t done;
-} Page;
-
-static void page_clear(Page *page) {
-        for (size_t i = 0; i < page->n; i++)
-                free(page->copies[i].key);
-        page->n = page->n_seen = 0;
-}
-
-static int on_entry(const char *key, const Record *record, void *userdata) {
-        Page *page = userdata;
-        char *copy;
-
-        (void) snprintf(page->cursor, sizeof(page->cursor), "%s", key);
-        page->n_seen++;
-        for (size_t i = 0; i < record->n_copies; i++) {
-                if (record->copies[i] != page->volume)
-                        continue;
-                copy = strdup(key);
-                if (!copy)
-                        return -ENOMEM;
-                page->copies[page->n++] = (DamageCopy){ record->version, copy };
-        }
-        return 0;
-}
-
-static void on_checked(HttpCall *call, const HttpResult *result, void *userdata) {
-        Page *page = userdata;
-        Reader answer = READER(result->body, result->body_size);
-
-        page->result = order_result(result);
-        for (size_t i = 0; i < page->n && page->result >= 0; i++)
-                page->errors[i] = wire_get_error(&answer);
-        if (page->result >= 0)
-                page->result = reader_end(&answer);
-        (void) sem_post(&page->done);
-}
-
-/* Returns 0 if the call is under way. */
-static int start_call(Stale *stale, Page *page) {
-        Order order = {
-                .volume = page->volume,
-                .kind = CALL_CHECK,
-                .client = stale->options.client,
-                .on_done = on_checked,
-                .userdata = page,
-        };
-        _cleanup_(buffer_done) Buffer body = {};
-        int r;
-
-        buffer_put_u8(&body, WIRE_CHECK_PRESENT);
-        for (size_t i = 0; i < page->n; i++)
-                buffer_put_u64(&body, page->copies[i].version);
-        r = buffer_error(&body);
-        if (r < 0)
-                return r;
-
-        (void) pthread_mutex_lock(&stale->lock);
-        order.body = &body;
-        r = stale->stopping ? -ESHUTDOWN : order_send(stale->options.volumes, &order, &stale->call);
-        (void) pthread_mutex_unlock(&stale->lock);
-        return r;
-}
-
-/* Asks the volume, and marks what it does not have. */
-static int check_page(Stale *stale, Page *page) {
-        int r;
-
-        if (page->n == 0)
-                return 0;
-        r = start_call(stale, page);
-        if (r < 0)
-                return r;
-        while (sem_wait(&page->done) < 0)
-                ; /* interrupted by a signal */
-
-        (void) pthread_mutex_lock(&stale->lock);
-        stale->call = http_call_unref(stale->call);
-        (void) pthread_mutex_unlock(&stale->lock);
-        if (page->result < 0)
-                return page->result;
-
-        for (size_t i = 0; i < page->n; i++) {
-                DamageKind kind = page->errors[i] < 0 ? damage_kind_of_error(page->errors[i])
-                                                      : DAMAGE_NONE;
-
-                if (kind != DAMAGE_NONE)
-                        damage_mark(stale->options.index, page->copies[i].key,
-                                    page->copies[i].version, page->volume, kind);
-        }
-        return 0;
-}
-
 /* Returns whether the thread is to go on. */
 static bool rest(Stale *stale) {
         uint64_t until_usec = clock_monotonic() + RETRY_USEC;
@@ -447,19 +375,15 @@ static const StaleStore *find_unchecked(Stale *stale, uint32_t after) {
 }
 
 /* Goes over the whole index. Returns 0 when that is done. */
-static int check_store(Stale *stale, Page *page) {
+static int check_store(Stale *stale, uint32_t volume) {
         int r;
 
-        *page->cursor = '\0';
-        do {
-                page_clear(page);
-                r = index_scan(stale->options.index, "", page->cursor, PAGE_MAX, on_entry, page);
-                if (r < 0)
-                        return r;
-                for (unsigned n = 1; (r = check_page(stale, page)) < 0; n++)
+        store_check_begin(stale->check, volume);
+        do
+                for (unsigned n = 1; (r = store_check_page(stale->check)) < 0; n++)
                         if (n == TRIES_MAX || !rest(stale))
                                 return r;
-        } while (page->n_seen == PAGE_MAX);
+        while (r > 0);
 
         return 0;
 }
@@ -515,18 +439,13 @@ static bool take(Stale *stale, StaleStore *store) {
 
 static void *run(void *userdata) {
         Stale *stale = userdata;
-        Page *page = calloc(1, sizeof(*page));
         StaleStore store = {};
         int r;
 
         (void) pthread_setname_np(pthread_self(), "stale");
-        if (!page)
-                return NULL; /* the next start has more */
-        (void) sem_init(&page->done, 0, 0);
-
         while (take(stale, &store)) {
-                page->volume = store.volume;
-                r = lead_is_leading(stale->options.lead) ? check_store(stale, page) : -EAGAIN;
+                r = lead_is_leading(stale->options.lead) ? check_store(stale, store.volume)
+                                                         : -EAGAIN;
                 if (r < 0) {
                         forget_removed(stale, store.volume);
                         if (!rest(stale))
@@ -537,10 +456,6 @@ static void *run(void *userdata) {
                 note_checked(stale, &store);
                 (void) pthread_mutex_unlock(&stale->lock);
         }
-
-        page_clear(page);
-        (void) sem_destroy(&page->done);
-        free(page);
         return NULL;
 }
 
@@ -562,6 +477,15 @@ int stale_new(const StaleOptions *options, Stale **ret) {
         r = load(stale);
         if (r < 0)
                 return r;
+        r = store_check_new(
+                        &(StoreCheckOptions){
+                                        .index = options->index,
+                                        .volumes = options->volumes,
+                                        .client = options->client,
+                        },
+                        &stale->check);
+        if (r < 0)
+                return r;
         r = pthread_create(&stale->thread, NULL, run, stale);
         if (r > 0)
                 return -r;
@@ -577,10 +501,10 @@ void stale_stop(Stale *stale) {
 
         (void) pthread_mutex_lock(&stale->lock);
         stale->stopping = true;
-        if (stale->call)
-                http_call_cancel(stale->call);
         (void) pthread_cond_broadcast(&stale->changed);
         (void) pthread_mutex_unlock(&stale->lock);
+        if (stale->check)
+                store_check_stop(stale->check);
         if (stale->has_thread)
                 (void) pthread_join(stale->thread, NULL);
         stale->has_thread = false;
@@ -593,6 +517,7 @@ Stale *stale_free(Stale *stale) {
         stale_stop(stale);
         (void) pthread_cond_destroy(&stale->changed);
         (void) pthread_mutex_destroy(&stale->lock);
+        (void) store_check_free(stale->check);
         free(stale->seen);
         free(stale);
         return NULL;

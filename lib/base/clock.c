@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-/* Of the cluster, before the monotonic clock; 0 if that is not known. */
+/* How far the time of the cluster is ahead of the monotonic clock; 0 if it is not known. */
 static atomic_uint_least64_t cluster_ahead;
 
 uint64_t clock_cluster(void) {

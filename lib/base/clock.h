@@ -24,8 +24,8 @@ static inline uint64_t clock_realtime(void) {
         return clock_usec(CLOCK_REALTIME);
 }
 
-/* The time of the cluster, which is that of its master: what tickets and signatures are checked by.
- * Until somebody has said what it is, the time of day; afterwards it does not jump when that does.
- */
+/* The time of the cluster, which is that of its master. Tickets and signatures are checked by it.
+ * It is the time of day until clock_set_cluster() is called; afterwards it does not jump when the
+ * time of day does. */
 uint64_t clock_cluster(void);
 void clock_set_cluster(uint64_t now_usec);

@@ -57,7 +57,7 @@ static const TypeInfo types[] = {
 /* clang-format on */
 
 static void *field_of(const ConfItem *item, void *conf) {
-        assert(item->offset >= sizeof(ConfOrigins)); /* there is one in front */
+        assert(item->offset >= sizeof(ConfOrigins)); /* the struct begins with one */
         return (char *) conf + item->offset;
 }
 
@@ -290,7 +290,7 @@ void conf_apply(const ConfItem items[],
                         on_difference(item, value ?: "?", userdata);
                 }
 
-                /* The same value may stand at another place now. */
+                /* The same value may come from another place now. */
                 if (!is_different || item->live)
                         swap_strings(origin_of(items, item, conf), origin_of(items, item, fresh));
         }
@@ -332,7 +332,7 @@ const char *conf_origin(const void *conf, size_t index) {
         return origins->of[index] ?: "";
 }
 
-/* One file on its way through inih. */
+/* A file that inih is reading. */
 typedef struct Parser {
         const ConfItem *items;
         void *conf;
@@ -340,7 +340,7 @@ typedef struct Parser {
         void *userdata;
 
         const char *path;
-        const char *text; /* what is left of it */
+        const char *text; /* what is left to read */
         unsigned line;
         int error; /* -EINVAL after a bad line, or what stopped us */
 } Parser;
@@ -364,8 +364,8 @@ static void complain_about_file(const Parser *parser, const char *what, int erro
         complain(parser, LOG_ERR, 0, "Failed to read the %s: %s", what, reason);
 }
 
-/* The ini_reader. To inih an indented line continues the one above, to systemd it does not, so the
- * indentation is taken away. Counts the lines, because inih does not tell its handler. */
+/* The ini_reader. To inih an indented line continues the one above, to systemd it does not, so
+ * indentation is removed. Counts the lines, because inih does not tell its handler the number. */
 static char *on_read(char *room, int size, void *userdata) {
         Parser *parser = userdata;
         const char *line = parser->text;
@@ -396,7 +396,8 @@ static char *on_read(char *room, int size, void *userdata) {
         return room;
 }
 
-/* What is wrong with a value that set() has refused with ERROR. Returns a new string or NULL. */
+/* Says what is wrong with a value that set() has refused with ERROR. Returns a new string or NULL.
+ */
 static char *explain(const ConfItem *item, const char *value, int error) {
         const TypeInfo *type = types + item->type;
         _cleanup_free_ char *minimum = NULL, *maximum = NULL;
@@ -477,7 +478,7 @@ static int on_value(void *userdata, const char *section, const char *name, const
         return 1;
 }
 
-/* Does not mind if there is no such file. */
+/* A file that does not exist is skipped. */
 static int parse_file(Parser *parser, const char *path) {
         _cleanup_free_ char *text = NULL;
         int r;

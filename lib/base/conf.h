@@ -7,8 +7,8 @@
  * commented out, and the documentation's check. Unknown sections and names are warned about and
  * ignored, so that an older daemon can read a newer file; a bad value is an error.
  *
- * A line that starts with '#' or ';' is a comment, and so is what follows a ';' with a blank in
- * front. Values stand on one line, without quotes. */
+ * A line that starts with '#' or ';' is a comment, and so is the rest of a line after a blank and a
+ * ';'. Values stand on one line, without quotes. */
 
 #include "base/macro.h"
 
@@ -55,8 +55,8 @@ int conf_init(const ConfItem items[], void *conf);
 /* Frees the strings. */
 void conf_done(const ConfItem items[], void *conf);
 
-/* Reads PATH, then the files PATH.d/NAME.conf in the order of their names; what comes later wins,
- * an empty value sets back to the initial one. A file that does not exist is skipped.
+/* Reads PATH, then the files PATH.d/NAME.conf in the order of their names; later values win, and an
+ * empty value stands for the initial one. A file that does not exist is skipped.
  *
  * Returns 0, -EINVAL if a value was bad (all of them are reported with LOG_ERR), or another
  * negative errno if a file could not be read. */
@@ -82,9 +82,9 @@ int conf_set_assignment(
  * ERROR. Returns a new string or NULL. */
 char *conf_explain(const ConfItem items[], const char *assignment, int error);
 
-/* Tells on_difference() each setting in which FRESH, loaded by the same table, is not as CONF, and
- * takes over those that are live. A number that other threads read (as _Atomic) may be live; of a
- * string, the old one is FRESH's to free afterwards, so only the caller's thread may read it. */
+/* Tells on_difference() each setting that differs between CONF and FRESH, which was loaded by the
+ * same table, and takes over those that are live. A live number may be read by other threads (as
+ * _Atomic). A live string may not: afterwards FRESH owns the old one and frees it. */
 void conf_apply(const ConfItem items[],
                 void *conf,
                 void *fresh,

@@ -8,8 +8,8 @@
 
 #define BUS_ERROR(name) "org.dkv.Error." name
 
-/* The titles hold wherever the error may come from: whose space, name or daemon it is about, a
- * detail says. */
+/* A title is true wherever the error comes from: a detail says whose space, name or daemon it is
+ * about. */
 /* clang-format off */
 static const ErrorInfo table[] = {
         { EINVAL,       400, BUS_ERROR("Invalid"),       "The request is malformed.",                                0 },
@@ -157,7 +157,7 @@ static const struct {
         { ENOENT,       STORE_FAULT_MISSING    },
         { ENOTDIR,      STORE_FAULT_MISSING    },
         { ELOOP,        STORE_FAULT_MISSING    },
-        { ESTALE,       STORE_FAULT_MISSING    }, /* a file system of the network */
+        { ESTALE,       STORE_FAULT_MISSING    }, /* a file system on the network */
         { ENODEV,       STORE_FAULT_MISSING    },
         { ENXIO,        STORE_FAULT_MISSING    },
         { ENOMEDIUM,    STORE_FAULT_MISSING    },
@@ -168,7 +168,7 @@ static const struct {
         { ENOLINK,      STORE_FAULT_FAILED     },
         { ENODATA,      STORE_FAULT_FAILED     }, /* a bad sector, to some drivers */
         { EILSEQ,       STORE_FAULT_FAILED     },
-        { ENOTCONN,     STORE_FAULT_FAILED     }, /* a file system in user space has gone */
+        { ENOTCONN,     STORE_FAULT_FAILED     }, /* a file system in user space is gone */
         { ECONNABORTED, STORE_FAULT_FAILED     },
         { EOPNOTSUPP,   STORE_FAULT_FAILED     },
         { ENOSYS,       STORE_FAULT_FAILED     },

@@ -20,17 +20,17 @@ typedef struct ErrorInfo {
  * either sign. */
 const ErrorInfo *error_info(int error) _const_;
 
-/* The type of the problem in the body of an answer (RFC 9457): "outcome-unknown" for ECOMM, after
- * which a client cannot go by the status, else "about:blank". */
+/* The type of the problem in the body of an answer (RFC 9457): "outcome-unknown" for ECOMM, where
+ * the status does not tell a client what happened, else "about:blank". */
 const char *error_problem_type(int error) _const_;
 
 /* The errno (positive) that an HTTP status of another daemon stands for: the first of its row in
  * the table, EREMOTEIO for a status that is not there. Must not be called for 1xx to 3xx. */
 int error_from_http_status(unsigned status) _const_;
 
-/* Likewise, where a call is about many things and has an errno for each in its answer: the status
- * is about none of them. What would say that one is not there, or damaged, or does not fit, comes
- * from somebody else at that address, and becomes EHOSTDOWN. */
+/* The same for a call that is about many things and whose answer has an errno for each of them. The
+ * status is about none of them: if it says that something is missing, is damaged or does not fit,
+ * somebody else has answered at that address, and it becomes EHOSTDOWN. */
 int error_from_call_status(unsigned status) _const_;
 
 /* Why something failed and what to do about it, in words that follow "Failed to open '…': ", such
@@ -38,8 +38,8 @@ int error_from_call_status(unsigned status) _const_;
 #define ERROR_REASON_SIZE 256
 void error_format_reason(int error, char ret[static ERROR_REASON_SIZE]);
 
-/* What an errno of the system that a store got when it was to keep something means for the store.
- * It is never the fault of whoever asked. */
+/* What it means for a store that the system refused to keep something, by the errno. It is never
+ * the fault of the caller. */
 typedef enum StoreFault {
         STORE_FAULT_NONE,       /* nothing: the error is of the request, or of another daemon */
         STORE_FAULT_OVERLOADED, /* it lacks descriptors or memory */
@@ -55,8 +55,8 @@ StoreFault error_store_fault(int error) _const_;
 
 /* For reports: "read-only". */
 const char *store_fault_to_string(StoreFault fault) _const_;
-/* STORE_FAULT_NONE for anything that is no name of one. */
+/* Returns STORE_FAULT_NONE for any other name. */
 StoreFault store_fault_from_string(const char *name) _pure_;
 
-/* The negative errno that is answered: of the volume's, for which the value goes elsewhere. */
+/* The negative errno that the volume answers: one after which the value goes elsewhere. */
 int store_fault_to_error(StoreFault fault) _const_;

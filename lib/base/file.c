@@ -68,7 +68,7 @@ ssize_t pread_all(int fd, void *data, size_t size, uint64_t offset) {
         return (ssize_t) done;
 }
 
-/* Unlike pread_all() also for what cannot seek: pipes, /proc. */
+/* Unlike pread_all(), this also reads what cannot seek: pipes, /proc. */
 static ssize_t read_all(int fd, void *data, size_t size) {
         size_t done = 0;
 
@@ -109,7 +109,7 @@ int read_file(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_
                         return -ENOMEM;
                 data = larger;
 
-                /* One byte more than fits: it stands for "and there is more". */
+                /* Asks for one byte more than fits, to see whether there is more. */
                 n = read_all(fd, data + size, room + 1 - size);
                 if (n < 0)
                         return (int) n;
@@ -147,7 +147,7 @@ static int write_new(int dir_fd, const char *path, const void *data, size_t size
         _cleanup_close_ int fd = -1;
         int r;
 
-        /* What a crash left behind may have another mode. */
+        /* A file that a crash has left may have another mode. */
         if (unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT)
                 return -errno;
 
@@ -245,7 +245,7 @@ void format_hex(const void *data, size_t size, char *ret_string) {
         }
 }
 
-/* The value of a lower case hex digit, or -1. */
+/* Returns the value of a lower case hex digit, or -1. */
 static int hex_value(char c) {
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }

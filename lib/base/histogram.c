@@ -43,8 +43,8 @@ void histogram_add(Histogram *histogram, uint64_t value) {
         increase(histogram->buckets + bucket_of(value), 1);
 }
 
-/* The buckets say how many there are: one that is just being added may be counted in some of the
- * figures only. */
+/* The count comes from the buckets: a value that is just being added may be in some of the figures
+ * only. */
 void histogram_merge(Histogram *histogram, const Histogram *other) {
         uint64_t count = 0;
 

@@ -10,7 +10,7 @@
 #include "base/macro.h"
 
 #define HISTOGRAM_SUB_BITS 7
-#define HISTOGRAM_MAX_BITS 40 /* longer times, 12 days, count as the longest */
+#define HISTOGRAM_MAX_BITS 40 /* longer times than this, 12 days, count as the longest */
 #define HISTOGRAM_SIZE     ((HISTOGRAM_MAX_BITS - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS)
 
 typedef struct Histogram {
@@ -22,11 +22,11 @@ typedef struct Histogram {
 
 void histogram_add(Histogram *histogram, uint64_t value);
 
-/* Adds what OTHER counts, to which another thread may be adding. */
+/* Adds what OTHER has counted, while another thread may be adding to that. */
 void histogram_merge(Histogram *histogram, const Histogram *other);
 
-/* The smallest recorded value (rounded up to the end of its bucket) that PERCENT of all values do
- * not exceed; 0 if there are none. */
+/* The smallest recorded value (rounded up to the end of its bucket) that at least PERCENT of all
+ * values do not exceed; 0 if there are none. */
 uint64_t histogram_percentile(const Histogram *histogram, double percent) _pure_;
 
 double histogram_mean(const Histogram *histogram) _pure_;

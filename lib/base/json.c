@@ -32,7 +32,7 @@ Json *json_new_bool(bool value) {
 }
 
 Json *json_share(const Json *json) {
-        return json_object_get((Json *) json); /* not const to json-c: it counts */
+        return json_object_get((Json *) json); /* not const to json-c, which counts owners */
 }
 
 Json *json_free(Json *json) {
@@ -40,7 +40,7 @@ Json *json_free(Json *json) {
         return NULL;
 }
 
-/* Marks an object or array of which a part is missing: it has no other use for userdata. */
+/* Marks an object or array that lacks a part, as its userdata, which nothing else uses. */
 static char incomplete;
 
 static void mark(Json *container) {
@@ -91,7 +91,7 @@ void json_add_uint(Json *object, const char *name, uint64_t value) {
 void json_add_double(Json *object, const char *name, double value) {
         Json *child;
 
-        assert(isfinite(value)); /* JSON has no word for anything else */
+        assert(isfinite(value)); /* JSON cannot express anything else */
 
         child = json_object_new_double(value);
 
@@ -164,7 +164,7 @@ int json_parse(const char *text, size_t size, Json **ret) {
         json = json_tokener_parse_ex(tokener, text, (int) size);
         end = json_tokener_get_parse_end(tokener);
 
-        /* A number may go on, until the 0 says that it does not. */
+        /* A number might go on, until the 0 says that it does not. */
         if (json_tokener_get_error(tokener) == json_tokener_continue)
                 json = json_tokener_parse_ex(tokener, "", 1);
         complete = json_tokener_get_error(tokener) == json_tokener_success;

@@ -3,10 +3,10 @@
 
 /* Json: documents to build, print and parse; a thin cover over json-c, which only base/ includes.
  *
- * Objects own what was added to them, also if adding it failed. A document remembers, as a Buffer
- * does, that memory was lacking for a part of it: adding returns nothing, and what was built is
- * checked once, by json_error(), or by json_format(), which returns NULL then. The constructors may
- * return NULL; to add to that does nothing, and to add that fails. */
+ * Objects own what was added to them, even if adding it failed. Like a Buffer, a document remembers
+ * if there was no memory for a part of it. So adding returns nothing, and the document is checked
+ * once, by json_error(), or by json_format(), which returns NULL then. The constructors may return
+ * NULL: adding to NULL does nothing, and adding NULL fails. */
 
 #include "base/macro.h"
 
@@ -18,7 +18,7 @@ Json *json_new_string(const char *value);
 Json *json_new_uint(uint64_t value);
 Json *json_new_bool(bool value);
 
-/* One more owner of the same document, which nobody must change any more. */
+/* Adds an owner to the document, which nobody may change any more. */
 Json *json_share(const Json *json);
 Json *json_free(Json *json);
 DEFINE_CLEANUP(Json *, json_free);
@@ -41,7 +41,7 @@ char *json_format(const Json *json, bool pretty);
  */
 int json_parse(const char *text, size_t size, Json **ret);
 
-/* Borrowed children; NULL if there is none of that name and type. */
+/* Return a child, borrowed; NULL if there is none of that name and type. */
 const Json *json_get(const Json *object, const char *name);
 const char *json_get_string(const Json *object, const char *name);
 /* Return 0, or -ENOENT if there is none of that name and type. */

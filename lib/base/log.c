@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Where in this file a message passed through is of no use to anybody. */
+/* The location in this file would be of no use to anybody. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #define MESSAGE_SIZE 2048
 #define FIELDS_MAX   16
 
-/* Both are found out when they are first asked for; threads that race find out the same. */
+/* Both are found out when they are first needed; threads that race find the same. */
 static atomic_int max_level = -1;
 static atomic_int journal = -1; /* whether stderr is connected to it */
 
@@ -92,13 +92,13 @@ int log_get_level(void) {
 
                 level = debug && strcmp(debug, "1") == 0 ? LOG_DEBUG : LOG_INFO;
                 if (!atomic_compare_exchange_strong(&max_level, &unset, level))
-                        level = unset; /* somebody was faster: what is there counts */
+                        level = unset; /* another thread was faster: its result counts */
         }
 
         return level;
 }
 
-/* systemd tells in $JOURNAL_STREAM which stream it gave us; a redirected stderr is another one. */
+/* $JOURNAL_STREAM names the stream that systemd gave us; a redirected stderr is another one. */
 static bool is_journal_stream(void) {
         const char *stream = getenv("JOURNAL_STREAM");
         char expected[2 * sizeof("18446744073709551615")];
@@ -138,7 +138,7 @@ static void send_to_stderr(int level, const char *message) {
         n = snprintf(line, sizeof(line), "%s.%03u %s %s", date, (unsigned) (now.tv_nsec / 1000000),
                      log_level_to_string(level), message);
 
-        /* A message is one line, whatever the strings from outside in it are. */
+        /* A message is one line, whatever strings from outside it contains. */
         for (char *p = line; *p != '\0'; p++)
                 if ((unsigned char) *p < ' ' || *p == 0x7f)
                         *p = '?';

@@ -2,26 +2,26 @@
 #pragma once
 
 /* Log: to the journal, with fields, if stderr is connected to it, else to stderr as one line with
- * the time. Daemons and tools log; code in lib/ does not, but for log_debug().
+ * the time. Daemons and tools log; code in lib/ logs only debug messages.
  *
- * Levels as in HACKING.md: err gave up, warning went on and says how, notice and info an operator
- * wants to know, debug is free of any cost while it is off. */
+ * Levels as in HACKING.md: err: gave up. warning: went on, and the text says how. notice, info: of
+ * use to an operator. debug: costs nothing while it is off. */
 
 #include <errno.h>
 #include <syslog.h>
 
 #include "base/macro.h"
 
-/* Up to which level messages are shown; LOG_INFO at first, LOG_DEBUG with DKV_DEBUG=1. */
+/* The highest level that is shown; LOG_INFO at first, LOG_DEBUG with DKV_DEBUG=1. */
 void log_set_level(int level);
 int log_get_level(void);
 
-/* The names of syslog(3): "err", "debug". From a string: -EINVAL for none of them. */
+/* The names of syslog(3): "err", "debug". From a string: -EINVAL for any other. */
 const char *log_level_to_string(int level) _const_;
 int log_level_from_string(const char *string);
 
 typedef enum LogTarget {
-        LOG_TARGET_AUTO,    /* the journal if stderr is connected to it, else stderr; at first */
+        LOG_TARGET_AUTO,    /* the journal if stderr is connected to it, else stderr; the default */
         LOG_TARGET_JOURNAL, /* stderr if there is no journal */
         LOG_TARGET_CONSOLE, /* stderr */
         _LOG_TARGET_MAX,

@@ -38,7 +38,7 @@
 #define USEC_PER_HOUR (60 * USEC_PER_MIN)
 #define USEC_PER_DAY  (24 * USEC_PER_HOUR)
 
-/* Gives the value away and leaves nothing behind. */
+/* Gives the value away and leaves nothing in its place. */
 #define TAKE_PTR(pointer) \
         ({ \
                 typeof(pointer) _taken = (pointer); \

@@ -22,8 +22,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
         periodic->on_tick(periodic->userdata);
 
-        /* To sd-event, it is still as late as it was before the work. This fails only for a loop
-         * that has ended or an interval past all time. */
+        /* To sd-event, it is still the time before the work. This fails only for a loop that has
+         * ended or an interval past all time. */
         r = sd_event_source_set_time_relative(
                         source, clock_monotonic() - begin + periodic->interval_usec);
         if (r >= 0)
@@ -61,7 +61,7 @@ int periodic_new(
                 r = sd_event_add_time_relative(
                                 event, &periodic->timer, CLOCK_MONOTONIC, first_usec, accuracy,
                                 on_timer, periodic);
-        else /* what was due when the machine started does not wait for others */
+        else /* already due: does not wait for other timers */
                 r = sd_event_add_time(
                                 event, &periodic->timer, CLOCK_MONOTONIC, 0, accuracy, on_timer,
                                 periodic);

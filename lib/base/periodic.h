@@ -3,9 +3,9 @@
 
 /* Periodic: something that an event loop does again and again.
  *
- * An interval begins when the work of the last one is done, so a slow tick never has two follow it
- * at once. A tick may be late by a tenth of the interval, or 250 ms if that is less, so that the
- * machine wakes up less often. */
+ * An interval begins when the work of the last tick is done, so a slow tick is never followed by
+ * another one at once. A tick may be late by a tenth of the interval, or 250 ms if that is less, so
+ * that the machine wakes up less often. */
 
 #include <systemd/sd-event.h>
 
@@ -23,9 +23,9 @@ int periodic_new(
                 void *userdata,
                 Periodic **ret);
 
-/* Ends it; not to be called by on_tick(). */
+/* Ends it. Must not be called by on_tick(). */
 Periodic *periodic_free(Periodic *periodic);
 DEFINE_CLEANUP(Periodic *, periodic_free);
 
-/* From the end of the next tick on. */
+/* Takes effect at the end of the next tick. */
 void periodic_set_interval(Periodic *periodic, uint64_t interval_usec);

@@ -11,9 +11,9 @@
 #define CHECKS_MAX 256 /* at a time */
 
 #define POLKIT_ALLOW_INTERACTION 1
-#define POLKIT_TIMEOUT_USEC      (2 * USEC_PER_MIN) /* a human looks for a password */
+#define POLKIT_TIMEOUT_USEC      (2 * USEC_PER_MIN) /* time for a human to find a password */
 
-/* One sender's wish, while the bus and polkit are asked about it. */
+/* A call that waits while the bus and polkit are asked about its sender. */
 typedef struct BusCheck {
         BusAuthority *authority;
         struct BusCheck *next, **link;
@@ -81,7 +81,7 @@ void bus_authority_done(BusAuthority *authority) {
                 (void) check_free(authority->checks);
 }
 
-/* That the sender does not get the reply, since it is gone, is no concern of ours. */
+/* A sender that is gone does not get the reply, which does not matter. */
 static int reply_error(sd_bus_message *message, int r, const sd_bus_error *error) {
         if (sd_bus_error_is_set(error))
                 (void) sd_bus_reply_method_error(message, error);
@@ -118,7 +118,7 @@ static int refuse(sd_bus_message *message, const char *text) {
         return reply_error(message, r, &error);
 }
 
-/* WHY is the end of a sentence that begins with the action. */
+/* WHY ends a sentence that begins with the action. */
 static int refuse_action(const BusCheck *check, const char *why) {
         char text[256];
 
@@ -190,7 +190,7 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *unused) {
         uint32_t uid;
         int r;
 
-        /* Who is gone needs no answer, but others may meet an error as well. */
+        /* A sender that is gone needs no answer, but others may meet an error, too. */
         r = -sd_bus_message_get_errno(reply);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "u", &uid);
@@ -218,7 +218,7 @@ static int ask_bus(BusCheck *check) {
                         sd_bus_message_get_sender(check->message));
 }
 
-/* Without a bus between, the other end of the socket is the sender. */
+/* If there is no bus in between, the other end of the socket is the sender. */
 static int decide_about_peer(
                 BusAuthority *authority,
                 sd_bus_message *message,

@@ -4,30 +4,31 @@
 /* Authorization: who may change things over D-Bus.
  *
  * Root and the daemon's own user may. On the system bus, polkit is asked about everybody else; on
- * any other bus they are refused. Nothing here waits: both the bus, for the caller's uid, and
- * polkit are asked asynchronously, and polkit may in turn ask a human for a password. */
+ * any other bus they are refused. Nothing here waits: the bus is asked for the caller's uid, and
+ * polkit for its decision, asynchronously; polkit may in turn ask a human for a password. */
 
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
 #include "base/macro.h"
 
-/* The questions that are under way. To be embedded, zeroed. */
+/* The questions that are under way. It is embedded, and zeroed at first. */
 typedef struct BusAuthority {
         struct BusCheck *checks;
         unsigned n_checks;
         uid_t uid; /* of the sender, while a handler runs */
 } BusAuthority;
 
-/* Forgets them; their callers get no reply from us. */
+/* Forgets the questions; their callers get no reply. */
 void bus_authority_done(BusAuthority *authority);
 
 /* Calls HANDLER with MESSAGE and USERDATA if its sender may do ACTION ("org.dkv.manage-volumes"),
  * at once or later; what it returns and the error that it sets become the reply, as with any
  * handler of a method. A sender who may not gets the error org.dkv.Error.NotAuthorized.
  *
- * To be returned by the method's own handler. USERDATA has to live until bus_authority_done(): an
- * object that may be gone meanwhile is to be found again, by the path of the message. */
+ * The handler of the method returns what this returns. USERDATA must live until
+ * bus_authority_done(); an object that may be gone meanwhile must be found again, by the path of
+ * the message. */
 int bus_authorize(
                 BusAuthority *authority,
                 sd_bus_message *message,

@@ -72,8 +72,8 @@ static bool has_path(const BusObject *object, const char *path) {
         return strncmp(path, object->path, n) == 0 && path[n] == '/';
 }
 
-/* Registers what is at PATH, a member of a family as an object of its own: there is no daemon that
- * could say which members there are. Returns -ENOENT if there is nothing. */
+/* Registers what is at PATH. A member of a family becomes an object of its own: there is no daemon
+ * to say which members exist. Returns -ENOENT if there is nothing. */
 static int add_for_introspection(sd_bus *bus, const BusObject objects[], const char *path) {
         bool found = false;
         int r;
@@ -229,7 +229,7 @@ int bus_read_options(sd_bus_message *message, BusOption options[], sd_bus_error 
         return bus_read_entries(message, "sv", on_option, &reader);
 }
 
-/* Takes the descriptor over, in any case. */
+/* Takes over the descriptor in any case. */
 static int start_end(sd_event *event, int fd, bool is_server, sd_bus **ret) {
         _cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
         _cleanup_close_ int owned = fd;
@@ -297,7 +297,7 @@ int bus_run_call(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply) 
         if (r < 0)
                 return r;
 
-        /* A call that is not answered gets an error from sd-bus, some time. */
+        /* A call that nobody answers gets an error from sd-bus in the end. */
         while (!reply) {
                 r = sd_event_run(sd_bus_get_event(bus), UINT64_MAX);
                 if (r < 0)

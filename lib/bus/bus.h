@@ -17,26 +17,27 @@ typedef struct BusObject {
         sd_bus_object_find_t find; /* gives the userdata of a member of the family */
         sd_bus_node_enumerator_t enumerate;
         bool manages;  /* org.freedesktop.DBus.ObjectManager for what is at PATH and below */
-        size_t offset; /* of the object's own userdata in what bus_add_objects() is given */
+        size_t offset; /* of the object's own userdata in the userdata of bus_add_objects() */
 } BusObject;
 
-/* Connects to a bus: "system", or a D-Bus address. Goes on in the background. */
+/* Begins to connect to a bus, "system" or a D-Bus address, and goes on in the background. */
 int bus_open(const char *address, sd_bus **ret);
 
-/* Registers OBJECTS, for as long as BUS lives. */
+/* Registers OBJECTS, which must live as long as BUS. */
 int bus_add_objects(sd_bus *bus, const BusObject objects[], void *userdata);
 
 /* Prints the introspection data of the object at PATH, on stdout. Needs no bus and no daemon; any
- * path below a family stands for a member. Returns 0, -ENOENT if there is no such object, or
+ * path below a family is taken for a member. Returns 0, -ENOENT if there is no such object, or
  * another negative errno. */
 int bus_print_introspection(const BusObject objects[], const char *path);
 
-/* Sets ERROR to what the error table says of R, with a sentence of one's own unless FORMAT is NULL.
- * Returns a negative errno for a method handler to return. */
+/* Sets ERROR to what the error table says of R, with a sentence of the caller's own unless FORMAT
+ * is NULL. Returns a negative errno for a method handler to return. */
 int bus_fail(sd_bus_error *error, int r, const char *format, ...) _printf_(3, 4);
 
-/* Calls on_entry() with MESSAGE at each entry of an array of dictionary entries, whose content is
- * CONTENTS ("sv"); it reads all of the entry, or returns a negative errno, which ends it. */
+/* Reads an array of dictionary entries of type CONTENTS ("sv"): calls on_entry() with MESSAGE at
+ * each entry. on_entry() reads all of the entry, or returns a negative errno, which ends the
+ * reading. */
 int bus_read_entries(
                 sd_bus_message *message,
                 const char *contents,
@@ -51,13 +52,14 @@ typedef struct BusOption {
         bool is_set; /* output */
 } BusOption;
 
-/* Reads an a{sv} of OPTIONS, a table that ends with an empty entry; what is not given stays as it
- * is. An unknown name or a wrong type is an error that is told. Returns 0 or a negative errno. */
+/* Reads an a{sv} of OPTIONS, a table that ends with an empty entry; options that are not given keep
+ * their value. An unknown name or a wrong type is an error, and ERROR names it. Returns 0 or a
+ * negative errno. */
 int bus_read_options(sd_bus_message *message, BusOption options[], sd_bus_error *error);
 
-/* Two ends of a connection without a bus, on EVENT: for what needs none, and for tests. Each knows
- * the uid of the other. */
+/* Makes two ends of a connection without a bus, on EVENT, for what needs no bus and for tests. Each
+ * knows the uid of the other. */
 int bus_new_pair(sd_event *event, sd_bus **ret_server, sd_bus **ret_client);
 
-/* Sends CALL and runs the event loop of BUS until the reply is in, which may be an error. */
+/* Sends CALL and runs the event loop of BUS until there is a reply, which may be an error. */
 int bus_run_call(sd_bus *bus, sd_bus_message *call, sd_bus_message **ret_reply);

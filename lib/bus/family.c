@@ -38,7 +38,7 @@ uint32_t bus_path_parse(const char *path, const char *member_path) {
         return (uint32_t) number;
 }
 
-/* Where the member is, or where it would be. */
+/* Returns where the member is, or would be. */
 static size_t find_place(const BusFamily *family, uint32_t number) {
         size_t from = 0, to = family->n_members;
 
@@ -162,7 +162,7 @@ static int emit_changes(BusFamily *family, BusMember *member, const void *before
         return options->on_told(bus, path, before, member->told, options->userdata);
 }
 
-/* Tells in what the member differs from what was told last. */
+/* Announces how the member differs from what was told last. */
 static int tell(BusFamily *family, BusMember *member, uint64_t now) {
         size_t size = family->options.state_size;
         _cleanup_free_ void *before = malloc(size);
@@ -186,7 +186,7 @@ static bool has_news(const BusFamily *family, const BusMember *member) {
         return memcmp(member->told, member->state, family->options.state_size) != 0;
 }
 
-/* Tells what is due, and has the timer come back for the rest. */
+/* Tells what is due, and sets the timer for the rest. */
 static int tell_all(BusFamily *family) {
         uint64_t now = clock_monotonic(), next = UINT64_MAX;
         int result = 0;
@@ -212,7 +212,7 @@ static int tell_all(BusFamily *family) {
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) tell_all(userdata); /* a signal that cannot be sent is lost, as the bus is */
+        (void) tell_all(userdata); /* a signal that cannot be sent is lost with the bus */
         return 0;
 }
 

@@ -5,8 +5,8 @@
  * on.
  *
  * A member has a state, a struct without pointers that it keeps a copy of. When it is given a new
- * one, PropertiesChanged tells in which watched properties that differs from what was told last; a
- * new member is announced by InterfacesAdded, one that goes by InterfacesRemoved.
+ * state, PropertiesChanged tells which watched properties differ from what was told last.
+ * InterfacesAdded announces a new member, InterfacesRemoved one that goes.
  *
  * All of it belongs to the thread of the loop. */
 
@@ -14,7 +14,7 @@
 
 typedef struct BusFamily BusFamily;
 
-/* A property whose changes are announced, and where the state has it. */
+/* A property whose changes are announced, and its place in the state. */
 typedef struct BusWatched {
         const char *property;
         size_t offset, size;
@@ -31,12 +31,12 @@ typedef struct BusFamilyOptions {
         const char *interface; /* "org.dkv.Master1.Volume" */
         size_t state_size;
         const BusWatched *watched; /* ends with an empty entry */
-        uint64_t interval_usec;    /* a member's changes are told that often at most; 0: at once */
+        uint64_t interval_usec;    /* the least time between two announcements of a member; 0 for at
+                                      once */
         void *userdata;
 
-        /* Optional. BUS is where to emit other signals about what was just announced: that a member
-         * is new; that its state was BEFORE and is STATE. Return a negative errno if that failed.
-         */
+        /* Optional. Emit other signals on BUS about what was just announced: that a member is new,
+         * or that its state was BEFORE and is STATE now. Return a negative errno on failure. */
         int (*on_added)(sd_bus *bus, const char *path, const void *state, void *userdata);
         int (*on_told)(sd_bus *bus,
                        const char *path,
@@ -48,7 +48,7 @@ typedef struct BusFamilyOptions {
         void (*look)(uint32_t number, void *state, void *userdata);
 } BusFamilyOptions;
 
-/* What the getters and methods of the vtable have for their userdata. */
+/* The userdata of the getters and methods of the vtable. */
 typedef struct BusMember {
         BusFamily *family; /* not owned */
         void *userdata;    /* of the family; not owned */
@@ -61,7 +61,7 @@ typedef struct BusMember {
 /* For offsets in a vtable. */
 #define BUS_STATE(Type, field) (offsetof(BusMember, state) + offsetof(Type, field))
 
-/* SERVER and the strings and tables of OPTIONS stay the caller's. */
+/* SERVER, and the strings and tables in OPTIONS, stay the caller's. */
 int bus_family_new(
                 BusServer *server,
                 sd_event *event,
@@ -70,15 +70,16 @@ int bus_family_new(
 BusFamily *bus_family_free(BusFamily *family);
 DEFINE_CLEANUP(BusFamily *, bus_family_free);
 
-/* Gives member NUMBER, from 1 on, this state; makes the member if there is none. Returns 0,
- * -ENOMEM, or the error of a signal, after which the state is in force all the same. */
+/* Gives member NUMBER, from 1 on, this state, and makes the member if there is none. Returns 0,
+ * -ENOMEM, or the error of a signal; after that one the state is in force all the same. */
 int bus_family_set(BusFamily *family, uint32_t number, const void *state);
 
-/* Tells what is held back of the member before it goes. Does nothing if there is no such member.
- * Returns 0 or a negative errno, after which the member is gone all the same. */
+/* Announces what was held back about the member, then removes it. Does nothing if there is no such
+ * member. Returns 0 or a negative errno; the member is gone in any case. */
 int bus_family_remove(BusFamily *family, uint32_t number);
 
-/* Tells what is held back of all members. Returns 0 or a negative errno. FAMILY may be NULL. */
+/* Announces what was held back about all members. Returns 0 or a negative errno. FAMILY may be
+ * NULL. */
 int bus_family_flush(BusFamily *family);
 
 /* Returns NULL for none. FAMILY may be NULL. */
@@ -111,6 +112,6 @@ int bus_family_enumerate_objects(
 /* Writes the path of member NUMBER of the family at PATH; "/" for 0, which is no member. */
 const char *bus_path_format(const char *path, uint32_t number, char ret[static BUS_PATH_SIZE]);
 
-/* The number of the member that MEMBER_PATH is the path of; 0 for anything else. A number has one
- * spelling. */
+/* Returns the number of the member at MEMBER_PATH; 0 for anything else. A number has one spelling.
+ */
 uint32_t bus_path_parse(const char *path, const char *member_path);

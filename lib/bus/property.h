@@ -11,8 +11,9 @@
 #define BUS_TELLS   SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define BUS_FOR_ALL SD_BUS_VTABLE_UNPRIVILEGED /* a method that everybody may call */
 
-/* Defines NAME(), a getter for a vtable: it appends VALUE, an expression in which "object" is the
- * row's userdata, a const TYPE *, and "property" the name, as D-Bus types TYPES. */
+/* Defines NAME(), a getter for a vtable: it appends VALUE as the D-Bus types TYPES. In the
+ * expression VALUE, "object" is the userdata of the row, a const TYPE *, and "property" the name.
+ */
 #define BUS_DEFINE_GETTER(name, types, Type, value) \
         static int name(sd_bus *bus, const char *path, const char *interface, \
                         const char *property, sd_bus_message *reply, void *userdata, \
@@ -33,7 +34,8 @@
                 return append(object, reply); \
         }
 
-/* Getters of fields: an array of characters that ends with 0, a bool. Numbers need none. */
+/* Getters of fields: of an array of characters that ends with 0, and of a bool. Numbers need none.
+ */
 int bus_get_text(
                 sd_bus *bus,
                 const char *path,

@@ -26,7 +26,7 @@ struct BusServer {
 
         sd_bus *bus;            /* NULL between two attempts */
         int state;              /* as on_state() was told last */
-        sd_event_source *retry; /* armed while there is no hope for BUS */
+        sd_event_source *retry; /* armed once BUS is given up */
 
         int wake_fd; /* the loop has something deferred to do */
         sd_event_source *wake;
@@ -43,7 +43,7 @@ static void set_state(BusServer *server, int r) {
                 server->on_state(r, server->userdata);
 }
 
-/* There is nothing to be expected of this connection any more. */
+/* Nothing more can come from this connection. */
 static void give_up(BusServer *server, int error) {
         int r;
 
@@ -77,7 +77,7 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
 static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error *error) {
         BusServer *server = userdata;
 
-        /* Who was told already that there is no connection knows a better reason. */
+        /* If a failure was told already, its reason is the better one. */
         give_up(server, server->state < 0 ? server->state : -ECONNRESET);
         return 0;
 }
@@ -87,7 +87,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         if (sd_bus_message_is_method_call(message, NULL, NULL) > 0)
                 server->on_call(server->userdata);
-        return 0; /* to be handled by others */
+        return 0; /* others handle it */
 }
 
 static int serve(BusServer *server, sd_bus *bus) {
@@ -164,7 +164,7 @@ void bus_server_run_deferred(BusServer *server) {
 static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
         uint64_t count;
 
-        /* Emptied first: what is deferred from now on wakes anew. */
+        /* The counter is emptied first: what is deferred from now on wakes the loop again. */
         (void) eventfd_read(fd, &count);
         bus_server_run_deferred(userdata);
         return 0;
@@ -180,7 +180,7 @@ void bus_defer(BusServer *server, BusDeferred *deferred) {
         server->tail = &deferred->next;
         (void) pthread_mutex_unlock(&server->lock);
 
-        /* Fails only when the counter is at its end, and then it wakes as well. */
+        /* Fails only if the counter is at its maximum, which wakes the loop as well. */
         (void) eventfd_write(server->wake_fd, 1);
 }
 

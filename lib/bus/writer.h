@@ -19,7 +19,7 @@ BusWriter bus_writer_on(sd_bus_message *message);
 
 void bus_writer_done(BusWriter *writer);
 
-/* Takes note of an error of the caller's own. Negative errno; anything else is ignored. */
+/* Takes note of an error of the caller, a negative errno; anything else is ignored. */
 void bus_writer_note(BusWriter *writer, int r);
 
 /* As sd_bus_message_append(). */
@@ -30,13 +30,13 @@ void bus_writer_put_array(BusWriter *writer, char type, const void *items, size_
 void bus_writer_open(BusWriter *writer, char type, const char *contents);
 void bus_writer_close(BusWriter *writer);
 
-/* An entry of an a{sv} whose value is an array of ITEM ("(ub)"): what is put between the two are
- * its elements. */
+/* Open and close an entry of an a{sv} whose value is an array of ITEM ("(ub)"). What is put between
+ * the two calls becomes its elements. */
 void bus_writer_open_list(BusWriter *writer, const char *name, const char *item);
 void bus_writer_close_list(BusWriter *writer);
 
 /* Returns 0 or the first error, a negative errno. */
 int bus_writer_error(const BusWriter *writer);
 
-/* Sends the message, unless there was an error. Returns a value for a method handler to return. */
+/* Sends the message, unless there was an error. Returns what a method handler returns. */
 int bus_writer_send(BusWriter *writer);

@@ -21,7 +21,7 @@ static bool is_zero(const unsigned char *bytes, size_t n) {
         return true;
 }
 
-/* What the resolver takes for a number, though nobody means it: "3003" is 0.0.11.187 there. */
+/* Whether the resolver would take the host for a number: to it, "3003" is 0.0.11.187. */
 static bool looks_numeric(const char *host) {
         const char *last = strrchr(host, '.');
 
@@ -31,7 +31,7 @@ static bool looks_numeric(const char *host) {
         return last[strspn(last, "0123456789")] == '\0';
 }
 
-/* Names of machines, and what stands in for them in files that are used on several. */
+/* Whether the host is the name of a machine, or a placeholder in a file for several machines. */
 static bool is_name(const char *host) {
         for (; *host; host++)
                 if (!(*host >= 'a' && *host <= 'z') && !(*host >= 'A' && *host <= 'Z') &&

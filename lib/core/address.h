@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Address: a host and a port, as in Listen=. url.h has what others reach it by.
+/* Address: a host and a port, as in Listen=. The URL that others use is in url.h.
  *
- * Nothing is resolved here. A reason is the end of a sentence that begins with the text itself,
- * such as "has no port from 1 to 65535", without a full stop; it is a constant. */
+ * Nothing is resolved here. A reason ends a sentence that begins with the text itself, such as "has
+ * no port from 1 to 65535"; it has no full stop and is a constant. */
 
 #include <stdint.h>
 
@@ -20,12 +20,12 @@ typedef struct Address {
         bool is_any; /* all addresses of the machine: no other machine can send to it */
 } Address;
 
-/* Reads "HOST:PORT", "[HOST]:PORT" or "PORT"; the port may be 0, by which the kernel chooses one.
- * Returns 0, or -EINVAL with the reason. */
+/* Reads "HOST:PORT", "[HOST]:PORT" or "PORT"; port 0 lets the kernel choose one. Returns 0, or
+ * -EINVAL with the reason. */
 int address_parse(const char *text, Address *ret, const char **reterr_reason);
 
-/* The reason why TEXT cannot be a Listen=, or NULL. */
+/* Returns why TEXT cannot be a Listen=, or NULL if it can. */
 const char *address_complain(const char *text);
 
-/* Whether nobody but this machine itself is meant. */
+/* Whether only this machine itself can reach the address. */
 bool address_is_loopback(const Address *address);

@@ -65,7 +65,7 @@ void block_sums_update(BlockSums *sums, const void *data, size_t size) {
         }
 }
 
-/* A page that got to the place of another one, or of another value, is not taken for it. */
+/* The seed keeps a page from being accepted in the place of another page or of another value. */
 static uint64_t sum_of_page(const void *page, size_t size, uint64_t version, uint64_t number) {
         return XXH3_64bits_withSeed(page, size, version * UINT64_C(0x9e3779b97f4a7c15) + number);
 }

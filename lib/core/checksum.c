@@ -31,7 +31,7 @@ int checksum_state_new(ChecksumState **ret) {
         if (!state)
                 return -ENOMEM;
 
-        (void) XXH3_128bits_reset(state); /* fails for NULL only, as does the update */
+        (void) XXH3_128bits_reset(state); /* fails only for NULL, like the update */
         *ret = state;
         return 0;
 }

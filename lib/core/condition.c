@@ -17,8 +17,8 @@ enum {
         FLAGS_ALL = (1 << 6) - 1,
 };
 
-/* The length of the quoted string that P starts with, or 0: printable but for quotes, or beyond
- * ASCII. */
+/* Returns the length of the quoted string at P, or 0 if there is none. It consists of printable
+ * characters except quotes, and of bytes beyond ASCII. */
 static size_t quoted_length(const char *p) {
         size_t n = 1;
 
@@ -46,8 +46,7 @@ static const char *skip_space(const char *p) {
         return p + strspn(p, " \t");
 }
 
-/* One tag, with what follows it up to the next one. Returns its end, or NULL for a malformed one.
- */
+/* Reads one tag and the blanks after it. Returns where it ends, or NULL if it is malformed. */
 static const char *parse_tag(const char *p, bool take_weak, ConditionList *list) {
         bool weak = p[0] == 'W' && p[1] == '/';
         const char *etag = weak ? p + 2 : p;

@@ -19,6 +19,6 @@ const char *damage_kind_to_sentence(DamageKind kind) _const_;
 /* One word: "damaged", "missing", "unreadable"; "none". */
 const char *damage_kind_to_string(DamageKind kind) _const_;
 
-/* What a failure to read a copy says about it. DAMAGE_NONE if it says nothing: the daemon lacked
- * memory or descriptors, was interrupted, or stops. */
+/* Returns what a failure to read a copy says about the copy. DAMAGE_NONE if it says nothing, since
+ * the daemon lacked memory or descriptors, was interrupted, or is stopping. */
 DamageKind damage_kind_of_error(int error) _const_;

@@ -37,7 +37,7 @@ Digests *digests_free(Digests *digests) {
         return NULL;
 }
 
-/* The value of a digit of base 64, or -1. */
+/* Returns the value of a digit of base64, or -1. */
 static int base64_value(char c) {
         static const char digits[] =
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -125,7 +125,8 @@ static gnutls_digest_algorithm_t find_algorithm(const char *name, size_t length)
         return GNUTLS_DIG_UNKNOWN;
 }
 
-/* A member "NAME=:BASE64:", perhaps with parameters behind it, of so many characters. */
+/* Adds a member "NAME=:BASE64:" of LENGTH characters, which may include parameters. Returns whether
+ * its algorithm is known. */
 static int add_member(Digests *digests, const char *member, size_t length) {
         size_t name_length = strcspn(member, "=;, \t");
         gnutls_digest_algorithm_t algorithm = find_algorithm(member, name_length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* ETag: the checksum of a value as HTTP has it. */
+/* ETag: the checksum of a value in the form of HTTP. */
 
 #include "core/checksum.h"
 

@@ -8,7 +8,8 @@
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-/* What stands for itself in a URL: the unreserved characters of RFC 3986, and the slash. */
+/* The characters that stand for themselves in a URL: the unreserved ones of RFC 3986, and the
+ * slash. */
 /* clang-format off */
 static const bool unreserved[256] = {
         ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true,

@@ -3,7 +3,7 @@
 
 /* Key: the name of a value: 1 to KEY_MAX bytes, any but NUL, so a key is a C string.
  *
- * In URLs a key is the path behind the first slash, percent-encoded. Keys starting with "-/" are
+ * In URLs a key is the path after the first slash, percent-encoded. Keys starting with "-/" are
  * reserved for the daemons' own endpoints. */
 
 #include "base/macro.h"
@@ -29,8 +29,8 @@ int percent_encode(const char *string, char *ret, size_t size);
 /* Writes "/" and the encoded key. Returns the length of the path. */
 size_t key_to_path(const char *key, char ret_path[static KEY_PATH_SIZE]);
 
-/* Whether a segment of it is "." or "..". Clients take such segments out of an address before they
- * use it, encoded or not, so that they would ask for something else. */
+/* Whether a segment of it is "." or "..". Clients remove such segments from a URL before they use
+ * it, encoded or not, so they would ask for another key. */
 bool key_has_dots(const char *key) _pure_;
 
 /* The hash that placement works on: XXH3-64 of the key. */

@@ -10,12 +10,13 @@
 #define VOLUME_MAX 65535 /* numbers are 1 to VOLUME_MAX */
 #define COPIES_MAX 8     /* of a value */
 
-/* A volume that has not reported for so long is down, unless VolumeTimeoutSec= says otherwise. For
- * as long a volume waits for the answer to a report: an answer may be lost with a cable, and
- * another connection finds out. */
+/* A volume that has not reported for this long is down, unless VolumeTimeoutSec= says otherwise. A
+ * volume waits as long for the answer to a report, then tries another connection, since an
+ * unplugged cable may have lost the answer. */
 #define VOLUME_TIMEOUT_SEC 3
 
-/* From how far on a wrong clock is told: a smaller difference may be the way of a call. */
+/* The smallest error of a clock that is reported: a smaller difference may be the time that a call
+ * takes. */
 #define CLOCK_SKEW_TOLD_SEC 3
 
 /* An administrator is told when less than 5 % are free. */

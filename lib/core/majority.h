@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How many copies are enough to acknowledge a value that should have WANTED: a majority. */
+/* Returns how many copies must be stored before a value that should have WANTED copies is
+ * acknowledged: a majority. */
 static inline size_t copies_needed(size_t wanted) {
         return wanted / 2 + 1;
 }

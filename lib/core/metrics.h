@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The figures that the master and a volume tell of themselves on D-Bus, and that dkvadm shows; what
- * their HTTP servers count is in core/traffic.h. See base/metric.h for what a row is. */
+/* Metrics: the figures that the master and a volume tell about themselves on D-Bus, and that dkvadm
+ * shows; what their HTTP servers count is in core/traffic.h. See base/metric.h for what a row is.
+ */
 
 #include "base/metric.h"
 

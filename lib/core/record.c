@@ -7,8 +7,8 @@
 #include "core/key.h"
 #include "core/record.h"
 
-/* The first byte. The upper half tells the kinds apart, so that neither is ever read as the other.
- */
+/* The format is the first byte. Its upper half tells the two kinds apart, so that neither is ever
+ * read as the other. */
 enum {
         FORMAT_RECORD_1 = 0x11, /* without a revision */
         FORMAT_RECORD = 0x12,
@@ -34,7 +34,7 @@ int metadata_append(Buffer *buffer, const char *name, const char *value) {
         return buffer_error(buffer);
 }
 
-/* Steps over one string. Returns NULL if none ends before the end. */
+/* Steps over one string. Returns NULL if there is no 0 before the end. */
 static const char *next_string(const char *data, size_t size, size_t *position) {
         const char *string = data + *position;
         const char *end = *position < size ? memchr(string, 0, size - *position) : NULL;
@@ -108,7 +108,7 @@ int record_check(const Record *record) {
         return 0;
 }
 
-/* Strings are stored with their 0, so that a decoded record can point at them. */
+/* Strings are stored with their 0, so that a decoded record can point to them. */
 static void put_string(Buffer *buffer, const char *string) {
         buffer_put(buffer, string, strlen(string) + 1);
 }
@@ -153,7 +153,7 @@ static void get_fields(Reader *reader, Record *record) {
                 reader->error = -EBADMSG;
 }
 
-/* In the byte that tells the number of copies. */
+/* A flag in the byte that has the number of copies. */
 #define CREATED 0x80
 
 static void put_copies(Buffer *buffer, const Record *record) {
@@ -183,7 +183,7 @@ static void get_copies(Reader *reader, Record *record) {
         }
 }
 
-/* Returns the format, FORMAT or OLDER, and a reader behind its byte. */
+/* Returns the format, FORMAT or OLDER, and a reader that stands after its byte. */
 static int reader_open(const void *data, size_t size, uint8_t format, uint8_t older, Reader *ret) {
         Reader reader = READER(data, size);
         uint8_t found = reader_get_u8(&reader);
@@ -197,7 +197,7 @@ static int reader_open(const void *data, size_t size, uint8_t format, uint8_t ol
         return found;
 }
 
-/* Seeding with the key's hash covers the key: under another one, the sum does not match. */
+/* The hash of the key is the seed, so the sum does not match under another key. */
 static uint64_t sum(const void *data, size_t size, const char *key) {
         return XXH3_64bits_withSeed(data, size, XXH3_64bits(key, strlen(key)));
 }

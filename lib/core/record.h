@@ -38,16 +38,15 @@ typedef struct Record {
  * Returns 0, -EINVAL for an empty name, -E2BIG beyond METADATA_MAX, or -ENOMEM. */
 int metadata_append(Buffer *buffer, const char *name, const char *value);
 
-/* What no version of a master has ever given out lies above this, so that no other daemon can use
- * the numbers up. */
+/* No master gives out a version above this, so that no other daemon can use the numbers up. */
 #define RECORD_VERSION_MAX ((UINT64_C(1) << 62) - 1)
 #define RECORD_SIZE_MAX    (1024 * TIB)
 
-/* Whether a record that another daemon has sent can be one: then it does no harm, even if it is not
+/* Checks a record that another daemon has sent: one that passes does no harm, even if it is not
  * true. Returns 0 or -EINVAL. */
 int record_check(const Record *record);
 
-/* Steps through it: POSITION starts at 0. Returns false at the end. */
+/* Steps through the metadata: POSITION starts at 0. Returns false at the end. */
 bool metadata_next(
                 const char *metadata,
                 size_t size,
@@ -58,16 +57,16 @@ bool metadata_next(
 /* The index: KEY is the key that the record is stored under; it is covered by the check sum. */
 void record_encode(const Record *record, const char *key, Buffer *buffer);
 
-/* The strings of RET point into DATA. A record from before there were revisions has its version as
- * that. Returns 0, -EPROTONOSUPPORT for an unknown format, -EBADMSG for a record that is damaged or
- * belongs to another key. */
+/* The strings of RET point into DATA. A record from before there were revisions gets its version as
+ * its revision. Returns 0, -EPROTONOSUPPORT for an unknown format, -EBADMSG for a record that is
+ * damaged or belongs to another key. */
 int record_decode(const void *data, size_t size, const char *key, Record *ret);
 
 /* The volume, and the wire between daemons: the record, its key, and the value if it is inline. */
 typedef struct Object {
         Record record;
         const char *key;   /* borrowed */
-        bool is_inline;    /* else the value is a file of its own, named by the version */
+        bool is_inline;    /* otherwise the value is a file of its own, named after the version */
         const void *value; /* of record.size bytes if inline, else NULL; borrowed */
 } Object;
 

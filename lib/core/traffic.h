@@ -28,5 +28,5 @@ typedef struct Traffic {
 #define TRAFFIC_SIZE         (sizeof(Traffic) / sizeof(uint64_t))
 #define TRAFFIC_INDEX(field) (offsetof(Traffic, field) / sizeof(uint64_t))
 
-/* Their source is a Traffic. */
+/* The source of these metrics is a Traffic. */
 extern const Metric traffic_metrics[TRAFFIC_SIZE];

@@ -47,7 +47,7 @@ int url_from_address(const Address *address, char **ret) {
         return 0;
 }
 
-/* Finds the authority of a URL, all of which must be one. */
+/* Finds the authority in TEXT, all of which must be a URL. */
 static int find_authority(
                 const char *text, const char **ret, size_t *ret_size, const char **reterr_reason) {
         const char *authority = text, *scheme = strstr(text, "://");

@@ -17,7 +17,7 @@
 #define FILE_NAME "failed-starts"
 #define ASK_USEC  USEC_PER_SEC
 
-/* Seconds after so many failures, and after more. */
+/* Seconds to wait, by the number of failures; the last one is for all larger numbers. */
 static const unsigned waits[] = { 0, 0, 5, 15, 60 };
 
 static int open_directory(void) {
@@ -36,13 +36,13 @@ static uint64_t read_failures(int directory) {
         return failures;
 }
 
-/* Whether systemd starts us by itself, because of Restart=. */
+/* Whether systemd has started us on its own, because of Restart=. */
 static bool is_automatic(void) {
         _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
         uint32_t restarts;
 
         if (sd_bus_open_system(&bus) < 0)
-                return true; /* then nobody is there to be kept waiting, either */
+                return true; /* without a bus, nobody is there to be kept waiting, either */
 
         (void) sd_bus_set_method_call_timeout(bus, ASK_USEC);
         return sd_bus_get_property_trivial(
@@ -86,7 +86,8 @@ void backoff_failed(void) {
         if (directory < 0)
                 return;
         (void) snprintf(text, sizeof(text), "%" PRIu64, read_failures(directory) + 1);
-        (void) write_file(directory, FILE_NAME, text, strlen(text), 0600); /* or it fills the log */
+        /* If this fails, the next start does not wait. */
+        (void) write_file(directory, FILE_NAME, text, strlen(text), 0600);
 }
 
 void backoff_forget(void) {

@@ -3,17 +3,17 @@
 
 /* Backoff: a daemon that cannot start.
  *
- * systemd starts it again after a second, since what keeps it from starting is often mended while
- * it tries, and after a crash each second counts. What fails again and again had better wait, or it
- * fills the log. The daemon waits itself, in front of all else, longer after each failure: systemd
- * has RestartSteps= only since 254. Whoever starts it by hand does not wait. Outside of systemd
- * nothing of this does anything. */
+ * systemd starts it again after a second, because what keeps it from starting is often repaired
+ * meanwhile, and after a crash each second counts. A daemon that fails again and again would fill
+ * the log, so it waits before all else, longer after each failure. It waits itself because systemd
+ * has RestartSteps= only since version 254. A start by hand does not wait. Outside of systemd none
+ * of this does anything. */
 
-/* Waits if the last starts have failed and this one is systemd's. */
+/* Waits if the last starts have failed and systemd has made this one. */
 void backoff_wait(void);
 
 /* This start has failed. */
 void backoff_failed(void);
 
-/* It has not: the next failure is the first one. */
+/* This start has succeeded: the next failure counts as the first one. */
 void backoff_forget(void);

@@ -7,12 +7,13 @@
 #include "bus/bus.h"
 #include "http/server.h"
 
-/* Rows of a vtable: TRAFFIC_METRICS(BUS_TRAFFIC) for what bus_append_traffic() knows, and the same
- * for a table of the daemon's own. They want getters of these names. */
+/* Make rows of a vtable: TRAFFIC_METRICS(BUS_TRAFFIC) for what bus_append_traffic() knows,
+ * BUS_METRIC for a table of the daemon's own. The rows want getters called get_traffic() and
+ * get_metric(). */
 #define BUS_TRAFFIC(field, property, ...) SD_BUS_PROPERTY(property, "t", get_traffic, 0, 0),
 #define BUS_METRIC(field, property, ...)  SD_BUS_PROPERTY(property, "t", get_metric, 0, 0),
 
-/* Appends the metric that has this PROPERTY, see base/metric.h. */
+/* Appends the metric with this PROPERTY; see base/metric.h. */
 int bus_append_metric(
                 sd_bus_message *reply,
                 const Metric table[],
@@ -20,7 +21,7 @@ int bus_append_metric(
                 const char *property,
                 const void *source);
 
-/* Appends the figure of the server that has this PROPERTY; all are 0 if SERVER is NULL. */
+/* Appends the figure of the server with this PROPERTY; 0 if SERVER is NULL. */
 int bus_append_traffic(sd_bus_message *reply, const char *property, const HttpServer *server);
 
 /* Appends 16 bytes as people write them. */

@@ -19,8 +19,7 @@
 #define DESCRIPTORS_BESIDE 512
 #define CONNECTIONS_MIN    8
 
-/* For requests that end while the daemon does: one that failed to start, or was told twice to stop
- */
+/* For requests of a daemon that ends because it failed to start or was told twice to stop */
 #define CUT_USEC USEC_PER_SEC
 
 #define SOCKETS_MAX 64 /* that systemd may pass */
@@ -38,8 +37,7 @@ static const char *what_is_wrong(int error) {
         }
 }
 
-/* Of the file from which systemd makes the credential, the daemon sees something only if anybody
- * can. */
+/* The daemon can look at the file that systemd makes the credential from only if everybody can. */
 static void warn_about_secret(const EndpointConf *conf) {
         struct stat st;
 
@@ -98,8 +96,8 @@ int endpoint_connect(
                 return log_secret(conf, r);
         warn_about_secret(conf);
 
-        /* Each of the server's connections may need one: who waits for one that a stalled client
-         * has would be stalled as well. */
+        /* Each connection of the server may need a call of its own: waiting for one that a stalled
+         * client holds would stall others, too. */
         r = secret_new(data, size, secret);
         if (r >= 0)
                 r = new_client(conf, data, size, SHORT_CONNECTIONS_MAX, client);
@@ -114,7 +112,7 @@ int endpoint_connect(
         return 0;
 }
 
-/* A socket that systemd passed may be another one than the settings say. */
+/* The socket that systemd passed may have another address than the settings say. */
 static void log_address(const EndpointConf *conf, int fd) {
         char address[SERVICE_ADDRESS_SIZE];
 
@@ -124,14 +122,15 @@ static void log_address(const EndpointConf *conf, int fd) {
                          conf->listen);
 }
 
-/* The server's connections, as many to other daemons for values that pass through, and files. */
+/* The connections of the server, as many to other daemons for values that pass through, and files.
+ */
 static uint64_t descriptors_for(uint64_t connections_max) {
         return 2 * (uint64_t) http_server_descriptors((unsigned) connections_max) +
                connections_max + DESCRIPTORS_BESIDE;
 }
 
-/* With fewer descriptors than connections, nobody could be accepted at some point, daemons of this
- * cluster included. So there are fewer connections then. */
+/* With fewer descriptors than connections, the server could at some point accept nobody, not even
+ * daemons of this cluster. So it allows fewer connections then. */
 static unsigned choose_connections_max(const EndpointConf *conf) {
         uint64_t max = conf->connections_max;
         struct rlimit limit;

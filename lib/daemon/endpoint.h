@@ -26,8 +26,8 @@ typedef struct EndpointConf {
 
 /* Reads the secret and starts the clients: CLIENT for calls that are short, BULK for values that
  * pass through as slowly as they come; and DISK, unless it is NULL, for values whose callbacks
- * write them to files, which may take its time. On failure some of them may have been made; all are
- * the caller's to free. */
+ * write them to files, which may take long. On failure some of them may have been made; the caller
+ * frees all of them. */
 int endpoint_connect(
                 const EndpointConf *conf,
                 Secret **secret,
@@ -35,8 +35,8 @@ int endpoint_connect(
                 HttpClient **bulk,
                 HttpClient **disk);
 
-/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. SECRET is what
- * the gate knows daemons and tickets by; not owned. */
+/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. SECRET, by
+ * which the gate knows daemons and tickets, is not owned. */
 int endpoint_serve(
                 const EndpointConf *conf,
                 Secret *secret,
@@ -44,7 +44,7 @@ int endpoint_serve(
                 void *userdata,
                 HttpServer **ret);
 
-/* Before the daemon frees what its handlers work with: if requests are left, ends the process, for
- * nothing on disk needs an orderly end, whereas freeing what other threads still use would. SERVER
- * may be NULL. */
+/* Called before the daemon frees what its handlers work with. If requests are left, this ends the
+ * process: the disk needs no orderly end, but freeing what other threads still use would need one.
+ * SERVER may be NULL. */
 void endpoint_cut(HttpServer *server);

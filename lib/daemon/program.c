@@ -64,7 +64,7 @@ static int on_bus_introspect(
                 const Program *program, const char *value, ProgramArguments *arguments) {
         int r = bus_print_introspection(program->objects, value);
 
-        if (r < 0 && !ferror(stdout)) /* of that, program_exit() tells */
+        if (r < 0 && !ferror(stdout)) /* program_exit() tells about that */
                 return log_error_errno(r, "Failed to introspect '%s': %m", value);
         return 0;
 }
@@ -144,7 +144,7 @@ static int parse(const Program *program, int argc, char *argv[], ProgramArgument
         return r;
 }
 
-/* What is on stable storage is all there is, and the next start finds out what that is. */
+/* Only what is on stable storage counts, and the next start finds out what that is. */
 _noreturn_ static void on_fatal(const char *what, int error) {
         log_event(LOG_CRIT, EVENT_DISK_FAILED, NULL,
                   "%s: %s; aborting, since nothing can be stored safely.", what,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Program: what main() of both daemons shares: options, settings, the end after a failure of the
- * disk. Unlike the rest of lib/, it speaks for the daemon: failures are logged here. */
+/* Program: what the main() of both daemons shares: options, settings, the end after a disk failure.
+ * Unlike the rest of lib/, it speaks for the daemon: failures are logged here. */
 
 #include "base/conf.h"
 #include "bus/bus.h"
@@ -27,9 +27,9 @@ typedef struct ProgramArguments {
         bool accept_rollback;
 } ProgramArguments;
 
-/* Reads the command line; prints what --help and the like ask for. The strings
- * are borrowed from ARGV and the environment. Returns 1 to go on, 0 if all is done, -EINVAL for
- * wrong usage (exit status 2). */
+/* Reads the command line, and prints what --help and the like ask for. The strings are borrowed
+ * from ARGV and the environment. Returns 1 to go on, 0 if all is done, -EINVAL for wrong usage
+ * (exit status 2). */
 int program_start(const Program *program, int argc, char *argv[], ProgramArguments *ret);
 
 /* Fills CONF, zeroed: from the table, the file PATH and its drop-ins, and --set=. */
@@ -43,6 +43,6 @@ int program_load(
  * a restart of UNIT ("dkv-master"). */
 void program_apply(const ConfItem items[], void *conf, void *fresh, const char *unit);
 
-/* The exit status of a program that has printed what was asked for: STATUS, or EXIT_FAILURE, having
- * said so, if not all of it got out. */
+/* Returns the exit status of a program that has printed what was asked for: STATUS, or
+ * EXIT_FAILURE, with a message, if not all of it could be written. */
 int program_exit(int status);

@@ -52,10 +52,10 @@ static void free_names(char ***names) {
         free(*names);
 }
 
-/* Of a socket that the daemon has opened itself and systemd keeps: Listen= as it was then, since
- * the name is all that comes back with it. */
+/* The name of a socket that the daemon has opened itself and systemd keeps. It has Listen= in it as
+ * it was then, since the name is all that comes back with the socket. */
 #define KEPT_PREFIX    "listen-"
-#define KEPT_NAME_SIZE 256 /* which systemd allows */
+#define KEPT_NAME_SIZE 256 /* the limit of systemd */
 
 static bool is_kept(const char *name) {
         return strncmp(name, KEPT_PREFIX, strlen(KEPT_PREFIX)) == 0;
@@ -75,9 +75,9 @@ static bool is_listening(int fd) {
                sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
 }
 
-/* What a socket of systemd has for a volume that is set up nowhere is no way to it: units of the
- * kind cannot be without an address. Returns the descriptor, -ENOENT if none was passed, or another
- * negative errno. */
+/* A socket unit cannot be without an address, so that of a volume that is not set up has a Unix
+ * socket, which is skipped. Returns the descriptor, -ENOENT if none was passed, or another negative
+ * errno. */
 static int take_passed_socket(bool *ret_is_kept) {
         _cleanup_(free_names) char **names = NULL;
         int n, r, fd = -1;
@@ -110,18 +110,19 @@ static int take_passed_socket(bool *ret_is_kept) {
         return r < 0 ? r : fd;
 }
 
-/* Neither we nor systemd have it any more; the number stays taken, since they are counted. */
+/* Afterwards neither we nor systemd have the socket. The descriptor stays in use, because systemd's
+ * are counted. */
 static void drop_kept(int fd, const char *name) {
         _cleanup_close_ int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         if (nothing < 0 || dup3(nothing, fd, O_CLOEXEC) < 0)
                 return;
         (void) sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
-        (void) sd_notify_barrier(0, DROP_USEC); /* or the port may be in use */
+        (void) sd_notify_barrier(0, DROP_USEC); /* otherwise the port may still be in use */
 }
 
-/* A socket that was kept is for the Listen= that it was opened for, and only where no socket unit
- * has one. */
+/* A kept socket is used only for the Listen= that it was opened for, and only if no socket unit has
+ * passed one. */
 static void drop_stale(const char *listen) {
         _cleanup_(free_names) char **names = NULL;
         int n = sd_listen_fds_with_names(0, &names);
@@ -224,7 +225,7 @@ static int listen_anew(const char *host, const char *port, int family) {
         return r;
 }
 
-/* While the daemon is started anew, where units say so. */
+/* systemd keeps the socket while the daemon restarts, if the unit says so. */
 static void keep(int fd, const char *name) {
         char message[sizeof("FDSTORE=1\nFDNAME=") + KEPT_NAME_SIZE];
 
@@ -320,7 +321,7 @@ static void on_status(void *userdata) {
         notify_status(userdata);
 }
 
-/* Not fed for half of its time, systemd's patience ends within the other half. */
+/* If the watchdog is not fed for half of its time, it expires within the other half. */
 static void on_watchdog(void *userdata) {
         Service *service = userdata;
         const ServiceHooks *hooks = service->hooks;
@@ -338,7 +339,7 @@ static void on_stop(void *userdata) {
                 (void) sd_event_exit(service->event, 0);
 }
 
-/* The second signal finds somebody who does not want to wait. */
+/* A second signal means that somebody does not want to wait. */
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Service *service = userdata;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Service: what each daemon does to be one: listening sockets, signals, the main loop, and what
- * systemd is told about all that. Outside of systemd it is the same, and nobody is told. */
+ * systemd is told about it. Outside of systemd all is the same, except that nobody is told. */
 
 #include <systemd/sd-event.h>
 
@@ -14,14 +14,15 @@
  * negative errno. */
 int service_listen(const char *listen);
 
-/* The port that a socket is bound to, or a negative errno. */
+/* Returns the port that a socket is bound to, or a negative errno. */
 int service_port(int fd);
 
-/* The other sockets of that kind that systemd passed, to be served as well. Returns how many,
- * -E2BIG if they are more than MAX, or another negative errno. */
+/* Finds the other HTTP sockets that systemd passed, which are served as well. Returns how many,
+ * -E2BIG if there are more than MAX, or another negative errno. */
 int service_listen_more(int ret[], size_t max);
 
-/* Whether systemd passed a socket of a unit, which service_listen() takes whatever it is told. */
+/* Whether systemd passed a socket of a unit, which service_listen() takes whatever its argument is.
+ */
 bool service_is_activated(void);
 
 /* Where a socket is bound to: "127.0.0.1:3000". */
@@ -42,13 +43,13 @@ typedef struct ServiceHooks {
         /* A sentence for "systemctl status"; asked for again and again, sent if it changes. */
         void (*status)(char *ret, size_t size, void *userdata);
 
-        /* SIGTERM, SIGINT: lets go what is under way. Called again and again until it returns true,
+        /* SIGTERM, SIGINT: lets running work end. Called again and again until it returns true,
          * while the loop goes on with everything else. */
         bool (*stop)(void *userdata);
 } ServiceHooks;
 
-/* Makes the thread's default event loop. All threads that are started later have the signals
- * blocked that it handles. SIGPIPE is ignored. HOOKS must stay. */
+/* Makes the thread's default event loop. Threads that are started later have the signals blocked
+ * that it handles. SIGPIPE is ignored. HOOKS must outlive the service. */
 int service_new(const ServiceHooks *hooks, void *userdata, Service **ret);
 Service *service_free(Service *service);
 DEFINE_CLEANUP(Service *, service_free);
@@ -56,15 +57,15 @@ DEFINE_CLEANUP(Service *, service_free);
 /* Borrowed. */
 sd_event *service_event(Service *service);
 
-/* Tells systemd that all is ready, and runs the loop until a signal ends it and stop() is done, or
- * STOP_USEC have passed, or a second signal has come. */
+/* Tells systemd that all is ready, and runs the loop until a signal comes. Then it returns when
+ * stop() is done, STOP_USEC have passed, or a second signal has come. */
 int service_run(Service *service, uint64_t stop_usec);
 
-/* For EnvironmentOptions.on_progress: the start takes long, and is not stuck. */
+/* For EnvironmentOptions.on_progress: tells systemd that the start takes long but is not stuck. */
 void service_recovering(unsigned percent);
 
-/* The cluster's secret: $CREDENTIALS_DIRECTORY/dkv.secret, else the file PATH. A newline at the end
- * does not belong to it, since whoever copies a file by hand may add or lose it. Returns 0 and a
+/* Reads the cluster's secret from $CREDENTIALS_DIRECTORY/dkv.secret, else from the file PATH. A
+ * newline at the end is not part of it, since copying by hand may add or lose one. Returns 0 and a
  * new buffer, -ENOENT if there is neither, -EINVAL if it is shorter than SECRET_MIN, -EPERM if
  * others than the owner may read the file. */
 int service_read_secret(const char *path, void **ret_secret, size_t *ret_size);

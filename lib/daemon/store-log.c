@@ -9,7 +9,7 @@
 #include "store/disk/disk.h"
 #include "store/disk/members.h"
 
-/* The most damaged pages that are named; more would say no more. */
+/* How many damaged pages are named; more names would tell nothing new. */
 #define DAMAGED_PAGES_MAX 16
 
 int store_log_failure(const char *what, const char *directory, int error) {

@@ -17,7 +17,7 @@ struct HttpCall {
         struct curl_slist *headers;
         Buffer body;
         uint64_t source_size, stall_timeout_usec;
-        size_t answer_max; /* of one that is collected */
+        size_t answer_max; /* of an answer that is collected */
         ssize_t (*read)(void *userdata, void *data, size_t size);
         int (*on_head)(HttpCall *call, unsigned status, void *userdata);
         int (*on_body)(void *userdata, const void *data, size_t size);
@@ -39,7 +39,7 @@ struct HttpCall {
         uint64_t progress_usec, progress_bytes;
 
         const char *method;
-        char url[]; /* and, behind its 0, the method */
+        char url[]; /* and, after its 0, the method */
 };
 
 /* Sets a fresh easy handle up for the call. Returns 0 or -ENOMEM. */

@@ -9,7 +9,7 @@
 #include "rpc/client-internal.h"
 
 #define ANSWER_MAX  (16 * MIB)  /* unless the call has another limit */
-#define BUFFER_SIZE (256 * KIB) /* for bodies that come or go piece by piece */
+#define BUFFER_SIZE (256 * KIB) /* for bodies that arrive or leave piece by piece */
 
 int http_call_new(HttpClient *client, const char *method, const char *url, HttpCall **ret) {
         size_t url_size, method_size;
@@ -238,7 +238,7 @@ static size_t on_answer(char *data, size_t size, size_t n, void *userdata) {
         }
         if (r < 0) {
                 call->error = r;
-                return n + 1; /* anything but N ends the transfer */
+                return n + 1; /* any value other than N ends the transfer */
         }
 
         return n;
@@ -300,7 +300,7 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
         HttpClient *client = call->client;
         int r;
 
-        /* What libcurl would add unasked */
+        /* libcurl would add these unasked */
         r = has_header(call, "Expect") ? 0 : add_line(call, "Expect:");
         if (r >= 0)
                 r = add_line(call, "Accept:");
@@ -316,7 +316,7 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
         curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor one from the environment */
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even the one from the environment */
         curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
@@ -335,7 +335,7 @@ int http_call_prepare(HttpCall *call, CURL *easy) {
         return 0;
 }
 
-/* Of a connection that did not come about, only the system knows why. */
+/* Only the system knows why a connection could not be made. */
 static const char *connect_reason(const HttpCall *call) {
         switch (call->os_error) {
         case ECONNREFUSED:
@@ -393,7 +393,7 @@ void http_call_start(
                 void *userdata) {
         assert(call);
         assert(on_done);
-        assert(!call->on_done); /* a call is good for one time */
+        assert(!call->on_done); /* a call can be started once */
 
         call->on_done = on_done;
         call->userdata = userdata;

@@ -11,7 +11,7 @@
 #include "rpc/call.h"
 #include "rpc/posts.h"
 
-/* Easy handles that are kept for the next call. */
+/* How many easy handles are kept for later calls. */
 #define IDLE_MAX 64
 
 typedef struct HttpSilence HttpSilence;
@@ -52,7 +52,7 @@ typedef enum HttpCallWish {
         HTTP_CALL_CANCEL = 1 << 2,
 } HttpCallWish;
 
-/* Has the client's thread look at the call. */
+/* Makes the client's thread look at the call. */
 void http_client_wish(HttpClient *client, HttpCall *call, HttpCallWish wish);
 
 /* Calls that have ended may outlive the client; all they still use is its lock. */

@@ -11,7 +11,7 @@
 #include "rpc/call-internal.h"
 #include "rpc/client-internal.h"
 
-/* Connections that are kept alive while nothing is called */
+/* How many connections are kept alive while no call uses them */
 #define IDLE_CONNECTIONS 256U
 
 /* Calls to URL that have not moved for USEC are ended. */
@@ -32,7 +32,7 @@ void http_client_wish(HttpClient *client, HttpCall *call, HttpCallWish wish) {
 
         (void) pthread_mutex_lock(&client->lock);
         closed = client->closed;
-        wake = !closed && !client->queue; /* else somebody has done so */
+        wake = !closed && !client->queue; /* otherwise somebody has woken it already */
         if (!closed) {
                 if (!call->wishes) {
                         (void) http_call_ref(call);
@@ -77,7 +77,7 @@ static void give_easy(HttpClient *client, CURL *easy) {
         client->idle[client->n_idle++] = easy;
 }
 
-/* The last that happens to an active call. */
+/* The last thing that happens to an active call. */
 static void end_call(HttpClient *client, HttpCall *call, int error) {
         (void) curl_multi_remove_handle(client->multi, call->easy);
         DL_DELETE(client->active, call);
@@ -137,8 +137,7 @@ static HttpCall *take_wish(HttpClient *client, HttpCallWish *ret) {
         return call;
 }
 
-/* A timeout of libcurl that ended the call can only be that of the connection: we have set no
- * other. */
+/* If a timeout of libcurl ended the call, it was that of the connection: no other is set. */
 static int error_from_code(CURLcode code) {
         switch (code) {
         case CURLE_OK:
@@ -163,11 +162,11 @@ static int error_from_code(CURLcode code) {
         }
 }
 
-/* What libcurl has kept goes to the sink at once. If that fails, libcurl says so here and nowhere
- * else: unless more arrives, it would wait for the other side until the call stalls.
+/* libcurl gives what it has kept to the sink at once. If the sink fails then, libcurl says so here
+ * and nowhere else: it would wait for the other side until the call stalls.
  *
- * CURLE_BAD_FUNCTION_ARGUMENT says that the transfer has no connection: it has ended, and
- * end_finished() is about to find out how; or it is about to be sent once more. */
+ * CURLE_BAD_FUNCTION_ARGUMENT means that the transfer has no connection. Either it has ended, and
+ * end_finished() is about to find out how, or it is about to be sent once more. */
 static void resume_call(HttpClient *client, HttpCall *call) {
         CURLcode code;
 
@@ -188,7 +187,7 @@ static void grant_wishes(HttpClient *client) {
                 if (wishes & HTTP_CALL_START)
                         start_call(client, call);
 
-                /* Without a handle it has not begun yet, or ended already. */
+                /* A call without a handle has not begun yet, or has ended. */
                 if (call->easy && call->canceled)
                         end_call(client, call, -ECANCELED);
                 else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
@@ -222,7 +221,7 @@ static void end_finished(HttpClient *client) {
         }
 }
 
-/* All that has to be done after anything has happened. */
+/* Does all that may be due after anything has happened. */
 static void settle(HttpClient *client) {
         int n_running;
 
@@ -241,8 +240,8 @@ static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userd
         HttpClient *client = userdata;
         uint64_t count;
 
-        /* Those who are about to ask for something get the time to: posts that gather work then
-         * find more of it. */
+        /* Others that are about to ask for something get the time to do so: posts that gather work
+         * then find more of it. */
         (void) sched_yield();
 
         (void) !read(fd, &count, sizeof(count));
@@ -309,7 +308,7 @@ void http_client_end_silent(HttpClient *client, const char *url, uint64_t silent
         HttpSilence *silence = malloc(sizeof(*silence) + size);
 
         if (!silence)
-                return; /* the next time */
+                return; /* the caller will ask again */
 
         *silence = (HttpSilence){ .usec = silent_usec };
         memcpy(silence->url, url, size);
@@ -390,7 +389,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
         return 0;
 }
 
-/* libcurl: call again in so many ms. */
+/* libcurl: call again after TIMEOUT_MS. */
 static int on_curl_timeout(CURLM *multi, long timeout_ms, void *userdata) {
         HttpClient *client = userdata;
         int r;
@@ -407,7 +406,7 @@ static int on_curl_timeout(CURLM *multi, long timeout_ms, void *userdata) {
         return r < 0 ? -1 : 0;
 }
 
-/* Calls may be started by what hears of the end of others, so this goes on until none is left. */
+/* The end of a call may start others, so this goes on until none is left. */
 static void end_all(HttpClient *client) {
         bool is_empty;
 

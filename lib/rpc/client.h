@@ -12,8 +12,7 @@ typedef struct HttpClient HttpClient;
 
 typedef struct HttpClientOptions {
         uint64_t connect_timeout_usec;
-        uint64_t stall_timeout_usec; /* a call without any progress for so long fails with
-                                        -ETIMEDOUT */
+        uint64_t stall_timeout_usec; /* after which a call without progress fails with -ETIMEDOUT */
         unsigned connections_max;    /* per host */
         const void *secret;          /* for http_call_sign(); copied */
         size_t secret_size;
@@ -26,13 +25,13 @@ typedef struct HttpClientOptions {
 /* Returns 0 or a negative errno. */
 int http_client_new(const HttpClientOptions *options, HttpClient **ret);
 
-/* Calls that are under way end with -ESHUTDOWN; returns when the thread has ended. */
+/* Ends the calls that are under way with -ESHUTDOWN, and returns when the thread has ended. */
 HttpClient *http_client_free(HttpClient *client);
 DEFINE_CLEANUP(HttpClient *, http_client_free);
 
 /* From any thread: ends the calls to URL ("http://host:port") that wait for the other side and have
- * not moved for SILENT_USEC, with -EHOSTDOWN, soon. When a call has begun to be silent is known
- * only from when it was first looked at, so this is to be called again and again. */
+ * not moved for SILENT_USEC, with -EHOSTDOWN, soon. A call counts as silent from when this function
+ * first looks at it, so it must be called again and again. */
 void http_client_end_silent(HttpClient *client, const char *url, uint64_t silent_usec);
 
 /* Runs FUNCTION once on the client's thread, DELAY_USEC from now (0: soon). Functions that still

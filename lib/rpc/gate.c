@@ -16,7 +16,7 @@ typedef struct TicketPass {
         char key[KEY_MAX + 1];
 } TicketPass;
 
-/* Which ticket a request needs. */
+/* Returns which ticket a request needs. */
 static TicketMethod needed_method(const char *method, const HttpRoute *route) {
         if (strncmp(route->prefix, DAEMONS_PREFIX, strlen(DAEMONS_PREFIX)) == 0)
                 return TICKET_COPY;
@@ -47,7 +47,7 @@ static int check_ticket(HttpRequest *request, const HttpRoute *route, Secret *se
                 return -EACCES;
 
         if (method == TICKET_COPY)
-                http_request_trust(request); /* only daemons make those */
+                http_request_trust(request); /* only daemons make such tickets */
         http_request_set_pass(request, TAKE_PTR(pass), free);
         return 0;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Gate: who may use a route of a daemon, as HttpRoute.access says. It is checked here, in one
+/* Gate: who may use a route of a daemon, as HttpRoute.access says. The check is made here, in one
  * place, before the handlers see the request and before any of its body is kept.
  *
- * HTTP_PUBLIC and HTTP_CLIENT routes are for everybody who reaches the port. An HTTP_TICKET route
- * wants a ticket of the master for the key of the path and for what the request does; under "/-/",
- * one that daemons make themselves. An HTTP_DAEMON route wants method, path, query and body signed
- * with the cluster's secret.
+ * HTTP_PUBLIC and HTTP_CLIENT routes are open to everybody who can reach the port. An HTTP_TICKET
+ * route needs a ticket for the key in the path and for what the request does. The master makes it;
+ * for routes under "/-/", daemons make their own. An HTTP_DAEMON route needs method, path, query
+ * and body signed with the cluster's secret.
  *
  * The route's begin() decides what the gate does not know: whether a ticket is for this very store,
  * and which daemon may give which order.
@@ -18,9 +18,9 @@
 #include "http/server.h"
 #include "rpc/secret.h"
 
-/* For HttpServerOptions. SECRET is not owned and has to outlive the server. */
+/* For HttpServerOptions. SECRET is not owned and must outlive the server. */
 HttpGate gate_of(Secret *secret);
 
-/* In the handlers of an HTTP_TICKET route; good until the request is over. */
+/* For the handlers of an HTTP_TICKET route; valid until the request is over. */
 const Ticket *gate_ticket(HttpRequest *request);
 const char *gate_key(HttpRequest *request);

@@ -6,7 +6,7 @@
 
 #include "rpc/own-address.h"
 
-/* A datagram socket that is connected has an address, and nothing has been sent. */
+/* A connected datagram socket has an address, although nothing has been sent. */
 static int ask_kernel(const struct addrinfo *target, Address *ret) {
         _cleanup_close_ int fd = -1;
         struct sockaddr_storage own;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Posts: functions that any thread leaves with a loop, to be run there once they are due. */
+/* Posts: functions that any thread hands to a loop, which runs them once they are due. */
 
 #include <pthread.h>
 
@@ -17,7 +17,7 @@ typedef struct HttpPosts {
 
 void http_posts_init(HttpPosts *posts);
 
-/* What still waits is forgotten. */
+/* Functions that still wait are not run. */
 void http_posts_done(HttpPosts *posts);
 
 /* Thread: any. Returns 1 if the loop has to be woken, 0 if somebody is about to do so, or -ENOMEM.

@@ -13,12 +13,12 @@ typedef struct RpcCall {
         CallKind kind;
         const char *url;        /* of the daemon: "http://host:port" */
         const Parties *parties; /* who calls whom; signed */
-        Buffer *body;           /* taken over if all goes well; NULL for an empty one */
+        Buffer *body;           /* taken over on success; NULL for an empty one */
 
-        /* How long the call may go without progress; 0 for what the table of calls says. */
+        /* After which the call fails without progress; 0 for what the table of calls says. */
         uint64_t stall_timeout_usec;
 
-        /* For an answer that is taken piece by piece; see http_call_set_sink(). */
+        /* To take the answer piece by piece; see http_call_set_sink(). */
         int (*on_head)(HttpCall *call, unsigned status, void *userdata);
         int (*on_body)(void *userdata, const void *data, size_t size);
 
@@ -27,7 +27,7 @@ typedef struct RpcCall {
         void *userdata;
 } RpcCall;
 
-/* Signs and starts a call; from any thread. Nothing of WHAT is needed afterwards but what on_done()
- * uses. RET, which may be NULL, is a reference for http_call_cancel(), set before the call starts.
- * Returns 0, or a negative errno: then on_done() is not called. */
+/* Signs and starts a call; from any thread. Afterwards nothing in WHAT is needed, except what
+ * on_done() uses. RET, which may be NULL, is a reference for http_call_cancel(), set before the
+ * call starts. Returns 0, or a negative errno: then on_done() is not called. */
 int rpc_call(const RpcCall *what, HttpCall **ret);

@@ -18,7 +18,7 @@ typedef struct Rpc {
         void (*free_state)(void *state);
 } Rpc;
 
-/* What all bodies together take now. */
+/* The memory of all bodies together, in bytes. */
 static atomic_size_t memory;
 
 static void release_body(Rpc *rpc) {
@@ -94,7 +94,7 @@ ssize_t rpc_body(HttpRequest *request, const void *data, size_t size) {
         if (atomic_fetch_add(&memory, growth) + growth > RPC_MEMORY_MAX && growth > 0)
                 r = -EAGAIN;
         if (r < 0) {
-                release_body(rpc); /* the sender may take his time with the rest */
+                release_body(rpc); /* the rest may take long to arrive */
                 return r;
         }
         return (ssize_t) size;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* RPC: signed requests from one daemon to another, with a body that fits memory: the side of the
- * daemon that is called.
+/* RPC: signed requests from one daemon to another, with a body that fits into memory; the side that
+ * is called.
  *
- * The gate (rpc/gate.h) checks the signature before any of the body is kept, so strangers cannot
- * fill the memory, and before finish() that the body is the one that was signed. A route names a
- * begin function of its own, which looks at rpc_parties(): whether the call is for this daemon, and
- * whether it may come from that one; then rpc_body, its largest body, and a finish function, which
- * finds the body in rpc_request_body().
+ * The gate (rpc/gate.h) checks the signature before any of the body is kept, so that strangers
+ * cannot fill the memory. Before finish() it checks that the body is the one that was signed. A
+ * route names a begin function of its own, which decides by rpc_parties() whether the call is for
+ * this daemon and whether the caller may make it; then rpc_body, the largest body, and a finish
+ * function, which finds the body in rpc_request_body().
  *
- * All bodies of the process together take at most RPC_MEMORY_MAX; beyond that requests are refused
+ * All bodies of the process together take at most RPC_MEMORY_MAX; beyond that, requests are refused
  * with 503. */
 
 #include "base/buffer.h"
@@ -31,8 +31,8 @@
 
 /* For the gate, once the headers are in; PATH is that of the route. Returns 0; -EPROTO if the
  * caller runs another release; -EACCES if the signature is missing or wrong; -EREMOTE if a daemon
- * in the caller's role does not make this call; or -ETIME if it has expired, since the caller's
- * clock is behind: then rpc_parties() and rpc_reply() work nevertheless. */
+ * in the caller's role does not make this call; or -ETIME if it has expired because the caller's
+ * clock is behind: rpc_parties() and rpc_reply() work even then. */
 int rpc_admit(HttpRequest *request, const char *path, Secret *secret);
 
 /* For the gate, once the body is complete. Returns 0, or -EACCES if it is not the one that was
@@ -42,7 +42,7 @@ int rpc_confirm(HttpRequest *request, Secret *secret);
 /* For the route: takes a piece of the body. */
 ssize_t rpc_body(HttpRequest *request, const void *data, size_t size);
 
-/* Who calls whom, and the body; both good until the request is over. */
+/* Return who calls whom, and the body; both valid until the request is over. */
 const Parties *rpc_parties(HttpRequest *request);
 const Buffer *rpc_request_body(HttpRequest *request);
 
@@ -50,7 +50,7 @@ const Buffer *rpc_request_body(HttpRequest *request);
 void rpc_set_state(HttpRequest *request, void *state, void (*free_state)(void *state));
 
 /* Replies 200 with an answer that the caller can trust: signed as coming from PARTIES->from. The
- * sequence of the call becomes the answer's. Returns as http_request_reply_data(). */
+ * answer has the sequence of the call. Returns as http_request_reply_data(). */
 int rpc_reply(HttpRequest *request,
               Secret *secret,
               const Parties *parties,

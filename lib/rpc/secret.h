@@ -11,9 +11,9 @@ typedef struct Secret Secret;
 /* Copies DATA. Returns 0, -EINVAL if it is shorter than SECRET_MIN, or another negative errno. */
 int secret_new(const void *data, size_t size, Secret **ret);
 
-/* All threads that used it must have ended, but for the caller. */
+/* All other threads that used it must have ended. */
 Secret *secret_free(Secret *secret);
 DEFINE_CLEANUP(Secret *, secret_free);
 
-/* The calling thread's own; NULL if there is no memory for it. */
+/* Returns the signer of the calling thread; NULL if there is no memory for it. */
 Signer *secret_signer(Secret *secret);

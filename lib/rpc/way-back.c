@@ -21,7 +21,7 @@ unsigned way_back_count(HttpRequest *request) {
         return (unsigned) n;
 }
 
-/* What can stand in an address without being anything else than a host and its port. */
+/* The characters of a host and its port, which mean nothing else in an address. */
 static bool is_authority(const char *host) {
         const char *p = host;
 

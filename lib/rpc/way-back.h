@@ -10,12 +10,12 @@
 
 #define WAY_BACK_MAX 3
 
-/* Writes into TICKET how the client calls this master (its Host header), and how often it came
- * back. */
+/* Notes in TICKET how the client calls this master (its Host header), and how often it came back.
+ */
 void way_back_put(HttpRequest *request, Ticket *ticket);
 
 /* Replies 307 to the master's address in TICKET, for KEY. Returns as http_request_reply(), or
- * -EREMOTE if the ticket has no address, as those that daemons make. */
+ * -EREMOTE if the ticket has no address, as tickets that daemons make have none. */
 int way_back_reply(HttpRequest *request, const char *key, const Ticket *ticket);
 
 /* Returns how often the client was sent back. */

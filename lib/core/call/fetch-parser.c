@@ -21,8 +21,7 @@ static int read_head(FetchParser *parser) {
         return r < 0 ? -EPROTO : 0;
 }
 
-/* What is wrong with an object is its own affair: its length is known, so that the others can be
- * read. */
+/* An error in one object does not affect the others: its length is known, so they can be read. */
 static int begin_object(FetchParser *parser) {
         const WireFetchHead *head = &parser->head;
         int error = head->error, r;

@@ -10,8 +10,8 @@
 #define CLUSTER_ID_SIZE 16
 #define STORE_UUID_SIZE 16
 
-/* A start of a master of a cluster. Terms grow with each start; the leader is a random number, in
- * which two starts differ that have the same term, as those of two copies of a directory have. */
+/* A start of a master of a cluster. Terms grow with each start; the leader is a random number. It
+ * tells two starts with the same term apart, which two copies of a directory can have. */
 typedef struct Leadership {
         uint8_t cluster[CLUSTER_ID_SIZE]; /* zeroes if there is none */
         uint64_t term, leader;
@@ -24,8 +24,8 @@ typedef struct StoreIdentity {
         uint64_t run; /* random; 0 for any */
 } StoreIdentity;
 
-/* What a volume says to whoever looks for another store of its number, so that this can be told
- * from an address that is another volume's. */
+/* What a volume answers to a caller that looks for another store of its number. So the caller can
+ * tell this from an address that belongs to another volume. */
 #define IDENTITY_OTHER_STORE "This is another store of this volume."
 
 static inline bool leadership_equal(const Leadership *a, const Leadership *b) {
@@ -44,7 +44,7 @@ static inline bool cluster_id_is_null(const uint8_t id[static CLUSTER_ID_SIZE]) 
         return cluster_id_equal(id, null);
 }
 
-/* The same store, whatever the runs are. */
+/* Whether both are the same store, whatever their runs are. */
 static inline bool store_identity_equal(const StoreIdentity *a, const StoreIdentity *b) {
         return a->number == b->number && memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0;
 }

@@ -5,7 +5,7 @@
 
 #include "core/call/replay.h"
 
-/* Forgets what the numbers have been that share their bits with those above the highest one. */
+/* Forgets the old numbers whose bits the numbers after the highest one use. */
 static void advance(Replay *replay, uint64_t number) {
         if (number - replay->highest >= REPLAY_WINDOW)
                 memset(replay->seen, 0, sizeof(replay->seen));

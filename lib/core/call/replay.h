@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Replay: tells numbers that were seen already, as RFC 6479 does. A sender gives each number once,
- * and gives greater ones later; they may overtake each other by REPLAY_WINDOW. */
+/* Replay: recognises numbers that were seen before, as in RFC 6479. A sender gives each number
+ * once, and gives greater ones later; they may arrive out of order by up to REPLAY_WINDOW. */
 
 #include "base/macro.h"
 
@@ -14,6 +14,6 @@ typedef struct Replay {
                                             */
 } Replay;
 
-/* Takes note of NUMBER. Returns 0, or -EALREADY if it was seen before, is 0, or lies so far back
- * that nobody knows. */
+/* Takes note of NUMBER. Returns 0, or -EALREADY if it was seen before, is 0, or lies too far back
+ * to know. */
 int replay_note(Replay *replay, uint64_t number);

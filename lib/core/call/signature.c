@@ -12,7 +12,7 @@
 #define FORM         "5."
 #define TAG_HEX_SIZE (2 * SIGNER_TAG_SIZE)
 
-/* TEXT is all of the signature but its tag. */
+/* TEXT is the signature without its tag. */
 static int sign(Signer *signer,
                 const char *method,
                 const char *target,
@@ -154,7 +154,7 @@ static int parse(const char *text, Signature *ret) {
         return r < 0 ? r : get_hex(&text, '.', ret->digest, sizeof(ret->digest));
 }
 
-/* Releases before this one sent "EXPIRY.TAG"; those behind it will begin with another number. */
+/* Earlier releases sent "EXPIRY.TAG"; later ones will begin with another number. */
 static bool has_other_form(const char *text) {
         const char *dot = strchr(text, '.');
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Signature: a daemon's proof of a call, or of the answer to one: that it comes from this cluster,
- * from whom and for whom it is, and what its body is.
+/* Signature: proves of a call, or of the answer to one, that it comes from this cluster, who sent
+ * it and for whom, and what its body is.
  *
  * It stands in a header and can be checked before any of the body is there, since it covers a
- * digest of the body and not the body itself. Nothing here asks for the time; the caller says what
- * it is. */
+ * digest of the body and not the body itself. Nothing here asks for the time; the caller tells it.
+ */
 
 #include "base/macro.h"
 #include "core/call/identity.h"
@@ -14,11 +14,12 @@
 
 /* Who calls whom: the master a store, a store the master, or a store another one. */
 typedef struct Parties {
-        Leadership lead;    /* the leader that calls, or whom the store that calls follows, or is
-                             * the last to have followed; zeroes for none */
+        Leadership lead;    /* the leader that calls, or that the calling store follows or last
+                               followed; zeroes for none */
         StoreIdentity from; /* number 0 for the master */
         StoreIdentity to;   /* likewise */
-        uint64_t sequence;  /* which a run, or a leader, gives one call to this receiver only */
+        uint64_t sequence;  /* a run, or a leader, gives each number to one call to this receiver
+                               only */
         uint64_t revision;  /* of the index: the highest that the caller knows to be durable */
 } Parties;
 
@@ -34,7 +35,7 @@ static inline bool parties_equal(const Parties *a, const Parties *b) {
 #define SIGNATURE_SIZE         448
 #define SIGNATURE_LIFETIME_SEC 60
 
-/* In the place of the method: the answer to a call. */
+/* Takes the place of the method in the signature of an answer. */
 #define SIGNATURE_ANSWER "ANSWER"
 
 int signature_format(

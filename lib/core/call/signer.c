@@ -64,7 +64,7 @@ int signer_sign(Signer *signer, uint8_t ret_tag[static SIGNER_TAG_SIZE]) {
 
         r = gnutls_hmac(signer->hmac, signer->message.data, signer->message.size);
 
-        /* Also after a failure: this is what makes the handle ready for the next message. */
+        /* Called even after a failure, because this makes the handle ready for the next message. */
         gnutls_hmac_output(signer->hmac, digest);
         if (r < 0)
                 return -EIO;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Signer: the cluster's secret with its key schedule, for tickets and signatures; one per thread,
- * since signing uses scratch state in it. */
+/* Signer: the cluster's secret with its key schedule, for tickets and signatures; each thread has
+ * its own, since signing uses scratch state in it. */
 
 #include "base/buffer.h"
 #include "base/macro.h"
@@ -16,7 +16,8 @@ int signer_new(const void *secret, size_t size, Signer **ret);
 Signer *signer_free(Signer *signer);
 DEFINE_CLEANUP(Signer *, signer_free);
 
-/* What keeps a ticket's tag from being a signature's: the first byte of what is signed. */
+/* The first byte of what is signed. It keeps the tag of a ticket from being valid for a signature.
+ */
 enum {
         SIGNER_TICKET = 'T',
         SIGNER_SIGNATURE = 'S',
@@ -25,17 +26,17 @@ enum {
 /* HMAC-SHA256, cut to 128 bits (RFC 2104, section 5). */
 #define SIGNER_TAG_SIZE ((size_t) 16)
 
-/* An empty buffer for a message to sign, good until the next one. */
+/* Returns an empty buffer for a message to sign, valid until the next call. */
 Buffer *signer_message(Signer *signer);
 
 /* Signs what has been put into the message. Returns 0, -ENOMEM, or -EIO. */
 int signer_sign(Signer *signer, uint8_t ret_tag[static SIGNER_TAG_SIZE]);
 
-/* In a time that does not depend on the tags. */
+/* Compares in a time that does not depend on the tags. */
 bool signer_tag_equal(
                 const uint8_t a[static SIGNER_TAG_SIZE], const uint8_t b[static SIGNER_TAG_SIZE]);
 
-/* SHA-256, without the secret. */
+/* Computes SHA-256, without the secret. */
 #define SIGNER_DIGEST_SIZE ((size_t) 32)
 int signer_digest(
                 Signer *signer,

@@ -13,7 +13,7 @@
 #define TAG_HEX_SIZE (2 * TAG_SIZE)
 #define HEX_MAX      16 /* digits of a u64 */
 
-/* "N=", a number, "&": what one parameter takes at most. */
+/* The most that one parameter takes: "N=", a number, "&". */
 #define FIELD_SIZE (2 + HEX_MAX + 1)
 
 static int sign_ticket(
@@ -23,7 +23,7 @@ static int sign_ticket(
                 uint8_t ret_tag[static TAG_SIZE]) {
         Buffer *message = signer_message(signer);
 
-        /* Short numbers: what fits one block is hashed in one step. */
+        /* Varints keep the message short: one block is hashed in one step. */
         buffer_put_u8(message, SIGNER_TICKET);
         buffer_put_u8(message, (uint8_t) ticket->method);
         buffer_put_varint(message, ticket->version);
@@ -207,7 +207,7 @@ static int get_other(const char *value, size_t length, Ticket *ticket) {
         return 0;
 }
 
-/* Takes one parameter "NAME=VALUE"; those of other names are none of our business. */
+/* Reads one parameter "NAME=VALUE"; other names are ignored. */
 static int
 get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag[static TAG_SIZE]) {
         const char *value = string + 2;
@@ -288,10 +288,10 @@ int ticket_parse(
         if (!query)
                 return -EACCES;
 
-        /* Not all of it: the array of the others is long, and a read does without. */
+        /* Not all of it: the array of the other volumes is long, and a read does not need it. */
         memset(&ticket, 0, offsetof(Ticket, others));
 
-        /* What is missing stays 0, and then the tag does not match. */
+        /* A missing parameter stays 0, so that the tag does not match. */
         for (const char *next; *query; query = *next ? next + 1 : next) {
                 next = strchrnul(query, '&');
                 r = get_parameter(query, (size_t) (next - query), &ticket, tag);

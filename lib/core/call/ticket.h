@@ -4,7 +4,7 @@
 /* Ticket: a master's permission for one request to one key at a volume.
  *
  * It is signed with the cluster's secret, see signer.h. Nothing here asks for the time; the caller
- * says what it is. */
+ * tells it. */
 
 #include "base/macro.h"
 #include "core/call/identity.h"
@@ -24,10 +24,10 @@ typedef struct Ticket {
         uint64_t version;
         uint64_t expiry_sec; /* since the epoch; when the request must have begun */
         uint64_t revision;   /* of the version, for reads; 0 if it is not known */
-        uint64_t store;      /* ticket_store(): of the one that it is for */
+        uint64_t store;      /* ticket_store() of the store that it is for */
         uint8_t again;       /* how often the client was sent back before it got this one */
-        char back[256];      /* host:port of the master, as the client knows it, where another store
-                              * sends the client back to; "" for none */
+        char back[256]; /* host:port of the master, as the client knows it, to which another store
+                           sends the client back; "" for none */
 
         /* The rest is for writes. */
         uint64_t size_max;   /* in bytes */
@@ -43,19 +43,19 @@ typedef struct Ticket {
 
 #define TICKET_QUERY_SIZE 4096
 
-/* What a ticket says of the store that it is for, whatever its run: less than its name, which would
- * make addresses long, and enough to tell it from all others. Never 0. */
+/* What a ticket says about its store, whatever the run: less than the name, which would make
+ * addresses long, but enough to tell the store from all others. Never 0. */
 uint64_t ticket_store(const uint8_t cluster[static CLUSTER_ID_SIZE], const StoreIdentity *store);
 
 /* Writes the query (without "?") that carries TICKET for KEY: v=VERSION&e=EXPIRY&w=STORE&r=REVISION
- * &t=TAG in hex, for writes with other things than the revision in front of the tag. Returns its
- * length, or -ENOBUFS. */
+ * &t=TAG in hex, for writes with other things in place of the revision. Returns its length, or
+ * -ENOBUFS. */
 int ticket_format(const Ticket *ticket, const char *key, Signer *signer, char *ret, size_t size);
 
 /* Checks and parses a query (NULL for none); parameters that are not a ticket's are ignored. METHOD
- * only says whether the request reads or writes: which write is permitted is in RET. Returns 0, or
+ * only says whether the request reads or writes: RET says which write is permitted. Returns 0, or
  * -EACCES if there is no ticket, or it is malformed, altered, expired, for another key, or reads
- * where METHOD writes. Whether it is for this store, the caller has to look. */
+ * where METHOD writes. The caller checks whether it is for this store. */
 int ticket_parse(
                 const char *query,
                 TicketMethod method,

@@ -45,7 +45,7 @@ void wire_put_commit(Buffer *buffer, const WireCommit *commit) {
         wire_put_key(buffer, commit->key);
         condition_encode(&commit->condition, buffer);
 
-        /* The record comes last and needs its length in front. */
+        /* The record comes last, after its length. */
         start = buffer->size;
         buffer_put_u32(buffer, 0);
         record_encode(&commit->record, commit->key, buffer);

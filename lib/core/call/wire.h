@@ -23,8 +23,8 @@
  *   POST /-/check   master -> volume: a WireCheck, then versions;
  *                   answered by an errno for each: 0 if the volume has it, as far as was looked
  *
- * All but the objects themselves have one field after another and no format byte: daemons of one
- * cluster speak the same version, which the report of a volume states. */
+ * Except for the objects themselves, these are fields one after another, without a format byte:
+ * daemons of one cluster speak the same version, which a volume states in its report. */
 
 #include "base/buffer.h"
 #include "base/macro.h"
@@ -33,7 +33,7 @@
 #include "core/damage.h"
 #include "core/record.h"
 
-/* Changes whenever one of these bodies does; the master refuses reports with another one. */
+/* Changes whenever one of these bodies does; the master refuses a report with another version. */
 #define WIRE_VERSION 5
 
 typedef struct WireCommit {
@@ -61,27 +61,28 @@ WireCommitResult wire_get_commit_result(Reader *reader);
 void wire_put_error(Buffer *buffer, int error);
 int wire_get_error(Reader *reader);
 
-/* A key, with its 0 so that it can be used in place. Returns NULL if it is malformed. */
+/* A key is written with its 0, so that it can be used in place. Reading returns NULL if it is
+ * malformed. */
 void wire_put_key(Buffer *buffer, const char *key);
 const char *wire_get_key(Reader *reader);
 
-/* A number, then so many versions; what /-/store and /-/pull begin with. */
+/* A count, then as many versions: how /-/store and /-/pull begin. */
 void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n);
 
-/* What /-/pull goes on with: until when objects may be stored, where they are, how many there are.
- * So many WirePullItem follow, and that is all. */
+/* The second part of /-/pull: until when objects may be stored, where they are, and how many there
+ * are. As many WirePullItem follow, and end the body. */
 #define WIRE_PULL_MAX        512
 #define WIRE_PULL_INLINE_MAX (16 * MIB)
 #define WIRE_URL_MAX         255
 
 typedef struct WirePullSource {
         const char *url;     /* "http://host:port"; after wire_get_pull() it points into the data */
-        StoreIdentity store; /* that is to be found there; of any run */
+        StoreIdentity store; /* the store that should be there; of any run */
 } WirePullSource;
 
 typedef struct WirePull {
-        uint64_t deadline_usec; /* since the epoch; later on, -ESTALE for what is not stored yet */
-        uint64_t rate;          /* bytes per second; 0 for as fast as it goes */
+        uint64_t deadline_usec; /* since the epoch; then -ESTALE for what is not stored yet */
+        uint64_t rate;          /* bytes per second; 0 for as fast as possible */
         size_t n_sources;       /* 1 to WIRE_PULL_MAX */
         WirePullSource sources[WIRE_PULL_MAX];
         size_t n_items; /* up to WIRE_PULL_MAX */
@@ -90,14 +91,14 @@ typedef struct WirePull {
 /* The answer has one of these for each: 0, also if the very same object was there already; -EBADMSG
  * if the source's copy is damaged or another object, -ENOENT if it has none; -EEXIST if the version
  * is taken here by something else, or by a damaged copy that is not to be replaced; -EIO and others
- * if the target cannot store it; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or
- * settled meanwhile; and what a call may end with, -EHOSTDOWN, -ECONNRESET, -ETIMEDOUT. What is
- * there is pending from then on, at least when the answer is sent, until it is confirmed. */
+ * if the target cannot store it; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or settled meanwhile;
+ * and what a call may end with, -EHOSTDOWN, -ECONNRESET, -ETIMEDOUT. An object that is there is
+ * pending when the answer is sent, until it is confirmed. */
 typedef struct WirePullItem {
         uint64_t version;
         uint64_t size; /* of the value */
         size_t source; /* in WirePull.sources */
-        bool replace;  /* a copy that is there, and is damaged, is to go once there is a good one */
+        bool replace;  /* replaces a damaged copy, once there is a good one */
         const char *key;
 } WirePullItem;
 

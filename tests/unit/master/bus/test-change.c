@@ -9,6 +9,8 @@
 
 #include "master/bus/bus-fixture.h"
 #include "master/bus/bus-reports.h"
+#include "store/index/engine/index-internal.h"
+#include "sweep.h"
 
 #define VOLUME_3 "/org/dkv/Master1/volume/3"
 
@@ -172,6 +174,198 @@ TEST(what_is_open_at_the_end_is_answered_once) {
         }
 }
 
+/* One call of each method that changes the cluster. */
+static sd_bus_message *change(size_t i) {
+        switch (i) {
+        case 0:
+                return add(1);
+        case 1:
+                return drain(3);
+        case 2:
+                return rebalance();
+        case 3:
+                return set_copies(2);
+        case 4:
+                return bus_ends_call(
+                                &ends, VOLUME_1, VOLUME_INTERFACE, "Set", "a{sv}", 1, "weight", "u",
+                                7);
+        default:
+                return bus_ends_call(
+                                &ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                UINT64_MAX, 0);
+        }
+}
+
+#define N_CHANGES 6
+
+TEST(strangers_change_nothing) {
+        uint64_t before = epoch_now();
+
+        caller = 54321;
+        for (size_t i = 0; i < N_CHANGES; i++)
+                assert_bus_error(change(i), "org.dkv.Error.NotAuthorized", "Not allowed");
+        assert_int_equal(epoch_now(), before);
+        assert_bus_error(
+                        bus_ends_call(&ends, JOB_1, JOB_INTERFACE, "Pause", ""),
+                        SD_BUS_ERROR_UNKNOWN_OBJECT, "");
+}
+
+TEST(a_job_has_what_its_request_says) {
+        Fixture *fixture = *state;
+        JobStatus status;
+
+        caller = geteuid();
+        assert_drains(bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                    "aua{sv}", 2, 2, 3, 4, "accept-loss", "b", true, "epoch", "t",
+                                    epoch_now(), "rate", "t", UINT64_C(5000), "parallel", "u", 9),
+                      JOB_1);
+        assert_ok(job_get(fixture->jobs, 1, &status));
+        assert_int_equal(status.type, JOB_DRAIN);
+        assert_int_equal(status.n_numbers, 2);
+        assert_true(job_status_has_volume(&status, 2) && job_status_has_volume(&status, 3));
+        assert_true(status.accept_loss);
+        assert_int_equal(status.limits.rate, 5000);
+        assert_int_equal(status.limits.parallel, 9);
+        assert_int_equal(status.started_by, geteuid());
+}
+
+TEST(options_out_of_range_or_of_a_wrong_type_change_nothing) {
+        static const char invalid[] = "org.dkv.Error.Invalid";
+        uint64_t before = epoch_now();
+
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
+                                      1, "parallel", "u", 0),
+                        invalid, "from 1 to 64");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 1, 3, 1, "parallel", "u", 65),
+                        invalid, "from 1 to 64");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
+                                      1, "rate", "u", 7),
+                        invalid, "rate");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
+                                      1, "accept-loss", "b", true),
+                        invalid, "'accept-loss'");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 1, 3, 1, "accept-loss", "s", "yes"),
+                        invalid, "accept-loss");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "AddVolumes",
+                                      "aua{sv}", 1, 1, 1, "rebalance", "u", 1),
+                        invalid, "rebalance");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 0, 0),
+                        invalid, "Between 1 and 64 volumes");
+        assert_bus_error(
+                        bus_ends_call(&ends, VOLUME_1, VOLUME_INTERFACE, "SetMaintenance", "ta{sv}",
+                                      UINT64_MAX, 1, "until", "t", UINT64_C(1)),
+                        invalid, "'until'");
+        assert_bus_error(set_copies(9), invalid, "from 1 to 8");
+        assert_int_equal(epoch_now(), before);
+}
+
+TEST(arguments_of_another_signature_are_no_call) {
+        static const char *const methods[] = { "AddVolumes", "DeleteVolumes", "Rebalance",
+                                               "SetCopies",  "Plan",          "AcceptRollback" };
+
+        for (size_t i = 0; i < ELEMENTSOF(methods); i++)
+                assert_bus_error(
+                                bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, methods[i],
+                                              "i", 3),
+                                SD_BUS_ERROR_INVALID_ARGS, "");
+}
+
+TEST(what_was_thought_out_for_another_map_conflicts) {
+        static const char conflict[] = "org.dkv.Error.Conflict";
+        uint64_t old = epoch_now() - 1;
+
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "DeleteVolumes",
+                                      "aua{sv}", 1, 3, 1, "epoch", "t", old),
+                        conflict, "changed");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "Rebalance", "a{sv}",
+                                      1, "epoch", "t", old),
+                        conflict, "changed");
+        assert_bus_error(
+                        bus_ends_call(&ends, MANAGER_PATH, MANAGER_INTERFACE, "SetCopies", "ua{sv}",
+                                      2, 1, "epoch", "t", old),
+                        conflict, "changed");
+        assert_string_equal(state_of(VOLUME_3), "active");
+}
+
+TEST(more_than_the_others_have_room_for_does_not_leave) {
+        Fixture *fixture = *state;
+        VolumeReport full = {
+                .number = 3,
+                .uuid = { 0xab, [15] = 3 },
+                .run = 1,
+                .sequence = UINT32_MAX,
+                .url = "http://127.0.0.1:3001",
+                .zone = "here",
+                .disk_free = GIB,
+                .disk_size = 2 * TIB,
+                .bytes = TIB,
+        };
+
+        assert_ok(volumes_report(fixture->volumes, &full));
+        assert_bus_error(drain(3), "org.dkv.Error.NoSpace", "less free space");
+        assert_string_equal(state_of(VOLUME_3), "active");
+}
+
+static Interception refuse_all(const IndexRequest *request, void *userdata) {
+        return INTERCEPT_REFUSE;
+}
+
+/* The committer may be faster than the loop. */
+TEST(what_cannot_be_kept_is_not_done) {
+        Fixture *fixture = *state;
+        uint64_t before = epoch_now();
+
+        submit_intercept(&fixture->index->submitter, refuse_all, NULL);
+        for (size_t i = 2; i < N_CHANGES; i++)
+                assert_bus_error(change(i), "org.dkv.Error.NoSpace", "disk is full");
+        submit_intercept(&fixture->index->submitter, NULL, NULL);
+        assert_int_equal(epoch_now(), before);
+        for (size_t i = 2; i < N_CHANGES; i++)
+                (void) sd_bus_message_unref(assert_no_bus_error(change(i)));
+}
+
+/* Of one change, with one request that has no proper answer: what is told is that, and the next try
+ * comes through. Whether a change was made, a request after that does not depend on. */
+static void change_unanswered(Sweep *sweep, void *userdata) {
+        size_t i = *(const size_t *) userdata;
+        const sd_bus_error *error;
+        sd_bus_message *reply;
+        Fixture *fixture;
+        void *state;
+
+        assert_ok(three_volumes(&state));
+        fixture = state;
+        sweep_begin(sweep, fixture->index);
+        reply = change(i);
+        sweep_end(sweep, fixture->index);
+        error = sd_bus_message_get_error(reply);
+        if (error)
+                assert_string_equal(
+                                error->name, sweep_way(sweep) == INTERCEPT_NOT_LEADER
+                                                             ? "org.dkv.Error.NotLeading"
+                                                             : "org.dkv.Error.OutcomeUnknown");
+        (void) sd_bus_message_unref(reply);
+        (void) sd_bus_message_unref(assert_no_bus_error(change(i)));
+        assert_ok(stop(&state));
+}
+
+TEST(a_change_without_an_outcome_is_told_as_that_and_may_be_made_again) {
+        for (size_t i = 1; i < N_CHANGES; i++) /* to add what is there is no change */
+                assert_true(sweep_index(change_unanswered, &i) >= 1);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 WITH_VOLUMES(a_drain_has_a_job_and_an_epoch),
@@ -181,6 +375,14 @@ int main(void) {
                 WITH_VOLUMES(a_rebalance_and_another_number_of_copies_have_jobs),
                 WITH_VOLUMES(a_plan_is_refused_as_the_change_would_be),
                 WITH_VOLUMES(what_is_open_at_the_end_is_answered_once),
+                WITH_VOLUMES(strangers_change_nothing),
+                WITH_VOLUMES(a_job_has_what_its_request_says),
+                WITH_VOLUMES(options_out_of_range_or_of_a_wrong_type_change_nothing),
+                WITH_VOLUMES(arguments_of_another_signature_are_no_call),
+                WITH_VOLUMES(what_was_thought_out_for_another_map_conflicts),
+                WITH_VOLUMES(more_than_the_others_have_room_for_does_not_leave),
+                WITH_VOLUMES(what_cannot_be_kept_is_not_done),
+                cmocka_unit_test(a_change_without_an_outcome_is_told_as_that_and_may_be_made_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

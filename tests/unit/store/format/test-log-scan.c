@@ -355,6 +355,28 @@ TEST(files_that_only_look_like_logs_are_left_alone) {
         assert_position(scan.end, end_of(world));
 }
 
+/* A log that takes the place of an old one may have whole records of that behind its end. */
+TEST(a_whole_record_that_does_not_follow_the_one_before_is_no_part_of_the_log) {
+        World *world = *state;
+        LogPosition end;
+        LogScan scan = {};
+        LogMark mark;
+
+        begin_log(world, 1);
+        (void) add_other(world, 1, 100);
+        end = end_of(world);
+        world->previous = 4711;
+        (void) add_other(world, 2, 100);
+        write_log(world);
+
+        mark = mark_of(world, end);
+        assert_int_equal(log_scan(world->dir_fd, &mark, &scan), 0);
+        assert_position(scan.end, end);
+        mark = mark_of(world, end_of(world));
+        assert_int_equal(log_scan(world->dir_fd, &mark, &scan), -EBADMSG);
+        assert_position(scan.damage, end);
+}
+
 /* What is before the last checkpoint may be bad, but for where it begins. */
 TEST(a_log_that_is_not_needed_may_be_damaged) {
         World *world = *state;
@@ -431,6 +453,7 @@ int main(void) {
                 RUN(the_end_of_a_log_with_another_behind_is_no_torn_write),
                 RUN(a_log_of_which_only_the_name_is_there_is_not_counted),
                 RUN(files_that_only_look_like_logs_are_left_alone),
+                RUN(a_whole_record_that_does_not_follow_the_one_before_is_no_part_of_the_log),
                 RUN(a_log_that_is_not_needed_may_be_damaged),
                 RUN(a_log_that_was_full_sized_when_it_was_flushed_is_missed_if_it_is_cut),
                 RUN(rubbish_is_survived),

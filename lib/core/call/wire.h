@@ -12,7 +12,7 @@
  *   POST /-/pull    master -> volume: confirmed versions, then objects to fetch from other volumes;
  *                   answered by an errno for each object once all of them are stored or given up
  *   POST /-/fetch   volume -> volume: versions;
- *                   answered by a head for each, and behind it the object: see WireFetchHead
+ *                   answered by a head for each, and after it the object: see WireFetchHead
  *   POST /-/commit  volume -> master: commits;
  *                   answered by an errno and flags for each
  *   POST /-/settle  volume -> master: number of the volume, then versions with their keys;
@@ -21,7 +21,7 @@
  *                   answered by an errno for each once all is noted: 0 if there is another copy,
  *                   -EBADMSG if no good one is known, -ENOENT if the copy is not current
  *   POST /-/check   master -> volume: a WireCheck, then versions;
- *                   answered by an errno for each: 0 if the volume has it, as far as was looked
+ *                   answered by an errno for each: 0 if the volume has it, as far as it looked
  *
  * Except for the objects themselves, these are fields one after another, without a format byte:
  * daemons of one cluster speak the same version, which a volume states in its report. */
@@ -61,8 +61,7 @@ WireCommitResult wire_get_commit_result(Reader *reader);
 void wire_put_error(Buffer *buffer, int error);
 int wire_get_error(Reader *reader);
 
-/* A key is written with its 0, so that it can be used in place. Reading returns NULL if it is
- * malformed. */
+/* A key is written with its 0, so that it can be used in place. NULL is a malformed one. */
 void wire_put_key(Buffer *buffer, const char *key);
 const char *wire_get_key(Reader *reader);
 
@@ -88,7 +87,7 @@ typedef struct WirePull {
         size_t n_items; /* up to WIRE_PULL_MAX */
 } WirePull;
 
-/* The answer has one of these for each: 0, also if the very same object was there already; -EBADMSG
+/* The answer has an errno for each: 0, also if the very same object was there already; -EBADMSG
  * if the source's copy is damaged or another object, -ENOENT if it has none; -EEXIST if the version
  * is taken here by something else, or by a damaged copy that is not to be replaced; -EIO and others
  * if the target cannot store it; -ENOSPC; -ESTALE; -EAGAIN if it was deleted or settled meanwhile;

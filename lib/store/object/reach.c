@@ -12,12 +12,12 @@ void reach_count(ReachState *state, uint64_t version) {
 }
 
 bool reach_hear(ReachState *state, uint64_t revision) {
-        uint64_t heard = __atomic_load_n(&state->heard, __ATOMIC_RELAXED);
+        uint64_t heard = atomic_load_explicit(&state->heard, memory_order_relaxed);
 
         while (heard < revision)
-                if (__atomic_compare_exchange_n(
-                                    &state->heard, &heard, revision, true, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED))
+                if (atomic_compare_exchange_weak_explicit(
+                                    &state->heard, &heard, revision, memory_order_relaxed,
+                                    memory_order_relaxed))
                         return true;
         return false;
 }
@@ -26,7 +26,8 @@ bool reach_has_changed(ReachState *state) {
         const Reach *now = &state->now, *before = &state->committed;
 
         state->now.revision = MAX(
-                        state->now.revision, __atomic_load_n(&state->heard, __ATOMIC_RELAXED));
+                        state->now.revision,
+                        atomic_load_explicit(&state->heard, memory_order_relaxed));
         return now->version != before->version || now->revision != before->revision ||
                now->objects != before->objects;
 }
@@ -42,16 +43,16 @@ void reach_undo(ReachState *state) {
 void reach_show(ReachState *state) {
         const Reach *reach = &state->committed;
 
-        __atomic_store_n(&state->shown.version, reach->version, __ATOMIC_RELAXED);
-        __atomic_store_n(&state->shown.revision, reach->revision, __ATOMIC_RELAXED);
-        __atomic_store_n(&state->shown.objects, reach->objects, __ATOMIC_RELAXED);
+        atomic_store_explicit(&state->shown.version, reach->version, memory_order_relaxed);
+        atomic_store_explicit(&state->shown.revision, reach->revision, memory_order_relaxed);
+        atomic_store_explicit(&state->shown.objects, reach->objects, memory_order_relaxed);
 }
 
 Reach reach_shown(const ReachState *state) {
         return (Reach){
-                .version = __atomic_load_n(&state->shown.version, __ATOMIC_RELAXED),
-                .revision = __atomic_load_n(&state->shown.revision, __ATOMIC_RELAXED),
-                .objects = __atomic_load_n(&state->shown.objects, __ATOMIC_RELAXED),
+                .version = atomic_load_explicit(&state->shown.version, memory_order_relaxed),
+                .revision = atomic_load_explicit(&state->shown.revision, memory_order_relaxed),
+                .objects = atomic_load_explicit(&state->shown.objects, memory_order_relaxed),
         };
 }
 

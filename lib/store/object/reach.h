@@ -7,6 +7,8 @@
  * They are stored in the transactions of what they count, and shown when those are flushed; so a
  * crash never shows less than was shown before. */
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 
 typedef struct Reach {
@@ -15,11 +17,13 @@ typedef struct Reach {
         uint64_t objects;  /* how many were ever stored */
 } Reach;
 
-/* The numbers through the stages of a transaction; all but shown are the committer's. */
+/* The numbers through the stages of a transaction. All but the atomic ones are the committer's. */
 typedef struct ReachState {
         Reach now, committed;
-        Reach shown;    /* atomic, each field for itself; what is flushed */
-        uint64_t heard; /* atomic: a revision that goes with the next transaction */
+        struct {
+                atomic_uint_least64_t version, revision, objects;
+        } shown;                     /* what is flushed */
+        atomic_uint_least64_t heard; /* a revision that goes with the next transaction */
 } ReachState;
 
 void reach_count(ReachState *state, uint64_t version);

@@ -57,7 +57,7 @@ static DamageMark *find_mark(DamageEntry *entry, uint32_t volume) {
 }
 
 static bool is_lost(const DamageEntry *entry) {
-        return entry && entry->n_marks > 0 && entry->n_marks >= entry->n_copies;
+        return entry && entry->n_marks >= entry->n_copies;
 }
 
 static int reserve_change(DamageSet *set) {

@@ -90,54 +90,11 @@ TEST(the_memory_of_what_was_forgotten_is_given_back) {
         dead_done(&dead);
 }
 
-static uint64_t next(uint64_t *random) {
-        *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        return *random >> 33;
-}
-
-#define VERSIONS 3000
-
-/* Versions that lie side by side, as they do, come and go; some transactions are rolled back. The
- * table grows and shrinks on the way, and gaps close behind what leaves. */
-TEST(any_transactions_leave_what_a_simple_model_says) {
-        static unsigned model[VERSIONS], in_transaction[VERSIONS];
-        uint64_t random = 7;
-        Dead dead = {};
-
-        memset(model, 0, sizeof(model));
-        for (unsigned i = 0; i < 400; i++) {
-                bool is_growing = i % 100 < 50;
-
-                memcpy(in_transaction, model, sizeof(model));
-                for (uint64_t n = next(&random) % 200; n > 0; n--) {
-                        size_t k = next(&random) % VERSIONS;
-
-                        if (next(&random) % 4 != 0 ? is_growing : !is_growing) {
-                                assert_int_equal(dead_add(&dead, k + 1), 0);
-                                in_transaction[k]++;
-                        } else if (in_transaction[k] > 0) {
-                                assert_int_equal(dead_remove(&dead, k + 1), 0);
-                                in_transaction[k]--;
-                        }
-                }
-                if (next(&random) % 4 == 0)
-                        dead_undo(&dead);
-                else {
-                        dead_keep(&dead);
-                        memcpy(model, in_transaction, sizeof(model));
-                }
-                for (size_t k = 0; k < VERSIONS; k++)
-                        assert_int_equal(dead_contains(&dead, k + 1), model[k] > 0);
-        }
-        dead_done(&dead);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_version_is_dead_as_long_as_it_has_entries),
                 cmocka_unit_test(transactions_are_kept_or_undone),
                 cmocka_unit_test(the_memory_of_what_was_forgotten_is_given_back),
-                cmocka_unit_test(any_transactions_leave_what_a_simple_model_says),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

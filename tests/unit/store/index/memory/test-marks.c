@@ -38,6 +38,9 @@ TEST(a_transaction_that_is_rolled_back_leaves_the_marks_as_they_were) {
         assert_int_equal(marks_get(&marks, 4), 0);
         assert_int_equal(atomic_load(&marks.changed_usec), 7);
 
+        marks_keep(&marks);
+        assert_int_equal(atomic_load(&marks.changed_usec), 7);
+
         /* And what it had raised can be raised again. */
         marks_raise(&marks, 4, 50, 9);
         marks_keep(&marks);

@@ -2,7 +2,7 @@
 #pragma once
 
 /* The settings of dkv-master; master.conf describes them, the table in conf.c decides. What is
- * atomic may change at any time: whoever needs it twice reads it once. */
+ * atomic may change at any time: code that needs it twice reads it once. */
 
 #include <stdatomic.h>
 

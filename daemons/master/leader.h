@@ -4,10 +4,10 @@
 /* Leader: what takes care of the volumes: their map, the calls to them, what is done by itself, and
  * the jobs.
  *
- * Every node has one from its start, also while it may not lead: whether it may is found out from
- * the volumes, by what they report and answer. Until then, and if it may not, nothing here changes
- * anything: map, garbage collector, stale stores and jobs ask the lead (lead/lead.h) first. A
- * node that is deposed ends its process; nothing is handed back. */
+ * Every node has one from its start, even while it may not lead, because only the volumes' reports
+ * and answers show whether it may. Until then nothing here changes anything: map, garbage
+ * collector, stale stores and jobs ask the lead (lead/lead.h) first. A node that is deposed ends
+ * its process; nothing is handed back. */
 
 #include <systemd/sd-event.h>
 
@@ -28,8 +28,8 @@ typedef struct LeaderOptions {
         Lead *lead;
         Troubles *troubles;
         HttpClient *client, *bulk;
-        bool (*has_clients)(
-                        void *userdata); /* any thread: whether clients had something done lately */
+        bool (*has_clients)(void *userdata); /* whether clients had something done lately; from any
+                                                thread */
         void *userdata;
 } LeaderOptions;
 
@@ -44,8 +44,8 @@ typedef struct Leader {
         Stale *stale;
 } Leader;
 
-/* Errors are logged. A leader that is made by half is given back as well, to be stopped and freed
- * in the order below. */
+/* Errors are logged. A leader that is only half made is given back as well, to be stopped and
+ * freed in the order below. */
 int leader_new(const LeaderOptions *options, Leader **ret);
 
 /* The settings have changed. */

@@ -160,7 +160,7 @@ static void on_status(char *ret, size_t size, void *userdata) {
                         ok ? "" : look.health.reason);
 }
 
-/* A relay ends when its volume has made a commit, here, for which it may have to connect. So the
+/* A relay ends with a commit of its volume, which may have to connect to this master for it. So the
  * door stays open until relays have ended; other clients with large values are redirected
  * meanwhile. */
 static bool on_stop(void *userdata) {
@@ -241,7 +241,7 @@ static int start(Node *node) {
         if (r < 0)
                 return r;
         atomic_store_explicit(&node->server, server, memory_order_release); /* for has_clients() */
-        prober_start(node->leader->prober); /* the volumes shall report at once */
+        prober_start(node->leader->prober); /* makes the volumes report at once */
         return start_bus(node);
 }
 

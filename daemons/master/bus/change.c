@@ -69,7 +69,7 @@ static int change_new(
         return 0;
 }
 
-/* Whoever gets the answer and looks sees what has changed. */
+/* A caller who looks after the answer sees what has changed. */
 static void succeed(ChangeCall *change) {
         _cleanup_(bus_writer_done) BusWriter reply = bus_writer_reply(change->call.message);
         char path[BUS_PATH_SIZE];
@@ -141,8 +141,7 @@ static void on_map_changed(VolumesChange *map_change, int result) {
         bus_call_defer(&change->call);
 }
 
-/* Whether the epoch is the expected one is looked at when the map is changed; the job comes after
- * that. */
+/* The change of the map checks whether the epoch is the expected one; the job comes after it. */
 static VolumesChange *map_change_of(ChangeCall *change) {
         change->change = (VolumesChange){ .epoch = change->request.epoch, .done = on_map_changed };
         change->request.epoch = EPOCH_ANY;

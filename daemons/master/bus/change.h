@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Changes of the cluster over D-Bus, see org.dkv.Master1(5). Each is answered with the job that it
- * has started, or "/" for none, and with the epoch of the cluster map after it; those that change
- * the map and start a job change the map first. What a change would move is told by Plan().
+/* Changes of the cluster over D-Bus, see org.dkv.Master1(5). The answer to each is the job
+ * that it has started, or "/" for none, and the epoch of the cluster map after it. A change of the
+ * map that also starts a job changes the map first. Plan() tells what a change would move.
  *
  * All are handlers of methods with the ChangeBus as userdata: of the manager's, and of a volume's,
  * which is the one that the message's path names. */

@@ -4,7 +4,7 @@
 /* The jobs on the master's D-Bus: /org/dkv/Master1/job/N, interface org.dkv.Master1.Job; see
  * org.dkv.Master1(5).
  *
- * Figures change all the time: the changes of a job are announced twice a second at most. What a
+ * Figures change all the time, so the changes of a job are announced twice a second at most. What a
  * program reads is up to date. */
 
 #include "bus/family.h"

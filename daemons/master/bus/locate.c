@@ -22,7 +22,7 @@ static void put_copies(Volumes *volumes, const Record *record, BusWriter *reply)
         bus_writer_close_list(reply);
 }
 
-/* HTTP lets any byte through in a header, D-Bus does not. */
+/* A header of HTTP may have any byte, a text on D-Bus may not. */
 static void make_ascii(const char *text, char ret[static CONTENT_TYPE_MAX + 1]) {
         (void) snprintf(ret, CONTENT_TYPE_MAX + 1, "%s", text);
         for (char *p = ret; *p; p++)

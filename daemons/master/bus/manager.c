@@ -26,8 +26,8 @@
 /* Reports come every second. */
 #define REFRESH_USEC USEC_PER_SEC
 
-/* What a program reads is not older. When one asks for property after property of hundreds of
- * volumes, they are not all compared each time. */
+/* What a program reads is at most this old. A program that asks for property after property of
+ * hundreds of volumes does not have all of them compared each time. */
 #define STALE_USEC (10 * USEC_PER_MSEC)
 
 /* What the properties that announce their changes say of the cluster as a whole. */

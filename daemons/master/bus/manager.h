@@ -13,7 +13,7 @@
 #include "master/job/job.h"
 #include "master/lead/lead.h"
 
-/* What it shows and changes; none of it is owned, and all of it stays. */
+/* What it shows and changes. None of it is owned, and all of it outlives the bus. */
 typedef struct MasterBusOptions {
         sd_event *event;
         const char *address; /* "system", "none", or a D-Bus address */
@@ -38,17 +38,17 @@ typedef struct MasterBus MasterBus;
 extern const BusObject master_bus_objects[];
 
 /* Connects to the bus, and again whenever that becomes necessary. OPTIONS are copied. Returns 0 or
- * a negative errno; that there is no bus is no failure. */
+ * a negative errno; a bus that is not there is no failure. */
 int master_bus_new(const MasterBusOptions *options, MasterBus **ret);
 
-/* When the loop has ended, and the index with it: answers the calls that are still open, those that
- * the index has finished with what came of them, the others with an error. Volumes and jobs must
- * still be there; they may finish their changes later, as far as master_bus_free(). */
+/* Comes after the end of the loop and of the index. Answers the calls that are still open: those
+ * that the index has finished with their result, the others with an error. Volumes and jobs must
+ * still be there; they may finish their changes until master_bus_free(), when nobody is told. */
 void master_bus_stop(MasterBus *bus);
 
 /* After master_bus_stop(), and after the end of volumes and jobs. */
 MasterBus *master_bus_free(MasterBus *bus);
 DEFINE_CLEANUP(MasterBus *, master_bus_free);
 
-/* Looks what has changed, and announces it. Also happens by itself. */
+/* Finds out what has changed, and announces it. This also happens by itself, each second. */
 void master_bus_refresh(MasterBus *bus);

@@ -155,7 +155,7 @@ static int begin(PreviewCall *call, sd_bus_error *error) {
         return r < 0 ? refuse_plan(call, r, error) : 0;
 }
 
-/* To look is free. This look takes a pass over the index, but there is one at a time. */
+/* Everybody may look. This look takes a pass over the index, but only one is made at a time. */
 int preview_bus_plan(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         PreviewBus *bus = userdata;
         PreviewCall *call = calloc(1, sizeof(*call));

@@ -5,7 +5,7 @@
 
 #include "master/job/rebalance.h"
 
-#define PASSES_MAX 10 /* after so many, it ends even if clients make new work all the time */
+#define PASSES_MAX 10 /* then it ends, even if clients make new work all the time */
 #define WAIT_USEC  USEC_PER_SEC
 
 static bool wants(const Job *job, const Record *record) {

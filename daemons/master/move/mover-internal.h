@@ -18,10 +18,10 @@ typedef struct Move Move;
 /* One key on its way through the steps of its plan. */
 struct Move {
         Move *next;
-        Batch *batch; /* that it is in */
+        Batch *batch; /* the move is in this one */
         Plan plan;
         size_t step;
-        size_t n_tried; /* of the plan's sources, for this step */
+        size_t n_tried; /* sources of the plan that this step has tried */
         uint64_t version, size;
         uint64_t bytes; /* copied so far */
         IndexMove change;

@@ -63,9 +63,9 @@ struct Pass {
         void *userdata;   /* the kind's; not owned */
         bool is_counting; /* instead of moving */
         bool is_partial;  /* began in the middle */
-        uint32_t urgency; /* for keys with at most so many copies that can be read; 0: for all */
+        uint32_t urgency; /* only keys with at most this many readable copies; 0: all keys */
         char cursor[KEY_MAX + 1];
-        uint64_t after; /* instead of the cursor, for a read_on() */
+        uint64_t after; /* what a read_on() has in place of the cursor */
 
         ClusterView view;
         uint64_t size, version; /* of the value that is being planned for, see pass_ability() */

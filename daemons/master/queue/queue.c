@@ -14,7 +14,7 @@
 /* How often it looks whether it leads again. */
 #define LEAD_USEC USEC_PER_SEC
 
-/* How long a job waits before it takes a step again of which the outcome is unknown. */
+/* A job waits this long before it takes a step again whose outcome is unknown. */
 #define AGAIN_USEC USEC_PER_SEC
 
 typedef struct Lane {

@@ -128,7 +128,7 @@ static void on_drained(VolumesChange *change, int result) {
                 job_waiters_tell(TAKE_PTR(start->waiters), result, refused);
 }
 
-/* Returns 0 or a negative errno. Of those who have joined in the meantime, each is told. */
+/* Returns 0 or a negative errno. Everybody who has joined meanwhile is told. */
 static int change_map(JobStart *start, const JobRequest *request, uint32_t *reterr_number) {
         JobStarts *starts = start->starts;
         JobWaiter *waiters;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How jobs start, and how what has started is cancelled. What is being done already is not started
- * again: a request for it gets the job that does it. What contradicts a job under way is refused.
- */
+/* Starts: how a job starts or is joined, and how it is cancelled. A request for what a job does
+ * already gets that job. A request that contradicts a job under way is refused. */
 
 #include "master/cluster/volumes.h"
 #include "master/queue/queue.h"
@@ -23,7 +22,7 @@ typedef struct JobStarts JobStarts;
 /* QUEUE and VOLUMES are not owned. */
 int job_starts_new(JobQueue *queue, Volumes *volumes, JobStarts **ret);
 
-/* Those who still wait for the map are told -ESHUTDOWN. After index_free(). */
+/* Tells everybody who still waits for the map -ESHUTDOWN. After index_free(). */
 JobStarts *job_starts_free(JobStarts *starts);
 DEFINE_CLEANUP(JobStarts *, job_starts_free);
 

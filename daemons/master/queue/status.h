@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What is told of a job: its type, its state, its limits, and how far it has come. */
+/* Status: what others are told of a job: its type, its state, its limits, and how far it has come.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>

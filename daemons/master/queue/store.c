@@ -153,14 +153,15 @@ static int load(JobStore *store) {
         return reader_end(&reader);
 }
 
-/* Those who wait to hear that a job is durable. */
+/* Waiters for one job, who are about to be told. */
 typedef struct Told {
         JobWaiter *waiters;
         uint32_t id;
 } Told;
 
-/* With the lock held: finds those whose job is durable now, or never will be. If that is unknown a
- * job stays, since a restart may find it. NULL without memory: they wait for the next save. */
+/* With the lock held. Finds the waiters whose job is durable now, or never will be. A job of which
+ * that is unknown stays, since a restart may find it. Returns NULL without memory: then they wait
+ * for the next save. */
 static Told *take_told(JobTable *table, IndexResult result, size_t *ret_n) {
         Told *told = calloc(2 * table->n_jobs + 1, sizeof(*told));
 
@@ -175,7 +176,7 @@ static Told *take_told(JobTable *table, IndexResult result, size_t *ret_n) {
                 job->is_saving = job->is_new = false;
                 if (!is_lost)
                         continue;
-                if (job->waiters) /* those who have joined it just now */
+                if (job->waiters) /* who have joined it just now */
                         told[(*ret_n)++] = (Told){ TAKE_PTR(job->waiters), job->status.id };
                 job_table_remove(table, i);
         }
@@ -206,7 +207,7 @@ static void on_saved(IndexRequest *request, IndexResult result) {
                 job_waiters_tell(told[i].waiters, result.error, result.error < 0 ? 0 : told[i].id);
 }
 
-/* Those who wait for the next save wait for this one. Some may still wait for one before. */
+/* The waiters for the next save wait for this one. Some may still wait for the one before. */
 static void take_waiters(Job *job) {
         job_waiters_add(&job->waiters_saving, TAKE_PTR(job->waiters));
         job->is_saving = true;

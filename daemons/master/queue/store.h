@@ -4,7 +4,7 @@
 /* Store of jobs: keeps the table in the index, all jobs in one blob, the names of each job's lost
  * keys in one of their own, since they are many and do not change. It becomes the table's keeper.
  *
- * One save is under way at a time; the next one takes what changes in the meantime. */
+ * One save is under way at a time; the next one includes what changes meanwhile. */
 
 #include "master/queue/table.h"
 #include "store/index/index.h"

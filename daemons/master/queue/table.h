@@ -22,7 +22,7 @@ typedef struct JobTable JobTable;
  * the reason, 0 for all or none. EPOCH is that of the map. Thread: committer; it must not block. */
 typedef void (*JobDone)(int result, uint32_t number, uint64_t epoch, void *userdata);
 
-/* A requester of a job, who is told once it is durable. */
+/* Somebody who has asked for a job, and is told once it is durable. */
 typedef struct JobWaiter {
         JobDone done;
         void *userdata;
@@ -76,7 +76,7 @@ typedef struct JobTableKeeper {
         void *userdata;
 } JobTableKeeper;
 
-/* Told on the main loop. */
+/* What the observer is told, on the main loop. */
 typedef enum JobChange { JOB_NEW, JOB_CHANGED, JOB_FORGOTTEN } JobChange;
 typedef void (*JobsObserver)(uint32_t id, JobChange change, void *userdata);
 

@@ -89,7 +89,7 @@ void object_store_hear(ObjectStore *store, uint64_t revision) {
 }
 
 void object_store_save_reach(ObjectStore *store) {
-        if (__atomic_load_n(&store->reach.heard, __ATOMIC_RELAXED) <=
+        if (atomic_load_explicit(&store->reach.heard, memory_order_relaxed) <=
                             reach_shown(&store->reach).revision ||
             atomic_exchange(&store->is_noting, true))
                 return;

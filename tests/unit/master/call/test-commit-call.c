@@ -211,7 +211,10 @@ int main(void) {
                 RUN(commits_that_this_master_cannot_have_asked_for_are_refused),
                 RUN(the_index_is_heard_about_each_commit),
                 RUN(calls_of_others_are_refused),
-                RUN(a_commit_that_goes_astray_can_be_asked_for_again),
+                cmocka_unit_test(
+                                a_commit_that_goes_astray_can_be_asked_for_again), /* whose scenes
+                                                                                      make worlds of
+                                                                                      their own */
                 RUN(a_call_has_a_limit_of_commits),
                 RUN(a_record_that_makes_no_sense_is_refused),
                 RUN(a_master_that_does_not_lead_commits_nothing),

@@ -114,7 +114,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(damaged_copies_are_marked_and_each_is_answered),
                 RUN(damage_that_makes_no_sense_is_refused),
-                RUN(damage_whose_mark_goes_astray_can_be_told_again),
+                cmocka_unit_test(damage_whose_mark_goes_astray_can_be_told_again), /* whose scenes
+                                                                                      make worlds of
+                                                                                      their own */
                 RUN(a_call_has_a_limit_of_copies),
                 RUN(readers_go_elsewhere_from_then_on),
                 RUN(a_kind_of_damage_that_nobody_knows_is_refused),

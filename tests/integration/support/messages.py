@@ -10,7 +10,22 @@ volume wants tickets.
 TAKEN: the next request on the connection is answered, too, unless the answer says that it closes; what was
 stored, if anything, is `hello`. REFUSED: there is one answer, the connection is closed behind it, nothing
 has changed, and what follows on the connection is not looked at. The status of a bad message is 400 unless
-RFC 9110 has a better one; where the RFCs leave a choice, both stand here."""
+RFC 9110 has a better one; where the RFCs leave a choice, both stand here.
+
+What parsers that only take messages apart let through, and is refused here:
+
+    a folded line                           RFC 9112 5.2: refused or unfolded; to drop it is neither
+    no Host, two, or one that is no host    RFC 9112 3.2: 400
+    a line that ends in a bare LF           RFC 9112 2.2 lets it be taken, 7.1 does not: others may not see it
+    codings before chunked                  RFC 9112 6.1: 501, as nobody decodes them here
+    codings with HTTP/1.0                   RFC 9112 6.1: such framing is faulty
+    the same length twice                   RFC 9112 6.3: may be refused
+    a PUT or POST without a length          RFC 9110 15.5.12: 411; an empty value says so
+    no version, as HTTP/0.9                 RFC 9112 3: there is always one
+    a fragment in the target                RFC 9112 3.2: no form has one
+    methods of other protocols, CONNECT     RFC 9110 9.1: 501
+    a body with GET, HEAD or DELETE         RFC 9110 9.3.1: may be refused
+    data behind an upgrade                  RFC 9110 7.8: an upgrade may be ignored, then it is a request"""
 
 READ = (200, 307)
 STORED = (201,)
@@ -45,9 +60,17 @@ def request_lines():
         ('absolute form, upper case', READ, 'GET HTTP://@host@old HTTP/1.1\nHost: @host\n\n'),
         ('absolute form of a PUT', STORED,
          'PUT http://@host@new HTTP/1.1\nHost: @host\nContent-Length: 5\n\nhello'),
+        ('HTTP/1.2', READ + (505,), 'GET @old HTTP/1.2\nHost: dkv\n\n'),
+        ('two empty lines before', READ + BAD, '\n\n' + GET + '\n'),
+        ('absolute form without a path', (200, 307, 400, 404),
+         'GET http://@host?limit=1 HTTP/1.1\nHost: @host\n\n'),
+        ('quotes and a bar in a query', READ + (400, 403), 'GET @old?a="b"|c HTTP/1.1\nHost: dkv\n\n'),
+        ('what no URI has in the target', (307, 400, 404), 'GET /"a"|<b>{c}^`\\ HTTP/1.1\nHost: dkv\n\n'),
+        ('bytes above ASCII in the target', (307, 400, 404), 'GET /d\xc3\xbc\xff HTTP/1.1\nHost: dkv\n\n'),
         ('a query with a question mark', READ + (400, 403), 'GET @old?a?b HTTP/1.1\nHost: dkv\n\n'),
     ] + [case(f'a method that nobody knows: {method}', (405, 501), f'{method} @old HTTP/1.1')
-         for method in ('BREW', 'get', 'MKCOLA', 'ANNOUNCE', 'M-SEARCH', 'PURGE', 'SOURCE', 'LINK', 'TRACE', 'QUERY')
+         for method in ('BREW', 'get', 'MKCOLA', 'ANNOUNCE', 'M-SEARCH', 'PURGE', 'SOURCE', 'LINK', 'UNLINK', 'REPORT', 'SEARCH',
+                        'TRACE', 'QUERY')
          ] + [
         ('PATCH with a body', (405, 501), 'PATCH @old HTTP/1.1\nHost: dkv\nContent-Length: 5\n\nhello'),
     ]

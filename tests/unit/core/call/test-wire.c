@@ -369,6 +369,91 @@ TEST(versions_are_a_number_and_so_many) {
         assert_int_equal(reader_end(&reader), 0);
 }
 
+TEST(damaged_copies_come_back_one_after_another) {
+        static const WireDamage copies[] = {
+                { 1, "a", DAMAGE_CORRUPT },
+                { UINT64_MAX, "users/42", DAMAGE_MISSING },
+                { 7, " ", DAMAGE_UNREADABLE },
+        };
+        _cleanup_(buffer_done) Buffer buffer = {};
+        Reader reader;
+
+        for (size_t i = 0; i < ELEMENTSOF(copies); i++)
+                wire_put_damage(&buffer, copies + i);
+        reader = READER(buffer.data, buffer.size);
+        for (size_t i = 0; i < ELEMENTSOF(copies); i++) {
+                WireDamage damage;
+
+                assert_ok(wire_get_damage(&reader, &damage));
+                assert_true(damage.version == copies[i].version);
+                assert_string_equal(damage.key, copies[i].key);
+                assert_int_equal(damage.kind, copies[i].kind);
+        }
+        assert_ok(reader_end(&reader));
+}
+
+TEST(damage_of_no_known_kind_is_refused) {
+        for (unsigned kind = 0; kind < 256; kind++) {
+                _cleanup_(buffer_done) Buffer buffer = {};
+                WireDamage damage;
+                Reader reader;
+
+                wire_put_damage(&buffer, &(WireDamage){ 5, "key", DAMAGE_CORRUPT });
+                buffer.data[sizeof(uint64_t)] = (uint8_t) kind;
+                reader = READER(buffer.data, buffer.size);
+                assert_int_equal(
+                                wire_get_damage(&reader, &damage),
+                                kind > DAMAGE_NONE && kind < _DAMAGE_KIND_MAX ? 0 : -EBADMSG);
+        }
+}
+
+TEST(truncated_damage_is_refused) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        WireDamage damage = { .version = 9 };
+
+        wire_put_damage(&buffer, &(WireDamage){ 5, "key", DAMAGE_MISSING });
+        for (size_t size = 0; size < buffer.size; size++) {
+                Reader reader = READER(buffer.data, size);
+
+                assert_int_equal(wire_get_damage(&reader, &damage), -EBADMSG);
+                assert_int_equal(damage.version, 9);
+        }
+}
+
+static int read_head(WireFetchHead head) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        WireFetchHead read;
+        Reader reader;
+        int r;
+
+        wire_put_fetch_head(&buffer, &head);
+        assert_int_equal(buffer.size, WIRE_FETCH_HEAD_SIZE);
+        reader = READER(buffer.data, buffer.size);
+        r = wire_get_fetch_head(&reader, &read);
+        if (r >= 0) {
+                assert_true(read.version == head.version && read.value_size == head.value_size);
+                assert_int_equal(read.error, head.error);
+                assert_int_equal(read.object_size, head.object_size);
+                assert_ok(reader_end(&reader));
+        }
+        return r;
+}
+
+/* What follows a head is as long as it says, so that has to make sense. */
+TEST(a_head_has_an_object_or_an_error) {
+        assert_ok(read_head((WireFetchHead){ 1, 0, 1, 0 }));
+        assert_ok(read_head((WireFetchHead){ UINT64_MAX, 0, WIRE_OBJECT_MAX, UINT64_MAX }));
+        assert_ok(read_head((WireFetchHead){ 1, -ENOENT, 0, 0 }));
+        assert_ok(read_head((WireFetchHead){ 1, -4095, 0, 0 }));
+
+        assert_int_equal(read_head((WireFetchHead){ 1, 0, 0, 0 }), -EBADMSG);
+        assert_int_equal(read_head((WireFetchHead){ 1, 0, 0, 5 }), -EBADMSG);
+        assert_int_equal(read_head((WireFetchHead){ 1, 0, WIRE_OBJECT_MAX + 1, 0 }), -EBADMSG);
+        assert_int_equal(read_head((WireFetchHead){ 1, -ENOENT, 1, 0 }), -EBADMSG);
+        assert_int_equal(read_head((WireFetchHead){ 1, -ENOENT, 0, 1 }), -EBADMSG);
+        assert_int_equal(read_head((WireFetchHead){ 1, -4096, 0, 0 }), -EBADMSG);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(commits_come_back_one_after_another),
@@ -383,6 +468,10 @@ int main(void) {
                 cmocka_unit_test(pulls_that_make_no_sense_are_refused),
                 cmocka_unit_test(pulls_have_limits),
                 cmocka_unit_test(versions_are_a_number_and_so_many),
+                cmocka_unit_test(damaged_copies_come_back_one_after_another),
+                cmocka_unit_test(damage_of_no_known_kind_is_refused),
+                cmocka_unit_test(truncated_damage_is_refused),
+                cmocka_unit_test(a_head_has_an_object_or_an_error),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ TEST(every_size_up_to_the_limit_is_sent_whole) {
         static char value[WRITE_BUFFER_MAX + 1];
 
         for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
-                char target[16];
+                char target[32];
                 const char *key = target + 1;
                 Checksum expected;
                 Record record;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "scratch.h"
+#include "test.h"
 
 typedef struct Machine {
         char *directory;

@@ -6,6 +6,8 @@
 
 #include <pthread.h>
 
+#include "base/buffer.h"
+#include "core/call/ticket.h"
 #include "core/key.h"
 #include "http/http.h"
 #include "rpc/secret.h"

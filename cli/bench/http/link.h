@@ -17,8 +17,7 @@ typedef struct Link {
         int fd;       /* -1 while there is no connection */
         uint32_t events;
         bool connecting;
-        bool reused; /* an answer came over it already, so the other side may have closed it since
-                      */
+        bool reused; /* it has carried an answer, so the server may have closed it since */
 } Link;
 
 void link_init(Link *link, Connection *connection, const Authority *authority, int epoll_fd);
@@ -27,10 +26,10 @@ void link_init(Link *link, Connection *connection, const Authority *authority, i
 int link_open(Link *link);
 void link_close(Link *link);
 
-/* The connection is established or failed. Returns 0, or what went wrong. */
+/* To be called when the socket becomes writable while connecting. Returns 0, or what went wrong. */
 int link_connected(Link *link);
 
-/* Asks for EPOLLOUT, or no longer. EPOLLIN is always asked for. Returns 0 or a negative errno. */
+/* Turns EPOLLOUT on or off; EPOLLIN is always on. Returns 0 or a negative errno. */
 int link_want_write(Link *link, bool want);
 
 /* Return how many bytes, -EAGAIN, or what went wrong; link_receive() 0 at the end. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What the modules that change the volumes are made of. A change is made upon a copy of the map;
+/* What the modules that change the volumes share. A change is made on a copy of the map;
  * once it is in force, what it does to each volume is logged as an event, and the watch tells its
  * observer. */
 
@@ -13,7 +13,7 @@ typedef struct Affected {
         unsigned effects;
 } Affected;
 
-/* A change that is under way. The fields that apply() needs are set by whoever makes it. */
+/* A change that is under way. The module that makes it sets the fields that apply() needs. */
 typedef struct Change {
         MapChange map_change;
         Volumes *volumes;                                   /* not owned */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Change: what an administrator has done to the volumes; settings.h and membership.h say what that
- * may be.
+/* Change: what an administrator does to the volumes; volume-settings.h and membership.h say what
+ * that may be.
  *
- * Each change is checked and made upon the map as it then is, all or nothing, after those that came
- * before it. Once it is in force, durable and announced, done() is called with 0. The functions
+ * Each change is checked against the map as it is when its turn comes, and is made as a whole or
+ * not at all. Once it is in force, durable and announced, done() is called with 0. The functions
  * return a negative errno if the change is refused at once; then done() is not called. If the
  * change had to wait and is refused later, or cannot be stored, done() gets the error. A change
  * that changes nothing succeeds and leaves the epoch as it is.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Choice: which volumes get a new value, and which one is read; and who reaches whom, as far as is
- * known. From any thread. */
+/* Choice: which volumes get a new value, which one is read, and who is known not to reach whom.
+ * From any thread. */
 
 #include "core/record.h"
 #include "master/cluster/volumes.h"
@@ -22,9 +22,9 @@ int volumes_place(
 int volumes_place_another(
                 Volumes *volumes, uint64_t hash, uint64_t size, const uint32_t tried[], size_t n);
 
-/* Chooses one of a record's copies that is on a volume which is up: if it can one that is not among
- * the AVOID, of which bit I stands for copies[I], and to whose volume calls get through. Returns
- * its number, or -EHOSTDOWN. */
+/* Chooses one of a record's copies on a volume that is up. It prefers copies that AVOID does not
+ * name (bit I stands for copies[I]), and volumes to which calls get through. Returns the volume's
+ * number, or -EHOSTDOWN. */
 int volumes_choose(
                 Volumes *volumes,
                 const Record *record,

@@ -14,7 +14,7 @@ typedef struct Entry {
 } Entry;
 
 struct Contacts {
-        Entry entries[VOLUME_MAX + 1]; /* of which few are ever touched */
+        Entry entries[VOLUME_MAX + 1]; /* calloc() leaves pages that nobody touches to the system */
 };
 
 int contacts_new(Contacts **ret) {

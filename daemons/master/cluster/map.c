@@ -34,7 +34,7 @@ static void finish(MapChange *change, int result, const Cluster *cluster) {
         change->done(change, result, cluster);
 }
 
-/* Takes the first off the list. */
+/* Takes the first change off the list. */
 static MapChange *take_first(Map *map) {
         MapChange *change = map->changes;
 
@@ -95,7 +95,7 @@ static int start(Map *map, MapChange *change) {
         return 0;
 }
 
-/* Takes those off the list that are through: the one that was stored, and of those behind it all
+/* Takes the finished changes off the list: the one that was stored, and those directly behind it
  * that are refused. The next one is on its way then. */
 static MapChange *take_finished(Map *map, int result) {
         MapChange *finished = take_first(map), *last = finished;
@@ -118,8 +118,8 @@ static void on_stored(IndexRequest *request, IndexResult result) {
         Cluster *cluster;
         bool failed_before = map->failed; /* only this thread looks */
 
-        /* If it is unknown whether the change was stored, it is not in force here, and the next one
-         * that is stored takes its place; but a restart may find it. */
+        /* A change of which nobody knows whether it was stored is not in force here, and the next
+         * one that is stored takes its place; but a restart may find it. */
         map->failed = result.error < 0;
         if (result.error < 0 && !failed_before)
                 log_event(LOG_ERR, EVENT_MAP_NOT_STORED, NULL,

@@ -3,9 +3,9 @@
 
 /* Map: the cluster map in force, and how it is changed.
  *
- * A change is made upon a copy of the map, which is stored in the index, and which is in force as
- * soon as it is durable. Changes are made one after the other, in the order in which they were
- * submitted, each upon what the one before it has left. */
+ * A change is made on a copy of the map. The copy is stored in the index, and is in force once it
+ * is durable. Changes are made one at a time, in the order in which they were submitted; each
+ * starts from what the one before it left. */
 
 #include <pthread.h>
 
@@ -16,7 +16,7 @@
 typedef struct Map Map;
 typedef struct MapChange MapChange;
 
-/* Embedded in what knows the details; the caller's again in done(). */
+/* Embedded in a struct that knows the details; it belongs to the caller again in done(). */
 struct MapChange {
         uint64_t epoch; /* that the map must have, or EPOCH_ANY */
 
@@ -45,17 +45,17 @@ struct Map {
         Index *index;               /* not owned */
         const Lead *lead;           /* likewise; NULL if it always leads */
         MapChange *changes, **tail; /* the first is being stored, the others wait */
-        bool failed;                /* the last one could not be stored */
+        bool failed;                /* the last change could not be stored */
 };
 
 /* Loads the map from INDEX. */
 int map_init(Map *map, Index *index, const Lead *lead);
 
-/* Comes after the end of INDEX; what is not done by then gets -ESHUTDOWN. Accepts a map that
- * map_init() failed with. */
+/* The caller frees INDEX first; changes that are not done by then get -ESHUTDOWN. Accepts a map for
+ * which map_init() failed. */
 void map_done(Map *map);
 
-/* The following want the lock to be held for writing. */
+/* The caller of the following holds the lock for writing. */
 
 /* Returns 0 if done() will be called, or a negative errno if the change is refused at once:
  * -EREMCHG for another epoch, -EOWNERDEAD if the master does not lead, or what apply() says. */

@@ -114,7 +114,7 @@ int run_check(const Volumes *volumes, Live *live, const VolumeReport *report) {
         if (!is_known || live->answering_run == report->run)
                 return 0;
 
-        /* Whoever notices this asks who is there. */
+        /* The caller asks who is at the address. */
         if (live->doubted_run != report->run) {
                 live->doubted_run = report->run;
                 live->doubted_usec = clock_monotonic();

@@ -16,7 +16,7 @@
 typedef struct Volumes Volumes;
 
 typedef struct VolumesOptions {
-        uint64_t timeout_usec; /* a volume that has not reported for so long is down */
+        uint64_t timeout_usec; /* a volume that has not reported for this long is down */
         uint32_t copies;       /* of each value, as long as the map does not say */
         bool auto_add;         /* new volumes are active at once */
         uint64_t ticket_usec;  /* how long tickets last; 0 for as long as signatures */
@@ -38,7 +38,7 @@ uint32_t volumes_copies(Volumes *volumes);
 /* The map as it is now, to be looked at for longer; the caller's. Returns 0 or -ENOMEM. */
 int volumes_snapshot(Volumes *volumes, Cluster **ret);
 
-/* How a call of the master to a volume ended: whoever makes one tells. */
+/* Every part of the master that calls a volume tells here how the call ended. */
 void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result);
 
 /* The volume was reached, but could not store a value, for a reason of its own: it gets no new ones

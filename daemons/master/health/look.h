@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A look at the health of the cluster as it is now: what every place that tells it shows. */
+/* Look: the health of the cluster as it is now, for every place that shows it. */
 
 #include "core/checksum.h"
 #include "master/health/health.h"

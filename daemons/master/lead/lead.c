@@ -22,10 +22,10 @@
 
 #define TICK_USEC (USEC_PER_SEC / 4)
 
-/* A stranger that has not reported for so long is not there any more. */
+/* A stranger that has not reported for this long has gone. */
 #define STRANGER_USEC (10 * USEC_PER_SEC)
 
-/* So long the volumes of the index may take to report before strangers alone make one doubt. */
+/* How long the volumes of the index may take to report before strangers alone raise doubt. */
 #define MEMBERS_USEC (5 * USEC_PER_SEC)
 
 #define STRANGERS_MAX 64
@@ -95,7 +95,7 @@ static void format_time(uint64_t usec, char *ret, size_t size) {
                 (void) snprintf(ret, size, "an unknown time");
 }
 
-/* With the lock held: what is to be told of the state. */
+/* With the lock held: how the state is explained to people. */
 static void explain_behind(Lead *lead) {
         LeadStanding standing = standing_of(lead);
         char last[40], more[80] = "what it does not know";
@@ -173,7 +173,7 @@ static void on_saved(IndexRequest *request, IndexResult result) {
         free(save);
 }
 
-/* With the lock held: a restart shall not have to wait for the volume that knows it. */
+/* With the lock held: so a restart need not wait for the volume that knows it. */
 static void save(Lead *lead) {
         const LeadReach *highest = &lead->highest;
         Save *save;
@@ -206,7 +206,7 @@ static void save(Lead *lead) {
         index_set(lead->options.index, &save->set);
 }
 
-/* What an earlier start has found out, unless it is over: a newer index would not have it. */
+/* What an earlier start has found out. A newer index that was put in place does not have it. */
 static int load(Lead *lead) {
         _cleanup_(buffer_done) Buffer buffer = {};
         Reader reader;

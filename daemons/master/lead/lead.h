@@ -27,7 +27,7 @@ typedef enum LeadState {
         LEAD_DEPOSED, /* another master leads; the process is about to end */
 } LeadState;
 
-/* Of the process, upon which systemd does not start it again. */
+/* The exit status after which systemd does not start the master again. */
 #define LEAD_EXIT_DEPOSED 10
 
 typedef struct Lead Lead;

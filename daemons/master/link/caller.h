@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Caller: who calls the master, and whether it may; what is not meant for this master, or comes
- * from a store that is not the volume, is refused before any of its body is kept. */
+/* Caller: who calls the master, and whether it may. A call that is meant for another master, or
+ * comes from a store that is not the volume, is refused before any of its body is kept. */
 
 #include "base/buffer.h"
 #include "http/request.h"

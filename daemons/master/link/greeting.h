@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Greeting: asks whoever is at the address of a volume who it is, and whom it follows.
+/* Greeting: asks the daemon at the address of a volume who it is, and whom it follows.
  *
- * Who is there instead is told as trouble. A volume that follows another leader, which is alive,
- * ends this master: the later of two always, the earlier one if that stays so. */
+ * Another daemon at that address is a trouble. A volume that follows another leader, which is
+ * alive, ends this master: the later of two always, the earlier one if that stays so. */
 
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"

@@ -16,7 +16,7 @@
 #define AGAIN_FOR_USEC USEC_PER_SEC
 #define AGAIN_USEC     (20 * USEC_PER_MSEC)
 
-/* After so long it is another time, though there was no order in between that it carried out. */
+/* After this time a new wait begins, even if the volume has carried out no order in between. */
 #define AGAIN_ANEW_USEC (5 * USEC_PER_SEC)
 
 typedef struct Queue {
@@ -27,7 +27,7 @@ typedef struct Queue {
         bool busy; /* a call is under way, or about to be */
         Buffer confirmed;
         uint64_t n_confirmed;
-        bool flush; /* what is confirmed is to be sent though nothing waits */
+        bool flush; /* confirmations must be sent though nothing waits */
 
         /* Of the calls, one after the other */
         uint64_t again_since_usec; /* monotonic: when the volume was first found to have to report;

@@ -60,7 +60,7 @@ void prober_hurry(Prober *prober, uint32_t volume) {
         (void) start_probe(prober, volume); /* one is under way, or it works the next time */
 }
 
-/* Reports have come since the calls began to fail: it is not the volume that is gone. */
+/* Reports have come since the calls began to fail, so the volume is not gone. */
 static bool is_unreachable(const VolumeStatus *volume, uint64_t now_usec) {
         const ContactState *contact = &volume->contact;
         uint64_t failing_usec = now_usec - MIN(now_usec, contact->failed_usec);
@@ -90,7 +90,7 @@ static void note(Prober *prober, const VolumeStatus *volume) {
                 troubles_note(troubles, TROUBLE_UNREACHABLE, volume->number, "%s", volume->url);
 }
 
-/* Two calls have got no answer for so long: the probe, and what waits here. */
+/* Two calls have had no answer for PATIENCE_USEC: the probe, and the one that waits here. */
 static void end_silent(Prober *prober, const VolumeStatus *volume) {
         http_client_end_silent(prober->options.client, volume->url, PATIENCE_USEC);
         http_client_end_silent(prober->options.bulk, volume->url, PATIENCE_USEC);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Prober: greets each volume twice a second, so that the master knows who is there, and whether its
- * calls get through though there may be no requests, and notices when they do again.
+/* Prober: greets each volume twice a second. So the master knows who is there and whether its calls
+ * get through, even while there are no requests, and notices when they do again.
  *
- * Ends calls that wait for a volume which does not answer, and notes as trouble what reports alone
- * do not tell. */
+ * The prober ends calls that wait for a volume which does not answer, and notes the troubles that
+ * reports do not show. */
 
 #include "master/link/greeting.h"
 
@@ -25,7 +25,7 @@ typedef struct ProberOptions {
 /* Starts probing, on EVENT. */
 int prober_new(const ProberOptions *options, sd_event *event, Prober **ret);
 
-/* Has a look at once: whom the master greets now need not be waited for. On the loop. */
+/* Looks at once, to save the wait for the first tick. On the loop. */
 void prober_start(Prober *prober);
 
 /* Greets a volume now, unless that is under way. From any thread. */

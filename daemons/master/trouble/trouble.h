@@ -3,9 +3,9 @@
 
 /* Troubles: what is known to be wrong, of the cluster or of one volume, and since when.
  *
- * Whoever finds something notes it, again and again if that is simpler, and clears it when it is
- * over. A table says of each kind how bad it is, in which sentence it is told, and what to do about
- * it; health.h makes from that what an administrator reads. A new kind is a new row. */
+ * The code that finds something wrong notes it, again and again if that is simpler, and clears it
+ * when it is over. A table says of each kind how bad it is, in which sentence it is told, and what
+ * to do about it; health.h makes from that what an administrator reads. A new kind is a new row. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -92,9 +92,9 @@ typedef struct TroubleInfo {
         const char *many;
         const char *advice; /* "" if nothing is to be done */
 
-        uint64_t lasts_usec; /* it is over when it was not noted again for so long; 0: when it is
+        uint64_t lasts_usec; /* it is over when nobody has noted it for this long; 0: when it is
                               * cleared */
-        bool quiet;          /* whoever notes it logs an event of its own */
+        bool quiet;          /* the code that notes it logs an event of its own */
 } TroubleInfo;
 
 const TroubleInfo *trouble_info(TroubleKind kind) _const_;

@@ -18,7 +18,7 @@
 /* To read many large values takes long. */
 #define LOOK_PATIENCE_USEC (10 * USEC_PER_MIN)
 
-/* A value of which no good copy is known: said when the last one goes. */
+/* The value has no known good copy; logged when the last one is found damaged. */
 static void log_lost(const IndexDamageItem *item) {
         char key_field[sizeof("DKV_KEY=") + KEY_MAX], volume_field[sizeof("DKV_VOLUME=") + 10];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Damage: what volumes, and the jobs that move copies, find damaged becomes a mark in the index
- * (see store/index/damage.h); and looks whether what was marked is good after all. */
+/* Damage: turns what volumes and jobs find damaged into marks in the index (store/index/damage.h),
+ * and has volumes look whether a marked copy is good after all. */
 
 #include "core/damage.h"
 #include "master/cluster/volumes.h"
@@ -22,7 +22,7 @@ void damage_watch(Index *index, Volumes *volumes, Troubles *troubles);
 /* Logs that the copy of a version of KEY on VOLUME is damaged or missing. */
 void damage_log_copy(const char *key, uint64_t version, uint32_t volume);
 
-/* Logs the values of which the last good copy was found damaged by this change. */
+/* Logs the values whose last good copy this change has found damaged. */
 void damage_log_lost(const IndexDamage *damage);
 
 /* Logs that the index is damaged where KEY belongs. */

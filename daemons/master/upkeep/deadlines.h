@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Deadlines: until when something may still arrive that refers to a copy which is gone, or about to
+/* Deadlines: how long a request may still arrive that refers to a copy which is gone, or about to
  * go. All are in microseconds since the epoch. */
 
 #include <stdint.h>

@@ -90,8 +90,8 @@ typedef struct Save {
         uint64_t since_usec; /* 0 if this deletes */
 } Save;
 
-/* It is stored with the next report then: after a restart nobody would find it out anew, if
- * something was stored there meanwhile. */
+/* The next report stores it then: after a restart nobody could find it out again, if something was
+ * stored on the volume meanwhile. */
 static void note_unsaved(Stale *stale, const Save *save, int error) {
         StaleStore *store;
 
@@ -360,7 +360,7 @@ static bool rest(Stale *stale) {
         return !stopping;
 }
 
-/* With the lock held: the one that is to be checked after that of volume AFTER, round and round. */
+/* With the lock held: the next unchecked store behind that of volume AFTER, round and round. */
 static const StaleStore *find_unchecked(Stale *stale, uint32_t after) {
         const StaleStore *next = NULL;
 
@@ -423,7 +423,7 @@ static void note_checked(Stale *stale, const StaleStore *checked) {
         note(stale);
 }
 
-/* Waits for a store that is to be checked, behind the one in *STORE. Returns whether there is one;
+/* Waits for an unchecked store, behind the one in *STORE. Returns whether there is one;
  * if not, it is the end. */
 static bool take(Stale *stale, StaleStore *store) {
         const StaleStore *found = NULL;

@@ -9,7 +9,7 @@
  * until every key that names one was looked up there, by a thread of this module; what is missing
  * gets a mark (store/index/damage.h), and is made again by a repair. The volume, for its part, asks
  * about everything that it has, so that what was deleted in the meantime is deleted once more. It
- * is remembered in the index, and begun anew after a restart.
+ * is remembered in the index, and begins again after a restart.
  *
  * The same, but for the choice of readers, is done with each volume when an index that is older
  * than the volumes was accepted (store/index/rollback.h): what it asks about and the index names

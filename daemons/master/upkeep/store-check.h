@@ -23,7 +23,7 @@ int store_check_new(const StoreCheckOptions *options, StoreCheck **ret);
 StoreCheck *store_check_free(StoreCheck *check);
 DEFINE_CLEANUP(StoreCheck *, store_check_free);
 
-/* Begins anew, with the first page, for this volume. */
+/* Starts over at the first page, for this volume. */
 void store_check_begin(StoreCheck *check, uint32_t volume);
 
 /* Checks the next page. Returns 1 if there is another one, 0 if this was the last, -ESHUTDOWN once

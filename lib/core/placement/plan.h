@@ -49,7 +49,7 @@ typedef struct PlanStep {
         size_t n_drop;
 } PlanStep;
 
-/* How many steps there are, 0 if nothing is to be done. They are to be made in order, the next when
+/* How many steps there are, 0 if there is nothing to do. The caller makes them in order, each when
  * the one before is durable; the last one drops what may then go. */
 size_t plan_steps(const Plan *plan) _pure_;
 void plan_step(const Plan *plan, size_t i, PlanStep *ret);

@@ -9,6 +9,7 @@
 #include "bench/check.h"
 #include "bench/result/ledger.h"
 #include "frame/complaint.h"
+#include "frame/format.h"
 
 #define EXAMPLES_MAX 20 /* keys to name */
 
@@ -66,7 +67,7 @@ static int report(const Check *check, bool json) {
                 if (r < 0)
                         return complain(r, "Failed to print: %m");
         } else {
-                printf("%zu keys:", n);
+                printf("%zu %s:", n, plural(n, "key", "keys"));
                 for (Verdict v = 0; v < _VERDICT_MAX; v++)
                         printf(" %s %" PRIu64, verdict_to_string(v), counts[v]);
                 putchar('\n');

@@ -128,7 +128,7 @@ TEST(what_nobody_waited_for_may_be_gone) {
         memset(server.sizes, 0, sizeof(server.sizes));
         set_ledger("?bench/1 7 100\n");
         assert_check(path, "--json=no", 0,
-                     "1 keys: ok 1 lost 0 late 0 torn 0 wrong 0 unreadable 0\n", "");
+                     "1 key: ok 1 lost 0 late 0 torn 0 wrong 0 unreadable 0\n", "");
 }
 
 TEST(server_that_does_not_answer_leaves_it_open) {

@@ -367,6 +367,40 @@ typedef struct Model {
         bool is_up, is_full, is_reached;
 } Model;
 
+static void report_model(Fixture *fixture, Model models[], uint32_t number) {
+        report_free(fixture, number, models[number].is_full ? 0 : FREE);
+        models[number].is_up = true;
+}
+
+/* One random event. */
+static void happen(Fixture *fixture, Model models[], unsigned *seed) {
+        uint32_t number = (uint32_t) rand_r(seed) % N + 1;
+
+        switch (rand_r(seed) % 5) {
+        case 0:
+                models[number].is_full = rand_r(seed) % 2;
+                report_model(fixture, models, number);
+                break;
+        case 1:
+                fail_call(fixture, number);
+                models[number].is_reached = false;
+                break;
+        case 2:
+                pass_call(fixture, number);
+                models[number].is_reached = true;
+                break;
+        case 3: /* all but one go down */
+                shift_clock(TIMEOUT_SEC);
+                for (uint32_t i = 1; i <= N; i++)
+                        models[i].is_up = false;
+                report_model(fixture, models, number);
+                break;
+        default:
+                for (uint32_t i = 1; i <= N; i++)
+                        report_model(fixture, models, i);
+        }
+}
+
 /* Random events, after each of which choices are compared with what the model allows. */
 TEST(no_order_of_events_makes_a_wrong_choice) {
         Fixture *fixture = *state;
@@ -376,39 +410,12 @@ TEST(no_order_of_events_makes_a_wrong_choice) {
         for (uint32_t i = 1; i <= N; i++)
                 models[i] = (Model){ .is_up = true, .is_reached = true };
         for (int step = 0; step < 600; step++) {
-                uint32_t number = (uint32_t) rand_r(&seed) % N + 1, numbers[COPIES_MAX];
+                uint32_t numbers[COPIES_MAX];
                 size_t copies = (size_t) rand_r(&seed) % 3 + 1;
                 unsigned n_usable = 0, n_reached = 0;
                 int r;
 
-                switch (rand_r(&seed) % 5) {
-                case 0:
-                        models[number].is_full = rand_r(&seed) % 2;
-                        report_free(fixture, number, models[number].is_full ? 0 : FREE);
-                        models[number].is_up = true;
-                        break;
-                case 1:
-                        fail_call(fixture, number);
-                        models[number].is_reached = false;
-                        break;
-                case 2:
-                        pass_call(fixture, number);
-                        models[number].is_reached = true;
-                        break;
-                case 3: /* all but one go down */
-                        shift_clock(TIMEOUT_SEC);
-                        for (uint32_t i = 1; i <= N; i++)
-                                models[i].is_up = false;
-                        report_free(fixture, number, models[number].is_full ? 0 : FREE);
-                        models[number].is_up = true;
-                        break;
-                default:
-                        for (uint32_t i = 1; i <= N; i++) {
-                                report_free(fixture, i, models[i].is_full ? 0 : FREE);
-                                models[i].is_up = true;
-                        }
-                }
-
+                happen(fixture, models, &seed);
                 for (uint32_t i = 1; i <= N; i++) {
                         bool is_usable = models[i].is_up && !models[i].is_full;
 

@@ -30,7 +30,7 @@ int bus_append_traffic(sd_bus_message *reply, const char *property, const HttpSe
         return bus_append_metric(reply, traffic_metrics, TRAFFIC_SIZE, property, &traffic);
 }
 
-int bus_append_uuid(sd_bus_message *reply, const uint8_t uuid[static 16]) {
+int bus_append_uuid(sd_bus_message *reply, const Uuid uuid) {
         char text[sizeof("01234567-89ab-cdef-0123-456789abcdef")];
         sd_id128_t id;
 

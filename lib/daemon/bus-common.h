@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "bus/bus.h"
+#include "core/uuid.h"
 #include "http/server.h"
 
 /* Make rows of a vtable: TRAFFIC_METRICS(BUS_TRAFFIC) for what bus_append_traffic() knows,
@@ -25,7 +26,7 @@ int bus_append_metric(
 int bus_append_traffic(sd_bus_message *reply, const char *property, const HttpServer *server);
 
 /* Appends 16 bytes as people write them. */
-int bus_append_uuid(sd_bus_message *reply, const uint8_t uuid[static 16]);
+int bus_append_uuid(sd_bus_message *reply, const Uuid uuid);
 
 #define BUS_CONF_TYPE "a(sssbs)" /* name, value, default, whether it is live, origin */
 

@@ -64,9 +64,9 @@ static int change_by_report(Volumes *volumes, const VolumeReport *report) {
         return r;
 }
 
-static bool has_uuid(const Cluster *cluster, const uint8_t uuid[static STORE_UUID_SIZE]) {
+static bool has_uuid(const Cluster *cluster, const Uuid uuid) {
         for (size_t i = 0; i < cluster->n_volumes; i++)
-                if (memcmp(cluster->volumes[i].uuid, uuid, STORE_UUID_SIZE) == 0)
+                if (memcmp(cluster->volumes[i].uuid, uuid, sizeof(Uuid)) == 0)
                         return true;
         return false;
 }

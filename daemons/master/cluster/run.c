@@ -178,7 +178,7 @@ int run_take(Live *live, const VolumeReport *report) {
         return 0;
 }
 
-LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]) {
+LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const Uuid uuid) {
         LeadMember member = LEAD_UNKNOWN;
         const Volume *volume;
 

@@ -8,6 +8,7 @@
  * was restarted. */
 
 #include "core/call/identity.h"
+#include "core/uuid.h"
 #include "master/cluster/volumes.h"
 #include "master/lead/judge.h"
 
@@ -47,7 +48,7 @@ int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t s
 bool volumes_has_other_run(Volumes *volumes, const VolumeReport *report);
 
 /* What the map says of the store that has UUID and reports as NUMBER. */
-LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const uint8_t uuid[static 16]);
+LeadMember volumes_find_store(Volumes *volumes, uint32_t number, const Uuid uuid);
 
 /* How many volumes there are that may hold values. */
 size_t volumes_count_used(Volumes *volumes);

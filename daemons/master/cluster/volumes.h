@@ -8,6 +8,7 @@
 
 #include "core/call/volume-report.h"
 #include "core/placement/cluster.h"
+#include "core/uuid.h"
 #include "master/cluster/contact.h"
 #include "master/lead/lead.h"
 #include "rpc/call.h"
@@ -59,7 +60,7 @@ typedef struct VolumeStatus {
         bool up;          /* or expected to be, for a while after the master's start */
         bool reports;     /* up, and heard of since then */
         bool nearly_full; /* less than 5 % of the disk is free */
-        uint8_t uuid[16];
+        Uuid uuid;
         char url[VOLUME_URL_SIZE], zone[VOLUME_ZONE_SIZE];
         bool url_is_set, zone_is_set; /* by the administrator */
         uint64_t maintenance_until;   /* as in core/placement/cluster.h, but 0 as soon as it is over

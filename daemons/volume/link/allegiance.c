@@ -82,7 +82,7 @@ int allegiance_new(ObjectStore *store, uint32_t number, Allegiance **ret, uint32
 
         allegiance->store = store;
         allegiance->self.number = number;
-        memcpy(allegiance->self.uuid, object_store_uuid(store), STORE_UUID_SIZE);
+        memcpy(allegiance->self.uuid, object_store_uuid(store), sizeof(Uuid));
         (void) pthread_mutex_init(&allegiance->lock, NULL);
         while (allegiance->self.run == 0)
                 if (getrandom(&allegiance->self.run, sizeof(allegiance->self.run), 0) < 0)

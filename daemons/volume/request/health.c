@@ -19,7 +19,7 @@ static const char *format_id(uint64_t id, char ret[static ID_SIZE]) {
 /* Who this is, and whom it follows or was the last to follow. */
 static void add_identity(Allegiance *allegiance, Json *health) {
         const StoreIdentity *self = allegiance_store(allegiance);
-        char uuid[2 * STORE_UUID_SIZE + 1] = "", cluster[2 * CLUSTER_ID_SIZE + 1] = "";
+        char uuid[2 * sizeof(Uuid) + 1] = "", cluster[2 * CLUSTER_ID_SIZE + 1] = "";
         char id[ID_SIZE];
         Leadership lead;
 

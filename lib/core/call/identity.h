@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/uuid.h"
+
 #define CLUSTER_ID_SIZE 16
-#define STORE_UUID_SIZE 16
 
 /* A start of a master of a cluster. Terms grow with each start; the leader is a random number. It
  * tells two starts with the same term apart, which two copies of a directory can have. */
@@ -20,7 +21,7 @@ typedef struct Leadership {
 /* The store of a volume, and the start of the daemon that serves it. */
 typedef struct StoreIdentity {
         uint32_t number; /* 0 for none: in a call, for the master */
-        uint8_t uuid[STORE_UUID_SIZE];
+        Uuid uuid;
         uint64_t run; /* random; 0 for any */
 } StoreIdentity;
 

@@ -259,13 +259,13 @@ get_parameter(const char *string, size_t length, Ticket *ticket, uint8_t ret_tag
 }
 
 uint64_t ticket_store(const uint8_t cluster[static CLUSTER_ID_SIZE], const StoreIdentity *store) {
-        uint8_t name[CLUSTER_ID_SIZE + 4 + STORE_UUID_SIZE];
+        uint8_t name[CLUSTER_ID_SIZE + 4 + sizeof(Uuid)];
         uint32_t number = htole32(store->number);
         uint64_t hash;
 
         memcpy(name, cluster, CLUSTER_ID_SIZE);
         memcpy(name + CLUSTER_ID_SIZE, &number, sizeof(number));
-        memcpy(name + CLUSTER_ID_SIZE + sizeof(number), store->uuid, STORE_UUID_SIZE);
+        memcpy(name + CLUSTER_ID_SIZE + sizeof(number), store->uuid, sizeof(Uuid));
         hash = XXH3_64bits(name, sizeof(name));
         return hash != 0 ? hash : 1;
 }

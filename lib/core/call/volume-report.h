@@ -7,12 +7,13 @@
 
 #include "base/error.h"
 #include "core/call/identity.h"
+#include "core/uuid.h"
 
 #define REPORT_PEERS_MAX 16
 
 typedef struct VolumeReport {
         uint32_t number;
-        uint8_t uuid[16];
+        Uuid uuid;
         uint64_t run, sequence; /* the run of its daemon, and the number of the report in that run
                                  */
         Leadership lead;        /* whom it follows, or followed last; zeroes for nobody */

@@ -86,7 +86,7 @@ static int get_volume(Reader *reader, uint8_t format, Cluster *cluster) {
         uint64_t number = reader_get_varint(reader);
         uint64_t weight = reader_get_varint(reader);
         uint8_t state = reader_get_u8(reader);
-        const uint8_t *uuid = reader_get(reader, 16);
+        const uint8_t *uuid = reader_get(reader, sizeof(Uuid));
         uint64_t maintenance_until = 0;
         uint8_t marks = 0;
         Volume *volume;

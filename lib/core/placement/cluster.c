@@ -122,7 +122,7 @@ Volume *cluster_find(const Cluster *cluster, uint32_t number) {
 int cluster_add_volume(
                 Cluster *cluster,
                 uint32_t number,
-                const uint8_t uuid[static 16],
+                const Uuid uuid,
                 const char *url,
                 const char *zone,
                 uint32_t weight) {

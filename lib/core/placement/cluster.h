@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/placement/placement.h"
 #include "core/placement/volume-state.h"
+#include "core/uuid.h"
 
 #define WEIGHT_MAX 256
 
@@ -17,9 +18,9 @@ typedef struct Volume {
         uint32_t number;
         uint32_t weight;
         VolumeState state;
-        uint8_t uuid[16]; /* of the store; two stores must not have the same number */
-        char *url;        /* scheme, host and port, without a slash at the end; owned */
-        char *zone;       /* owned */
+        Uuid uuid;  /* of the store; two stores must not have the same number */
+        char *url;  /* scheme, host and port, without a slash at the end; owned */
+        char *zone; /* owned */
 
         /* Fixed by the administrator: what the volume reports does not change them. */
         bool url_is_set, zone_is_set;
@@ -56,7 +57,7 @@ Volume *cluster_find(const Cluster *cluster, uint32_t number);
 int cluster_add_volume(
                 Cluster *cluster,
                 uint32_t number,
-                const uint8_t uuid[static 16],
+                const Uuid uuid,
                 const char *url,
                 const char *zone,
                 uint32_t weight);

@@ -48,7 +48,7 @@ static void use_spare_log(const char *path) {
             (int) sizeof(spare))
                 (void) renameat2(
                                 AT_FDCWD, spare, AT_FDCWD, path,
-                                RENAME_NOREPLACE); /* else it is made anew */
+                                RENAME_NOREPLACE); /* if that fails, a new file is made */
 }
 
 static int on_open(const char *path, int flags, ...) {

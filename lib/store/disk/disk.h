@@ -4,8 +4,8 @@
 /* Disk: what a store does when its disk fails.
  *
  * After a failed write or flush nobody knows what is on the disk, so the process ends (see
- * base/fatal.h). Damage is no reason to end: it is noted here, so that whoever gets the -EBADMSG
- * can say what is damaged. */
+ * base/fatal.h). Damage is no reason to end: it is noted here, so that a caller that gets
+ * -EBADMSG can say what is damaged. */
 
 #include "base/macro.h"
 

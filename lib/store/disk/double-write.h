@@ -14,7 +14,7 @@
 
 typedef struct DoubleWrite DoubleWrite;
 
-/* Opens the file, or makes it with so many bytes, and puts pages that are torn in place right.
+/* Opens the file, or makes it with SIZE bytes, and repairs pages that are torn in their places.
  * Returns 0 or a negative errno. RET_REPAIRED: how many pages there were. */
 int double_write_new(int dir_fd, uint64_t size, unsigned *ret_repaired, DoubleWrite **ret);
 

@@ -3,11 +3,11 @@
 
 /* Members: the file "members" in the directory of an environment, which lists what belongs to it.
  *
- * Berkeley DB makes a database anew that it does not find, and then everything else that belongs
- * to the lost one is rubbish. So nothing is opened while a member is missing: most often its disk
- * is not mounted. The list is written, durably, when all of it is there, and while a store is being
- * made for the first time it says so. A store from before there were lists gets one if it looks
- * whole. */
+ * Berkeley DB creates a database that it does not find, and then everything else that belonged to
+ * the lost one is rubbish. So nothing is opened while a member is missing: most often its disk is
+ * not mounted. The list is written, durably, once all members are there; while a store is being
+ * made for the first time, the list says so. A store from before there were lists gets one if it
+ * looks whole. */
 
 #include "base/macro.h"
 
@@ -24,7 +24,7 @@ int members_begin_load(int dir_fd);
  * or another negative errno. */
 int members_check(int dir_fd, const char *const required[]);
 
-/* The name of what members_check(), or whoever noted it, missed last on this thread, or "". */
+/* The name of what was found missing last on this thread, or "". */
 const char *members_missing(void);
 
 /* Notes that NAME is missing. Returns -ENOMEDIUM. */

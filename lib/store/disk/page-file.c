@@ -58,7 +58,7 @@ static ssize_t read_mirror(PageFile *file, uint32_t number, uint8_t ret_page[sta
         return n;
 }
 
-/* What the mirror has of a page that is not to be there, NULL: nothing. */
+/* PAGE is NULL for a page that does not belong in the mirror. */
 static int write_mirror(PageFile *file, uint32_t number, const uint8_t *page) {
         uint8_t inverted[PAGE_SIZE] = {};
         int r;

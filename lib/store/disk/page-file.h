@@ -26,9 +26,9 @@ typedef struct PageFile {
         int dir_fd;              /* not owned */
         int fd;
         int mirror_fd;
-        _Atomic(uint32_t) extent; /* so many pages were there when its last flush began */
+        _Atomic(uint32_t) extent; /* pages that were there when its last flush began */
         _Atomic(uint64_t) n_written,
-                        n_flushed; /* pages; of so many it is known to be on the disk */
+                        n_flushed; /* pages, and how many are known to be on the disk */
         _Atomic(uint64_t) n_mirror_written, n_mirror_flushed; /* the same of the mirror */
 
         pthread_mutex_t growth; /* held while a page behind the extent is written */
@@ -45,7 +45,7 @@ int page_file_new(int dir_fd, const char *name, bool was_closed, PageFile **ret)
 /* Flushes the mirror and closes both. */
 PageFile *page_file_free(PageFile *file);
 
-/* Opens it anew if there is another file of this name now. FD is one of those that have it open. */
+/* Opens it again if another file has this name now. FD has that file open. */
 int page_file_follow(PageFile *file, int fd);
 
 /* Writes a page in place, and to the mirror if it belongs there or was there. Returns 0, or -ENOSPC

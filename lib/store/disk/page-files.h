@@ -6,7 +6,7 @@
  *
  * A damaged page that leads to others is taken from the mirror. During a recovery, one that the log
  * knows from its allocation on is read as one that was never written; the log fills it. Any other
- * is read as an empty one then, that no record applies to; it is not written, and whoever needs it
+ * is read as an empty one then, which no record applies to; it is not written, and what needs it
  * when the environment is opened again gets -EBADMSG. */
 
 #include "store/disk/page-file.h"
@@ -31,7 +31,7 @@ int page_files_check(PageFiles *files);
 
 /* While Berkeley DB recovers. IS_ALLOCATED says whether the log knows all of a page. Returns, when
  * it is over (NULL), how many pages it has read as empty ones: then what it has in memory is not
- * what is there, and the environment has to be opened anew. */
+ * what is there, and the environment has to be opened again. */
 typedef bool (*PageIsAllocated)(const char *name, uint32_t number, const void *userdata);
 
 unsigned page_files_recover(PageFiles *files, PageIsAllocated is_allocated, const void *userdata);
@@ -40,15 +40,15 @@ unsigned page_files_recover(PageFiles *files, PageIsAllocated is_allocated, cons
 unsigned page_files_damaged(PageFiles *files);
 unsigned page_files_repaired(PageFiles *files);
 
-/* Names one of them. Returns false if there are not so many. */
+/* Names one of them. Returns false if there is no such page. */
 bool page_files_name_damaged(PageFiles *files, unsigned i, char *ret, size_t size);
 
 /* Of the environment that has this path in its directory. NULL if there is none or if it is no
  * database. FD is open. Returns 0 or a negative errno. */
 int page_files_find(const char *path, int fd, PageFile **ret);
 
-/* Reads a page, of which Berkeley DB wants all. Returns how many bytes there are, -EBADMSG if it is
- * damaged or cannot be read, or -EINTR. */
+/* Reads a page; Berkeley DB always wants all of it. Returns how many bytes there are, -EBADMSG if
+ * it is damaged or cannot be read, or -EINTR. */
 ssize_t page_files_read(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]);
 
 /* Returns 0 or -ENOSPC. */

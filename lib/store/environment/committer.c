@@ -15,8 +15,8 @@
 #define BATCH_SIZE       (4 * MIB)
 
 /* The list of what was submitted is a stack that any thread pushes to and the committer takes as a
- * whole. While the committer sleeps its only element is &asleep; whoever replaces that has to wake
- * it, nobody else. */
+ * whole. While the committer sleeps its only element is &asleep; the thread that replaces that must
+ * wake it, no other. */
 void environment_submit(Environment *environment, Operation *operation) {
         Committer *committer = &environment->committer;
         Operation *head = atomic_load(&committer->submitted);
@@ -189,7 +189,7 @@ static Operation *apply_batch(
 }
 
 /* Something in the batch up to and including LAST met a failing database: all but the culprits
- * shall pass. */
+ * pass. */
 static Operation *apply_alone(
                 Environment *environment, Operation *first, Operation *last, Buffer *scratch) {
         for (Operation *operation = first;; operation = operation->next) {
@@ -267,7 +267,8 @@ static void *committer_main(void *userdata) {
         while (!committer->stop) {
                 Operation *operations;
 
-                /* Whoever is about to submit shall have the time to: the batch is the larger. */
+                /* Threads that are about to submit get the time to, which makes the batch larger.
+                 */
                 (void) sched_yield();
 
                 operations = take_submitted(committer);

@@ -50,7 +50,7 @@ struct Transaction {
         int error;   /* of the database itself; the first one sticks and undoes the transaction */
         size_t size; /* of what was written */
         int64_t counters[COUNTERS_MAX]; /* by how much they change */
-        Buffer scratch;                 /* for whoever applies */
+        Buffer scratch;                 /* for the apply() that runs */
 };
 
 /* For apply(). An error of the database sticks in the transaction. */

@@ -17,8 +17,8 @@
 #include "store/environment/environment.h"
 #include "store/format/log-mark.h"
 
-/* Sums that live in the environment and change with its transactions. What they mean is the owner's
- * affair. */
+/* Sums that live in the environment and change with its transactions. What they mean is up to
+ * the owner. */
 #define COUNTERS_MAX 4
 
 typedef struct EnvironmentHooks {

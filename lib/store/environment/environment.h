@@ -64,7 +64,7 @@ unsigned environment_damaged_pages(const Environment *environment);
 unsigned environment_repaired_pages(const Environment *environment);
 
 /* Names the damaged page number I, counted from 0: "page 7 of '/var/lib/dkv/index.db'". Returns
- * false if there are not so many. */
+ * false if there is no such page. */
 bool environment_damaged_page(const Environment *environment, unsigned i, char *ret, size_t size);
 
 /* Submits an operation; from any thread; never blocks on the disk. */

@@ -187,7 +187,7 @@ int log_keeper_claim(Environment *environment) {
         return environment_error(environment, r);
 }
 
-/* An older mark is as true as a newer one, so want of space is no reason to end. */
+/* An older mark is as true as a newer one, so a full disk is no reason to end. */
 static void write_mark(LogKeeper *keeper, LogMarkSlot slot) {
         int r;
 

@@ -8,8 +8,8 @@
 #include "store/format/log-pages.h"
 
 /* Before Berkeley DB sees the log: reads it and the mark. Changes nothing. Returns 0, -EBADMSG if
- * it is damaged, of which disk_last_damage() says where, or another negative errno.
- * RET_PAGES: those that a recovery makes anew. */
+ * it is damaged (disk_last_damage() says where), or another negative errno. RET_PAGES: those that a
+ * recovery rebuilds. */
 int log_keeper_check(Environment *environment, LogPages **ret_pages);
 
 /* The log is open and recovered: makes the mark if there is none. */

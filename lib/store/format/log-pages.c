@@ -22,7 +22,7 @@ enum {
 };
 
 #define NAME_SIZE 32
-#define FILES_MAX 64 /* numbers are given anew from 0 on */
+#define FILES_MAX 64 /* Berkeley DB starts again at 0 each time it opens */
 
 typedef struct Allocation {
         char name[NAME_SIZE]; /* "" while it is not known */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Log pages: which pages the log knows from their allocation on, so that a recovery makes them anew
+/* Log pages: which pages the log knows from their allocation on, so that a recovery rebuilds them,
  * whatever is in their places. Fed with the records that log_scan() passes on. */
 
 #include "store/format/log-mark.h"

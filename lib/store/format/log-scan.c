@@ -317,7 +317,7 @@ static int check_end(LogScan *scan, const Log *log, size_t end, const LogMark *m
         return 0;
 }
 
-/* Whether this is a log of which nothing has come to the disk but the name. */
+/* Whether nothing of this log but its name has reached the disk. */
 static bool is_begun(int dir_fd, uint32_t number, Log *log) {
         return read_log(dir_fd, number, SIZE_MAX, log) == 0 && whole_record(log, 0) == 0 &&
                is_zero(log, 0) && find_claims(log, 0).file == 0;
@@ -377,7 +377,7 @@ int log_scan(int dir_fd, const LogMark *mark, LogScan *scan) {
                 return 0;
 
         /* Berkeley DB reads the record before the one that is needed, too, and one near the
-         * beginning of its log. So no log of which anything is needed may be bad anywhere. */
+         * beginning of its log. So a log that is needed at all must be good everywhere. */
         needed = mark ? MAX(first, mark->needed.file) : first;
         if (mark && mark->needed.offset <= FIRST_SIZE && needed > first)
                 needed--;

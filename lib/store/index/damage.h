@@ -5,7 +5,7 @@
  * unreadable on their volumes.
  *
  * A mark belongs to a copy of a version that is current. It is made by index_damage(), and goes in
- * the very transaction in which the copy becomes garbage, is pulled anew (index_move() with the
+ * the very transaction in which the copy becomes garbage, is pulled again (index_move() with the
  * volume as ADD), or is found to be good after all. Marks are in a table, and in memory for
  * readers, to whom a cluster without any costs one load. */
 
@@ -42,7 +42,7 @@ DamageKind index_damage_kind(Index *index, uint64_t version, uint32_t volume);
 
 typedef struct IndexDamageCounters {
         uint64_t copies; /* with a mark */
-        uint64_t values; /* of which these are copies */
+        uint64_t values; /* that these are copies of */
         uint64_t lost;   /* of the values: all copies have a mark */
         uint64_t made;   /* how many marks were made since the index was opened */
 } IndexDamageCounters;

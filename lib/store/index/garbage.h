@@ -46,7 +46,7 @@ typedef struct IndexCollected {
         const Garbage *items;
         size_t n_gone, n_items;
         uint64_t again_due_usec; /* for the rest */
-        uint64_t fence_due_usec; /* for versions of which this was the last copy */
+        uint64_t fence_due_usec; /* for versions whose last copy this was */
 } IndexCollected;
 
 void index_collected(Index *index, IndexCollected *collected);

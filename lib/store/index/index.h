@@ -5,7 +5,7 @@
  *
  * This is a contract: what keeps the tables, and on how many machines, is not seen from here. Reads
  * run on any thread. Every change is a request: it is submitted, carried out in one transaction
- * (a record, the counters, and the copies that thereby became garbage change together), and
+ * (a record, the counters, and the copies that became garbage change together), and
  * answered when its outcome is known. Requests of one thread are carried out in the order in which
  * they were submitted. The order of writes is that of their commits, whatever their versions: each
  * is decided against what is current then, and gets the next revision.
@@ -65,7 +65,7 @@ typedef struct IndexResult {
 
 #define INDEX_ERROR_UNKNOWN (-ECOMM)
 
-/* Embedded in each kind of request. What a request points to is not to change until done(). */
+/* Embedded in each kind of request. What a request points to must not change until done(). */
 struct IndexRequest {
         /* On the committer's thread; the request is the caller's again. Must not block. */
         void (*done)(IndexRequest *request, IndexResult result);

@@ -41,7 +41,7 @@ static uint32_t get_volume(Reader *reader) {
         return volume;
 }
 
-/* Allocates the items of a request, each of which takes ENCODED_MIN bytes at least. */
+/* Allocates the items of a request; each takes at least ENCODED_MIN bytes. */
 static void *
 get_items(Reader *reader, size_t encoded_min, size_t size, DecodedRequest *request, size_t *ret_n) {
         uint64_t n = reader_get_varint(reader);

@@ -79,7 +79,7 @@ typedef struct DecodedRequest {
 /* Appends a request, whose type is set. The buffer remembers what fails. */
 void request_encode(const IndexRequest *request, Buffer *buffer);
 
-/* Strings of RET point into DATA; RET is to be freed by request_done(), also if this fails. Returns
+/* Strings of RET point into DATA; request_done() frees RET, also if this fails. Returns
  * 0, -EPROTONOSUPPORT for an unknown format or type, -EBADMSG for what can be no request, -ENOMEM.
  */
 int request_decode(const void *data, size_t size, DecodedRequest *ret);

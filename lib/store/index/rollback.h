@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Rollback: an index that is older than what its volumes hold, and is to go on all the same.
+/* Rollback: an index that is older than what its volumes hold, and goes on all the same.
  *
  * What it does not know may be all that is left of a value. So its garbage is forgotten, since an
  * entry could name the only copy of what was moved there later; and of the versions from before the

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Storage of the index: how the disk below it is, what a recovery has found, and whether it still
- * gets on with its work. From any thread, unless it says otherwise. */
+ * makes progress. From any thread, unless it says otherwise. */
 
 #include "store/environment/environment.h"
 #include "store/index/index.h"

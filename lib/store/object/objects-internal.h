@@ -6,6 +6,7 @@
  * A file is named by its version, in one of 256 directories. A name without a record that says "in
  * a file" means nothing, and is removed in the background or at the next start. */
 
+#include "core/uuid.h"
 #include "store/environment/database.h"
 #include "store/object/objects.h"
 #include "store/object/reach.h"
@@ -40,7 +41,7 @@ struct ObjectStore {
         int files_fd;
         int directory_fds[DIRECTORIES];
         uint64_t inline_max;
-        uint8_t uuid[16];
+        Uuid uuid;
         Workers workers;
 
         pthread_mutex_t claims_mutex; /* held while a name is given or taken away */
@@ -65,7 +66,7 @@ void object_files_close(ObjectStore *store);
 int object_file_open(ObjectStore *store, uint64_t version);
 
 /* Gives the unnamed file its name, durably; if the very same object has it already, that one keeps
- * it, unless that is to be replaced. The claim keeps the name until object_file_unclaim(). Returns
+ * it, unless it should be replaced. The claim keeps the name until object_file_unclaim(). Returns
  * 0, -EEXIST if another object has the version or is about to, or another negative errno. */
 int object_file_link(ObjectStore *store, int fd, Claim *claim);
 void object_file_unclaim(ObjectStore *store, Claim *claim);

@@ -294,8 +294,8 @@ static bool is_readable(ObjectStore *store, uint64_t after) {
         return object_store_versions(store, after, &version, 1) != -EBADMSG;
 }
 
-/* A page covers a range of versions of unknown width: steps that grow, though slowly, lest one go
- * over what lies between two damaged pages, lead behind it; then its end is narrowed down. */
+/* A page covers a range of versions of unknown width: steps that grow, but slowly, so that none
+ * goes over what lies between two damaged pages, lead behind it; then its end is narrowed down. */
 int object_store_skip_damage(ObjectStore *store, uint64_t after, uint64_t *ret_after) {
         uint64_t damaged = after, readable, version;
         int r;

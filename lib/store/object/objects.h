@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "core/record.h"
+#include "core/uuid.h"
 #include "store/environment/environment.h"
 
 typedef struct ObjectStore ObjectStore;
@@ -33,7 +34,7 @@ DEFINE_CLEANUP(ObjectStore *, object_store_free);
 
 Environment *object_store_environment(ObjectStore *store);
 
-/* 16 bytes, made when the store was created. */
+/* A Uuid, made when the store was created. */
 const uint8_t *object_store_uuid(const ObjectStore *store);
 
 typedef struct ObjectStoreCounters {

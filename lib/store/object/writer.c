@@ -10,8 +10,8 @@
 #include "store/object/objects-internal.h"
 #include "store/object/writer.h"
 
-/* After so many bytes the kernel is told to start writing, and the room on the disk is looked at.
- */
+/* Each time this much has been appended, the kernel is told to start writing, and the free space is
+ * checked. */
 #define STRIDE (8 * MIB)
 
 /* Below this, claiming room costs more than it is worth. */

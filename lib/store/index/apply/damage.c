@@ -80,7 +80,8 @@ put_mark(Transaction *transaction, uint64_t version, uint32_t volume, const Dama
         return note(transaction, &(DamageChange){ version, volume, mark->kind, mark->n_copies });
 }
 
-/* Returns 1 and the mark, which points into SCRATCH, or 0. One that cannot be read is made anew. */
+/* Returns 1 and the mark, which points into SCRATCH, or 0. One that cannot be read is made again.
+ */
 static int get_mark(
                 Transaction *transaction,
                 uint64_t version,
@@ -216,7 +217,7 @@ static int load_mark(DamageSet *set, const Cursor *cursor, DamageKey *ret_key) {
                                               mark.kind, mark.n_copies });
 }
 
-/* Marks that cannot be read are found anew, when somebody reads the copies. */
+/* Marks that cannot be read are found again when somebody reads the copies. */
 int damage_load(Tables *tables) {
         DamageKey key = {};
         Cursor cursor;

@@ -45,8 +45,8 @@ static int load_dead_from(Tables *tables, Cursor *cursor, GarbageKey *start) {
         return r;
 }
 
-/* What lies behind a damaged page is no danger to whoever becomes current: index_garbage() does not
- * find it either. */
+/* What lies behind a damaged page is no danger to a version that becomes current: index_garbage()
+ * does not find it either. */
 int garbage_load(Tables *tables) {
         GarbageKey start = garbage_key(0, 0, 0);
         int r;

@@ -32,7 +32,7 @@ int rules_move_copies(const IndexMove *move, Record *record);
 /* What becomes of a copy that its volume asks about. */
 typedef enum SettleVerdict {
         SETTLE_CURRENT, /* the record names it: it stays */
-        SETTLE_ADOPT,   /* the record shall name it: it may be all that is left */
+        SETTLE_ADOPT,   /* the record must name it: it may be all that is left */
         SETTLE_STRAY,   /* of the current version, but not known there: garbage */
         SETTLE_KEEP,    /* unknown, from before a rollback: it stays */
         SETTLE_GARBAGE, /* and its version will never be current */

@@ -32,8 +32,8 @@ int identity_begin(Identity *identity, Submitter *submitter) {
         return submit_and_wait(submitter, REQUEST_BEGIN_TERM, &begin.request);
 }
 
-/* Whoever has just read the old identity still has it; there will not be so many jumps meanwhile
- * that its place is needed. */
+/* Threads that have just read the old identity still use it; there are not enough jumps meanwhile
+ * for its place to be needed. */
 void identity_jump(Identity *identity, uint64_t term) {
         const IndexIdentity *old = atomic_load(&identity->current);
         size_t i = (size_t) (old - identity->all + 1) % IDENTITIES;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Identity: which term of which cluster this opening of the index is. */
+/* Identity: the cluster that an index belongs to, and the term that this opening of it is. */
 
 #include "store/index/apply/term.h"
 #include "store/index/engine/submit.h"

@@ -23,7 +23,7 @@ static void on_accepted(IndexRequest *request, IndexResult result) {
         accept->done(accept, result);
 }
 
-/* More versions may be given out until it is applied, but not so many as it leaves out. */
+/* More versions may be given out until it is applied, but fewer than it leaves out. */
 void index_accept_rollback(Index *index, IndexAccept *accept) {
         accept->index = index;
         accept->request.done = on_accepted;

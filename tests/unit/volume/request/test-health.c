@@ -28,7 +28,7 @@ TEST(it_says_who_the_volume_is) {
         assert_string_equal(json_get_string(json, "status"), "ok");
         assert_string_equal(json_get_string(json, "version"), DKV_VERSION);
         assert_int_equal(figure(json, "number"), WORLD_NUMBER);
-        assert_int_equal(strlen(json_get_string(json, "uuid")), 2 * STORE_UUID_SIZE);
+        assert_int_equal(strlen(json_get_string(json, "uuid")), 2 * sizeof(Uuid));
         assert_string_equal(json_get_string(json, "uuid"), json_get_string(again, "uuid"));
         assert_string_equal(json_get_string(json, "run"), json_get_string(again, "run"));
 }

@@ -27,10 +27,12 @@ static const ErrorInfo table[] = {
         { EREMCHG,      409, BUS_ERROR("Conflict"),      "The cluster map has changed meanwhile.",                   0 },
         { EDQUOT,       409, BUS_ERROR("TooFewVolumes"), "That needs more active volumes than there would be.",      0 },
         { EKEYREVOKED,  410, BUS_ERROR("Deposed"),       "Another master leads this cluster.",                       0 },
+        { ENOMSG,       411, BUS_ERROR("LengthRequired"), "The request does not say how long its body is.",         0 },
         { ECANCELED,    412, BUS_ERROR("Precondition"),  "The condition of the request does not hold.",              0 },
         { EFBIG,        413, BUS_ERROR("TooLarge"),      "The body is larger than the limit.",                       0 },
-        { ENAMETOOLONG, 414, BUS_ERROR("KeyTooLong"),    "The key is longer than 1024 bytes.",                       0 },
+        { ENAMETOOLONG, 414, BUS_ERROR("KeyTooLong"),    "The key or the request line is too long.",                 0 },
         { ERANGE,       416, BUS_ERROR("Range"),         "The range lies outside of the value.",                     0 },
+        { EBADRQC,      417, BUS_ERROR("Expectation"),   "What the request expects cannot be had.",                  0 },
         { EREMOTE,      421, BUS_ERROR("Misdirected"),   "The request is meant for somebody else.",                  0 },
         { EINPROGRESS,  425, BUS_ERROR("NotYet"),        "It is not known yet who is who; ask again.",               1 },
         { E2BIG,        431, BUS_ERROR("HeadersTooLarge"), "The header section is larger than the limit.",           0 },
@@ -42,6 +44,7 @@ static const ErrorInfo table[] = {
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
         { ECOMM,        503, BUS_ERROR("OutcomeUnknown"), "It is not known whether this was done.",                  1 },
         { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
+        { EPROTONOSUPPORT, 505, BUS_ERROR("HttpVersion"), "This version of HTTP is not spoken here.",               0 },
         { ENOSPC,       507, BUS_ERROR("NoSpace"),       "There is not enough space left.",                          0 },
 };
 /* clang-format on */

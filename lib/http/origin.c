@@ -94,19 +94,16 @@ int http_check_origin(HttpRequest *request, const HttpOrigins *origins) {
         return -EACCES;
 }
 
-void http_add_origin(
-                HttpRequest *request, const HttpOrigins *origins, struct MHD_Response *response) {
+const char *http_origin_headers(
+                const HttpRequest *request, const HttpOrigins *origins, const char **ret_value) {
+        *ret_value = NULL;
         if (!*origins->allowed)
-                return;
-
-        (void) MHD_add_response_header(response, "Vary", "Origin");
+                return "";
         if (!request->origin_is_allowed)
-                return;
+                return "Vary: Origin\r\n";
 
-        (void) MHD_add_response_header(
-                        response, "Access-Control-Allow-Origin",
-                        http_request_header(request, "Origin"));
-        (void) MHD_add_response_header(response, "Access-Control-Expose-Headers", "*");
+        *ret_value = http_request_header(request, "Origin");
+        return "Vary: Origin\r\nAccess-Control-Expose-Headers: *\r\nAccess-Control-Allow-Origin: ";
 }
 
 static int add_preflight(HttpRequest *request, const char *allow) {

@@ -3,8 +3,6 @@
 
 /* Origin: what web pages may do with a server, by HttpServerOptions.cors_origins. */
 
-#include <microhttpd.h>
-
 #include "http/route.h"
 
 typedef struct HttpOrigins {
@@ -16,9 +14,11 @@ typedef struct HttpOrigins {
  * foreign one and would change something. */
 int http_check_origin(HttpRequest *request, const HttpOrigins *origins);
 
-/* What allows a page to read the reply, if it may. */
-void http_add_origin(
-                HttpRequest *request, const HttpOrigins *origins, struct MHD_Response *response);
+/* The headers of each reply that allow a page to read it, if it may, as lines; "" if there are
+ * none. They are followed by the value that RET_VALUE points to, if that is not NULL, and the end
+ * of the line. */
+const char *http_origin_headers(
+                const HttpRequest *request, const HttpOrigins *origins, const char **ret_value);
 
 /* OPTIONS: which methods there are, also as a preflight of browsers asks it. */
 int http_reply_options(HttpRequest *request, const HttpRoute *routes);

@@ -71,15 +71,6 @@ static bool is_media_type(const char *string, size_t length) {
         return is_field_value(string, length);
 }
 
-/* Blanks at the end of the line are not part of the value. */
-static size_t value_length(const char *value) {
-        size_t length = strlen(value);
-
-        while (length > 0 && strchr(" \t", value[length - 1]))
-                length--;
-        return length;
-}
-
 typedef struct Collector {
         HttpRequest *request;
         Buffer *metadata;
@@ -92,23 +83,15 @@ static int refuse(HttpRequest *request, const char *detail) {
         return -EINVAL;
 }
 
-static int append(Collector *collector, const char *name, const char *value, size_t length) {
-        _cleanup_free_ char *copy = strndup(value, length);
-
-        return copy ? metadata_append(collector->metadata, name, copy) : -ENOMEM;
-}
-
 static int collect_meta(Collector *collector, const char *name, const char *value) {
-        size_t length = value_length(value);
-
         if (!is_token(name, strlen(name)))
                 return refuse(collector->request,
                               "The name of a Dkv-Meta- header has characters that no header's may.");
-        if (length == 0 || !is_field_value(value, length))
+        if (*value == '\0' || !is_field_value(value, strlen(value)))
                 return refuse(collector->request,
                               "A Dkv-Meta- header is empty, or has control characters in it.");
 
-        return append(collector, name, value, length);
+        return metadata_append(collector->metadata, name, value);
 }
 
 /* Returns whether the value says something that can be checked. */
@@ -139,12 +122,11 @@ static bool is_digest(const char *name) {
 
 static int collect_stored(Collector *collector, const char *name, const char *value) {
         char stored[64];
-        size_t length = value_length(value);
         int r;
 
-        if (length == 0)
+        if (*value == '\0')
                 return 0;
-        if (!is_field_value(value, length))
+        if (!is_field_value(value, strlen(value)))
                 return refuse(collector->request,
                               "A header that is kept with the value has control characters in it.");
         if (is_digest(name)) {
@@ -154,11 +136,11 @@ static int collect_stored(Collector *collector, const char *name, const char *va
         }
 
         (void) snprintf(stored, sizeof(stored), "%c%s", STORED_PREFIX, name);
-        return append(collector, stored, value, length);
+        return metadata_append(collector->metadata, stored, value);
 }
 
 static int collect_content_type(Collector *collector, const char *value) {
-        size_t length = value_length(value);
+        size_t length = strlen(value);
 
         if (length == 0)
                 return 0;
@@ -170,8 +152,8 @@ static int collect_content_type(Collector *collector, const char *value) {
                 return refuse(collector->request,
                               "Content-Type must be a media type such as text/plain, in ASCII.");
 
-        collector->content_type = http_request_keep(collector->request, value, length);
-        return collector->content_type ? 0 : -ENOMEM;
+        collector->content_type = value;
+        return 0;
 }
 
 static int on_header(const char *name, const char *value, void *userdata) {
@@ -361,7 +343,7 @@ int http_request_reply_not_modified(HttpRequest *request, const Record *record) 
         if (r >= 0)
                 r = http_request_add_header(request, "Cache-Control", cache_control);
 
-        /* The length that a 200 would have: the HTTP library announces one in any case. */
+        /* With the length that a 200 would have */
         return r < 0 ? r : http_request_reply_head(request, 304, record->size);
 }
 

@@ -2,12 +2,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <utlist.h>
 
-#include "base/file.h"
 #include "core/key.h"
 #include "http/request-internal.h"
 
@@ -48,13 +46,8 @@ uint64_t http_request_size(const HttpRequest *request) {
 }
 
 int http_request_address(const HttpRequest *request, char ret[static HTTP_ADDRESS_SIZE]) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-                        request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        const struct sockaddr *address = info ? info->client_addr : NULL;
+        const struct sockaddr *address = request->address;
         const void *part;
-
-        if (!address)
-                return -ENOENT;
 
         if (address->sa_family == AF_INET)
                 part = &((const struct sockaddr_in *) (const void *) address)->sin_addr;
@@ -79,14 +72,6 @@ void http_request_explain(HttpRequest *request, const char *detail) {
         assert(request);
 
         request->detail = detail;
-}
-
-const char *http_request_keep(HttpRequest *request, const char *string, size_t length) {
-        assert(request);
-        assert(!request->kept);
-
-        request->kept = strndup(string, length);
-        return request->kept;
 }
 
 bool http_request_is_draining(const HttpRequest *request) {
@@ -115,103 +100,27 @@ int http_request_parameter(const HttpRequest *request, const char *name, char *r
 }
 
 const char *http_request_header(const HttpRequest *request, const char *name) {
-        return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-typedef struct HeaderVisitor {
-        int (*on_header)(const char *name, const char *value, void *userdata);
-        void *userdata;
-        int result;
-} HeaderVisitor;
-
-static enum MHD_Result visit_header(
-                void *userdata, enum MHD_ValueKind kind, const char *name, const char *value) {
-        HeaderVisitor *visitor = userdata;
-
-        visitor->result = visitor->on_header(name, value ?: "", visitor->userdata);
-        return visitor->result == 0 ? MHD_YES : MHD_NO;
+        return http_parser_field(request->head, name);
 }
 
 int http_request_each_header(
                 HttpRequest *request,
                 int (*on_header)(const char *name, const char *value, void *userdata),
                 void *userdata) {
-        HeaderVisitor visitor = { .on_header = on_header, .userdata = userdata };
+        const char *name, *value;
+        size_t position = 0;
+        int r = 0;
 
-        (void) MHD_get_connection_values(
-                        request->connection, MHD_HEADER_KIND, visit_header, &visitor);
-
-        return visitor.result;
+        while (r == 0 && http_parser_next_field(request->head, &position, &name, &value))
+                r = on_header(name, value, userdata);
+        return r;
 }
 
-typedef struct Framing {
-        const char *size, *encoding, *expect;
-        unsigned n_hosts, n_sizes, n_encodings;
-} Framing;
-
-static int on_framing_header(const char *name, const char *value, void *userdata) {
-        Framing *framing = userdata;
-
-        if (strcasecmp(name, "Host") == 0) {
-                framing->n_hosts++;
-        } else if (strcasecmp(name, "Content-Length") == 0) {
-                framing->n_sizes++;
-                framing->size = value;
-        } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-                framing->n_encodings++;
-                framing->encoding = value;
-        } else if (strcasecmp(name, "Expect") == 0) {
-                framing->expect = value;
-        }
-
-        return 0;
-}
-
-/* A target with spaces or control characters in it is one that somebody else may read differently.
- */
-static bool target_is_clean(const char *string) {
-        for (const uint8_t *p = (const uint8_t *) string; *p != '\0'; p++)
-                if (*p <= ' ' || *p == 0x7f)
-                        return false;
-
-        return true;
-}
-
-int http_request_check_framing(HttpRequest *request, const char *version) {
-        Framing framing = {};
-
-        request->is_1_0 = strcmp(version, "HTTP/1.0") == 0;
-        (void) http_request_each_header(request, on_framing_header, &framing);
-
-        if (!target_is_clean(request->path) || !target_is_clean(request->query))
-                return -EINVAL;
-        if (framing.n_hosts > 1 || (!request->is_1_0 && framing.n_hosts == 0))
-                return -EINVAL;
-        if (framing.n_sizes + framing.n_encodings > 1)
-                return -EINVAL;
-
-        if (framing.encoding) {
-                if (request->is_1_0 || strcasecmp(framing.encoding, "chunked") != 0)
-                        return -EINVAL;
-                request->size = HTTP_SIZE_UNKNOWN;
-        } else if (framing.size) {
-                if (parse_u64(framing.size, HTTP_SIZE_UNKNOWN - 1, &request->size) < 0)
-                        return -EINVAL;
-        }
-
-        request->expects_continue = !request->is_1_0 && framing.expect &&
-                                    strcasecmp(framing.expect, "100-continue") == 0;
-        return 0;
-}
-
-/* MHD takes a read that does not fill its buffer for the last one before the next event, so an end
- * of the stream that came together with data would go unnoticed until the time-out. */
+/* What has come in and was not asked for, such as a request that follows, comes before the end. */
 bool http_request_sender_is_gone(const HttpRequest *request) {
-        const union MHD_ConnectionInfo *info;
         char byte;
 
-        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+        return recv(request->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void http_request_fail(HttpRequest *request, int error) {
@@ -220,58 +129,35 @@ void http_request_fail(HttpRequest *request, int error) {
         if (http_request_is_answered(request))
                 return;
 
-        buffer_clear(&request->headers); /* they were meant for another reply */
+        buffer_clear(&request->reply.headers); /* they were meant for another reply */
         request->error = error;
         http_request_wake(request, HTTP_ANSWERED);
 }
 
 int http_request_park(HttpRequest *request) {
-        HttpParking *parking = request->parking;
         unsigned none = 0;
-        bool closed;
 
-        if (atomic_fetch_and(&request->wait, ~HTTP_WOKEN) & (HTTP_WOKEN | HTTP_ANSWERED))
-                return 1;
-
-        (void) pthread_mutex_lock(&parking->lock);
-        closed = parking->closed;
-        if (!closed) {
-                DL_APPEND(parking->requests, request);
-                request->listed = true;
+        if (atomic_load(&request->drain->hurried)) {
+                /* Unless there is an answer already */
+                return atomic_fetch_and(&request->wait, ~HTTP_WOKEN) & HTTP_ANSWERED ? 1
+                                                                                     : -ESHUTDOWN;
         }
-        (void) pthread_mutex_unlock(&parking->lock);
-        if (closed)
-                return -ESHUTDOWN;
 
         http_guest_set_phase(request->guest, GUEST_OURS);
-        MHD_suspend_connection(request->connection);
+        if (atomic_compare_exchange_strong(&request->wait, &none, HTTP_PARKED))
+                return 0;
 
-        /* Only now may anybody resume it; who came earlier left that to us. */
-        if (!atomic_compare_exchange_strong(&request->wait, &none, HTTP_PARKED))
-                MHD_resume_connection(request->connection);
-
-        return 0;
+        atomic_fetch_and(&request->wait, ~HTTP_WOKEN); /* somebody was first */
+        return 1;
 }
 
 void http_request_unpark(HttpRequest *request) {
-        HttpParking *parking = request->parking;
-
-        if (!request->listed)
-                return;
-
-        (void) pthread_mutex_lock(&parking->lock);
-        DL_DELETE(parking->requests, request);
-        (void) pthread_mutex_unlock(&parking->lock);
-
-        request->listed = false;
         atomic_fetch_and(&request->wait, ~(HTTP_PARKED | HTTP_WOKEN));
 }
 
-static void set_flag(HttpRequest *request, HttpWait why) {
-        struct MHD_Connection *connection = request->connection;
-
-        if (atomic_fetch_or(&request->wait, why) == HTTP_PARKED)
-                MHD_resume_connection(connection);
+/* Returns whether the loop has to be woken. */
+static bool set_flag(HttpRequest *request, HttpWait why) {
+        return atomic_fetch_or(&request->wait, why) == HTTP_PARKED;
 }
 
 /* The requests that this thread has answered since http_replies_hold() */
@@ -280,7 +166,8 @@ static _Thread_local bool is_holding;
 
 void http_request_wake(HttpRequest *request, HttpWait why) {
         if (why != HTTP_ANSWERED || !is_holding) {
-                set_flag(request, why);
+                if (set_flag(request, why))
+                        http_loop_wake(&request->waker);
                 return;
         }
 
@@ -289,29 +176,43 @@ void http_request_wake(HttpRequest *request, HttpWait why) {
         held = request;
 }
 
-void http_parking_close(HttpParking *parking) {
-        HttpRequest *request;
-
-        (void) pthread_mutex_lock(&parking->lock);
-        parking->closed = true;
-        DL_FOREACH(parking->requests, request)
-        http_request_wake(request, HTTP_WOKEN);
-        (void) pthread_mutex_unlock(&parking->lock);
-}
-
 void http_replies_hold(void) {
         is_holding = true;
 }
 
-void http_replies_release(void) {
-        is_holding = false;
+/* Takes the wakers of the first one's loop out of the list, and wakes it. */
+static HttpWaker *wake_one_loop(HttpWaker *wakers) {
+        HttpWaker *same = NULL, *others = NULL;
+        const HttpLoop *loop = wakers->loop;
 
+        while (wakers) {
+                HttpWaker *next = wakers->next, **list = wakers->loop == loop ? &same : &others;
+
+                wakers->next = *list;
+                *list = wakers;
+                wakers = next;
+        }
+
+        http_loop_wake(same);
+        return others;
+}
+
+void http_replies_release(void) {
+        HttpWaker *wakers = NULL;
+
+        is_holding = false;
         while (held) {
                 HttpRequest *request = held;
 
                 held = request->held_next;
-                set_flag(request, HTTP_ANSWERED);
+                if (!set_flag(request, HTTP_ANSWERED))
+                        continue;
+                request->waker.next = wakers;
+                wakers = &request->waker;
         }
+
+        while (wakers)
+                wakers = wake_one_loop(wakers);
 }
 
 void http_request_resume(HttpRequest *request) {

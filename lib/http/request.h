@@ -38,7 +38,8 @@ const char *http_request_query(const HttpRequest *request);
  * malformed escape, or -ENAMETOOLONG. */
 int http_request_parameter(const HttpRequest *request, const char *name, char *ret, size_t size);
 
-/* Borrowed; NULL if there is none. Blanks at the end of the line are part of it. */
+/* The first of this name, without blanks around it; NULL if there is none. Lives as long as the
+ * request. */
 const char *http_request_header(const HttpRequest *request, const char *name);
 
 /* Calls on_header() for each header, until it returns non-zero; returns that. */
@@ -64,10 +65,6 @@ void http_request_trust(HttpRequest *request);
 
 /* Adds a sentence, a constant, to the error that the handler is going to return. */
 void http_request_explain(HttpRequest *request, const char *detail);
-
-/* Copies a string for as long as the request lives; once per request. NULL if there is no memory.
- */
-const char *http_request_keep(HttpRequest *request, const char *string, size_t length);
 
 /* Whether the server has stopped taking connections. */
 bool http_request_is_draining(const HttpRequest *request);

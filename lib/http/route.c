@@ -68,9 +68,9 @@ const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, co
         return NULL;
 }
 
-/* Those that the servers of the web know (RFC 9110, RFC 5789). */
-static const char *const methods[] = { "GET",     "HEAD",  "PUT",     "POST",  "DELETE",
-                                       "OPTIONS", "PATCH", "CONNECT", "TRACE", NULL };
+/* Those that the servers of the web know (RFC 9110, RFC 5789); CONNECT is for proxies. */
+static const char *const methods[] = { "GET",     "HEAD",  "PUT",   "POST", "DELETE",
+                                       "OPTIONS", "PATCH", "TRACE", NULL };
 
 static bool is_known(const char *method) {
         for (size_t i = 0; methods[i]; i++)

@@ -28,7 +28,7 @@ typedef struct HttpRoute {
         HttpAccess access;
 
         /* The headers are in, and the gate lets the request in. Optional. May reply at once: the
-         * body is then read and thrown away, or, if the client waits for 100 Continue, never sent.
+         * body is then thrown away, or, if the client waits for 100 Continue, never sent.
          * Must not return HTTP_LATER. */
         int (*begin)(HttpRequest *request);
 
@@ -54,7 +54,20 @@ typedef struct HttpRoute {
         int (*refuse)(HttpRequest *request, int error);
 } HttpRoute;
 
-/* For server.c and origin.c: the first entry that matches, or NULL. */
+/* Who decides whether a request may use its route; see rpc/gate.h. Both return 0 or a negative
+ * errno, and may leave what they found out with http_request_set_pass(). A server without a gate
+ * has no routes but HTTP_PUBLIC and HTTP_CLIENT ones. */
+typedef struct HttpGate {
+        int (*enter)(HttpRequest *request,
+                     const HttpRoute *route,
+                     void *userdata); /* before begin() */
+        int (*confirm)(HttpRequest *request,
+                       const HttpRoute *route,
+                       void *userdata); /* before finish() */
+        void *userdata;
+} HttpGate;
+
+/* For lib/http: the first entry that matches, or NULL. */
 const HttpRoute *http_find_route(const HttpRoute *routes, const char *method, const char *path);
 
 /* The methods that there are for PATH. Returns whether there are any. */

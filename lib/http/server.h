@@ -1,40 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* HTTP server: libmicrohttpd behind a table of routes.
+/* HTTP server: a table of routes, served by an epoll loop for each core.
  *
- * One thread per core runs handlers; a handler never blocks. What has to wait returns HTTP_LATER
- * and is answered by any other thread. Every error reply is application/problem+json, made from
- * base/error.h. Messages that HTTP leaves ambiguous (two Host or Content-Length headers,
- * Content-Length with Transfer-Encoding) are refused before a handler sees them, header sections
- * over the limit as well. What libmicrohttpd cannot make sense of (a malformed request line or
- * chunk, more headers than fit its memory) it answers itself, in HTML, and closes the connection.
- * Of a client that closes its side in the middle of a body the handler hears within a second.
+ * Its threads run the handlers; a handler never blocks. What has to wait returns HTTP_LATER and is
+ * answered by any other thread. Every error reply is application/problem+json, made from
+ * base/error.h. What is not understood is refused before a handler sees it (see
+ * http/parser/parser.h), and the connection is closed; a PUT or POST that does not say how long its
+ * body is gets 411. An answer that comes before the body is complete is sent at once, and the rest
+ * of the body is read and thrown away. A client that closes its side gets its answer if it has said
+ * all; if it has not, the request ends at once.
  *
- * Which connections may stay, and which give way when there are too many, says http/guard.h. */
+ * Which connections may stay, and which give way when there are too many, says http/loop/guard.h.
+ */
 
-#include "http/counters.h"
+#include "http/loop/counters.h"
 #include "http/request.h"
 #include "http/route.h"
 
 typedef struct HttpServer HttpServer;
 
-/* Who decides whether a request may use its route; see rpc/gate.h. Both return 0 or a negative
- * errno, and may leave what they found out with http_request_set_pass(). A server without a gate
- * has no routes but HTTP_PUBLIC and HTTP_CLIENT ones. */
-typedef struct HttpGate {
-        int (*enter)(HttpRequest *request,
-                     const HttpRoute *route,
-                     void *userdata); /* before begin() */
-        int (*confirm)(HttpRequest *request,
-                       const HttpRoute *route,
-                       void *userdata); /* before finish() */
-        void *userdata;
-} HttpGate;
-
 typedef struct HttpServerOptions {
         int listen_fd;       /* taken over on success */
-        const int *more_fds; /* besides: other sockets to accept on, each by a thread of its own */
+        const int *more_fds; /* besides: other sockets to accept on */
         size_t n_more;       /* likewise taken over */
         unsigned n_threads;  /* 0 for one per core */
         unsigned connections_max;

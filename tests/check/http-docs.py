@@ -20,7 +20,7 @@ ROUTES = {
 NOT_OVER_HTTP = {'408'}
 
 # Where HTTP is spoken, and where the answers in JSON are made.
-HTTP = ['lib/http/*.c', 'lib/rpc/*.c', 'daemons/**/*.c']
+HTTP = ['lib/http/**/*.c', 'lib/rpc/*.c', 'daemons/**/*.c']
 ANSWERS = ['daemons/master/request/health.c', 'daemons/master/request/json-reply.c', 'daemons/master/request/read.c',
            'daemons/master/request/listing.c', 'daemons/volume/request/health.c']
 
@@ -65,11 +65,15 @@ def headers(text):
     """What requests have and answers get. Some names are in constants or tables."""
     asked = set(re.findall(r'http_request_header\(\s*\w+, "([\w-]+)"', text))
     asked |= set(re.findall(r'strcasecmp\(name, "([\w-]+)"', text))
+    asked |= set(re.findall(r'{ "([\w-]+)", +(?:true|false), +add_\w+ *}', text))
     asked |= {'Dkv-Meta-NAME'} if '"Dkv-Meta-"' in text else set()
     stored = set(re.findall(r'"([\w-]+)"', re.search(r'stored_headers\[\] = {([^}]*)}', text)[1]))
     asked |= stored
     asked |= {'Dkv-Signature'} if 'SIGNATURE_HEADER' in text else set()
-    given = set(re.findall(r'(?:http_request_add_header|MHD_add_response_header)\(\s*[\w>-]+, "([\w-]+)"', text))
+    given = set(re.findall(r'http_request_add_header\(\s*[\w>-]+, "([\w-]+)"', text))
+    for lines in re.findall(r'"((?:\\r\\n)?[A-Z][\w-]+: [^"]*)"', text):
+        if '\\r' in lines:  # they are sent as they stand there
+            given |= set(re.findall(r'([A-Z][\w-]+): ', lines))
     given |= stored | {'Dkv-Meta-NAME'}
     return asked, given
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "http/range.h"
+#include "http/parser/range.h"
 
 /* What is asked for lies within the value, and asking for just that gives the same. */
 static void check_range(const HttpRange *range, uint64_t size) {

@@ -14,10 +14,17 @@ static int refuse(const char *complaint, const char **reterr_complaint) {
 
 /* Two that agree are refused as well: one of them may have been added on the way. */
 static int add_size(HttpFraming *framing, const char *value, const char **reterr_complaint) {
+        int r;
+
         if (framing->has_size)
                 return refuse("There is more than one Content-Length.", reterr_complaint);
-        if (http_parse_number(value, strlen(value), 10, &framing->size) < 0 ||
-            framing->size > INT64_MAX)
+
+        r = http_parse_number(value, strlen(value), 10, &framing->size);
+        if (r == -ERANGE) {
+                *reterr_complaint = "Content-Length is larger than anything can be.";
+                return -EFBIG;
+        }
+        if (r < 0)
                 return refuse("Content-Length is not a length.", reterr_complaint);
 
         framing->has_size = true;

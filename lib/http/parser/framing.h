@@ -18,7 +18,8 @@ typedef struct HttpFraming {
 } HttpFraming;
 
 /* A field is in: names in any case, values without blanks around them, both to outlive FRAMING.
- * Returns 0, -EINVAL, or -EBADRQC for an expectation that nobody can meet, and what is wrong. */
+ * Returns 0, -EINVAL, -EFBIG for a length that is none of anything, or -EBADRQC for an expectation
+ * that nobody can meet, and what is wrong. */
 int http_framing_add(
                 HttpFraming *framing,
                 const char *name,

@@ -7,8 +7,10 @@
 #include "http/parser/parser.h"
 #include "http/parser/text.h"
 
-/* The digits of a chunk's size, and the end of its line */
-#define CHUNK_LINE_MAX (16 + 2)
+/* In front of a chunk: the digits of its size, and the end of the line. More of them count as an
+ * extension does. */
+#define CHUNK_DIGITS_MAX 16
+#define CHUNK_LINE_MAX   (CHUNK_DIGITS_MAX + 2)
 
 void http_parser_init(HttpParser *parser, bool is_request, char *store, size_t head_max) {
         assert(store);
@@ -317,6 +319,7 @@ static ssize_t feed_chunk_size(HttpParser *parser, const char *data, size_t size
         size_t length, digits = 0;
         char *line;
         ssize_t n;
+        int r;
 
         n = take_line(parser, data, size, CHUNK_LINE_MAX + HTTP_TAIL_MAX - parser->tail, &line,
                       &length);
@@ -325,12 +328,14 @@ static ssize_t feed_chunk_size(HttpParser *parser, const char *data, size_t size
 
         while (http_hex_digit(line[digits]) >= 0)
                 digits++;
-        if (digits > 16 || http_parse_number(line, digits, 16, &parser->left) < 0 ||
-            parser->left > INT64_MAX)
-                return refuse(parser, -EINVAL, "The size of a chunk is malformed.");
+        r = http_parse_number(line, digits, 16, &parser->left);
+        if (r == -ERANGE)
+                return refuse(parser, -EFBIG, "A chunk is larger than anything can be.");
+        if (r < 0)
+                return refuse(parser, r, "The size of a chunk is malformed.");
         if (!is_extension(line + digits))
                 return refuse(parser, -EINVAL, "The extension of a chunk is malformed.");
-        parser->tail += length - digits;
+        parser->tail += length - MIN(digits, (size_t) CHUNK_DIGITS_MAX);
         if (parser->tail > HTTP_TAIL_MAX)
                 return complain_about_size(parser);
 

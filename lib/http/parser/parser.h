@@ -105,7 +105,8 @@ void http_parser_expect_no_body(HttpParser *parser);
  * Returns how many bytes were consumed, and the event, or a negative errno, once and for all:
  * -EINVAL for what is malformed, -EPROTONOSUPPORT for another version of HTTP, -EOPNOTSUPP for a
  * method that is too long to be any, -ENAMETOOLONG for a first line and -E2BIG for a head or a tail
- * that are longer than their limits, -EBADRQC for an expectation that cannot be met. */
+ * that are longer than their limits, -EFBIG for the length of a body or chunk beyond INT64_MAX,
+ * -EBADRQC for an expectation that cannot be met. */
 ssize_t http_parser_feed(HttpParser *parser, const void *data, size_t size, HttpEvent *ret_event);
 
 /* No more bytes will come. Returns 0 if that completes the message, -ECONNRESET if there was none

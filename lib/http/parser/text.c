@@ -53,6 +53,7 @@ int http_hex_digit(char c) {
 
 int http_parse_number(const char *text, size_t size, unsigned base, uint64_t *ret) {
         uint64_t number = 0;
+        bool fits = true;
 
         if (size == 0)
                 return -EINVAL;
@@ -62,10 +63,11 @@ int http_parse_number(const char *text, size_t size, unsigned base, uint64_t *re
 
                 if (digit < 0 || (unsigned) digit >= base)
                         return -EINVAL;
-                if (__builtin_mul_overflow(number, base, &number) ||
-                    __builtin_add_overflow(number, (unsigned) digit, &number))
-                        return -EINVAL;
+                fits = fits && number <= ((uint64_t) INT64_MAX - (unsigned) digit) / base;
+                number = number * base + (unsigned) digit;
         }
+        if (!fits)
+                return -ERANGE;
 
         *ret = number;
         return 0;
@@ -84,13 +86,18 @@ static size_t span_name(const char *text, size_t size) {
         }
 }
 
-/* The same for an address of IPv6 in its brackets; 0 if it is none. */
+/* The same for an address of IPv6 in its brackets, with a zone (RFC 6874) or without; 0 if it is
+ * none. */
 static size_t span_literal(const char *text, size_t size) {
         size_t n = 1;
 
         while (n < size && (http_hex_digit(text[n]) >= 0 || text[n] == ':' || text[n] == '.'))
                 n++;
-        return n > 2 && n < size && text[n] == ']' ? n + 1 : 0;
+        if (n == 1)
+                return 0;
+        if (size - n > 3 && memcmp(text + n, "%25", 3) == 0)
+                n += span_name(text + n, size - n);
+        return n < size && text[n] == ']' ? n + 1 : 0;
 }
 
 bool http_is_authority(const char *text, size_t size) {

@@ -30,7 +30,8 @@ static inline bool http_is_blank(char c) {
 /* The value of a hexadecimal digit, or -1. */
 int http_hex_digit(char c) _const_;
 
-/* Digits and nothing else, in base 10 or 16. Returns 0, or -EINVAL, also for what does not fit. */
+/* Digits and nothing else, in base 10 or 16. Returns 0, -EINVAL, or -ERANGE for more than
+ * INT64_MAX. */
 int http_parse_number(const char *text, size_t size, unsigned base, uint64_t *ret);
 
 /* Whether it is the host of a URI, with a port or without (RFC 3986, 3.2.2 and 3.2.3): a name,

@@ -398,7 +398,6 @@ def manners():
         ('an expectation of a GET', READ, GET + 'Expect: 100-continue\n\n'),
         ('an expectation of HTTP/1.0', STORED,
          'PUT @new HTTP/1.0\nContent-Length: 5\nExpect: 100-continue\n\nhello'),
-        ('an empty line behind a body', STORED, PUT_5 + '\nhello\n'),
     ]
     refused = [(name, (417,), PUT_5 + lines + '\n\n') for name, lines in (
         ('an expectation that nobody knows', 'Expect: 200-ok'),

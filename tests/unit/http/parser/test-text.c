@@ -55,9 +55,12 @@ TEST(numbers_are_digits_that_fit) {
         } cases[] = {
                 { "0",                    10, 0,       0             },
                 { "0042",                 10, 0,       42            },
-                { "18446744073709551615", 10, 0,       UINT64_MAX    },
-                { "18446744073709551616", 10, -EINVAL, 0             },
-                { "99999999999999999999", 10, -EINVAL, 0             },
+                { "9223372036854775807",  10, 0,       INT64_MAX     },
+                { "9223372036854775808",  10, -ERANGE, 0             },
+                { "18446744073709551615", 10, -ERANGE, 0             },
+                { "18446744073709551616", 10, -ERANGE, 0             },
+                { "99999999999999999999", 10, -ERANGE, 0             },
+                { "99999999999999999999x", 10, -EINVAL, 0            },
                 { "",                     10, -EINVAL, 0             },
                 { "+1",                   10, -EINVAL, 0             },
                 { "-1",                   10, -EINVAL, 0             },
@@ -69,8 +72,10 @@ TEST(numbers_are_digits_that_fit) {
                 { "fF",                   16, 0,       255           },
                 { "g",                    16, -EINVAL, 0             },
                 { "0x1",                  16, -EINVAL, 0             },
-                { "ffffffffffffffff",     16, 0,       UINT64_MAX    },
-                { "10000000000000000",    16, -EINVAL, 0             },
+                { "7fffffffffffffff",     16, 0,       INT64_MAX     },
+                { "8000000000000000",     16, -ERANGE, 0             },
+                { "ffffffffffffffff",     16, -ERANGE, 0             },
+                { "10000000000000000",    16, -ERANGE, 0             },
                 { "@",                    16, -EINVAL, 0             },
         };
         /* clang-format on */
@@ -102,11 +107,12 @@ TEST(hosts_are_names_or_addresses_with_a_port_or_without) {
                 "_a-b~c.d",
                 "a!$&'()*+,;=b",
                 ":80",
+                "[fe80::1%25eth0]:80",
         };
         static const char *const bad[] = {
-                "user@a", "a b",   "a/b",      "a?b",  "a#b",    "a:b",       "a:80:80",
-                "::1",    "[::1",  "[]",       "[a]x", "[::1]x", "[g::]",     "a%4",
-                "a%zz",   "a\x80", "http://a", "a\\b", "a\"b",   "[::1%251]",
+                "user@a",   "a b",  "a/b",  "a?b",     "a#b",     "a:b",    "a:80:80", "::1",
+                "[::1",     "[]",   "[a]x", "[::1]x",  "[g::]",   "a%4",    "a%zz",    "a\x80",
+                "http://a", "a\\b", "a\"b", "[::1%1]", "[::1%25", "[%251]",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++)

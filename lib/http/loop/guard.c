@@ -11,7 +11,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "http/guard.h"
+#include "http/loop/guard.h"
 
 #define SWEEP_USEC (500 * USEC_PER_MSEC)
 
@@ -448,8 +448,7 @@ static void limit_stuck(HttpGuard *guard) {
         }
 }
 
-/* Without a free descriptor, a thread of libmicrohttpd stops accepting until one of its own
- * connections is closed. */
+/* Without a free descriptor, nobody is let in any more. */
 static void relieve_shortage(HttpGuard *guard) {
         _cleanup_close_ int fd = open("/", O_PATH | O_CLOEXEC);
         bool is_short = fd < 0 && (errno == EMFILE || errno == ENFILE);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "http/guard.h"
+#include "http/loop/guard.h"
 
 #define GUESTS_MAX 16
 #define LONG_USEC  (60 * USEC_PER_SEC)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http/range.h"
+#include "http/parser/range.h"
 
 /* Decimal digits at *POSITION, which moves behind them; more than fit count as the largest number,
  * since any such position lies behind the end. Returns whether there were any. */

@@ -7,15 +7,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "http/guard.h"
+#include "http/loop/guard.h"
 
 typedef struct HttpDrain {
         atomic_uint n_active;
         atomic_bool draining, closed; /* no more connections; no more requests */
+        atomic_bool hurried;          /* requests wait for nobody any more */
 
         pthread_mutex_t lock; /* for what follows */
         pthread_cond_t idle;
-        bool hurried;
         uint64_t linger_until; /* monotonic: connections without a request are left open so long */
 } HttpDrain;
 
@@ -31,7 +31,8 @@ void http_drain_leave(HttpDrain *drain);
 /* The server takes no more connections. Returns whether that is news. */
 bool http_drain_begin(HttpDrain *drain);
 
-/* From now on, connections without a request are not waited for. */
+/* From now on, connections without a request are not waited for, and no request waits. Thread: any.
+ */
 void http_drain_hurry(HttpDrain *drain);
 
 /* Closes the door. Returns 0, or -ETIMEDOUT if there were requests all the time: then it is open

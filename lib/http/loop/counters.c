@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "http/counters.h"
+#include "http/loop/counters.h"
 
 HttpKind http_count_kind(const char *method, const char *path) {
         /* clang-format off */

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
-#include "http/drain.h"
+#include "http/loop/drain.h"
 
 /* For requests that are on their way when the server begins to drain */
 #define LINGER_USEC (250 * USEC_PER_MSEC)
@@ -55,9 +55,7 @@ bool http_drain_begin(HttpDrain *drain) {
 }
 
 void http_drain_hurry(HttpDrain *drain) {
-        (void) pthread_mutex_lock(&drain->lock);
-        drain->hurried = true;
-        (void) pthread_mutex_unlock(&drain->lock);
+        atomic_store(&drain->hurried, true);
 }
 
 /* With the lock held. Connections that are kept alive go on bringing requests until there is a
@@ -66,7 +64,8 @@ void http_drain_hurry(HttpDrain *drain) {
 static bool close_door(HttpDrain *drain, HttpGuard *guard, uint64_t now) {
         if (atomic_load(&drain->n_active) > 0)
                 return false;
-        if (now < drain->linger_until && !drain->hurried && http_guard_connections(guard) > 0)
+        if (now < drain->linger_until && !atomic_load(&drain->hurried) &&
+            http_guard_connections(guard) > 0)
                 return false;
 
         atomic_store(&drain->closed, true);

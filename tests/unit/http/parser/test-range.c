@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "http/range.h"
+#include "http/parser/range.h"
 
 static void assert_part(const char *range, uint64_t size, uint64_t offset, uint64_t part) {
         HttpRange parsed;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Connection: what comes in over a socket becomes requests, one after the other, and their answers
+ * go out. For lib/http alone.
+ *
+ * A connection belongs to a worker, and its requests never leave that one's thread but to be
+ * answered by another. A small request costs one call to receive it and one to answer it. */
+
+#include <netinet/in.h>
+
+#include "http/exchange.h"
+#include "http/sender.h"
+
+typedef struct HttpConnection HttpConnection;
+typedef struct HttpWorker HttpWorker;
+
+/* What is received at once */
+#define HTTP_INPUT_SIZE (128 * KIB)
+
+typedef union HttpAddress {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+} HttpAddress;
+
+typedef enum HttpConnectionState {
+        HTTP_CONNECTION_HEAD,    /* of the next request is on its way; nothing of it may be there */
+        HTTP_CONNECTION_BODY,    /* is on its way */
+        HTTP_CONNECTION_ANSWER,  /* is waited for */
+        HTTP_CONNECTION_REPLY,   /* is on its way */
+        HTTP_CONNECTION_DISCARD, /* the rest of a body that was answered before its end */
+        HTTP_CONNECTION_LINGER,  /* all was said */
+        _HTTP_CONNECTION_MAX,
+} HttpConnectionState;
+
+struct HttpConnection {
+        HttpSource source;
+        HttpWorker *worker; /* not owned */
+        int fd;
+        HttpGuest *guest;
+        HttpAddress address;
+        HttpTimer timer;
+        HttpWaker later; /* for another turn, or to be served at all */
+        bool is_queued;
+        unsigned turns;
+        HttpConnection *prev, *next;
+
+        HttpConnectionState state;
+        bool can_receive, can_send; /* as far as is known */
+        bool is_ending;             /* the kernel has told of an end or an error */
+        bool has_ended;             /* and there is nothing in front of it any more */
+        bool is_closing;            /* behind the answer */
+        bool is_over;               /* the message that is answered was read to its end */
+        bool is_lost;               /* or will not be: nobody knows where it ends */
+        bool is_replying;
+        bool is_dry;    /* the stream of the answer has to be waited for */
+        bool is_broken; /* nothing can be sent any more */
+
+        HttpParser parser;
+        HttpRequest request;
+        bool has_request;
+
+        const char *input; /* what has come in and was not used: the worker's, or REST's */
+        size_t input_size;
+        size_t piece; /* so much of it belongs to the body that the parser has left behind */
+        Buffer rest;
+        size_t lingered; /* bytes */
+
+        HttpSender sender;
+
+        char store[]; /* the parser's */
+};
+
+/* Owns FD, also in failure. Returns NULL if the guard turns it away, or if there is no memory.
+ * Thread: any. */
+HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddress *address);
+
+/* Begins to serve it. From another thread, its waker LATER does that. */
+void http_connection_open(HttpConnection *connection);
+
+/* If its request waits, it does so no longer: see http_drain_hurry(). */
+void http_connection_hurry(HttpConnection *connection);
+
+/* No request of it may be parked. */
+HttpConnection *http_connection_free(HttpConnection *connection);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Sender: makes the bytes of an answer, its head and, piece by piece, its body, as the socket takes
+ * them. For lib/http alone. */
+
+#include "http/loop/output.h"
+#include "http/origin.h"
+#include "http/request-internal.h"
+
+typedef struct HttpSender {
+        HttpOutput output; /* what is to be sent next */
+        uint64_t sent;     /* of a body that comes from a stream */
+        bool is_chunked;
+        bool is_complete; /* all there is, is sent or in the output */
+        bool is_dry;      /* the stream has nothing now: somebody is going to resume the request */
+
+        uint8_t *block; /* a piece of the stream */
+        char head[256]; /* status line, and the headers that no handler makes */
+        size_t head_size;
+} HttpSender;
+
+/* Tells a client to send its body. */
+void http_sender_continue(HttpSender *sender);
+
+/* The reply of REQUEST is there; IS_CLOSING if the connection ends behind it. Returns 0, or -EIO if
+ * the connection is to be cut once the output was sent. */
+int http_sender_begin(
+                HttpSender *sender,
+                HttpRequest *request,
+                const HttpOrigins *origins,
+                bool is_closing);
+
+/* The output is empty, and the answer not complete: adds more, or finds the stream dry. Returns 0,
+ * or -EIO if the connection is to be cut. */
+int http_sender_add(HttpSender *sender, const HttpRequest *request);
+
+/* Has the client see that the answer is not complete when its connection is closed. */
+void http_sender_cut(const HttpSender *sender, const HttpRequest *request);
+
+/* How many bytes of the body were sent; IS_COMPLETE if all of it. */
+uint64_t http_sender_count(const HttpSender *sender, const HttpRequest *request, bool is_complete);
+
+/* The request is over. */
+void http_sender_end(HttpSender *sender);

@@ -44,7 +44,7 @@ static const ErrorInfo table[] = {
         { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
         { ECOMM,        503, BUS_ERROR("OutcomeUnknown"), "It is not known whether this was done.",                  1 },
         { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
-        { EPROTONOSUPPORT, 505, BUS_ERROR("HttpVersion"), "This version of HTTP is not spoken here.",               0 },
+        { EPROTOTYPE,   505, BUS_ERROR("HttpVersion"),   "This version of HTTP is not spoken here.",                 0 },
         { ENOSPC,       507, BUS_ERROR("NoSpace"),       "There is not enough space left.",                          0 },
 };
 /* clang-format on */

@@ -104,7 +104,7 @@ static int parse_version(HttpParser *parser, const char *text, size_t size) {
             text[6] != '.' || !http_is_digit(text[7]))
                 return refuse(parser, -EINVAL, "The first line has no version of HTTP.");
         if (text[5] != '1')
-                return refuse(parser, -EPROTONOSUPPORT, NULL);
+                return refuse(parser, -EPROTOTYPE, NULL);
 
         parser->framing.is_1_0 = text[7] == '0';
         return 0;

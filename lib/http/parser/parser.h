@@ -103,7 +103,7 @@ void http_parser_expect_no_body(HttpParser *parser);
  * HTTP_EVENT_END, behind which it must not be called before http_parser_begin().
  *
  * Returns how many bytes were consumed, and the event, or a negative errno, once and for all:
- * -EINVAL for what is malformed, -EPROTONOSUPPORT for another version of HTTP, -EOPNOTSUPP for a
+ * -EINVAL for what is malformed, -EPROTOTYPE for another version of HTTP, -EOPNOTSUPP for a
  * method that is too long to be any, -ENAMETOOLONG for a first line and -E2BIG for a head or a tail
  * that are longer than their limits, -EFBIG for the length of a body or chunk beyond INT64_MAX,
  * -EBADRQC for an expectation that cannot be met. */

@@ -27,6 +27,14 @@ TEST(unknown_error_is_internal) {
                 assert_int_equal(error_info(errors[i])->http_status, 500);
 }
 
+/* A reader of such a value has not used a wrong version of HTTP. */
+TEST(unknown_format_of_what_is_stored_is_internal) {
+        assert_int_equal(error_info(-EPROTONOSUPPORT)->http_status, 500);
+
+        for (unsigned status = 400; status < 600; status++)
+                assert_int_not_equal(error_from_http_status(status), EPROTONOSUPPORT);
+}
+
 TEST(only_what_may_pass_says_when_to_retry) {
         assert_int_not_equal(error_info(EHOSTDOWN)->retry_sec, 0);
         assert_int_not_equal(error_info(ESHUTDOWN)->retry_sec, 0);
@@ -213,6 +221,7 @@ int main(void) {
                 cmocka_unit_test(no_status_of_a_call_is_about_a_value),
                 cmocka_unit_test(every_fault_has_a_name_and_an_answer),
                 cmocka_unit_test(unknown_error_is_internal),
+                cmocka_unit_test(unknown_format_of_what_is_stored_is_internal),
                 cmocka_unit_test(only_what_may_pass_says_when_to_retry),
                 cmocka_unit_test(titles_are_sentences),
                 cmocka_unit_test(a_reason_is_told_with_what_to_do),

@@ -41,7 +41,7 @@ TEST(bad_responses_are_refused) {
                 { "\r\n", "error EINVAL" },
                 { "HTTP/1.1\r\n", "error EINVAL" },
                 { "HTTP/2 200 OK\r\n", "error EINVAL" },
-                { "HTTP/2.0 200 OK\r\n", "error EPROTONOSUPPORT" },
+                { "HTTP/2.0 200 OK\r\n", "error EPROTOTYPE" },
                 { "HTTP/1.1 20x OK\r\n", "error EINVAL" },
                 { "HTTP/1.1 099 Odd\r\n", "error EINVAL" },
                 { "HTTP/1.1 2000 OK\r\n", "error EINVAL" },

@@ -9,7 +9,7 @@
 #include "http/connection.h"
 #include "http/worker.h"
 
-/* How often it receives before other connections have their turn */
+/* How often it receives, answers, or sends a piece of an answer before others have their turn */
 #define TURNS_MAX 8
 
 /* What is read behind the last answer, so that it arrives: closing before would have the kernel of
@@ -58,22 +58,30 @@ static ssize_t receive(HttpConnection *connection) {
 }
 
 static int send_output(HttpConnection *connection) {
+        HttpOutput *output = &connection->sender.output;
+        uint64_t before = output->sent;
         int r;
 
-        if (http_output_is_empty(&connection->sender.output))
+        if (http_output_is_empty(output))
                 return 0;
         if (!connection->can_send)
                 return -EAGAIN;
 
-        r = http_output_send(&connection->sender.output, connection->fd);
-        if (r == -EAGAIN)
-                connection->can_send = false;
+        r = http_output_send(output, connection->fd);
+        connection->can_send = r != -EAGAIN;
+        if (output->sent > before)
+                touch(connection);
         return r;
 }
 
-static void queue(HttpConnection *connection) {
+/* Returns whether it is the turn of others. */
+static bool yield(HttpConnection *connection) {
+        if (connection->turns++ < TURNS_MAX)
+                return false;
+
         connection->is_queued = true;
         http_loop_call_later(&connection->later);
+        return true;
 }
 
 /* Returns 1 if there is input, 0 if it is still to come, or a negative errno if it will not. */
@@ -86,10 +94,8 @@ static int fill(HttpConnection *connection) {
                 return -ESHUTDOWN;
         if (!connection->can_receive)
                 return 0;
-        if (connection->turns++ == TURNS_MAX) {
-                queue(connection);
+        if (yield(connection))
                 return 0;
-        }
 
         n = receive(connection);
         if (n <= 0)
@@ -347,7 +353,7 @@ static Step go_on(HttpConnection *connection) {
 
         http_parser_begin(&connection->parser);
         connection->state = HTTP_CONNECTION_HEAD;
-        return GO_ON;
+        return connection->input_size > 0 && yield(connection) ? WAIT : GO_ON;
 }
 
 static Step cut(HttpConnection *connection) {
@@ -379,8 +385,6 @@ static Step step_reply(HttpConnection *connection) {
                 return cut(connection);
 
         r = connection->is_broken ? -EPIPE : send_output(connection);
-        if (r == 0)
-                touch(connection);
         if (r < 0 && r != -EAGAIN)
                 connection->is_broken = true;
 
@@ -390,12 +394,8 @@ static Step step_reply(HttpConnection *connection) {
                 return GONE;
         if (r == -EAGAIN)
                 return WAIT;
-        if (!sender->is_complete) {
-                if (connection->turns++ < TURNS_MAX)
-                        return GO_ON;
-                queue(connection);
-                return WAIT;
-        }
+        if (!sender->is_complete)
+                return yield(connection) ? WAIT : GO_ON;
 
         if (connection->is_over || connection->is_lost || connection->has_ended)
                 return go_on(connection);
@@ -480,7 +480,7 @@ static void proceed(HttpConnection *connection) {
                 /* As if the client had closed here. */
                 connection->input_size = connection->piece = 0;
                 connection->has_ended = connection->is_lost = true;
-                step = http_request_is_parked(&connection->request) ? WAIT : GONE;
+                step = may_proceed(connection) ? GONE : WAIT;
         }
         if (step == GONE)
                 (void) http_connection_free(connection);

@@ -14,6 +14,7 @@ void http_output_add(HttpOutput *output, const void *data, size_t size) {
 }
 
 static void advance(HttpOutput *output, size_t size) {
+        output->sent += size;
         while (output->first < output->n) {
                 struct iovec *piece = output->pieces + output->first;
 

@@ -12,6 +12,7 @@
 typedef struct HttpOutput {
         struct iovec pieces[HTTP_OUTPUT_MAX];
         size_t n, first; /* those before the first were sent */
+        uint64_t sent;   /* bytes, of all that ever was in it */
 } HttpOutput;
 
 /* DATA must stay until it was sent. Nothing is added if SIZE is 0. */

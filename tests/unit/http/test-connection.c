@@ -9,9 +9,9 @@
 /* What goes over a connection, byte by byte: several requests, parts of them, and their ends. */
 
 typedef struct Seen {
-        sem_t parked, ended;
+        sem_t parked, ended, go_on;
         _Atomic(HttpRequest *) request; /* the one that waits */
-        atomic_size_t bytes, n_finished, n_ended;
+        atomic_size_t bytes, n_finished, n_ended, n_hellos;
         atomic_bool refuse;
         char host[64];
 } Seen;
@@ -23,9 +23,25 @@ static Seen *seen;
 static int hello_finish(HttpRequest *request) {
         (void) snprintf(seen->host, sizeof(seen->host), "%s",
                         http_request_header(request, "Host") ?: "none");
+        seen->n_hellos++;
         return http_request_reply_data(
                         request, 200, NULL, http_request_path(request),
                         strlen(http_request_path(request)));
+}
+
+/* Holds its thread up. */
+static int hold_finish(HttpRequest *request) {
+        assert_ok(sem_post(&seen->parked));
+        wait_for(&seen->go_on);
+        return http_request_reply(request, 204);
+}
+
+/* How many of the others were answered before it */
+static int hellos_finish(HttpRequest *request) {
+        char n[32];
+
+        (void) snprintf(n, sizeof(n), "%zu", (size_t) seen->n_hellos);
+        return http_request_reply_data(request, 200, NULL, n, strlen(n));
 }
 
 static ssize_t put_body(HttpRequest *request, const void *data, size_t size) {
@@ -67,11 +83,23 @@ static int large_finish(HttpRequest *request) {
         return http_request_reply_stream(request, 200, LARGE, &(HttpStream){ .read = large_read });
 }
 
+/* More than lies in all buffers on the way */
+#define HUGE (64 * MIB)
+
+static int huge_finish(HttpRequest *request) {
+        _cleanup_free_ char *data = calloc(1, HUGE);
+
+        return data ? http_request_reply_data(request, 200, NULL, data, HUGE) : -ENOMEM;
+}
+
 /* clang-format off */
 static const HttpRoute routes[] = {
         { "GET",  "/later", HTTP_PUBLIC, .finish = later_finish                                   },
         { "GET",  "/gone",  HTTP_PUBLIC, .finish = gone_finish                                    },
         { "GET",  "/large", HTTP_PUBLIC, .finish = large_finish                                   },
+        { "GET",  "/huge",  HTTP_PUBLIC, .finish = huge_finish                                    },
+        { "GET",  "/hold",  HTTP_PUBLIC, .finish = hold_finish                                    },
+        { "GET",  "/hellos", HTTP_PUBLIC, .finish = hellos_finish                                 },
         { "GET",  "/",      HTTP_PUBLIC, .finish = hello_finish                                   },
         { "PUT",  "/put",   HTTP_PUBLIC, .body = put_body, .finish = put_finish, .end = put_end   },
         { "POST", "/put",   HTTP_PUBLIC, .body = put_body, .finish = put_finish, .end = put_end,
@@ -85,6 +113,7 @@ static int setup(void **state) {
         assert_non_null(seen);
         assert_ok(sem_init(&seen->parked, 0, 0));
         assert_ok(sem_init(&seen->ended, 0, 0));
+        assert_ok(sem_init(&seen->go_on, 0, 0));
         fixture_start(&fixture, routes, NULL);
         return 0;
 }
@@ -348,19 +377,62 @@ TEST(a_slow_reader_gets_all_of_it) {
         close(fd);
 }
 
-TEST(silence_ends_a_connection) {
-        char answer[64];
-        int fd;
-
+static void restart(uint64_t timeout_usec) {
         fixture_stop(&fixture);
         fixture_start_with(
                         &fixture, (HttpServerOptions){
                                                   .n_threads = 1,
                                                   .connections_max = 100,
                                                   .header_max = 8 * KIB,
-                                                  .timeout_usec = 200 * USEC_PER_MSEC,
+                                                  .timeout_usec = timeout_usec,
                                                   .routes = routes,
                                   });
+}
+
+/* All of it takes longer than anybody may be silent. */
+TEST(a_reader_that_goes_on_is_not_silent) {
+        _cleanup_free_ char *piece = malloc(2 * MIB);
+        size_t size = 0;
+        ssize_t n;
+        int fd;
+
+        assert_non_null(piece);
+        restart(2 * USEC_PER_SEC);
+        fd = fixture_connect(&fixture);
+        send_text(fd, "GET /huge HTTP/1.1\r\n" CLOSE "\r\n");
+        while ((n = recv(fd, piece, 2 * MIB, MSG_WAITALL)) > 0) {
+                size += (size_t) n;
+                (void) usleep(100 * 1000);
+        }
+        assert_int_equal(n, 0);
+        assert_in_range(size, HUGE, HUGE + 4096);
+        close(fd);
+}
+
+TEST(many_requests_of_one_connection_do_not_hold_up_the_others) {
+        char requests[1001 * sizeof(GET("/1"))] = GET("/hold"), answer[4096];
+        int fds[2];
+
+        for (int i = 0; i < 1000; i++)
+                strcat(requests, GET("/1"));
+        restart(NO_TIMEOUT);
+        fds[0] = fixture_connect(&fixture);
+        send_text(fds[0], requests);
+        wait_for(&seen->parked);
+
+        fds[1] = fixture_connect(&fixture);
+        send_text(fds[1], "GET /hellos HTTP/1.1\r\n" CLOSE "\r\n");
+        assert_ok(sem_post(&seen->go_on));
+        (void) receive_all(fds[1], answer, sizeof(answer));
+        assert_in_range(strtoul(body_of(answer), NULL, 10), 0, 100);
+        close(fds[0]);
+}
+
+TEST(silence_ends_a_connection) {
+        char answer[64];
+        int fd;
+
+        restart(200 * USEC_PER_MSEC);
         fd = fixture_connect(&fixture);
         assert_int_equal(receive_all(fd, answer, sizeof(answer)), 0);
 }
@@ -382,6 +454,8 @@ int main(void) {
                 CONNECTION_TEST(http_1_0_is_closed_unless_it_asks_otherwise),
                 CONNECTION_TEST(a_client_that_waits_is_told_once_and_only_if_it_waits),
                 CONNECTION_TEST(a_slow_reader_gets_all_of_it),
+                CONNECTION_TEST(a_reader_that_goes_on_is_not_silent),
+                CONNECTION_TEST(many_requests_of_one_connection_do_not_hold_up_the_others),
                 CONNECTION_TEST(silence_ends_a_connection),
         };
 

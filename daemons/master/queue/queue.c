@@ -179,9 +179,12 @@ static bool is_passing(int error) {
         return error == INDEX_ERROR_UNKNOWN || error == -EOWNERDEAD;
 }
 
+/* A cancel waits for this, though not for anything else. */
 static void try_again(Job *job, int error) {
         job_explain(job, "Tries its last step again: %s", error_info(error)->title);
-        job_wait(job, AGAIN_USEC);
+        (void) pthread_mutex_lock(&job->table->lock);
+        job->not_before_usec = clock_monotonic() + AGAIN_USEC;
+        (void) pthread_mutex_unlock(&job->table->lock);
 }
 
 static void cancel_job(JobQueue *queue, Job *job) {
@@ -195,6 +198,8 @@ static void cancel_job(JobQueue *queue, Job *job) {
         if (r < 0)
                 job_explain(job, "The volumes could not be made active again: %s.", strerror(-r));
         (void) pthread_mutex_lock(&job->table->lock);
+        if (r >= 0)
+                job->status.error[0] = '\0'; /* it waits for nothing any more */
         job->wants_cancel = false;
         job_set_state(job, r < 0 ? JOB_FAILED : JOB_CANCELLED);
         (void) pthread_mutex_unlock(&job->table->lock);

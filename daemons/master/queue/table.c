@@ -204,7 +204,8 @@ void job_explain(Job *job, const char *format, ...) {
 
 void job_wait(Job *job, uint64_t usec) {
         (void) pthread_mutex_lock(&job->table->lock);
-        job->not_before_usec = clock_monotonic() + usec;
+        if (!job->wants_cancel)
+                job->not_before_usec = clock_monotonic() + usec;
         (void) pthread_mutex_unlock(&job->table->lock);
 }
 

@@ -130,7 +130,8 @@ void job_set_state(Job *job, JobState state);
 /* Without the lock. A sentence for the job's status. */
 void job_explain(Job *job, const char *format, ...) _printf_(2, 3);
 
-/* Without the lock. Lets other jobs go first for this long. */
+/* Without the lock. Lets other jobs go first for this long. Has no effect on a job that somebody
+ * has cancelled meanwhile, and whose cancel must not wait. */
 void job_wait(Job *job, uint64_t usec);
 
 /* Without the lock. Notes N lost keys and takes over the content of NAMES, which has the first

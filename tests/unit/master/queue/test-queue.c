@@ -27,8 +27,9 @@ typedef struct Script {
         sem_t entered, may_go;
         atomic_uint n_runs, n_running, n_cancelled, n_ended, n_woken;
         atomic_int cancel_result;
-        uint64_t wait_usec; /* for job_wait() */
-        atomic_uint last;   /* id of the job that ran last */
+        uint64_t wait_first_usec; /* for job_wait(), as it begins */
+        uint64_t wait_last_usec;  /* the same, as it ends */
+        atomic_uint last;         /* id of the job that ran last */
 } Script;
 
 typedef struct Fixture {
@@ -47,8 +48,8 @@ static int run(Job *job, void *userdata) {
         script->n_running++;
         script->last = job->status.id;
         assert_ok(sem_post(&script->entered));
-        if (script->wait_usec > 0)
-                job_wait(job, script->wait_usec);
+        if (script->wait_first_usec > 0)
+                job_wait(job, script->wait_first_usec);
         while (script->holds && sem_trywait(&script->may_go) < 0) {
                 if (!script->is_deaf && job_queue_interrupts(queue, job)) {
                         script->n_running--;
@@ -56,6 +57,8 @@ static int run(Job *job, void *userdata) {
                 }
                 (void) usleep(1000);
         }
+        if (script->wait_last_usec > 0)
+                job_wait(job, script->wait_last_usec);
         script->n_running--;
         return script->result;
 }
@@ -229,7 +232,7 @@ TEST(a_job_that_waits_lets_others_go_first) {
         Job *jobs[] = { add_job(fixture, MOVES), add_job(fixture, MOVES_TOO) };
 
         first->result = JOB_STEP_AGAIN;
-        first->wait_usec = USEC_PER_HOUR;
+        first->wait_first_usec = USEC_PER_HOUR;
         assert_ok(job_queue_start(fixture->queue));
         wait_for_state(fixture, jobs[1], JOB_DONE);
         assert_int_equal(first->n_runs, 1);
@@ -522,6 +525,24 @@ TEST(a_cancel_without_an_outcome_is_tried_until_it_has_one) {
         script->cancel_result = 0;
         wait_for_state(fixture, job, JOB_CANCELLED);
         assert_false(job->wants_cancel);
+        assert_string_equal(job->status.error, "");
+}
+
+/* The cancel comes when the job does not look any more, just before it decides to wait. */
+TEST(a_wait_that_begins_after_a_cancel_does_not_hold_it_up) {
+        Fixture *fixture = *state;
+        Script *script = fixture->scripts + MOVES;
+        Job *job = add_job(fixture, MOVES);
+
+        script->result = JOB_STEP_AGAIN;
+        script->holds = script->is_deaf = true;
+        script->wait_last_usec = USEC_PER_HOUR;
+        assert_ok(job_queue_start(fixture->queue));
+        wait_for(&script->entered);
+        want_cancel(fixture, job);
+        assert_ok(sem_post(&script->may_go));
+        wait_for_state(fixture, job, JOB_CANCELLED);
+        assert_int_equal(script->n_runs, 1);
 }
 
 int main(void) {
@@ -545,6 +566,7 @@ int main(void) {
                 RUN(a_job_that_is_looked_at_is_not_forgotten),
                 RUN(a_step_without_an_outcome_is_taken_again),
                 RUN(a_cancel_without_an_outcome_is_tried_until_it_has_one),
+                RUN(a_wait_that_begins_after_a_cancel_does_not_hold_it_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #pragma once
 
 /* What is behind Volumes, for the modules of this folder that read and change it: run, choice,
- * change, settings, membership, report and watch. */
+ * change, volume-settings, membership, report and watch. */
 
 #include <stdatomic.h>
 

@@ -4,7 +4,7 @@
 /* Volumes: the cluster map in force, with what each volume last reported.
  *
  * Every request looks at it, from any thread. It rarely changes: by volumes' reports (report.h),
- * and by the administrator (settings.h, membership.h). */
+ * and by the administrator (volume-settings.h, membership.h). */
 
 #include "core/call/volume-report.h"
 #include "core/placement/cluster.h"

@@ -26,8 +26,9 @@ int index_open_to_dump(const IndexOptions *options, Index **ret);
 /* Makes an index from a stream, in a directory that is empty, and closes it. read() puts up to SIZE
  * bytes into DATA and returns how many, 0 at the end of the stream, or a negative errno. Returns 0,
  * -ENOTEMPTY, -EPROTONOSUPPORT for an unknown format, -EBADMSG for a stream that is cut or damaged,
- * what read() returned, or another negative errno; then the directory is empty again, as far as
- * that can be done. What is left by a crash, at whatever point, is no index to index_open():
+ * what read() returned, -EBUSY if somebody else has opened the directory meanwhile, or another
+ * negative errno. After all but -ENOTEMPTY and -EBUSY the directory is empty again, as far as that
+ * can be done. What is left by a crash, at whatever point, is no index to index_open():
  * -EPROTONOSUPPORT. */
 int index_load(const IndexOptions *options,
                ssize_t (*read)(void *data, size_t size, void *userdata),

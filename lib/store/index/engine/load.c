@@ -287,7 +287,7 @@ int index_load(const IndexOptions *options,
                 r = load_into(index, &load);
                 (void) index_free(index);
         }
-        if (r < 0)
+        if (r < 0 && r != -EBUSY) /* or it is somebody else's by now */
                 remove_all(dir_fd);
         return r;
 }

@@ -6,6 +6,8 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include "fault.h"
 #include "store/index/dump.h"
@@ -149,6 +151,29 @@ TEST(what_a_crash_has_left_is_not_loaded_into) {
         assert_int_equal(access(scratch_path(directory, "members"), F_OK), 0);
 }
 
+/* Where a file of somebody else appears just before they have the lock. */
+static const char *taken;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation) {
+        if (!taken)
+                return __real_flock(fd, operation);
+
+        assert_true(close(open(taken, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0);
+        errno = EWOULDBLOCK;
+        return -1;
+}
+
+TEST(a_directory_that_somebody_has_taken_meanwhile_is_theirs) {
+        _cleanup_(scratch_freep) char *directory = scratch_new();
+
+        taken = scratch_path(directory, "index.db");
+        assert_int_equal(load(directory, dump.size), -EBUSY);
+        assert_int_equal(access(taken, F_OK), 0);
+        taken = NULL;
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_process_that_dies_leaves_a_whole_index_or_none),
@@ -156,6 +181,7 @@ int main(void) {
                 cmocka_unit_test(a_full_disk_leaves_a_whole_index_or_none),
                 cmocka_unit_test(a_process_that_dies_while_it_removes_a_cut_stream_leaves_none),
                 cmocka_unit_test(what_a_crash_has_left_is_not_loaded_into),
+                cmocka_unit_test(a_directory_that_somebody_has_taken_meanwhile_is_theirs),
         };
 
         if (access("/dev/shm", W_OK) >= 0)

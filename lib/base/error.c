@@ -12,44 +12,44 @@
  * about. */
 /* clang-format off */
 static const ErrorInfo table[] = {
-        { EINVAL,       400, BUS_ERROR("Invalid"),       "The request is malformed.",                                0 },
-        { EACCES,       403, BUS_ERROR("Denied"),        "The ticket or signature does not permit this request.",    0 },
-        { ETIME,        403, BUS_ERROR("ClockWrong"),    "The signature has expired: a clock is wrong.",             0 },
-        { EKEYREJECTED, 403, BUS_ERROR("NotAuthorized"), "You are not allowed to do this.",                          0 },
-        { ENOENT,       404, BUS_ERROR("NotFound"),      "There is nothing of this name.",                           0 },
-        { EPROTO,       405, BUS_ERROR("NotSupported"),  "This is not supported here.",                              0 },
-        { EOPNOTSUPP,   501, BUS_ERROR("NotImplemented"), "There is no such method.",                               0 },
-        { ETIMEDOUT,    408, BUS_ERROR("TimedOut"),      "The request took too long.",                               0 },
-        { EEXIST,       409, BUS_ERROR("Exists"),        "It exists already.",                                       0 },
-        { EBUSY,        409, BUS_ERROR("Busy"),          "A conflicting operation is running.",                      0 },
-        { EALREADY,     409, BUS_ERROR("Repeated"),      "This very call was made before.",                          0 },
-        { ENOTUNIQ,     409, BUS_ERROR("TwoRuns"),       "Another daemon serves the same store.",                    0 },
-        { EREMCHG,      409, BUS_ERROR("Conflict"),      "The cluster map has changed meanwhile.",                   0 },
-        { EDQUOT,       409, BUS_ERROR("TooFewVolumes"), "That needs more active volumes than there would be.",      0 },
-        { EKEYREVOKED,  410, BUS_ERROR("Deposed"),       "Another master leads this cluster.",                       0 },
-        { ENOMSG,       411, BUS_ERROR("LengthRequired"), "The request does not say how long its body is.",         0 },
-        { ECANCELED,    412, BUS_ERROR("Precondition"),  "The condition of the request does not hold.",              0 },
-        { EFBIG,        413, BUS_ERROR("TooLarge"),      "The body is larger than the limit.",                       0 },
-        { ENAMETOOLONG, 414, BUS_ERROR("KeyTooLong"),    "The key or the request line is too long.",                 0 },
-        { ERANGE,       416, BUS_ERROR("Range"),         "The range lies outside of the value.",                     0 },
-        { EBADRQC,      417, BUS_ERROR("Expectation"),   "What the request expects cannot be had.",                  0 },
-        { EREMOTE,      421, BUS_ERROR("Misdirected"),   "The request is meant for somebody else.",                  0 },
-        { EINPROGRESS,  425, BUS_ERROR("NotYet"),        "It is not known yet who is who; ask again.",               1 },
-        { E2BIG,        431, BUS_ERROR("HeadersTooLarge"), "The header section is larger than the limit.",           0 },
-        { EBADMSG,      502, BUS_ERROR("Corrupt"),       "What is stored is damaged.",                               0 },
-        { EHOSTDOWN,    503, BUS_ERROR("Unavailable"),   "Not enough of the cluster can be reached.",                1 },
-        { EOWNERDEAD,   503, BUS_ERROR("NotLeading"),    "This master does not lead.",                               1 },
-        { ESTALE,       503, BUS_ERROR("Expired"),       "The write took too long and was given up.",                1 },
-        { ESHUTDOWN,    503, BUS_ERROR("ShuttingDown"),  "The daemon is stopping.",                                  1 },
-        { EAGAIN,       503, BUS_ERROR("Overloaded"),    "The daemon has too many requests at a time.",              1 },
-        { ECOMM,        503, BUS_ERROR("OutcomeUnknown"), "It is not known whether this was done.",                  1 },
-        { EREMOTEIO,    503, BUS_ERROR("StoreFailed"),   "A volume cannot store values at the moment.",              1 },
-        { EPROTOTYPE,   505, BUS_ERROR("HttpVersion"),   "This version of HTTP is not spoken here.",                 0 },
-        { ENOSPC,       507, BUS_ERROR("NoSpace"),       "There is not enough space left.",                          0 },
+        { EINVAL,          BUS_ERROR("Invalid"),         "The request is malformed."                             },
+        { EACCES,          BUS_ERROR("Denied"),          "The ticket or signature does not permit this request." },
+        { ETIME,           BUS_ERROR("ClockWrong"),      "The signature has expired: a clock is wrong."          },
+        { EKEYREJECTED,    BUS_ERROR("NotAuthorized"),   "You are not allowed to do this."                       },
+        { ENOENT,          BUS_ERROR("NotFound"),        "There is nothing of this name."                        },
+        { EPROTO,          BUS_ERROR("NotSupported"),    "This is not supported here."                           },
+        { EOPNOTSUPP,      BUS_ERROR("NotImplemented"),  "There is no such method."                              },
+        { ETIMEDOUT,       BUS_ERROR("TimedOut"),        "The request took too long."                            },
+        { EEXIST,          BUS_ERROR("Exists"),          "It exists already."                                    },
+        { EBUSY,           BUS_ERROR("Busy"),            "A conflicting operation is running."                   },
+        { EALREADY,        BUS_ERROR("Repeated"),        "This very call was made before."                       },
+        { ENOTUNIQ,        BUS_ERROR("TwoRuns"),         "Another daemon serves the same store."                 },
+        { EREMCHG,         BUS_ERROR("Conflict"),        "The cluster map has changed meanwhile."                },
+        { EDQUOT,          BUS_ERROR("TooFewVolumes"),   "That needs more active volumes than there would be."   },
+        { EKEYREVOKED,     BUS_ERROR("Deposed"),         "Another master leads this cluster."                    },
+        { ENOMSG,          BUS_ERROR("LengthRequired"),  "The request does not say how long its body is."        },
+        { ECANCELED,       BUS_ERROR("Precondition"),    "The condition of the request does not hold."           },
+        { EFBIG,           BUS_ERROR("TooLarge"),        "The body is larger than the limit."                    },
+        { ENAMETOOLONG,    BUS_ERROR("KeyTooLong"),      "The key or the request line is too long."              },
+        { ERANGE,          BUS_ERROR("Range"),           "The range lies outside of the value."                  },
+        { EBADRQC,         BUS_ERROR("Expectation"),     "What the request expects cannot be had."               },
+        { EREMOTE,         BUS_ERROR("Misdirected"),     "The request is meant for somebody else."               },
+        { EINPROGRESS,     BUS_ERROR("NotYet"),          "It is not known yet who is who; ask again."            },
+        { E2BIG,           BUS_ERROR("HeadersTooLarge"), "The header section is larger than the limit."          },
+        { EBADMSG,         BUS_ERROR("Corrupt"),         "What is stored is damaged."                            },
+        { EHOSTDOWN,       BUS_ERROR("Unavailable"),     "Not enough of the cluster can be reached."             },
+        { EOWNERDEAD,      BUS_ERROR("NotLeading"),      "This master does not lead."                            },
+        { ESTALE,          BUS_ERROR("Expired"),         "The write took too long and was given up."             },
+        { ESHUTDOWN,       BUS_ERROR("ShuttingDown"),    "The daemon is stopping."                               },
+        { EAGAIN,          BUS_ERROR("Overloaded"),      "The daemon has too many requests at a time."           },
+        { ECOMM,           BUS_ERROR("OutcomeUnknown"),  "It is not known whether this was done."                },
+        { EREMOTEIO,       BUS_ERROR("StoreFailed"),     "A volume cannot store values at the moment."           },
+        { EPROTOTYPE,      BUS_ERROR("HttpVersion"),     "This version of HTTP is not spoken here."              },
+        { ENOSPC,          BUS_ERROR("NoSpace"),         "There is not enough space left."                       },
 };
 /* clang-format on */
 
-static const ErrorInfo internal = { EIO, 500, BUS_ERROR("Internal"), "Internal error.", 0 };
+static const ErrorInfo internal = { EIO, BUS_ERROR("Internal"), "Internal error." };
 
 const ErrorInfo *error_info(int error) {
         if (error < 0)
@@ -60,32 +60,6 @@ const ErrorInfo *error_info(int error) {
                         return table + i;
 
         return &internal;
-}
-
-const char *error_problem_type(int error) {
-        return error == ECOMM || error == -ECOMM ? "outcome-unknown" : "about:blank";
-}
-
-int error_from_http_status(unsigned status) {
-        for (size_t i = 0; i < ELEMENTSOF(table); i++)
-                if (table[i].http_status == status)
-                        return table[i].error;
-
-        return EREMOTEIO;
-}
-
-int error_from_call_status(unsigned status) {
-        int error = error_from_http_status(status);
-
-        switch (error) {
-        case ENOENT:
-        case EBADMSG:
-        case EEXIST:
-        case ENOSPC:
-                return EHOSTDOWN;
-        default:
-                return error;
-        }
 }
 
 /* clang-format off */

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "core/etag.h"
-#include "http/date.h"
+#include "http/parser/date.h"
 #include "http/record.h"
 
 #define META_PREFIX "Dkv-Meta-"

@@ -7,9 +7,10 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "http/date.h"
+#include "http/parser/date.h"
 #include "http/parser/range.h"
 #include "http/request-internal.h"
+#include "http/status.h"
 
 int http_request_add_header(HttpRequest *request, const char *name, const char *value) {
         Buffer *headers = &request->reply.headers;
@@ -108,19 +109,19 @@ int http_request_reply_data(
         return answer_data(request, status, data, size);
 }
 
-static char *format_problem(const ErrorInfo *info, const char *detail) {
+static char *format_problem(const HttpStatus *status, const char *detail) {
         _cleanup_(json_freep) Json *problem = json_new_object();
 
-        json_add_string(problem, "type", error_problem_type(info->error));
-        json_add_string(problem, "title", info->title);
-        json_add_uint(problem, "status", info->http_status);
+        json_add_string(problem, "type", http_status_problem_type(status->error));
+        json_add_string(problem, "title", error_info(status->error)->title);
+        json_add_uint(problem, "status", status->code);
         if (detail)
                 json_add_string(problem, "detail", detail);
         return json_format(problem, false);
 }
 
 int http_request_reply_error(HttpRequest *request, int error, const char *detail) {
-        const ErrorInfo *info = error_info(error);
+        const HttpStatus *status = http_status(error);
         char retry[sizeof("4294967295")];
         _cleanup_free_ char *body = NULL;
 
@@ -128,16 +129,16 @@ int http_request_reply_error(HttpRequest *request, int error, const char *detail
 
         if (buffer_error(&request->reply.headers) < 0)
                 buffer_clear(&request->reply.headers); /* of the reply that could not be made */
-        if (info->retry_sec > 0) {
-                (void) snprintf(retry, sizeof(retry), "%u", info->retry_sec);
+        if (status->retry_sec > 0) {
+                (void) snprintf(retry, sizeof(retry), "%u", status->retry_sec);
                 (void) http_request_add_header(request, "Retry-After", retry);
         }
         (void) http_request_add_header(request, "Content-Type", "application/problem+json");
         (void) http_request_add_header(request, "Cache-Control", "no-store");
 
-        body = format_problem(info, detail);
+        body = format_problem(status, detail);
         /* Without a reply, the connection is cut. */
-        if (!body || answer_data(request, info->http_status, body, strlen(body)) < 0)
+        if (!body || answer_data(request, status->code, body, strlen(body)) < 0)
                 http_request_wake(request, HTTP_ANSWERED);
 
         return 0;

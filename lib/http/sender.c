@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http/date.h"
+#include "http/parser/date.h"
 #include "http/sender.h"
 
 /* A piece of a body that comes from elsewhere, and what a chunk has around it */

@@ -84,8 +84,8 @@ def names(entries):
 
 
 def statuses(root, text):
-    table = re.findall(r'{ E\w+, +(\d{3}),', (root / 'lib/base/error.c').read_text())
-    internal = re.findall(r'internal = { EIO, (\d{3}),', (root / 'lib/base/error.c').read_text())
+    table = re.findall(r'{ E\w+, +(\d{3}),', (root / 'lib/http/status.c').read_text())
+    internal = re.findall(r'internal = { EIO, (\d{3}),', (root / 'lib/http/status.c').read_text())
     sent = re.findall(r'http_request_reply\w*\(\s*[^;]*?\b([2-5]\d\d)\b', text)
     sent += re.findall(r'(?:partial|created) \? (\d{3}) : (\d{3})', text)
     flat = {n for one in sent for n in ([one] if isinstance(one, str) else one)}

@@ -10,7 +10,7 @@
 #include <uthash.h>
 
 #include "core/key.h"
-#include "core/placement/plan.h"
+#include "core/placement/move-plan.h"
 #include "master/cluster/membership.h"
 #include "master/job/preview.h"
 #include "master/move/stray.h"

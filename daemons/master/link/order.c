@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "base/error.h"
+#include "http/status.h"
 #include "master/cluster/run.h"
 #include "master/link/order.h"
 
@@ -38,6 +38,6 @@ int order_result(const HttpResult *result) {
                 return -EREMOTEIO;
 
         /* What came before, because a connection broke, is sent under another number. */
-        r = -error_from_http_status(result->status);
+        r = -http_status_to_error(result->status);
         return r == -EEXIST ? -EINPROGRESS : r;
 }

@@ -13,7 +13,7 @@
  * One thread, that of the jobs, calls all of this; only mover_set_limits() and mover_wake() may be
  * called by any. */
 
-#include "core/placement/plan.h"
+#include "core/placement/move-plan.h"
 #include "master/cluster/volumes.h"
 #include "master/link/outbox.h"
 #include "master/queue/status.h"

@@ -10,7 +10,7 @@
  *
  * One pass runs at a time, on the thread of its lane. */
 
-#include "core/placement/plan.h"
+#include "core/placement/move-plan.h"
 #include "master/move/mover.h"
 #include "master/move/stray.h"
 #include "master/move/view.h"

@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/file.h"
 #include "core/etag.h"
-#include "http/date.h"
+#include "http/parser/date.h"
 #include "http/record.h"
 #include "http/server.h"
+#include "http/status.h"
 #include "master/cluster/choice.h"
 #include "master/request/proxy.h"
 #include "master/request/redirect.h"
@@ -151,7 +151,7 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
         int r;
 
         if (status >= 400) {
-                proxy->error = status == 421 ? -EHOSTDOWN : -error_from_http_status(status);
+                proxy->error = status == 421 ? -EHOSTDOWN : -http_status_to_error(status);
                 return 0;
         }
         r = begin_checksum(proxy, status == 200);

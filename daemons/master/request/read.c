@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "core/etag.h"
-#include "http/date.h"
+#include "http/parser/date.h"
 #include "http/record.h"
 #include "master/cluster/choice.h"
 #include "master/request/json-reply.h"

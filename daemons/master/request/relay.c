@@ -5,11 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "core/etag.h"
 #include "http/record.h"
+#include "http/status.h"
 #include "master/request/relay.h"
 
 /* Shared by the request and the call. */
@@ -98,11 +98,11 @@ static void read_problem(Relay *relay, HttpCall *call, const HttpResult *result)
         }
 
         /* Only the type tells an outcome that is unknown from other answers of 503. */
-        if (type && strcmp(type, error_problem_type(ECOMM)) == 0)
+        if (type && strcmp(type, http_status_problem_type(ECOMM)) == 0)
                 relay->error = -ECOMM;
         else
                 relay->error = result->status == 421 ? -EHOSTDOWN
-                                                     : -error_from_http_status(result->status);
+                                                     : -http_status_to_error(result->status);
         if (relay->error != -ECOMM || !revision ||
             parse_u64(revision, UINT64_MAX, &relay->revision) < 0)
                 relay->revision = 0;

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "core/call/fetch-parser.h"
 #include "core/url.h"
+#include "http/status.h"
 #include "rpc/rpc-call.h"
 #include "rpc/rpc.h"
 #include "store/object/writer.h"
@@ -207,7 +207,7 @@ static int on_head(HttpCall *call, unsigned status, void *userdata) {
         PullSource *source = userdata;
 
         source->call = call;
-        return status == 200 ? 0 : status >= 400 ? -error_from_call_status(status) : -EREMOTEIO;
+        return status == 200 ? 0 : status >= 400 ? -http_status_to_call_error(status) : -EREMOTEIO;
 }
 
 /* In bytes per second, 0 for no limit. */

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/error.h"
 #include "core/url.h"
 #include "http/record.h"
+#include "http/status.h"
 #include "volume/link/master-link.h"
 
 static const char redirect_text[] =
@@ -110,7 +110,7 @@ int master_link_result(MasterLink *link, const HttpResult *result) {
         int r = result->error;
 
         if (r == 0 && result->status >= 300)
-                r = result->status >= 400 ? -error_from_http_status(result->status) : -EREMOTEIO;
+                r = result->status >= 400 ? -http_status_to_error(result->status) : -EREMOTEIO;
         if (r == -EINPROGRESS || r == -EKEYREVOKED)
                 master_link_refresh(link);
         return r;

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "core/etag.h"
 #include "core/key.h"
 #include "core/url.h"
 #include "http/record.h"
+#include "http/status.h"
 #include "rpc/call.h"
 #include "volume/request/forward.h"
 
@@ -58,9 +58,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         const char *etag;
         int error;
 
-        error = result->error
-                                ?: result->status >= 400 ? -error_from_http_status(result->status)
-                                                         : 0;
+        error = result->error ?: result->status >= 400 ? -http_status_to_error(result->status) : 0;
         if (error == 0) {
                 etag = http_call_header(call, "ETag");
                 error = etag ? etag_to_checksum(etag, strlen(etag), &checksum) : -EPROTO;

@@ -10,7 +10,6 @@
 #include <systemd/sd-id128.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/event-ids.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -18,6 +17,7 @@
 #include "core/call/wire.h"
 #include "core/key.h"
 #include "core/limits.h"
+#include "http/status.h"
 #include "store/object/object-reach.h"
 #include "volume/upkeep/report.h"
 
@@ -262,7 +262,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 
         if (r == 0)
                 r = result->status == 200 ? read_answer(report, call, result)
-                                          : -error_from_http_status(result->status);
+                                          : -http_status_to_error(result->status);
         if (r == 0)
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
 

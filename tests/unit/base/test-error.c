@@ -8,15 +8,13 @@
 
 #include "base/error.h"
 
-TEST(error_has_status_name_and_sentence) {
+TEST(error_has_name_and_sentence) {
         const ErrorInfo *info = error_info(ENOENT);
 
-        assert_int_equal(info->http_status, 404);
         assert_string_equal(info->bus_name, "org.dkv.Error.NotFound");
         assert_ptr_equal(error_info(-ENOENT), info);
 
         info = error_info(EREMCHG);
-        assert_int_equal(info->http_status, 409);
         assert_string_equal(info->bus_name, "org.dkv.Error.Conflict");
 }
 
@@ -24,22 +22,7 @@ TEST(unknown_error_is_internal) {
         static const int errors[] = { 0, EIO, EDOM, 100000, -EPIPE };
 
         for (size_t i = 0; i < ELEMENTSOF(errors); i++)
-                assert_int_equal(error_info(errors[i])->http_status, 500);
-}
-
-/* A reader of such a value has not used a wrong version of HTTP. */
-TEST(unknown_format_of_what_is_stored_is_internal) {
-        assert_int_equal(error_info(-EPROTONOSUPPORT)->http_status, 500);
-
-        for (unsigned status = 400; status < 600; status++)
-                assert_int_not_equal(error_from_http_status(status), EPROTONOSUPPORT);
-}
-
-TEST(only_what_may_pass_says_when_to_retry) {
-        assert_int_not_equal(error_info(EHOSTDOWN)->retry_sec, 0);
-        assert_int_not_equal(error_info(ESHUTDOWN)->retry_sec, 0);
-        assert_int_equal(error_info(ENOSPC)->retry_sec, 0);
-        assert_int_equal(error_info(EINVAL)->retry_sec, 0);
+                assert_string_equal(error_info(errors[i])->bus_name, "org.dkv.Error.Internal");
 }
 
 TEST(titles_are_sentences) {
@@ -48,24 +31,6 @@ TEST(titles_are_sentences) {
 
                 assert_true(title[0] >= 'A' && title[0] <= 'Z');
                 assert_int_equal(title[strlen(title) - 1], '.');
-        }
-}
-
-TEST(status_goes_back_to_its_error) {
-        assert_int_equal(error_from_http_status(404), ENOENT);
-        assert_int_equal(error_from_http_status(507), ENOSPC);
-        assert_int_equal(error_from_http_status(403), EACCES);
-        assert_int_equal(error_from_http_status(409), EEXIST);    /* shared with others */
-        assert_int_equal(error_from_http_status(503), EHOSTDOWN); /* shared by others */
-        assert_int_equal(error_from_http_status(418), EREMOTEIO);
-        assert_int_equal(error_from_http_status(500), EREMOTEIO);
-
-        /* Passed on by a second daemon, an error keeps its status. */
-        for (unsigned status = 400; status < 600; status++) {
-                int error = error_from_http_status(status);
-
-                if (error != EREMOTEIO)
-                        assert_int_equal(error_info(error)->http_status, status);
         }
 }
 
@@ -97,7 +62,6 @@ TEST(an_errno_of_the_system_means_something_for_the_store) {
 
                 assert_int_equal(fault, cases[i].fault);
                 assert_int_equal(store_fault_to_error(fault), cases[i].answer);
-                assert_in_range(error_info(cases[i].answer)->http_status, 500, 599);
                 assert_int_equal(store_fault_from_string(store_fault_to_string(fault)), fault);
         }
 
@@ -107,16 +71,6 @@ TEST(an_errno_of_the_system_means_something_for_the_store) {
         assert_int_equal(error_store_fault(-EEXIST), STORE_FAULT_NONE);
         assert_int_equal(error_store_fault(-EREMOTEIO), STORE_FAULT_NONE);
         assert_int_equal(store_fault_from_string("nonsense"), STORE_FAULT_NONE);
-}
-
-TEST(status_of_a_call_says_nothing_of_what_the_call_is_about) {
-        assert_int_equal(error_from_call_status(404), EHOSTDOWN);
-        assert_int_equal(error_from_call_status(502), EHOSTDOWN);
-        assert_int_equal(error_from_call_status(507), EHOSTDOWN);
-        assert_int_equal(error_from_call_status(409), EHOSTDOWN);
-        assert_int_equal(error_from_call_status(403), EACCES);
-        assert_int_equal(error_from_call_status(421), EREMOTE);
-        assert_int_equal(error_from_call_status(503), EHOSTDOWN);
 }
 
 TEST(a_reason_is_told_with_what_to_do) {
@@ -164,39 +118,6 @@ TEST(each_name_belongs_to_one_error) {
         }
 }
 
-TEST(only_errors_of_ours_ask_to_be_tried_again) {
-        for (int error = 0; error < 200; error++) {
-                const ErrorInfo *info = error_info(error);
-
-                assert_in_range(info->http_status, 400, 599);
-                if (info->retry_sec > 0)
-                        assert_true(info->http_status == 503 || info->http_status == 425);
-        }
-}
-
-/* After 503 a client may think that nothing has happened, unless it is told otherwise. */
-TEST(an_outcome_that_is_unknown_has_a_type_of_its_own) {
-        assert_string_equal(error_problem_type(ECOMM), "outcome-unknown");
-        assert_string_equal(error_problem_type(-ECOMM), "outcome-unknown");
-        for (int error = 0; error < 200; error++)
-                if (error != ECOMM)
-                        assert_string_equal(error_problem_type(error), "about:blank");
-}
-
-/* What a stranger at a volume's address answers must not look as if a value were gone or damaged.
- */
-TEST(no_status_of_a_call_is_about_a_value) {
-        for (unsigned status = 400; status < 600; status++) {
-                int error = error_from_call_status(status);
-
-                assert_true(error > 0);
-                assert_int_not_equal(error, ENOENT);
-                assert_int_not_equal(error, EBADMSG);
-                assert_int_not_equal(error, EEXIST);
-                assert_int_not_equal(error, ENOSPC);
-        }
-}
-
 TEST(every_fault_has_a_name_and_an_answer) {
         for (StoreFault fault = STORE_FAULT_NONE + 1; fault < _STORE_FAULT_MAX; fault++) {
                 const char *name = store_fault_to_string(fault);
@@ -213,21 +134,14 @@ TEST(every_fault_has_a_name_and_an_answer) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
-                cmocka_unit_test(error_has_status_name_and_sentence),
-                cmocka_unit_test(each_name_belongs_to_one_error),
-                cmocka_unit_test(only_errors_of_ours_ask_to_be_tried_again),
-                cmocka_unit_test(an_outcome_that_is_unknown_has_a_type_of_its_own),
-                cmocka_unit_test(no_status_of_a_call_is_about_a_value),
-                cmocka_unit_test(every_fault_has_a_name_and_an_answer),
+                cmocka_unit_test(error_has_name_and_sentence),
                 cmocka_unit_test(unknown_error_is_internal),
-                cmocka_unit_test(unknown_format_of_what_is_stored_is_internal),
-                cmocka_unit_test(only_what_may_pass_says_when_to_retry),
                 cmocka_unit_test(titles_are_sentences),
+                cmocka_unit_test(an_errno_of_the_system_means_something_for_the_store),
                 cmocka_unit_test(a_reason_is_told_with_what_to_do),
                 cmocka_unit_test(every_reason_has_room),
-                cmocka_unit_test(status_goes_back_to_its_error),
-                cmocka_unit_test(status_of_a_call_says_nothing_of_what_the_call_is_about),
+                cmocka_unit_test(each_name_belongs_to_one_error),
+                cmocka_unit_test(every_fault_has_a_name_and_an_answer),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Plan: what has to be done with the copies of one key so that they are where placement wants them.
+/* Move plan: what has to be done with the copies of one key so that they are where placement wants
+ * them.
  *
  * A pure function of the map, the key's record and what the volumes can do right now. It asks for
  * as few moves as there can be: a copy stays if its volume is wanted, and also if the volume wanted

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/placement/plan.h"
+#include "core/placement/move-plan.h"
 #include "master/cluster-fixture.h"
 
 #define N_MAPS     3000

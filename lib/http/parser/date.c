@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http/date.h"
+#include "http/parser/date.h"
 
 #define SEC_PER_DAY  86400
 #define DAYS_PER_ERA 146097 /* 400 years, after which the Gregorian calendar repeats */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/placement/plan.h"
+#include "core/placement/move-plan.h"
 
 typedef struct Planner {
         const Cluster *cluster;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "http/date.h"
+#include "http/parser/date.h"
 
 static void assert_date(uint64_t seconds, const char *expected) {
         char date[HTTP_DATE_SIZE];

@@ -335,7 +335,8 @@ static void end_request(HttpConnection *connection, bool is_complete) {
 
 /* Closes, but so that the last answer arrives. */
 static Step linger(HttpConnection *connection) {
-        if (connection->is_over && connection->input_size == 0 && !connection->can_receive)
+        if (connection->is_over && !connection->request.is_last && connection->input_size == 0 &&
+            !connection->can_receive)
                 return GONE; /* there is nothing that has not been read */
         if (connection->has_ended || shutdown(connection->fd, SHUT_WR) < 0)
                 return GONE;

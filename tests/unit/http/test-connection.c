@@ -310,6 +310,20 @@ TEST(behind_a_malformed_message_nothing_counts) {
         assert_int_equal(seen->n_finished, 0);
 }
 
+/* The body of a PUT without a length comes when the answer is under way: it must not reset the
+ * connection, or the client may never see why. */
+TEST(what_comes_behind_the_last_answer_is_read) {
+        char answer[4096];
+        int fd = fixture_connect(&fixture);
+
+        send_text(fd, PUT "\r\n");
+        while (recv(fd, answer, sizeof(answer), 0) > 0)
+                ;
+        for (int i = 0; i < 3; i++)
+                send_text(fd, "abc");
+        close(fd);
+}
+
 TEST(a_complaint_says_what_is_wrong) {
         assert_contains(body_of(exchange(&fixture, "GET / HTTP/1.1\r\n\r\n")), "There is no Host.");
         assert_contains(body_of(exchange(
@@ -449,6 +463,7 @@ int main(void) {
                 CONNECTION_TEST(an_answer_does_not_wait_for_the_rest_of_the_body),
                 CONNECTION_TEST(a_body_that_is_too_long_is_refused_as_soon_as_that_is_known),
                 CONNECTION_TEST(behind_a_malformed_message_nothing_counts),
+                CONNECTION_TEST(what_comes_behind_the_last_answer_is_read),
                 CONNECTION_TEST(a_complaint_says_what_is_wrong),
                 CONNECTION_TEST(the_host_of_an_absolute_target_counts),
                 CONNECTION_TEST(http_1_0_is_closed_unless_it_asks_otherwise),

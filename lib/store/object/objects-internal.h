@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Object store, the inside: what objects.c, object-files.c and object-writer.c share.
+/* Object store, the inside: what its parts share.
  *
  * A file is named by its version, in one of 256 directories. A name without a record that says "in
  * a file" means nothing, and is removed in the background or at the next start. */
@@ -57,7 +57,7 @@ struct ObjectStore {
 uint64_t object_key(uint64_t version); /* big-endian, so that the order of the bytes is that of the
                                           numbers */
 
-/* object-files.c */
+/* files.c */
 
 int object_files_open(ObjectStore *store, int dir_fd);
 void object_files_close(ObjectStore *store);

@@ -130,10 +130,18 @@ static void add_failed(HttpRequest *request, const uint32_t failed[], size_t n) 
                 (void) http_request_add_header(request, "Dkv-Not-Stored", list);
 }
 
-/* This volume does not take the value. Returns 0 or a negative errno. */
+static void end_forwards(Upload *upload) {
+        while (upload->n_branches > 0)
+                (void) forward_free(upload->branches[--upload->n_branches].forward);
+}
+
+/* This volume does not take the value. What was begun ends now: the request does only when the rest
+ * of its body has come in. Returns 0 or a negative errno. */
 static int refuse(Upload *upload, int error) {
         uint32_t number = own_number(upload);
 
+        end_forwards(upload);
+        upload->writer = object_writer_free(upload->writer);
         add_failed(upload->request, &number, 1);
         return http_request_reply_error(upload->request, error, NULL);
 }
@@ -422,7 +430,6 @@ void upload_end(HttpRequest *request) {
         upload->request = NULL;
         (void) pthread_mutex_unlock(&upload->lock);
 
-        for (size_t i = 0; i < upload->n_branches; i++)
-                (void) forward_free(upload->branches[i].forward);
+        end_forwards(upload);
         (void) upload_unref(upload);
 }

@@ -237,6 +237,42 @@ TEST(beyond_the_budget_a_write_is_refused) {
         receiver_stop(receivers + 1);
 }
 
+/* The client goes on to send what nobody wants, and takes no memory from others meanwhile. */
+TEST(a_refused_write_gives_back_its_part_at_once) {
+        static const char piece[16 * KIB];
+        const size_t n_pieces = 4096;
+        World *world = *state;
+        Receiver receivers[2] = {};
+        char answer[4 * KIB] = "";
+        size_t n = 0, n_sent = 0;
+        Ticket ticket;
+        int fd;
+
+        receiver_start(receivers + 0, world->master.secret);
+        receiver_start(receivers + 1, world->master.secret);
+        ticket = ticket_for(world, 90, receivers, 2);
+        ticket.size_max = n_pieces * sizeof(piece);
+
+        world->passed_on.max = 2 * FORWARD_BUFFER_SIZE - 1;
+        fd = start_part(world, &ticket, ticket.size_max, "");
+        while (!strstr(answer, "\r\n\r\n{") || !strchr(answer, '}')) {
+                ssize_t size = recv(fd, answer + n, sizeof(answer) - 1 - n, 0);
+
+                assert_true(size > 0);
+                n += (size_t) size;
+        }
+        assert_overloaded(answer);
+        while (world->passed_on.used > 0) {
+                assert_true(++n_sent < n_pieces);
+                assert_int_equal(send(fd, piece, sizeof(piece), MSG_NOSIGNAL), sizeof(piece));
+                (void) usleep(1000);
+        }
+        assert_int_equal(world_verify(world, 90), -ENOENT);
+        close(fd);
+        receiver_stop(receivers + 0);
+        receiver_stop(receivers + 1);
+}
+
 /* However many clients come, and however slow the second copy is. */
 TEST(a_slow_second_copy_takes_no_more_memory_than_the_budget) {
         World *world = *state;
@@ -279,6 +315,7 @@ int main(void) {
                 RUN(a_value_is_passed_on_while_it_arrives),
                 RUN(a_client_that_goes_away_in_the_middle_leaves_nothing),
                 RUN(beyond_the_budget_a_write_is_refused),
+                RUN(a_refused_write_gives_back_its_part_at_once),
                 RUN(a_slow_second_copy_takes_no_more_memory_than_the_budget),
         };
 

@@ -45,6 +45,8 @@ def is_there(cluster, prefix, n, value):
 def restart_master(cluster):
     cluster.master.start()
     wait_for(lambda: answers(cluster), 'the master to answer')
+    if cluster.bus:
+        cluster.wait_on_bus()
 
 
 def answers(cluster):

@@ -365,6 +365,15 @@ class Cluster:
 
         wait_for(healthy, 'all volumes active', deadline)
 
+    def wait_on_bus(self):
+        """Until the master, which has just been started, has its name on the bus."""
+        def has_name():
+            return subprocess.run(
+                ['busctl', f'--address={self.bus.address}', 'status', 'org.dkv.Master1'],
+                capture_output=True, check=False).returncode == 0
+
+        wait_for(has_name, 'the name on the bus')
+
     def health(self, who='master'):
         return self.request('GET', '/-/health', who=who).json
 

@@ -93,10 +93,11 @@ struct Environment {
 
         DB_ENV *db_env;
         PageFiles *page_files;
-        bool is_clean;       /* everything was closed without an error */
-        atomic_bool is_open; /* before that, trouble is an error; then it is fatal */
-        DB *state;           /* counters and named blobs */
-        DB *growing;         /* the one that values or records go to */
+        bool is_clean;          /* everything was closed without an error */
+        atomic_bool is_open;    /* before that, trouble is an error; then it is fatal */
+        atomic_int panic_error; /* of Berkeley DB, if it has given the environment up */
+        DB *state;              /* counters and named blobs */
+        DB *growing;            /* the one that values or records go to */
         DB *databases[8];
         size_t n_databases;
 

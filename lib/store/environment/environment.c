@@ -45,6 +45,16 @@ int environment_free_space(const Environment *environment, uint64_t *ret_free, u
         return 0;
 }
 
+/* Why the environment could not be opened. A recovery also writes zeroes behind the end of the log,
+ * past all hooks: that the disk has no room for them, or fails, is no damage. */
+static int panic_error(Environment *environment) {
+        int error = atomic_load(&environment->panic_error);
+
+        if (disk_was_full() || error == ENOSPC || error == EDQUOT)
+                return -ENOSPC;
+        return error == EIO || error == EINTR || error == ENOMEM ? -error : -EBADMSG;
+}
+
 int environment_error(Environment *environment, int db_error) {
         switch (db_error) {
         case 0:
@@ -59,7 +69,7 @@ int environment_error(Environment *environment, int db_error) {
         case DB_RUNRECOVERY:
                 if (environment->is_open)
                         disk_fatal("go on with the databases of", environment->dir_fd, EBADMSG);
-                return disk_was_full() ? -ENOSPC : -EBADMSG;
+                return panic_error(environment);
         case DB_PAGE_NOTFOUND: /* a page names one behind the end of the file */
         case DB_VERIFY_BAD:
                 return -EBADMSG;

@@ -105,6 +105,16 @@ static void on_message(const DB_ENV *db_env, const char *prefix, const char *mes
         log_debug("Berkeley DB: %s", message);
 }
 
+/* When Berkeley DB gives the environment up, it tells only here why: the first time. */
+static void on_event(DB_ENV *db_env, uint32_t event, void *info) {
+        Environment *environment = db_env->app_private;
+        int none = 0;
+
+        if (event == DB_EVENT_PANIC && info)
+                (void) atomic_compare_exchange_strong(
+                                &environment->panic_error, &none, *(const int *) info);
+}
+
 /* Called for each record of the log. */
 static void on_feedback(DB_ENV *db_env, int what, int percent) {
         Environment *environment = db_env->app_private;
@@ -122,7 +132,6 @@ static int configure_progress(Environment *environment, DB_ENV *db_env) {
                 return 0;
 
         environment->progress_due = clock_monotonic() + PROGRESS_USEC;
-        db_env->app_private = environment;
         return db_env->set_feedback(db_env, on_feedback);
 }
 
@@ -131,10 +140,14 @@ static int configure(Environment *environment, DB_ENV *db_env) {
         uint32_t log_size = (uint32_t) environment->options.log_size;
         int r;
 
+        db_env->app_private = environment;
         db_env->set_errcall(db_env, on_message); /* or it would go to stderr */
 
-        r = db_env->set_cachesize(
-                        db_env, (uint32_t) (cache_size / GIB), (uint32_t) (cache_size % GIB), 1);
+        r = db_env->set_event_notify(db_env, on_event);
+        if (r == 0)
+                r = db_env->set_cachesize(
+                                db_env, (uint32_t) (cache_size / GIB),
+                                (uint32_t) (cache_size % GIB), 1);
         if (r == 0)
                 r = db_env->set_lg_bsize(db_env, log_size / 8); /* a usual batch fits */
         if (r == 0)

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fault.h"
@@ -43,6 +44,16 @@ static EnvironmentOptions make_options(const char *directory) {
                 .log_size = 64 * KIB,
                 .checkpoint_size = 64 * KIB,
         };
+}
+
+/* What a scene goes on with. A disk that fails or is full is never taken for damage: who reads of
+ * that looks for a backup. */
+static bool has_opened(int result) {
+        if (result == -EBADMSG) {
+                (void) fprintf(stderr, "It is said to be damaged.\n");
+                _exit(EXIT_FAILURE);
+        }
+        return result >= 0;
 }
 
 /* The index */
@@ -237,7 +248,7 @@ static int open_index(const char *directory, Index **ret) {
 static void index_scene(const char *directory) {
         _cleanup_(index_freep) Index *index = NULL;
 
-        if (open_index(directory, &index) < 0)
+        if (!has_opened(open_index(directory, &index)))
                 return;
 
         for (size_t step = 1; step < ELEMENTSOF(index_steps); step++) {
@@ -246,7 +257,7 @@ static void index_scene(const char *directory) {
 
                 if (step == REOPEN_STEP) {
                         index = index_free(index);
-                        if (open_index(directory, &index) < 0)
+                        if (!has_opened(open_index(directory, &index)))
                                 return;
                 }
         }
@@ -400,7 +411,7 @@ static const StoreStep store_steps[] = {
 static void store_scene(const char *directory) {
         _cleanup_(object_store_freep) ObjectStore *store = NULL;
 
-        if (open_store(directory, &store) < 0)
+        if (!has_opened(open_store(directory, &store)))
                 return;
 
         for (size_t step = 1; step < ELEMENTSOF(store_steps); step++) {
@@ -412,7 +423,7 @@ static void store_scene(const char *directory) {
 
                 if (step == REOPEN_STEP) {
                         store = object_store_free(store);
-                        if (open_store(directory, &store) < 0)
+                        if (!has_opened(open_store(directory, &store)))
                                 return;
                 }
         }

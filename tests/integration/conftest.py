@@ -55,7 +55,12 @@ def elastic(new_cluster):
         cluster = new_cluster(volumes=volumes, bus=True, wait=False,
                               master={**BY_HAND, **SHORT, **(master or {})}, **arguments)
         add(cluster, *range(1, active + 1), rebalance=False)
-        wait_for(lambda: cluster.health()['status'] == 'ok', 'ok')
+
+        def is_ready():
+            health = cluster.health()
+            return health['status'] == 'ok' and all(v['up'] for v in health['volumes'])
+
+        wait_for(is_ready, 'ok, and all volumes up')
         return cluster
 
     return new

@@ -185,6 +185,9 @@ class Bus:
         self.process.wait()
         self.process.stdout.close()
 
+    def is_alive(self):
+        return self.process.poll() is None
+
     def close(self):
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -205,11 +208,13 @@ class Daemon:
         self.environment = {}
         self.options = []
         self.bus_address = 'none'
+        self.is_on_bus = False  # since its last start, as far as somebody has looked
         self.process = None
         self.data.mkdir(exist_ok=True)
 
     def start(self):
         assert not self.process
+        self.is_on_bus = False
         lines = ''.join(f'{name}={value}\n' for name, value in self.settings.items())
         self.conf.write_text(f'[{self.section}]\n{lines}')
         with open(self.log, 'ab') as log:
@@ -366,13 +371,14 @@ class Cluster:
         wait_for(healthy, 'all volumes active', deadline)
 
     def wait_on_bus(self):
-        """Until the master, which has just been started, has its name on the bus."""
+        """Until the master has its name on the bus; after its start clients are served first."""
         def has_name():
             return subprocess.run(
                 ['busctl', f'--address={self.bus.address}', 'status', 'org.dkv.Master1'],
                 capture_output=True, check=False).returncode == 0
 
         wait_for(has_name, 'the name on the bus')
+        self.master.is_on_bus = True
 
     def health(self, who='master'):
         return self.request('GET', '/-/health', who=who).json
@@ -457,6 +463,8 @@ class Cluster:
 
     def dkvadm(self, *arguments, status=0):
         """Runs dkvadm as its user would. Returns what it prints, or its complaint."""
+        if self.bus and self.bus.is_alive() and self.master.process and not self.master.is_on_bus:
+            self.wait_on_bus()
         done = subprocess.run([DKVADM, f'--sandbox={self.directory}', *map(str, arguments)],
                               capture_output=True, text=True, timeout=DEADLINE, check=False)
         assert done.returncode == status, f'{done.args}: {done.stdout}{done.stderr}'

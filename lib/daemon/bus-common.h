@@ -4,8 +4,8 @@
 /* What both daemons show on D-Bus: settings, figures, what the HTTP server has done. */
 
 #include "base/conf.h"
+#include "base/uuid.h"
 #include "bus/bus.h"
-#include "core/uuid.h"
 #include "http/server.h"
 
 /* Make rows of a vtable: TRAFFIC_METRICS(BUS_TRAFFIC) for what bus_append_traffic() knows,

@@ -7,8 +7,8 @@
  * one stays as long as it is up, unless it is the newer one that answers at their address: then it
  * was restarted. */
 
+#include "base/uuid.h"
 #include "core/call/identity.h"
-#include "core/uuid.h"
 #include "master/cluster/volumes.h"
 #include "master/lead/judge.h"
 

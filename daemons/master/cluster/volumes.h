@@ -6,9 +6,9 @@
  * Every request looks at it, from any thread. It rarely changes: by volumes' reports (report.h),
  * and by the administrator (volume-settings.h, membership.h). */
 
+#include "base/uuid.h"
 #include "core/call/volume-report.h"
 #include "core/placement/cluster.h"
-#include "core/uuid.h"
 #include "master/cluster/contact.h"
 #include "master/lead/lead.h"
 #include "rpc/call.h"

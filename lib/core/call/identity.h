@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/uuid.h"
+#include "base/uuid.h"
 
 #define CLUSTER_ID_SIZE 16
 

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/uuid.h"
 #include "core/call/identity.h"
-#include "core/uuid.h"
 
 #define REPORT_PEERS_MAX 16
 

@@ -7,10 +7,10 @@
  * a volume can be reached right now is not part of it. */
 
 #include "base/macro.h"
+#include "base/uuid.h"
 #include "core/limits.h"
 #include "core/placement/placement.h"
 #include "core/placement/volume-state.h"
-#include "core/uuid.h"
 
 #define WEIGHT_MAX 256
 

@@ -6,7 +6,7 @@
  * A file is named by its version, in one of 256 directories. A name without a record that says "in
  * a file" means nothing, and is removed in the background or at the next start. */
 
-#include "core/uuid.h"
+#include "base/uuid.h"
 #include "store/environment/database.h"
 #include "store/object/objects.h"
 #include "store/object/reach.h"

@@ -12,8 +12,8 @@
  * called. */
 
 #include "base/buffer.h"
+#include "base/uuid.h"
 #include "core/record.h"
-#include "core/uuid.h"
 #include "store/environment/environment.h"
 
 typedef struct ObjectStore ObjectStore;

@@ -72,7 +72,7 @@ static void random_settle(RandomSource *source, RandomRequest *request) {
 
         settle->volume = random_volume(source);
         settle->garbage_due_usec = random_time(source);
-        settle->fence_due_usec = random_time(source);
+        settle->tombstone_due_usec = random_time(source);
         settle->items = request->settle;
         settle->n_items = random_below(source, RANDOM_ITEMS + 1);
         for (size_t i = 0; i < settle->n_items; i++)
@@ -95,7 +95,7 @@ static void random_collected(RandomSource *source, RandomRequest *request) {
         collected->n_items = (size_t) MAX(n, 0);
         collected->n_gone = random_below(source, collected->n_items + 1);
         collected->again_due_usec = random_time(source);
-        collected->fence_due_usec = random_time(source);
+        collected->tombstone_due_usec = random_time(source);
 }
 
 static void random_move(RandomSource *source, RandomRequest *request) {
@@ -143,10 +143,10 @@ static void random_state(RandomSource *source, RandomRequest *request, RequestTy
                 decoded->set.data = random_below(source, 4) == 0 ? NULL : request->metadata;
                 decoded->set.size = decoded->set.data ? random_below(source, 500) : 0;
                 break;
-        case REQUEST_BARS:
-                decoded->bars.volumes = request->volumes;
-                decoded->bars.n_volumes = random_below(source, 3);
-                for (size_t i = 0; i < decoded->bars.n_volumes; i++)
+        case REQUEST_FENCES:
+                decoded->fences.volumes = request->volumes;
+                decoded->fences.n_volumes = random_below(source, 3);
+                for (size_t i = 0; i < decoded->fences.n_volumes; i++)
                         request->volumes[i] = random_volume(source);
                 break;
         case REQUEST_RESERVE:

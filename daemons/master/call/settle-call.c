@@ -73,7 +73,7 @@ int settle_call_finish(HttpRequest *request) {
         batch->settle.request.done = on_settled;
         batch->settle.items = batch->items;
         batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;
-        batch->settle.fence_due_usec = deadline_of_fence();
+        batch->settle.tombstone_due_usec = deadline_of_tombstone();
         index_settle(requests->index, &batch->settle);
         return HTTP_LATER;
 }

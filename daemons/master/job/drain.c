@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/cluster/membership.h"
-#include "master/job/bars.h"
 #include "master/job/drain.h"
+#include "master/job/fences.h"
 
 #define WAIT_USEC USEC_PER_SEC
 
@@ -134,31 +134,31 @@ static int handle_lost(Pass *pass) {
         return -EHOSTDOWN;
 }
 
-static int set_bars(Drain *drain, const Job *job) {
-        return bars_set(drain->index, drain->volumes, job->table);
+static int set_fences(Drain *drain, const Job *job) {
+        return fences_set(drain->index, drain->volumes, job->table);
 }
 
-static void set_barred(Job *job, bool is_barred) {
+static void set_fenced(Job *job, bool is_fenced) {
         (void) pthread_mutex_lock(&job->table->lock);
-        job->is_barred = is_barred;
+        job->is_fenced = is_fenced;
         (void) pthread_mutex_unlock(&job->table->lock);
 }
 
-/* From now on no commit may name the volumes. The job counts as barred only if that is certain;
+/* From now on no commit may name the volumes. The job counts as fenced only if that is certain;
  * what may be in force nevertheless goes with the end of the job. */
-static int bar(Drain *drain, Job *job) {
+static int fence(Drain *drain, Job *job) {
         int r;
 
-        set_barred(job, true);
-        r = set_bars(drain, job);
+        set_fenced(job, true);
+        r = set_fences(drain, job);
         if (r < 0)
-                set_barred(job, false);
+                set_fenced(job, false);
         return r;
 }
 
 static int unbar(Drain *drain, Job *job) {
-        set_barred(job, false);
-        return set_bars(drain, job);
+        set_fenced(job, false);
+        return set_fences(drain, job);
 }
 
 /* A volume that was made active again must not be removed. */
@@ -197,8 +197,8 @@ static int remove_volumes(Pass *pass) {
                 job_explain(job, "Waits until the last ticket for its volumes has expired.");
                 return JOB_STEP_AGAIN;
         }
-        if (!job->is_barred) {
-                r = bar(drain, job);
+        if (!job->is_fenced) {
+                r = fence(drain, job);
                 return r < 0 ? r : JOB_STEP_AGAIN;
         }
 
@@ -280,7 +280,7 @@ static void ended(Job *job, void *userdata) {
         r = unbar(drain, job);
         if (r < 0)
                 (void) log_warning_errno(
-                                r, "Job %" PRIu32 " may leave its volumes barred: %m",
+                                r, "Job %" PRIu32 " may leave its volumes fenced: %m",
                                 job->status.id);
 }
 

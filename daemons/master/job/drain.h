@@ -5,7 +5,7 @@
  * more can arrive there; then it removes them from the map.
  *
  * Nothing more can arrive once every ticket that was valid at the start has expired, and the
- * volumes are barred (bars.h); so the last pass is one that began after that. */
+ * volumes are fenced (fences.h); so the last pass is one that began after that. */
 
 #include "master/move/pass.h"
 #include "master/queue/start.h"

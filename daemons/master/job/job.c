@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/periodic.h"
-#include "master/job/bars.h"
 #include "master/job/drain.h"
+#include "master/job/fences.h"
 #include "master/job/job.h"
 #include "master/job/rebalance.h"
 #include "master/job/repair.h"
@@ -117,7 +117,7 @@ static int load(Jobs *jobs, const JobsOptions *options) {
         int r;
 
         r = job_store_new(options->index, &jobs->table, &jobs->store);
-        return r < 0 ? r : bars_make_up(options->index, options->volumes, &jobs->table);
+        return r < 0 ? r : fences_make_up(options->index, options->volumes, &jobs->table);
 }
 
 static int make_passes(Jobs *jobs, const JobsOptions *options) {

@@ -13,7 +13,7 @@
 #include "core/placement/move-plan.h"
 #include "master/cluster/membership.h"
 #include "master/job/preview.h"
-#include "master/move/stray.h"
+#include "master/move/surplus.h"
 #include "master/move/view.h"
 
 #define SCAN_MAX 1000
@@ -70,7 +70,7 @@ typedef struct Planning {
         size_t n_seen; /* in this scan */
 
         /* Some of the copies that would be made, which may have to wait. */
-        Stray samples[SAMPLES];
+        Surplus samples[SAMPLES];
         uint64_t n_samples;
 } Planning;
 
@@ -142,7 +142,7 @@ static int add_key(Planning *planning, const Record *record, const Plan *plan) {
         int r = 0;
 
         for (size_t i = 0; i < plan->n_add && r >= 0; i++) {
-                planning->samples[planning->n_samples++ % SAMPLES] = (Stray){
+                planning->samples[planning->n_samples++ % SAMPLES] = (Surplus){
                         .version = record->version,
                         .volume = plan->add[i],
                 };
@@ -229,11 +229,12 @@ static void look_what_waits(Planning *planning) {
         Index *index = planning->previewer->index;
 
         for (size_t i = 0; i < MIN(planning->n_samples, (uint64_t) SAMPLES); i++) {
-                const Stray *sample = planning->samples + i;
+                const Surplus *sample = planning->samples + i;
 
-                if (stray_exists(index, sample))
+                if (surplus_exists(index, sample))
                         planning->plan.waits_until_usec = MAX(
-                                        planning->plan.waits_until_usec, stray_due(index, sample));
+                                        planning->plan.waits_until_usec,
+                                        surplus_due(index, sample));
         }
 }
 

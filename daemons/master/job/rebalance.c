@@ -39,7 +39,7 @@ static int pass_ended(Pass *pass) {
                 return JOB_STEP_AGAIN;
         }
         if (counts->n_later > 0) {
-                (void) pass_explain_strays(pass);
+                (void) pass_explain_surplus(pass);
                 job_wait(job, WAIT_USEC);
                 return JOB_STEP_AGAIN;
         }

@@ -190,15 +190,15 @@ static int on_entry(const char *key, const Record *record, void *userdata) {
         return handle_key(scan, key, record, &found);
 }
 
-/* Whether a stray is where a new copy is wanted. */
+/* Whether a surplus copy is where a new copy is wanted. */
 static bool is_in_the_way(Pass *pass, uint64_t version, const Plan *plan) {
         for (size_t i = 0; i < plan->n_add; i++) {
-                Stray stray = { .version = version, .volume = plan->add[i] };
+                Surplus surplus = { .version = version, .volume = plan->add[i] };
 
-                if (!stray_exists(pass->passes->index, &stray))
+                if (!surplus_exists(pass->passes->index, &surplus))
                         continue;
-                pass->counts.stray = stray;
-                pass->counts.n_strays++;
+                pass->counts.surplus = surplus;
+                pass->counts.n_surplus++;
                 return true;
         }
         return false;
@@ -219,15 +219,15 @@ const char *pass_format_time(uint64_t usec, char ret[static PASS_TIME_SIZE]) {
         return ret;
 }
 
-bool pass_explain_strays(Pass *pass) {
+bool pass_explain_surplus(Pass *pass) {
         Job *job = pass->job;
         char time[PASS_TIME_SIZE];
         uint64_t due;
 
-        if (pass->counts.n_strays == 0)
+        if (pass->counts.n_surplus == 0)
                 return false;
 
-        due = stray_due(pass->passes->index, &pass->counts.stray);
+        due = surplus_due(pass->passes->index, &pass->counts.surplus);
         if (due <= clock_realtime() || *pass_format_time(due, time) == '\0')
                 return false; /* at any moment */
 

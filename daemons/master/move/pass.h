@@ -12,7 +12,7 @@
 
 #include "core/placement/move-plan.h"
 #include "master/move/mover.h"
-#include "master/move/stray.h"
+#include "master/move/surplus.h"
 #include "master/move/view.h"
 #include "master/queue/queue.h"
 
@@ -48,8 +48,8 @@ typedef struct PassCounts {
         uint64_t n_later;              /* keys that could not be moved now */
         uint64_t n_full;               /* keys for which a volume has no room */
         uint64_t n_down;               /* keys that wait for a volume that is down */
-        uint64_t n_strays;             /* of n_later: an old copy has to be deleted first */
-        Stray stray;                   /* one of these */
+        uint64_t n_surplus;            /* of n_later: an old copy has to be deleted first */
+        Surplus surplus;               /* one of these */
         uint32_t full;                 /* a volume without room */
         uint64_t n_lost;               /* keys without a good copy */
         Buffer lost;                   /* the names of the first ones, each with its NUL */
@@ -100,8 +100,9 @@ void pass_submit(Pass *pass, const char *key, const Record *record, const Plan *
 /* For a kind: notes that no good copy of the key is left. */
 void pass_note_lost(Pass *pass, const char *key);
 
-/* For a kind: if moves have to wait for strays, explains until when. Returns whether it did. */
-bool pass_explain_strays(Pass *pass);
+/* For a kind: if moves have to wait for surplus copies, explains until when. Returns whether it
+ * did. */
+bool pass_explain_surplus(Pass *pass);
 
 #define PASS_TIME_SIZE 16
 

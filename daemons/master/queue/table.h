@@ -57,7 +57,7 @@ struct Job {
         bool is_new;              /* not durable yet */
         bool is_in_hand;          /* a thread of the queue looks at it: it stays where it is */
         bool is_joined;           /* a request has joined it since its pass began */
-        bool is_barred;           /* no commit may name its volumes any more, see bars.h */
+        bool is_fenced;           /* no commit may name its volumes any more, see fences.h */
         uint64_t not_before_usec; /* monotonic; it waits until then */
 
         JobWaiter *waiters;        /* for the next save; owned */

@@ -17,4 +17,4 @@
 uint64_t deadline_of_garbage(uint64_t grace_usec);
 
 /* The latest time at which a commit can still arrive that names a copy deleted just now. */
-uint64_t deadline_of_fence(void);
+uint64_t deadline_of_tombstone(void);

@@ -34,8 +34,8 @@ struct GarbageCollector {
         Periodic *timer;
         uint32_t next_volume; /* where the next search begins, so that each volume has its turn */
         Round rounds[ROUNDS_MAX];
-        Round fences; /* nobody has to be asked about these */
-        int error;    /* that was logged last */
+        Round tombstones; /* nobody has to be asked about these */
+        int error;        /* that was logged last */
 
         /* The volumes about which it was logged that they cannot delete something; on the client's
          * thread. */
@@ -61,7 +61,7 @@ static void forget(Round *round, size_t n_gone) {
                 .n_gone = n_gone,
                 .n_items = round->n_items,
                 .again_due_usec = clock_realtime() + GARBAGE_AGAIN_USEC,
-                .fence_due_usec = deadline_of_fence(),
+                .tombstone_due_usec = deadline_of_tombstone(),
         };
         index_collected(round->collector->options.index, &round->collected);
 }
@@ -233,21 +233,21 @@ static int collect(GarbageCollector *collector) {
         return error;
 }
 
-/* Forgets fences that nobody can meet any more. */
-static int drop_fences(GarbageCollector *collector) {
-        Round *round = &collector->fences;
+/* Forgets tombstones that nobody can meet any more. */
+static int drop_tombstones(GarbageCollector *collector) {
+        Round *round = &collector->tombstones;
         int r;
 
         if (atomic_load(&round->is_busy))
                 return 0;
 
         r = index_garbage(
-                        collector->options.index, INDEX_FENCES, clock_realtime(), round->items,
+                        collector->options.index, INDEX_TOMBSTONES, clock_realtime(), round->items,
                         BATCH_MAX);
         if (r <= 0)
                 return r;
 
-        round->volume = INDEX_FENCES;
+        round->volume = INDEX_TOMBSTONES;
         round->n_items = (size_t) r;
         atomic_store(&round->is_busy, true);
         forget(round, round->n_items);
@@ -262,7 +262,7 @@ static void on_tick(void *userdata) {
                 return;
 
         error = collect(collector);
-        r = drop_fences(collector);
+        r = drop_tombstones(collector);
         error = error < 0 ? error : r;
         if (error < 0 && error != collector->error)
                 (void) log_warning_errno(error, "Failed to collect all garbage, trying again: %m");
@@ -280,7 +280,7 @@ int garbage_collector_new(const GarbageOptions *options, sd_event *event, Garbag
         collector->options = *options;
         for (size_t i = 0; i < ROUNDS_MAX; i++)
                 collector->rounds[i].collector = collector;
-        collector->fences.collector = collector;
+        collector->tombstones.collector = collector;
         r = periodic_new(
                         event, INTERVAL_USEC, INTERVAL_USEC, on_tick, collector, &collector->timer);
         if (r < 0)

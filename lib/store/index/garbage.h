@@ -2,7 +2,7 @@
 #pragma once
 
 /* Garbage of the index: copies that no record names any more, and what becomes of them. See
- * store/index/index.h for what garbage and fences are. */
+ * store/index/index.h for what garbage and tombstones are. */
 
 #include "store/index/index.h"
 
@@ -21,7 +21,7 @@ typedef struct IndexSettle {
         IndexSettleItem *items;
         size_t n_items;
         uint64_t garbage_due_usec;
-        uint64_t fence_due_usec;
+        uint64_t tombstone_due_usec;
 } IndexSettle;
 
 void index_settle(Index *index, IndexSettle *settle);
@@ -31,8 +31,8 @@ typedef struct Garbage {
         uint64_t version;
 } Garbage;
 
-/* In the place of a volume: the fences. */
-#define INDEX_FENCES 0
+/* In the place of a volume: the tombstones. */
+#define INDEX_TOMBSTONES 0
 
 /* Reads up to MAX pieces of garbage of VOLUME that are due at DUE_USEC and durable: a volume may be
  * told to delete them. Returns how many, or a negative errno if not even the first can be read. */
@@ -45,8 +45,8 @@ typedef struct IndexCollected {
         uint32_t volume;
         const Garbage *items;
         size_t n_gone, n_items;
-        uint64_t again_due_usec; /* for the rest */
-        uint64_t fence_due_usec; /* for versions whose last copy this was */
+        uint64_t again_due_usec;     /* for the rest */
+        uint64_t tombstone_due_usec; /* for versions whose last copy this was */
 } IndexCollected;
 
 void index_collected(Index *index, IndexCollected *collected);

@@ -15,11 +15,11 @@
  *
  * A commit can arrive twice: a ticket is used again, or a request is repeated. To keep records from
  * naming copies that are about to be deleted, a version is dead (its commits are refused) from the
- * moment its first copy becomes garbage until its last copy is deleted and its fence has expired. A
- * fence is an entry of the garbage table without a copy; it lasts as long as an older commit may
- * still be on its way. A version without a ticket is committed only once, by the master; it is dead
- * only behind the fence that is put up when a volume gives it up.
- * More of the contract: garbage.h, move.h, damage.h, identity.h, rollback.h, storage.h. */
+ * moment its first copy becomes garbage until its last copy is deleted and its tombstone has
+ * expired. A tombstone is an entry of the garbage table without a copy; it lasts as long as an
+ * older commit may still be on its way. A version without a ticket is committed only once, by the
+ * master; it is dead only behind the tombstone that is set when a volume gives it up. More of
+ * the contract: garbage.h, move.h, damage.h, identity.h, rollback.h, storage.h. */
 
 #include "base/buffer.h"
 #include "core/condition.h"
@@ -121,7 +121,7 @@ typedef struct IndexCommit {
 } IndexCommit;
 
 /* Makes a stored version current. Refused with -ECANCELED or -EEXIST if the condition does not
- * hold, -ESTALE if the version is dead or names a barred volume, -ENOSPC: the copies became
+ * hold, -ESTALE if the version is dead or names a fenced volume, -ENOSPC: the copies became
  * garbage. A commit of what is current already gets the answer of the first one. A damaged record
  * is replaced, and the copies that it named stay on their volumes; but if there is a condition, or
  * the page cannot be read, it is -EBADMSG. */

@@ -110,7 +110,7 @@ static void put_settle(const IndexRequest *request, Buffer *buffer) {
 
         buffer_put_u32(buffer, settle->volume);
         buffer_put_u64(buffer, settle->garbage_due_usec);
-        buffer_put_u64(buffer, settle->fence_due_usec);
+        buffer_put_u64(buffer, settle->tombstone_due_usec);
         buffer_put_varint(buffer, settle->n_items);
         for (size_t i = 0; i < settle->n_items; i++) {
                 buffer_put_u64(buffer, settle->items[i].version);
@@ -123,7 +123,7 @@ static void get_settle(Reader *reader, DecodedRequest *ret) {
 
         settle->volume = get_volume(reader);
         settle->garbage_due_usec = reader_get_u64(reader);
-        settle->fence_due_usec = reader_get_u64(reader);
+        settle->tombstone_due_usec = reader_get_u64(reader);
         settle->items = get_items(
                         reader, sizeof(uint64_t) + 2, sizeof(*settle->items), ret,
                         &settle->n_items);
@@ -138,7 +138,7 @@ static void put_collected(const IndexRequest *request, Buffer *buffer) {
 
         buffer_put_u32(buffer, collected->volume);
         buffer_put_u64(buffer, collected->again_due_usec);
-        buffer_put_u64(buffer, collected->fence_due_usec);
+        buffer_put_u64(buffer, collected->tombstone_due_usec);
         buffer_put_varint(buffer, collected->n_gone);
         buffer_put_varint(buffer, collected->n_items);
         for (size_t i = 0; i < collected->n_items; i++) {
@@ -153,7 +153,7 @@ static void get_collected(Reader *reader, DecodedRequest *ret) {
 
         collected->volume = get_volume(reader);
         collected->again_due_usec = reader_get_u64(reader);
-        collected->fence_due_usec = reader_get_u64(reader);
+        collected->tombstone_due_usec = reader_get_u64(reader);
         collected->n_gone = (size_t) reader_get_varint(reader);
         items = get_items(reader, 2 * sizeof(uint64_t), sizeof(*items), ret, &collected->n_items);
         for (size_t i = 0; i < collected->n_items; i++) {
@@ -220,14 +220,14 @@ static void get_move(Reader *reader, DecodedRequest *ret) {
         move->drop = get_volumes(reader, ret, &move->n_drop);
 }
 
-static void put_bars(const IndexRequest *request, Buffer *buffer) {
-        const IndexBars *bars = CONTAINER_OF(request, IndexBars, request);
+static void put_fences(const IndexRequest *request, Buffer *buffer) {
+        const IndexFences *fences = CONTAINER_OF(request, IndexFences, request);
 
-        put_volumes(buffer, bars->volumes, bars->n_volumes);
+        put_volumes(buffer, fences->volumes, fences->n_volumes);
 }
 
-static void get_bars(Reader *reader, DecodedRequest *ret) {
-        ret->bars.volumes = get_volumes(reader, ret, &ret->bars.n_volumes);
+static void get_fences(Reader *reader, DecodedRequest *ret) {
+        ret->fences.volumes = get_volumes(reader, ret, &ret->fences.n_volumes);
 }
 
 static void put_damage(const IndexRequest *request, Buffer *buffer) {
@@ -322,7 +322,7 @@ static const struct {
         [REQUEST_COLLECTED] = { put_collected, get_collected },
         [REQUEST_SET] = { put_set, get_set },
         [REQUEST_MOVE] = { put_move, get_move },
-        [REQUEST_BARS] = { put_bars, get_bars },
+        [REQUEST_FENCES] = { put_fences, get_fences },
         [REQUEST_DAMAGE] = { put_damage, get_damage },
         [REQUEST_RESERVE] = { put_reserve, get_reserve },
         [REQUEST_END_VERSIONS] = { put_end_versions, get_end_versions },

@@ -21,7 +21,7 @@ typedef enum RequestType {
         REQUEST_COLLECTED,
         REQUEST_SET,
         REQUEST_MOVE,
-        REQUEST_BARS,
+        REQUEST_FENCES,
         REQUEST_DAMAGE,
         REQUEST_RESERVE,
         REQUEST_END_VERSIONS,
@@ -31,11 +31,11 @@ typedef enum RequestType {
 } RequestType;
 
 /* No commit may name one of these volumes any more, and only of these. */
-typedef struct IndexBars {
+typedef struct IndexFences {
         IndexRequest request;
         const uint32_t *volumes;
         size_t n_volumes;
-} IndexBars;
+} IndexFences;
 
 /* Reserves the next COUNT versions. */
 typedef struct IndexReserve {
@@ -66,7 +66,7 @@ typedef struct DecodedRequest {
                 IndexCollected collected;
                 IndexSet set;
                 IndexMove move;
-                IndexBars bars;
+                IndexFences fences;
                 IndexDamage damage;
                 IndexReserve reserve;
                 IndexEndVersions end_versions;

@@ -40,7 +40,7 @@ def live_jobs(cluster):
 
 
 def write_everywhere(cluster, name):
-    """No volume is barred: each has its share of these, and refuses none, be they small or large."""
+    """No volume is fenced: each has its share of these, and refuses none, be they small or large."""
     used = set()
     for i in range(60):
         size = 100 if i % 3 else 100_000
@@ -82,8 +82,8 @@ def test_drains_at_once_are_one(elastic):
     write_everywhere(cluster, 'after')
 
 
-def test_a_cancel_just_before_the_end_leaves_no_bar(elastic):
-    """At about the time when the volume is barred and removed."""
+def test_a_cancel_just_before_the_end_leaves_no_fence(elastic):
+    """At about the time when the volume is fenced and removed."""
     cluster = elastic(3, 3)
     path = delete(cluster, 3)
     wait_for(lambda: 'ticket' in job(cluster, path)['Error'], 'it waits for tickets')

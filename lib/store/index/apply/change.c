@@ -10,9 +10,9 @@ static bool may_replace(const Transaction *transaction, int error, const Conditi
         return transaction->error >= 0 && rules_may_replace_damaged(error, condition);
 }
 
-static bool names_barred(const Tables *tables, const Record *record) {
+static bool names_fenced(const Tables *tables, const Record *record) {
         for (size_t i = 0; i < record->n_copies; i++)
-                if (barred_has(&tables->bars, record->copies[i]))
+                if (fenced_has(&tables->fences, record->copies[i]))
                         return true;
         return false;
 }
@@ -43,8 +43,8 @@ static int repeat(Transaction *transaction, IndexCommit *commit, const Record *c
 
         for (size_t i = 0; i < record->n_copies && r >= 0; i++)
                 if (!record_has_copy_on(current, record->copies[i]))
-                        r = stray_add(transaction, record->copies[i], commit->garbage_due_usec,
-                                      record->version);
+                        r = surplus_add(transaction, record->copies[i], commit->garbage_due_usec,
+                                        record->version);
         if (r < 0)
                 return r;
 
@@ -77,7 +77,7 @@ int apply_commit(IndexRequest *request, Transaction *transaction) {
                         &(CommitFacts){
                                         .is_dead = dead_contains(
                                                         &tables->dead, commit->record.version),
-                                        .is_barred = names_barred(tables, &commit->record),
+                                        .is_fenced = names_fenced(tables, &commit->record),
                                         .has_room = request->has_room,
                         });
         if (verdict >= 0)

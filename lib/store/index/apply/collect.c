@@ -17,7 +17,7 @@ static int adopt_copy(
                 Record *current) {
         int r;
 
-        r = stray_find(transaction, item->version, settle->volume);
+        r = surplus_find(transaction, item->version, settle->volume);
         if (r != 0 || current->n_copies == COPIES_MAX)
                 return MIN(r, 0);
 
@@ -33,7 +33,8 @@ static int make_garbage(
         r = garbage_add(transaction, settle->volume, settle->garbage_due_usec, item->version);
         if (r < 0)
                 return r;
-        return garbage_add(transaction, INDEX_FENCES, settle->fence_due_usec, item->version);
+        return garbage_add(
+                        transaction, INDEX_TOMBSTONES, settle->tombstone_due_usec, item->version);
 }
 
 static int settle_item(Transaction *transaction, const IndexSettle *settle, IndexSettleItem *item) {
@@ -58,8 +59,8 @@ static int settle_item(Transaction *transaction, const IndexSettle *settle, Inde
                 return adopt_copy(transaction, settle, item, &current);
         case SETTLE_KEEP:
                 return rollback_keep_unknown(transaction);
-        case SETTLE_STRAY:
-                return stray_add(
+        case SETTLE_SURPLUS:
+                return surplus_add(
                                 transaction, settle->volume, settle->garbage_due_usec,
                                 item->version);
         case SETTLE_GARBAGE:
@@ -77,21 +78,24 @@ int apply_settle(IndexRequest *request, Transaction *transaction) {
         return r;
 }
 
-/* A copy is gone: with the last one of a version that may still be asked for, a fence is put up. */
+/* A copy is gone: with the last one of a version that may still be asked for, a tombstone is put
+ * up. */
 static int forget(Transaction *transaction, const IndexCollected *collected, const Garbage *item) {
         int r;
 
         r = garbage_delete(transaction, collected->volume, item);
-        if (r <= 0 || collected->volume == INDEX_FENCES)
+        if (r <= 0 || collected->volume == INDEX_TOMBSTONES)
                 return r;
-        r = stray_delete(transaction, item->version, collected->volume);
+        r = surplus_delete(transaction, item->version, collected->volume);
         if (r < 0)
                 return r;
         if (!garbage_is_deadly(collected->volume, item->version) ||
             dead_contains(&tables_of(transaction)->dead, item->version))
                 return 0;
 
-        return garbage_add(transaction, INDEX_FENCES, collected->fence_due_usec, item->version);
+        return garbage_add(
+                        transaction, INDEX_TOMBSTONES, collected->tombstone_due_usec,
+                        item->version);
 }
 
 static int put_off(Transaction *transaction, const IndexCollected *collected, const Garbage *item) {

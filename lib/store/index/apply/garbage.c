@@ -15,8 +15,8 @@ GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version) {
         return (GarbageKey){ htobe32(volume), htobe64(due_usec), htobe64(version) };
 }
 
-StrayKey stray_key(uint64_t version, uint32_t volume) {
-        return (StrayKey){ htobe64(version), htobe32(volume) };
+SurplusKey surplus_key(uint64_t version, uint32_t volume) {
+        return (SurplusKey){ htobe64(version), htobe32(volume) };
 }
 
 /* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
@@ -90,7 +90,7 @@ int garbage_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, ui
                         return transaction_fail(transaction, r);
         }
 
-        transaction->counters[COUNTER_GARBAGE] += volume != INDEX_FENCES;
+        transaction->counters[COUNTER_GARBAGE] += volume != INDEX_TOMBSTONES;
         return put_mark(transaction, tables->garbage, &key, sizeof(key));
 }
 
@@ -117,38 +117,38 @@ int garbage_delete(Transaction *transaction, uint32_t volume, const Garbage *ite
                         return transaction_fail(transaction, r);
         }
 
-        transaction->counters[COUNTER_GARBAGE] -= volume != INDEX_FENCES;
+        transaction->counters[COUNTER_GARBAGE] -= volume != INDEX_TOMBSTONES;
         return 1;
 }
 
-int stray_find(Transaction *transaction, uint64_t version, uint32_t volume) {
-        StrayKey key = stray_key(version, volume);
+int surplus_find(Transaction *transaction, uint64_t version, uint32_t volume) {
+        SurplusKey key = surplus_key(version, volume);
         int r;
 
         r = transaction_get(
-                        transaction, tables_of(transaction)->strays, &key, sizeof(key),
+                        transaction, tables_of(transaction)->surplus, &key, sizeof(key),
                         &transaction->scratch);
         return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
-int stray_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version) {
-        StrayKey key = stray_key(version, volume);
+int surplus_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version) {
+        SurplusKey key = surplus_key(version, volume);
         int r;
 
-        r = stray_find(transaction, version, volume);
+        r = surplus_find(transaction, version, volume);
         if (r != 0)
                 return MIN(r, 0);
         r = garbage_add(transaction, volume, due_usec, version);
         if (r < 0)
                 return r;
-        return put_mark(transaction, tables_of(transaction)->strays, &key, sizeof(key));
+        return put_mark(transaction, tables_of(transaction)->surplus, &key, sizeof(key));
 }
 
-int stray_delete(Transaction *transaction, uint64_t version, uint32_t volume) {
-        StrayKey key = stray_key(version, volume);
+int surplus_delete(Transaction *transaction, uint64_t version, uint32_t volume) {
+        SurplusKey key = surplus_key(version, volume);
         int r;
 
-        r = transaction_delete(transaction, tables_of(transaction)->strays, &key, sizeof(key));
+        r = transaction_delete(transaction, tables_of(transaction)->surplus, &key, sizeof(key));
         return r == -ENOENT ? 0 : r;
 }
 
@@ -192,20 +192,20 @@ static int forget_garbage(Transaction *transaction) {
                                 r = dead_remove(&tables->dead, version);
                         if (r < 0)
                                 return r;
-                        transaction->counters[COUNTER_GARBAGE] -= volume != INDEX_FENCES;
+                        transaction->counters[COUNTER_GARBAGE] -= volume != INDEX_TOMBSTONES;
                 }
         return n;
 }
 
-static int forget_strays(Transaction *transaction) {
+static int forget_surplus(Transaction *transaction) {
         Tables *tables = tables_of(transaction);
-        StrayKey keys[SLICE];
+        SurplusKey keys[SLICE];
         int n, r;
 
-        while ((n = read_keys(tables->environment, tables->strays, keys, sizeof(*keys))) > 0)
+        while ((n = read_keys(tables->environment, tables->surplus, keys, sizeof(*keys))) > 0)
                 for (int i = 0; i < n; i++) {
                         r = transaction_delete(
-                                        transaction, tables->strays, keys + i, sizeof(*keys));
+                                        transaction, tables->surplus, keys + i, sizeof(*keys));
                         if (r < 0)
                                 return r;
                 }
@@ -216,5 +216,5 @@ int garbage_forget_all(Transaction *transaction) {
         int r;
 
         r = forget_garbage(transaction);
-        return r < 0 ? r : forget_strays(transaction);
+        return r < 0 ? r : forget_surplus(transaction);
 }

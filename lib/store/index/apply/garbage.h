@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Garbage and strays as tables: copies that no record names any more, and those of them whose
- * version was current when they became garbage. See store/index/garbage.h and move.h. */
+/* Garbage and surplus copies as tables: copies that no record names any more, and those of them
+ * whose version was current when they became garbage. See store/index/garbage.h and move.h. */
 
 #include "store/index/apply/tables.h"
 #include "store/index/garbage.h"
@@ -14,16 +14,16 @@ typedef struct __attribute__((packed)) GarbageKey {
         uint64_t version;
 } GarbageKey;
 
-typedef struct __attribute__((packed)) StrayKey {
+typedef struct __attribute__((packed)) SurplusKey {
         uint64_t version;
         uint32_t volume;
-} StrayKey;
+} SurplusKey;
 
 /* The only byte of the values. */
 #define GARBAGE_FORMAT 1
 
 GarbageKey garbage_key(uint32_t volume, uint64_t due_usec, uint64_t version);
-StrayKey stray_key(uint64_t version, uint32_t volume);
+SurplusKey surplus_key(uint64_t version, uint32_t volume);
 
 /* Reads into memory which versions are dead. Returns 0 or a negative errno. */
 int garbage_load(Tables *tables);
@@ -36,12 +36,12 @@ int garbage_add_copies(Transaction *transaction, const Record *record, uint64_t 
 int garbage_delete(Transaction *transaction, uint32_t volume, const Garbage *item);
 
 /* Returns 1, 0, or a negative errno. */
-int stray_find(Transaction *transaction, uint64_t version, uint32_t volume);
+int surplus_find(Transaction *transaction, uint64_t version, uint32_t volume);
 
-/* Does nothing for what is a stray already: a second entry would outlive the first, and delete the
- * copy that may be there by then. */
-int stray_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version);
-int stray_delete(Transaction *transaction, uint64_t version, uint32_t volume);
+/* Does nothing for what is a surplus copy already: a second entry would outlive the first, and
+ * delete the copy that may be there by then. */
+int surplus_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version);
+int surplus_delete(Transaction *transaction, uint64_t version, uint32_t volume);
 
 /* Empties both tables. */
 int garbage_forget_all(Transaction *transaction);

@@ -21,7 +21,7 @@ static int drop_copies(Transaction *transaction, const IndexMove *move) {
         for (size_t i = 0; i < move->n_drop; i++) {
                 int r;
 
-                r = stray_add(transaction, move->drop[i], move->garbage_due_usec, move->version);
+                r = surplus_add(transaction, move->drop[i], move->garbage_due_usec, move->version);
                 if (r < 0)
                         return r;
         }
@@ -56,7 +56,7 @@ int apply_move(IndexRequest *request, Transaction *transaction) {
                 return refuse_move(transaction, move);
 
         if (move->add != 0) {
-                r = stray_find(transaction, move->version, move->add);
+                r = surplus_find(transaction, move->version, move->add);
                 if (r != 0)
                         return r < 0 ? r : -EBUSY;
         }
@@ -68,8 +68,8 @@ int apply_move(IndexRequest *request, Transaction *transaction) {
         return change_copies(transaction, move, &record);
 }
 
-int apply_bars(IndexRequest *request, Transaction *transaction) {
-        const IndexBars *bars = CONTAINER_OF(request, IndexBars, request);
+int apply_fences(IndexRequest *request, Transaction *transaction) {
+        const IndexFences *fences = CONTAINER_OF(request, IndexFences, request);
 
-        return tables_set_bars(transaction, bars->volumes, bars->n_volumes);
+        return tables_set_fences(transaction, fences->volumes, fences->n_volumes);
 }

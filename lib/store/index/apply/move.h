@@ -7,4 +7,4 @@
 #include "store/index/request.h"
 
 int apply_move(IndexRequest *request, Transaction *transaction);
-int apply_bars(IndexRequest *request, Transaction *transaction);
+int apply_fences(IndexRequest *request, Transaction *transaction);

@@ -12,7 +12,7 @@ bool record_has_copy_on(const Record *record, uint32_t volume) {
 }
 
 bool garbage_is_deadly(uint32_t volume, uint64_t version) {
-        return volume == INDEX_FENCES || (version & VERSION_TICKET);
+        return volume == INDEX_TOMBSTONES || (version & VERSION_TICKET);
 }
 
 bool rules_may_replace_damaged(int error, const Condition *condition) {
@@ -32,7 +32,7 @@ int rules_check_commit(const IndexCommit *commit, const Record *current, const C
                         current ? current->mtime_usec : 0);
         if (r < 0)
                 return r;
-        if (facts->is_barred)
+        if (facts->is_fenced)
                 return -ESTALE;
         return facts->has_room ? 0 : -ENOSPC;
 }
@@ -68,5 +68,5 @@ SettleVerdict rules_settle(
                 return is_old ? SETTLE_KEEP : SETTLE_GARBAGE;
         if (record_has_copy_on(current, volume))
                 return SETTLE_CURRENT;
-        return is_old ? SETTLE_ADOPT : SETTLE_STRAY;
+        return is_old ? SETTLE_ADOPT : SETTLE_SURPLUS;
 }

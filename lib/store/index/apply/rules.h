@@ -18,7 +18,7 @@ bool rules_may_replace_damaged(int error, const Condition *condition);
 /* What is known about a commit besides the records. */
 typedef struct CommitFacts {
         bool is_dead;   /* its version */
-        bool is_barred; /* a volume that it names */
+        bool is_fenced; /* a volume that it names */
         bool has_room;
 } CommitFacts;
 
@@ -33,7 +33,7 @@ int rules_move_copies(const IndexMove *move, Record *record);
 typedef enum SettleVerdict {
         SETTLE_CURRENT, /* the record names it: it stays */
         SETTLE_ADOPT,   /* the record must name it: it may be all that is left */
-        SETTLE_STRAY,   /* of the current version, but not known there: garbage */
+        SETTLE_SURPLUS, /* of the current version, but not known there: garbage */
         SETTLE_KEEP,    /* unknown, from before a rollback: it stays */
         SETTLE_GARBAGE, /* and its version will never be current */
 } SettleVerdict;

@@ -7,8 +7,8 @@
 #include "store/environment/opening.h"
 #include "store/index/apply/tables.h"
 
-#define BARS_STATE  ".barred"
-#define MARKS_STATE ".marks"
+#define FENCES_STATE ".barred"
+#define MARKS_STATE  ".marks"
 
 void tables_init(Tables *tables) {
         damage_set_init(&tables->damage);
@@ -29,7 +29,7 @@ int tables_open(Tables *tables) {
         } databases[] = {
                 { "index" DATABASE_SUFFIX, &tables->records },
                 { "garbage" DATABASE_SUFFIX, &tables->garbage },
-                { "strays" DATABASE_SUFFIX, &tables->strays },
+                { "strays" DATABASE_SUFFIX, &tables->surplus },
                 { "damage" DATABASE_SUFFIX, &tables->damages },
         };
         int r = 0;
@@ -50,20 +50,20 @@ static int load_marks(Tables *tables) {
         return marks_decode(&tables->marks, buffer.data, buffer.size);
 }
 
-static int load_bars(Tables *tables) {
+static int load_fences(Tables *tables) {
         _cleanup_(buffer_done) Buffer buffer = {};
         int r;
 
-        r = environment_get_state(tables->environment, BARS_STATE, &buffer);
+        r = environment_get_state(tables->environment, FENCES_STATE, &buffer);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        return barred_decode(&tables->bars, buffer.data, buffer.size);
+        return fenced_decode(&tables->fences, buffer.data, buffer.size);
 }
 
 int tables_load(Tables *tables) {
         int r;
 
-        r = load_bars(tables);
+        r = load_fences(tables);
         return r < 0 ? r : load_marks(tables);
 }
 
@@ -88,13 +88,13 @@ void tables_ended(bool committed, void *userdata) {
                 dead_keep(&tables->dead);
                 marks_keep(&tables->marks);
                 damage_set_keep(&tables->damage);
-                barred_keep(&tables->bars);
+                fenced_keep(&tables->fences);
                 tables->rollback.committed = tables->rollback.now;
         } else {
                 dead_undo(&tables->dead);
                 marks_undo(&tables->marks);
                 damage_set_undo(&tables->damage);
-                barred_undo(&tables->bars);
+                fenced_undo(&tables->fences);
                 tables->rollback.now = tables->rollback.committed;
         }
 }
@@ -165,15 +165,15 @@ uint64_t tables_next_revision(Transaction *transaction) {
                (uint64_t) transaction->counters[COUNTER_REVISION];
 }
 
-int tables_set_bars(Transaction *transaction, const uint32_t volumes[], size_t n) {
+int tables_set_fences(Transaction *transaction, const uint32_t volumes[], size_t n) {
         Buffer *scratch = &transaction->scratch;
 
         buffer_clear(scratch);
-        barred_encode(volumes, n, scratch);
+        fenced_encode(volumes, n, scratch);
         if (buffer_error(scratch) < 0)
                 return transaction_fail(transaction, buffer_error(scratch));
 
-        barred_set(&tables_of(transaction)->bars, volumes, n);
+        fenced_set(&tables_of(transaction)->fences, volumes, n);
         return transaction_set_state(
-                        transaction, BARS_STATE, n > 0 ? scratch->data : NULL, scratch->size);
+                        transaction, FENCES_STATE, n > 0 ? scratch->data : NULL, scratch->size);
 }

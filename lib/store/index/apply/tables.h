@@ -9,10 +9,10 @@
 
 #include "core/record.h"
 #include "store/environment/database.h"
-#include "store/index/memory/barred.h"
 #include "store/index/memory/damage-set.h"
 #include "store/index/memory/dead.h"
 #include "store/index/memory/durable.h"
+#include "store/index/memory/fenced.h"
 #include "store/index/memory/marks.h"
 #include "store/index/rollback.h"
 
@@ -28,7 +28,7 @@ typedef struct Tables {
         Environment *environment;
         DB *records; /* key -> record */
         DB *garbage; /* see garbage.h */
-        DB *strays;  /* likewise */
+        DB *surplus; /* likewise */
         DB *damages; /* see damage.h */
 
         /* For readers on any thread; changed by the committer. */
@@ -44,7 +44,7 @@ typedef struct Tables {
 
         /* The committer's own: */
         Dead dead; /* the garbage table, by version; see rules.h */
-        Barred bars;
+        Fenced fences;
         Buffer current;    /* the record that was read last */
         uint64_t now_usec; /* of the request that is being applied */
 } Tables;
@@ -60,7 +60,7 @@ void tables_done(Tables *tables);
 /* The environment is open: opens the tables. Returns 0 or a negative errno. */
 int tables_open(Tables *tables);
 
-/* Reads the marks and the bars into memory. Likewise. */
+/* Reads the marks and the fences into memory. Likewise. */
 int tables_load(Tables *tables);
 
 /* The hooks of the environment. */
@@ -81,5 +81,5 @@ int tables_delete(Transaction *transaction, const char *key);
 /* The revision of a change of a record. */
 uint64_t tables_next_revision(Transaction *transaction);
 
-/* Stores the bars, and has them in force. */
-int tables_set_bars(Transaction *transaction, const uint32_t volumes[], size_t n);
+/* Stores the fences, and has them in force. */
+int tables_set_fences(Transaction *transaction, const uint32_t volumes[], size_t n);

@@ -25,23 +25,24 @@ int upgrade_revision(Transaction *transaction, void *userdata) {
         return 0;
 }
 
-/* The garbage of an index that had no strays yet: it may be of versions that are current. */
+/* The garbage of an index that had no surplus copies yet: it may be of versions that are current.
+ */
 static int adopt(Transaction *transaction, Cursor *cursor) {
         Tables *tables = tables_of(transaction);
-        GarbageKey start = garbage_key(INDEX_FENCES + 1, 0, 0);
+        GarbageKey start = garbage_key(INDEX_TOMBSTONES + 1, 0, 0);
         const uint8_t value = GARBAGE_FORMAT;
         int r;
 
         for (r = cursor_seek(cursor, &start, sizeof(start)); r >= 0; r = cursor_next(cursor)) {
                 GarbageKey item;
-                StrayKey key;
+                SurplusKey key;
 
                 if (cursor->key.size != sizeof(item))
                         return -EBADMSG;
                 memcpy(&item, cursor->key.data, sizeof(item));
-                key = (StrayKey){ item.version, item.volume };
+                key = (SurplusKey){ item.version, item.volume };
                 r = transaction_put(
-                                transaction, tables->strays, &key, sizeof(key), &value,
+                                transaction, tables->surplus, &key, sizeof(key), &value,
                                 sizeof(value));
                 if (r < 0)
                         return r;
@@ -66,7 +67,7 @@ static int apply_adopt(Operation *operation, Transaction *transaction) {
         return transaction_set_state(transaction, ".strays", "1", 1);
 }
 
-int upgrade_strays(Tables *tables) {
+int upgrade_surplus(Tables *tables) {
         _cleanup_(buffer_done) Buffer buffer = {};
         Operation operation = { .apply = apply_adopt };
         int r;

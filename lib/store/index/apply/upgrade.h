@@ -8,6 +8,6 @@
 /* The environment's hook: sets the revision of an index from before there were any. */
 int upgrade_revision(Transaction *transaction, void *userdata);
 
-/* Once, for an index from before there were strays: takes all of its garbage for such. Submits an
- * operation and waits for it. Returns 0 or a negative errno. */
-int upgrade_strays(Tables *tables);
+/* Once, for an index from before there were surplus copies: takes all of its garbage for such.
+ * Submits an operation and waits for it. Returns 0 or a negative errno. */
+int upgrade_surplus(Tables *tables);

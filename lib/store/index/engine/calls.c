@@ -35,13 +35,13 @@ void index_move(Index *index, IndexMove *move) {
         submit_request(&index->submitter, REQUEST_MOVE, &move->request);
 }
 
-int index_set_bars(Index *index, const uint32_t volumes[], size_t n) {
-        IndexBars bars = { .volumes = volumes, .n_volumes = n };
+int index_set_fences(Index *index, const uint32_t volumes[], size_t n) {
+        IndexFences fences = { .volumes = volumes, .n_volumes = n };
 
         for (size_t i = 0; i < n; i++)
                 assert(volumes[i] <= VOLUME_MAX);
 
-        return submit_and_wait(&index->submitter, REQUEST_BARS, &bars.request);
+        return submit_and_wait(&index->submitter, REQUEST_FENCES, &fences.request);
 }
 
 void index_damage(Index *index, IndexDamage *damage) {

@@ -14,7 +14,7 @@ typedef enum DumpTable {
         DUMP_END,
         DUMP_RECORDS,
         DUMP_GARBAGE,
-        DUMP_STRAYS,
+        DUMP_SURPLUS,
         DUMP_DAMAGES,
         DUMP_STATE,
         _DUMP_TABLE_MAX,

@@ -12,8 +12,8 @@ static DB *table_of(const Index *index, DumpTable table) {
                 return index->tables.records;
         case DUMP_GARBAGE:
                 return index->tables.garbage;
-        case DUMP_STRAYS:
-                return index->tables.strays;
+        case DUMP_SURPLUS:
+                return index->tables.surplus;
         case DUMP_DAMAGES:
                 return index->tables.damages;
         default:

@@ -79,7 +79,7 @@ static int load_all(Tables *tables) {
 
         r = damage_load(tables);
         if (r >= 0)
-                r = upgrade_strays(tables);
+                r = upgrade_surplus(tables);
         if (r >= 0)
                 r = garbage_load(tables);
         if (r >= 0)

@@ -138,14 +138,14 @@ int index_scan(Index *index,
         return r == -ENOENT ? 0 : r;
 }
 
-bool index_is_stray(Index *index, uint64_t version, uint32_t volume) {
+bool index_is_surplus(Index *index, uint64_t version, uint32_t volume) {
         _cleanup_(buffer_done) Buffer scratch = {};
-        StrayKey key = stray_key(version, volume);
+        SurplusKey key = surplus_key(version, volume);
         int r;
 
         environment_read_lock(index->tables.environment);
         r = database_get(
-                        index->tables.environment, index->tables.strays, &key, sizeof(key),
+                        index->tables.environment, index->tables.surplus, &key, sizeof(key),
                         &scratch);
         environment_read_unlock(index->tables.environment);
         return r != -ENOENT;

@@ -156,7 +156,7 @@ void open_all(JobFixture *fixture) {
 
         job_table_init(&fixture->table);
         assert_ok(job_store_new(fixture->index, &fixture->table, &fixture->store));
-        assert_ok(bars_make_up(fixture->index, fixture->volumes, &fixture->table));
+        assert_ok(fences_make_up(fixture->index, fixture->volumes, &fixture->table));
         assert_ok(job_queue_new(&fixture->table, NULL, &fixture->queue));
         assert_ok(job_starts_new(fixture->queue, fixture->volumes, &fixture->starts));
         make_kinds(fixture);

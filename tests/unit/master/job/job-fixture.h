@@ -9,8 +9,8 @@
 
 #include "http/http.h"
 #include "master/cluster/volume-settings.h"
-#include "master/job/bars.h"
 #include "master/job/drain.h"
+#include "master/job/fences.h"
 #include "master/job/rebalance.h"
 #include "master/job/repair.h"
 #include "master/queue/store.h"

@@ -50,7 +50,7 @@ TEST(what_comes_during_the_last_pass_is_moved_too) {
         assert_int_equal(fixture->n_pulled, 1);
 }
 
-TEST(the_last_pass_begins_after_the_bar) {
+TEST(the_last_pass_begins_after_the_fence) {
         JobFixture *fixture = *state;
         int id = start_drain(fixture, 3, 0);
         Job *job = job_of(fixture, id);
@@ -58,11 +58,11 @@ TEST(the_last_pass_begins_after_the_bar) {
         set_state(fixture, id, JOB_RUNNING);
         let_tickets_expire();
         assert_int_equal(step(fixture, id), JOB_STEP_AGAIN); /* counts */
-        assert_false(job->is_barred);
+        assert_false(job->is_fenced);
         assert_true(write_key(fixture, "early", 3) > 0);
         assert_int_equal(step(fixture, id), JOB_STEP_AGAIN); /* moves that */
-        assert_int_equal(step(fixture, id), JOB_STEP_AGAIN); /* finds nothing, bars */
-        assert_true(job->is_barred);
+        assert_int_equal(step(fixture, id), JOB_STEP_AGAIN); /* finds nothing, fences */
+        assert_true(job->is_fenced);
         assert_true(write_key(fixture, "late", 3) == 0);
         assert_int_equal(state_of(fixture, 3), VOLUME_DRAINING);
         assert_int_equal(step(fixture, id), JOB_STEP_DONE);
@@ -174,13 +174,13 @@ TEST(a_volume_that_was_made_active_again_is_not_removed) {
         assert_int_equal(state_of(fixture, 4), VOLUME_DRAINING);
 }
 
-TEST(cancelling_makes_its_volumes_active_and_lifts_the_bar) {
+TEST(cancelling_makes_its_volumes_active_and_lifts_the_fence) {
         JobFixture *fixture = *state;
         int id = start_drain(fixture, 3, 4);
 
         set_state(fixture, id, JOB_RUNNING);
         let_tickets_expire();
-        while (!job_of(fixture, id)->is_barred)
+        while (!job_of(fixture, id)->is_fenced)
                 assert_int_equal(step(fixture, id), JOB_STEP_AGAIN);
         assert_ok(cancel(fixture, id));
         assert_int_equal(state_of(fixture, 3), VOLUME_ACTIVE);
@@ -189,7 +189,7 @@ TEST(cancelling_makes_its_volumes_active_and_lifts_the_bar) {
 }
 
 /* However it ends, others may write to its volumes again. */
-TEST(a_failure_lifts_the_bar) {
+TEST(a_failure_lifts_the_fence) {
         JobFixture *fixture = *state;
         JobKind kind = drain_kind(fixture->drain);
         int id = start_drain(fixture, 3, 0);
@@ -197,12 +197,12 @@ TEST(a_failure_lifts_the_bar) {
 
         set_state(fixture, id, JOB_RUNNING);
         let_tickets_expire();
-        while (!job->is_barred)
+        while (!job->is_fenced)
                 assert_int_equal(step(fixture, id), JOB_STEP_AGAIN);
         assert_true(write_key(fixture, "k", 3) == 0);
         set_state(fixture, id, JOB_FAILED);
         kind.ended(job, kind.userdata);
-        assert_false(job->is_barred);
+        assert_false(job->is_fenced);
         assert_true(write_key(fixture, "k", 3) > 0);
 }
 
@@ -227,7 +227,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 JOB_TEST(volumes_are_removed_once_nothing_is_on_them_and_nothing_can_come),
                 JOB_TEST(what_comes_during_the_last_pass_is_moved_too),
-                JOB_TEST(the_last_pass_begins_after_the_bar),
+                JOB_TEST(the_last_pass_begins_after_the_fence),
                 JOB_TEST(other_keys_stay_where_they_are),
                 JOB_TEST(it_waits_for_a_volume_that_was_there_a_moment_ago),
                 JOB_TEST(values_on_a_dead_volume_only_make_it_fail),
@@ -235,8 +235,8 @@ int main(void) {
                 JOB_TEST(it_fails_when_the_others_have_no_room),
                 JOB_TEST(what_cannot_be_moved_now_is_tried_again),
                 JOB_TEST(a_volume_that_was_made_active_again_is_not_removed),
-                JOB_TEST(cancelling_makes_its_volumes_active_and_lifts_the_bar),
-                JOB_TEST(a_failure_lifts_the_bar),
+                JOB_TEST(cancelling_makes_its_volumes_active_and_lifts_the_fence),
+                JOB_TEST(a_failure_lifts_the_fence),
                 JOB_TEST(it_goes_on_after_a_restart),
         };
 

@@ -143,7 +143,7 @@ TEST(a_rebalance_moves_each_key_whichever_request_is_not_answered) {
 
 /* What has been submitted is through. */
 static void settle(Index *index) {
-        (void) index_set_bars(index, NULL, 0);
+        (void) index_set_fences(index, NULL, 0);
 }
 
 static void repair(Sweep *sweep, void *userdata) {
@@ -185,9 +185,9 @@ static void cancelled_drain(Sweep *sweep, void *userdata) {
         id = start_drain(fixture, 3, 0);
         set_state(fixture, id, JOB_RUNNING);
         pass_time_of_day(TICKET_SEC + 6);
-        for (unsigned i = 0; i < 20 && !job_of(fixture, id)->is_barred; i++)
+        for (unsigned i = 0; i < 20 && !job_of(fixture, id)->is_fenced; i++)
                 assert_ok(step(fixture, id));
-        assert_true(job_of(fixture, id)->is_barred);
+        assert_true(job_of(fixture, id)->is_fenced);
 
         sweep_begin(sweep, fixture->index);
         r = job_queue_cancel(fixture->queue, job_of(fixture, id));
@@ -202,7 +202,7 @@ static void cancelled_drain(Sweep *sweep, void *userdata) {
         assert_ok(job_teardown(&state));
 }
 
-TEST(a_cancelled_drain_leaves_no_bar_whichever_request_is_not_answered) {
+TEST(a_cancelled_drain_leaves_no_fence_whichever_request_is_not_answered) {
         assert_true(sweep_index(cancelled_drain, NULL) >= 2);
 }
 
@@ -274,7 +274,8 @@ int main(void) {
                 cmocka_unit_test(a_drain_comes_to_its_end_whichever_request_is_not_answered),
                 cmocka_unit_test(a_rebalance_moves_each_key_whichever_request_is_not_answered),
                 cmocka_unit_test(a_repair_leaves_no_mark_whichever_request_is_not_answered),
-                cmocka_unit_test(a_cancelled_drain_leaves_no_bar_whichever_request_is_not_answered),
+                cmocka_unit_test(
+                                a_cancelled_drain_leaves_no_fence_whichever_request_is_not_answered),
                 cmocka_unit_test(
                                 who_asks_for_a_job_is_told_that_it_is_unknown_and_finds_it_by_asking_again),
                 cmocka_unit_test(a_volume_that_is_draining_after_a_restart_has_a_drain),

@@ -118,7 +118,7 @@ TEST(it_waits_until_an_old_copy_is_deleted) {
         int id;
 
         move_copy(fixture, "k", version, other, place,
-                  clock_realtime() + USEC_PER_HOUR); /* leaves a stray where it belongs */
+                  clock_realtime() + USEC_PER_HOUR); /* leaves a surplus copy where it belongs */
         id = start_rebalance(fixture);
         assert_int_equal(work(fixture, id), JOB_STEP_AGAIN);
         job = job_of(fixture, id);

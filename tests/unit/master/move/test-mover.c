@@ -20,7 +20,7 @@ TEST(what_was_pulled_is_swapped_and_confirmed) {
         assert_int_equal(outcomes[0], MOVE_DONE);
         assert_int_equal(mover_count(mover), 0);
         assert_copy("k", TARGET);
-        assert_true(index_is_stray(the_index, 2, FIRST));
+        assert_true(index_is_surplus(the_index, 2, FIRST));
 
         reader = stand_in_receive(&volume, "/-/store");
         assert_int_equal(reader_get_varint(&reader), 1);

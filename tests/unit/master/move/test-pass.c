@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Passes over all keys, with a kind of the test's own; the view and the strays that they look at.
+/* Passes over all keys, with a kind of the test's own; the view and the surplus copies that they
+ * look at.
  */
 
 #include "test.h"

@@ -74,7 +74,7 @@ static void leave_garbage(uint32_t volume, size_t n, uint64_t seconds) {
                 .items = items,
                 .n_items = n,
                 .garbage_due_usec = clock_realtime() + seconds * USEC_PER_SEC,
-                .fence_due_usec = deadline_of_fence(),
+                .tombstone_due_usec = deadline_of_tombstone(),
         };
 
         for (size_t i = 0; i < n; i++)
@@ -93,7 +93,7 @@ static uint64_t count_garbage(void) {
         return counters.garbage;
 }
 
-/* What is due of a volume, or of the fences. */
+/* What is due of a volume, or of the tombstones. */
 static int count_due(uint32_t volume) {
         static Garbage items[ITEMS_MAX];
         int r = index_garbage(master.index, volume, UINT64_MAX, items, ELEMENTSOF(items));
@@ -340,14 +340,14 @@ TEST(a_master_that_does_not_lead_deletes_nothing) {
 }
 
 /* A version stays dead for as long as an older commit may still arrive, and is forgotten then. */
-TEST(a_fence_stands_until_no_commit_can_arrive_any_more) {
+TEST(a_tombstone_stands_until_no_commit_can_arrive_any_more) {
         leave_garbage(1, 2, 0);
         assert_int_equal(serve(volumes + 1, 0), 2);
         let_work_until(count_due, 1, 0);
         let_work();
-        assert_int_equal(count_due(INDEX_FENCES), 2);
+        assert_int_equal(count_due(INDEX_TOMBSTONES), 2);
         shift_realtime(DEADLINE_COMMIT_USEC / USEC_PER_SEC + 1);
-        let_work_until(count_due, INDEX_FENCES, 0);
+        let_work_until(count_due, INDEX_TOMBSTONES, 0);
         assert_int_equal(count_garbage(), 0);
 }
 
@@ -368,7 +368,7 @@ static void collect_once(Sweep *sweep, void *userdata) {
         }
         sweep_end(sweep, master.index);
         assert_int_equal(count_due(1), 0);
-        assert_int_equal(count_due(INDEX_FENCES), 2);
+        assert_int_equal(count_due(INDEX_TOMBSTONES), 2);
         assert_true(n_calls >= 1);
         if (sweep_is_made(sweep, REQUEST_COLLECTED))
                 assert_int_equal(n_calls, 1);
@@ -398,7 +398,7 @@ int main(void) {
                 RUN(a_volume_that_has_not_reported_in_this_term_is_asked_when_it_has),
                 RUN(garbage_of_a_removed_volume_is_forgotten),
                 RUN(a_master_that_does_not_lead_deletes_nothing),
-                RUN(a_fence_stands_until_no_commit_can_arrive_any_more),
+                RUN(a_tombstone_stands_until_no_commit_can_arrive_any_more),
                 cmocka_unit_test(what_could_not_be_forgotten_is_deleted_once_more),
         };
 

@@ -140,7 +140,7 @@ typedef struct IndexStep {
          */
         uint64_t a, b;
         uint64_t garbage;
-        uint32_t a_copy, a_stray; /* volumes with a copy of a's version; 0 for none */
+        uint32_t a_copy, a_surplus; /* volumes with a copy of a's version; 0 for none */
 } IndexStep;
 
 static int create_a(Index *index) {
@@ -184,7 +184,7 @@ static int move_a_wrongly(Index *index) {
         return 0;
 }
 
-static int collect_stray(Index *index) {
+static int collect_surplus(Index *index) {
         return collect(index, 3, 3, 2);
 }
 
@@ -227,7 +227,7 @@ static const IndexStep index_steps[] = {
         { move_a,         3, 0, 3,        3, 2     },
         { set_state,      3, 0, 3,        3, 2     },
         { move_a_wrongly, 3, 0, 4,        3, 2     },
-        { collect_stray,  3, 0, 3,        3, 0     },
+        { collect_surplus,  3, 0, 3,        3, 0     },
         { move_a_back,    3, 0, 4,        2, 3     },
         { create_b_again, 3, 10, 4,       2, 3     },
 };
@@ -311,9 +311,9 @@ static bool has_copies(Index *index, const IndexStep *step) {
 
         CHECK(index_get(index, "a", &scratch, &record) == 0);
         CHECK(record.n_copies == 1);
-        CHECK(!index_is_stray(index, record.version, record.copies[0]));
+        CHECK(!index_is_surplus(index, record.version, record.copies[0]));
         for (uint32_t volume = 1; volume <= 3; volume++)
-                if (index_is_stray(index, step->a, volume) != (volume == step->a_stray))
+                if (index_is_surplus(index, step->a, volume) != (volume == step->a_surplus))
                         return false;
         return record.copies[0] == step->a_copy;
 }

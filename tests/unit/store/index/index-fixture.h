@@ -13,8 +13,8 @@
 #include "store/index/storage.h"
 #include "test.h"
 
-#define DUE       UINT64_C(1000000)
-#define FENCE_DUE UINT64_C(2000000)
+#define DUE           UINT64_C(1000000)
+#define TOMBSTONE_DUE UINT64_C(2000000)
 
 typedef struct Fixture {
         char *directory;

@@ -14,21 +14,21 @@ static int settle(Index *index, uint32_t volume, IndexSettleItem *items, size_t 
                 .items = items,
                 .n_items = n_items,
                 .garbage_due_usec = DUE,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
 
         index_settle(index, &request);
         return scratch_wait();
 }
 
-/* What VOLUME has deleted, fences included. Returns how many pieces of garbage that were. */
+/* What VOLUME has deleted, tombstones included. Returns how many pieces of garbage that were. */
 static int collect(Index *index, uint32_t volume, uint64_t due_usec) {
         Garbage garbage[16];
         IndexCollected collected = {
                 .request.done = scratch_answered,
                 .volume = volume,
                 .items = garbage,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
         int n;
 
@@ -61,7 +61,7 @@ TEST(a_deleted_version_does_not_come_back) {
         assert_current(fixture, "k", 3);
 }
 
-TEST(a_version_is_dead_until_its_copies_are_gone_and_its_fence_has_fallen) {
+TEST(a_version_is_dead_until_its_copies_are_gone_and_its_tombstone_has_fallen) {
         Fixture *fixture = *state;
 
         assert_int_equal(commit(fixture->index, "k", 1, 3), 0);
@@ -71,7 +71,9 @@ TEST(a_version_is_dead_until_its_copies_are_gone_and_its_fence_has_fallen) {
         /* One copy is left, on a volume that is away, say. */
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(
-                        index_garbage(fixture->index, INDEX_FENCES, FENCE_DUE, &(Garbage){}, 1), 0);
+                        index_garbage(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE, &(Garbage){},
+                                      1),
+                        0);
         reopen(fixture);
         assert_int_equal(commit(fixture->index, "k", 1, 4), -ESTALE);
 
@@ -81,8 +83,8 @@ TEST(a_version_is_dead_until_its_copies_are_gone_and_its_fence_has_fallen) {
         assert_int_equal(commit(fixture->index, "k", 1, 4), -ESTALE);
         assert_int_equal(collect(fixture->index, 4, DUE), 1);
 
-        assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE - 1), 0);
-        assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
+        assert_int_equal(collect(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE - 1), 0);
+        assert_int_equal(collect(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE), 1);
         assert_int_equal(fixture->index->tables.dead.n, 0);
         assert_int_equal(commit(fixture->index, "k", 1, 3), 0);
         assert_current(fixture, "k", 1);
@@ -130,17 +132,19 @@ TEST(a_version_without_a_ticket_needs_no_memory) {
         assert_int_equal(fixture->index->tables.dead.n, 0);
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(
-                        index_garbage(fixture->index, INDEX_FENCES, FENCE_DUE, &(Garbage){}, 1), 0);
+                        index_garbage(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE, &(Garbage){},
+                                      1),
+                        0);
 
-        /* But for one that was given up, for as long as the fence says. */
+        /* But for one that was given up, for as long as the tombstone says. */
         assert_int_equal(settle(fixture->index, 3, &item, 1), 0);
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
         assert_int_equal(commit(fixture->index, "k", 4, 3), -ESTALE);
-        assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
+        assert_int_equal(collect(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE), 1);
         assert_int_equal(fixture->index->tables.dead.n, 0);
 }
 
-TEST(settling_keeps_what_is_current_and_fences_the_rest) {
+TEST(settling_keeps_what_is_current_and_buries_the_rest) {
         Fixture *fixture = *state;
         IndexSettleItem items[] = { { 1, "a" }, { 2, "a" }, { 3, "b" } };
 
@@ -222,7 +226,7 @@ TEST(garbage_that_cannot_be_deleted_is_put_off) {
                 .n_gone = 1,
                 .n_items = 3,
                 .again_due_usec = DUE + 5,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
 
         for (uint64_t version = 1; version <= 7; version += 2)
@@ -290,7 +294,7 @@ TEST(a_version_dies_once_in_a_batch_that_is_undone) {
 
         assert_int_equal(commit(fixture->index, "key/0000", 1, 3), -ESTALE);
         assert_int_equal(collect(fixture->index, 3, DUE), 1);
-        assert_int_equal(collect(fixture->index, INDEX_FENCES, FENCE_DUE), 1);
+        assert_int_equal(collect(fixture->index, INDEX_TOMBSTONES, TOMBSTONE_DUE), 1);
         assert_int_equal(fixture->index->tables.dead.n, 0);
 }
 
@@ -320,11 +324,11 @@ int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(a_deleted_version_does_not_come_back),
-                RUN(a_version_is_dead_until_its_copies_are_gone_and_its_fence_has_fallen),
+                RUN(a_version_is_dead_until_its_copies_are_gone_and_its_tombstone_has_fallen),
                 RUN(a_version_that_was_refused_is_dead),
                 RUN(a_version_that_was_overwritten_is_refused_when_it_comes_again),
                 RUN(a_version_without_a_ticket_needs_no_memory),
-                RUN(settling_keeps_what_is_current_and_fences_the_rest),
+                RUN(settling_keeps_what_is_current_and_buries_the_rest),
                 RUN(a_copy_that_the_record_does_not_name_is_not_current),
                 RUN(garbage_comes_in_order_when_it_is_due_and_is_forgotten_when_collected),
                 RUN(garbage_that_cannot_be_deleted_is_put_off),

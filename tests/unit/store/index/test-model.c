@@ -25,7 +25,7 @@ typedef struct Model {
         } keys[KEYS];
         Entry garbage[ENTRIES_MAX];
         size_t n_garbage;
-        bool is_stray[VERSIONS_MAX][VOLUMES + 1];
+        bool is_surplus[VERSIONS_MAX][VOLUMES + 1];
         uint64_t last; /* version that was given out */
 } Model;
 
@@ -51,7 +51,7 @@ static uint64_t size_of(uint64_t version) {
 }
 
 static bool is_deadly(uint32_t volume, uint64_t version) {
-        return volume == INDEX_FENCES || version % 2 == 1;
+        return volume == INDEX_TOMBSTONES || version % 2 == 1;
 }
 
 static bool is_dead(uint64_t version) {
@@ -83,10 +83,10 @@ static void add_copies(unsigned copies, uint64_t version) {
                         add_garbage(volume, DUE, version);
 }
 
-static void add_stray(uint32_t volume, uint64_t version) {
-        if (model.is_stray[version][volume])
+static void add_surplus(uint32_t volume, uint64_t version) {
+        if (model.is_surplus[version][volume])
                 return;
-        model.is_stray[version][volume] = true;
+        model.is_surplus[version][volume] = true;
         add_garbage(volume, DUE, version);
 }
 
@@ -127,7 +127,7 @@ static int model_commit(unsigned k, uint64_t version, unsigned copies) {
         if (model.keys[k].version == version) {
                 for (uint32_t volume = 1; volume <= VOLUMES; volume++)
                         if ((copies & ~model.keys[k].copies) >> volume & 1)
-                                add_stray(volume, version);
+                                add_surplus(volume, version);
                 return 0;
         }
         if (is_dead(version)) {
@@ -169,12 +169,12 @@ static void try_delete(Index *index) {
 static bool model_settle(unsigned k, uint64_t version, uint32_t volume) {
         if (model.keys[k].version != version) {
                 add_garbage(volume, DUE, version);
-                add_garbage(INDEX_FENCES, FENCE_DUE, version);
+                add_garbage(INDEX_TOMBSTONES, TOMBSTONE_DUE, version);
                 return false;
         }
         if (model.keys[k].copies >> volume & 1)
                 return true;
-        add_stray(volume, version);
+        add_surplus(volume, version);
         return false;
 }
 
@@ -188,7 +188,7 @@ static void try_settle(Index *index) {
                 .items = &item,
                 .n_items = 1,
                 .garbage_due_usec = DUE,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
 
         index_settle(index, &settle);
@@ -204,11 +204,11 @@ static void model_collected(const Entry *entry, bool is_gone) {
                 add_garbage(entry->volume, AGAIN_DUE, entry->version);
                 return;
         }
-        if (entry->volume == INDEX_FENCES)
+        if (entry->volume == INDEX_TOMBSTONES)
                 return;
-        model.is_stray[entry->version][entry->volume] = false;
+        model.is_surplus[entry->version][entry->volume] = false;
         if (is_deadly(entry->volume, entry->version) && !is_dead(entry->version))
-                add_garbage(INDEX_FENCES, FENCE_DUE, entry->version);
+                add_garbage(INDEX_TOMBSTONES, TOMBSTONE_DUE, entry->version);
 }
 
 static void try_collected(Index *index) {
@@ -220,7 +220,7 @@ static void try_collected(Index *index) {
                 .n_items = 1,
                 .n_gone = next(4) > 0,
                 .again_due_usec = AGAIN_DUE,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
 
         if (model.n_garbage == 0)
@@ -242,7 +242,7 @@ static int model_move(unsigned k, uint64_t version, uint32_t add, uint32_t drop)
                         add_garbage(add, DUE, version);
                 return -ESTALE;
         }
-        if (add != 0 && model.is_stray[version][add])
+        if (add != 0 && model.is_surplus[version][add])
                 return -EBUSY;
         if (drop != 0 && (drop == add || !(copies >> drop & 1)))
                 return -EINVAL;
@@ -254,7 +254,7 @@ static int model_move(unsigned k, uint64_t version, uint32_t add, uint32_t drop)
                 return -EINVAL;
 
         if (drop != 0)
-                add_stray(drop, version);
+                add_surplus(drop, version);
         model.keys[k].copies = copies;
         return 0;
 }
@@ -294,7 +294,7 @@ static void compare_keys(Fixture *fixture) {
                 bytes += size_of(record.version);
         }
         for (size_t i = 0; i < model.n_garbage; i++)
-                garbage += model.garbage[i].volume != INDEX_FENCES;
+                garbage += model.garbage[i].volume != INDEX_TOMBSTONES;
         assert_counters(fixture->index, n, bytes, garbage);
 }
 
@@ -315,8 +315,8 @@ static void compare_garbage(Index *index) {
         for (uint64_t version = 1; version <= model.last; version++)
                 for (uint32_t volume = 1; volume <= VOLUMES; volume++)
                         assert_int_equal(
-                                        index_is_stray(index, version, volume),
-                                        model.is_stray[version][volume]);
+                                        index_is_surplus(index, version, volume),
+                                        model.is_surplus[version][volume]);
 }
 
 /* The rule that all of this is for: no copy that a record names may be deleted by the collector. */

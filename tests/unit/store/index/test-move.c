@@ -41,7 +41,7 @@ static int collect(Index *index, uint32_t volume) {
                 .request.done = scratch_answered,
                 .volume = volume,
                 .items = garbage,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
         int n;
 
@@ -103,19 +103,19 @@ TEST(no_copy_comes_back_before_the_old_one_is_forgotten) {
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), 0);
         reopen(fixture);
-        assert_true(index_is_stray(fixture->index, 2, 3));
-        assert_false(index_is_stray(fixture->index, 2, 4));
+        assert_true(index_is_surplus(fixture->index, 2, 3));
+        assert_false(index_is_surplus(fixture->index, 2, 4));
         assert_int_equal(move(fixture->index, "k", 2, 3, 4), -EBUSY);
         assert_true(has_copy(fixture, "k", 4));
 
         assert_int_equal(collect(fixture->index, 3), 1);
-        assert_false(index_is_stray(fixture->index, 2, 3));
+        assert_false(index_is_surplus(fixture->index, 2, 3));
         assert_int_equal(move(fixture->index, "k", 2, 3, 4), 0);
         assert_true(has_copy(fixture, "k", 3));
 }
 
 /* One that failed, and of which its volume has asked. */
-TEST(a_settled_copy_of_the_current_version_is_a_stray) {
+TEST(a_settled_copy_of_the_current_version_is_a_surplus_copy) {
         Fixture *fixture = *state;
         IndexSettleItem item = { .version = 2, .key = "k" };
 
@@ -127,13 +127,13 @@ TEST(a_settled_copy_of_the_current_version_is_a_stray) {
                         .items = &item,
                         .n_items = 1,
                         .garbage_due_usec = DUE - round,
-                        .fence_due_usec = FENCE_DUE,
+                        .tombstone_due_usec = TOMBSTONE_DUE,
                 };
 
                 index_settle(fixture->index, &settle);
                 assert_int_equal(scratch_wait(), 0);
                 assert_false(item.current);
-                assert_true(index_is_stray(fixture->index, 2, 4));
+                assert_true(index_is_surplus(fixture->index, 2, 4));
                 assert_counters(fixture->index, 1, 200, 1);
         }
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), -EBUSY);
@@ -155,8 +155,8 @@ TEST(a_move_takes_a_revision_and_the_value_keeps_its_own) {
         assert_int_equal(index_revision(fixture->index), 2);
 }
 
-/* With a ticket it counts as dead, for its stray is garbage. */
-TEST(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer) {
+/* With a ticket it counts as dead, for its surplus copy is garbage. */
+TEST(a_version_with_a_surplus_copy_is_read_and_its_commit_gets_the_first_answer) {
         Fixture *fixture = *state;
         IndexCommit request = {
                 .key = "k",
@@ -180,12 +180,12 @@ TEST(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer) {
         /* The ticket was used once more, when the old copy was gone. */
         assert_int_equal(collect(fixture->index, 3), 1);
         assert_int_equal(run_commit(fixture->index, &request), 0);
-        assert_true(index_is_stray(fixture->index, 3, 3));
+        assert_true(index_is_surplus(fixture->index, 3, 3));
         assert_false(has_copy(fixture, "k", 3));
         assert_garbage(fixture->index, 3, 3);
 }
 
-TEST(an_overwrite_while_there_is_a_stray_leaves_nothing_behind) {
+TEST(an_overwrite_while_there_is_a_surplus_copy_leaves_nothing_behind) {
         Fixture *fixture = *state;
 
         assert_int_equal(commit(fixture->index, "k", 3, 3), 0);
@@ -198,12 +198,12 @@ TEST(an_overwrite_while_there_is_a_stray_leaves_nothing_behind) {
 
         for (uint32_t volume = 3; volume <= 5; volume++) {
                 assert_int_equal(collect(fixture->index, volume), 1);
-                assert_false(index_is_stray(fixture->index, 3, volume));
+                assert_false(index_is_surplus(fixture->index, 3, volume));
         }
         assert_counters(fixture->index, 1, 500, 0);
 }
 
-TEST(a_stray_that_could_not_be_deleted_stays_one) {
+TEST(a_surplus_copy_that_could_not_be_deleted_stays_one) {
         Fixture *fixture = *state;
         Garbage garbage;
         IndexCollected collected = {
@@ -230,20 +230,20 @@ TEST(a_copy_is_not_moved_onto_itself) {
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
         assert_int_equal(move(fixture->index, "k", 2, 3, 3), -EINVAL);
         assert_true(has_copy(fixture, "k", 3));
-        assert_false(index_is_stray(fixture->index, 2, 3));
+        assert_false(index_is_surplus(fixture->index, 2, 3));
 }
 
 static int apply_age(Operation *operation, Transaction *transaction) {
         Tables *tables = tables_of(transaction);
-        StrayKey key = stray_key(2, 4);
+        SurplusKey key = surplus_key(2, 4);
         int r;
 
-        r = transaction_delete(transaction, tables->strays, &key, sizeof(key));
+        r = transaction_delete(transaction, tables->surplus, &key, sizeof(key));
         assert_int_equal(r, 0);
         return transaction_set_state(transaction, ".strays", NULL, 0);
 }
 
-TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
+TEST(an_index_from_before_there_were_surplus_takes_its_garbage_for_such) {
         Fixture *fixture = *state;
         IndexSettleItem item = { .version = 2, .key = "k" };
         IndexSettle settle = {
@@ -259,7 +259,7 @@ TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
         index_settle(fixture->index, &settle);
         assert_int_equal(scratch_wait(), 0);
         assert_int_equal(environment_run(fixture->index->tables.environment, &age), 0);
-        assert_false(index_is_stray(fixture->index, 2, 4));
+        assert_false(index_is_surplus(fixture->index, 2, 4));
 
         reopen(fixture);
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), -EBUSY);
@@ -267,40 +267,40 @@ TEST(an_index_from_before_there_were_strays_takes_its_garbage_for_such) {
         assert_int_equal(move(fixture->index, "k", 2, 4, 3), 0);
 }
 
-/* Bars another volume, and is undone. */
+/* Fences another volume, and is undone. */
 static int apply_in_vain(Operation *operation, Transaction *transaction) {
         const uint32_t volume = 4;
-        IndexBars bars = { .volumes = &volume, .n_volumes = 1 };
+        IndexFences fences = { .volumes = &volume, .n_volumes = 1 };
 
-        assert_int_equal(apply_bars(&bars.request, transaction), 0);
-        assert_int_equal(apply_bars(&bars.request, transaction), 0);
+        assert_int_equal(apply_fences(&fences.request, transaction), 0);
+        assert_int_equal(apply_fences(&fences.request, transaction), 0);
         return transaction_fail(transaction, -EIO);
 }
 
-TEST(bars_that_are_undone_are_those_before) {
+TEST(fences_that_are_undone_are_those_before) {
         Fixture *fixture = *state;
         Operation operation = { .apply = apply_in_vain };
         const uint32_t volume = 3;
 
-        assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
+        assert_int_equal(index_set_fences(fixture->index, &volume, 1), 0);
         assert_int_equal(environment_run(fixture->index->tables.environment, &operation), -EIO);
         assert_int_equal(commit(fixture->index, "k", 1, 3), -ESTALE);
         assert_int_equal(commit(fixture->index, "k", 2, 4), 0);
 }
 
-TEST(no_commit_names_a_barred_volume) {
+TEST(no_commit_names_a_fenced_volume) {
         Fixture *fixture = *state;
         uint32_t volume = 3;
 
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0);
-        assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
+        assert_int_equal(index_set_fences(fixture->index, &volume, 1), 0);
         assert_int_equal(commit(fixture->index, "k", 4, 3), -ESTALE);
         assert_current(fixture, "k", 2);
         assert_garbage(fixture->index, 3, 4);
         assert_int_equal(commit(fixture->index, "k", 2, 3), 0); /* what was told already */
         assert_int_equal(commit(fixture->index, "k", 6, 4), 0);
 
-        assert_int_equal(index_set_bars(fixture->index, NULL, 0), 0);
+        assert_int_equal(index_set_fences(fixture->index, NULL, 0), 0);
         assert_int_equal(commit(fixture->index, "k", 8, 3), 0);
 }
 
@@ -311,15 +311,15 @@ int main(void) {
                 RUN(a_copy_is_added_and_another_trimmed),
                 RUN(what_has_changed_meanwhile_is_left_alone),
                 RUN(no_copy_comes_back_before_the_old_one_is_forgotten),
-                RUN(a_settled_copy_of_the_current_version_is_a_stray),
+                RUN(a_settled_copy_of_the_current_version_is_a_surplus_copy),
                 RUN(a_move_takes_a_revision_and_the_value_keeps_its_own),
-                RUN(a_version_with_a_stray_is_read_and_its_commit_gets_the_first_answer),
-                RUN(an_overwrite_while_there_is_a_stray_leaves_nothing_behind),
-                RUN(a_stray_that_could_not_be_deleted_stays_one),
+                RUN(a_version_with_a_surplus_copy_is_read_and_its_commit_gets_the_first_answer),
+                RUN(an_overwrite_while_there_is_a_surplus_copy_leaves_nothing_behind),
+                RUN(a_surplus_copy_that_could_not_be_deleted_stays_one),
                 RUN(a_copy_is_not_moved_onto_itself),
-                RUN(an_index_from_before_there_were_strays_takes_its_garbage_for_such),
-                RUN(no_commit_names_a_barred_volume),
-                RUN(bars_that_are_undone_are_those_before),
+                RUN(an_index_from_before_there_were_surplus_takes_its_garbage_for_such),
+                RUN(no_commit_names_a_fenced_volume),
+                RUN(fences_that_are_undone_are_those_before),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,7 @@ TEST(what_no_index_would_ask_for_is_refused) {
         IndexDelete empty = { .request.type = REQUEST_DELETE, .key = "" };
         IndexDelete too_long = { .request.type = REQUEST_DELETE, .key = long_key };
         IndexSet private = { .request.type = REQUEST_SET, .name = ".counters" };
-        IndexBars bars = { .request.type = REQUEST_BARS, .volumes = &far, .n_volumes = 1 };
+        IndexFences fences = { .request.type = REQUEST_FENCES, .volumes = &far, .n_volumes = 1 };
         IndexMove move = { .request.type = REQUEST_MOVE, .key = "k", .add = far };
         IndexSettle settle = { .request.type = REQUEST_SETTLE, .volume = far };
         IndexCollected collected = { .request.type = REQUEST_COLLECTED, .n_gone = 1 };
@@ -125,7 +125,7 @@ TEST(what_no_index_would_ask_for_is_refused) {
         assert_refused(&empty.request);
         assert_refused(&too_long.request);
         assert_refused(&private.request);
-        assert_refused(&bars.request);
+        assert_refused(&fences.request);
         assert_refused(&move.request);
         assert_refused(&settle.request);
         assert_refused(&collected.request);
@@ -138,7 +138,7 @@ TEST(a_count_that_lies_is_refused) {
         DecodedRequest decoded;
 
         buffer_put_u8(&encoded, 1);
-        buffer_put_u8(&encoded, REQUEST_BARS);
+        buffer_put_u8(&encoded, REQUEST_FENCES);
         buffer_put_u8(&encoded, 1);
         buffer_put_u64(&encoded, 0);
         buffer_put_varint(&encoded, UINT64_MAX);

@@ -12,8 +12,8 @@
         .copies = { __VA_ARGS__ }
 
 TEST(an_entry_is_deadly_if_its_version_may_be_asked_for) {
-        assert_true(garbage_is_deadly(INDEX_FENCES, 8));
-        assert_true(garbage_is_deadly(INDEX_FENCES, 9));
+        assert_true(garbage_is_deadly(INDEX_TOMBSTONES, 8));
+        assert_true(garbage_is_deadly(INDEX_TOMBSTONES, 9));
         assert_true(garbage_is_deadly(3, 8 | VERSION_TICKET));
         assert_false(garbage_is_deadly(3, 8 | VERSION_DIRECT));
 }
@@ -41,9 +41,9 @@ TEST(a_commit_is_judged_by_the_first_reason_against_it) {
                 { &free, NULL, { .has_room = true }, 0 },
                 { &free, &current, { .has_room = true }, 0 },
                 { &free, &current, {}, -ENOSPC },
-                { &free, &current, { .is_barred = true }, -ESTALE },
+                { &free, &current, { .is_fenced = true }, -ESTALE },
                 { &new_only, NULL, { .has_room = true }, 0 },
-                { &new_only, &current, { .is_barred = true, .has_room = true }, -EEXIST },
+                { &new_only, &current, { .is_fenced = true, .has_room = true }, -EEXIST },
                 { &new_only, &current, { .is_dead = true, .has_room = true }, -ESTALE },
                 { &other, NULL, { .has_room = true }, -ECANCELED },
                 { &other, &current, {}, -ECANCELED },
@@ -105,7 +105,7 @@ TEST(a_copy_without_an_owner_is_judged) {
                 SettleVerdict verdict;
         } cases[] = {
                 { &current, 50, 0, 1, SETTLE_CURRENT }, { &current, 50, 90, 1, SETTLE_CURRENT },
-                { &current, 50, 0, 3, SETTLE_STRAY },   { &current, 50, 90, 3, SETTLE_ADOPT },
+                { &current, 50, 0, 3, SETTLE_SURPLUS }, { &current, 50, 90, 3, SETTLE_ADOPT },
                 { &current, 48, 0, 1, SETTLE_GARBAGE }, { &current, 48, 90, 1, SETTLE_KEEP },
                 { NULL, 50, 0, 1, SETTLE_GARBAGE },     { NULL, 50, 51, 1, SETTLE_KEEP },
                 { NULL, 50, 50, 1, SETTLE_GARBAGE },

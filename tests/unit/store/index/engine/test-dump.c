@@ -56,7 +56,7 @@ static bool is_empty(const char *path) {
 /* Something in each table. */
 static void fill_all(Fixture *fixture) {
         Index *index = fixture->index;
-        const uint32_t barred = 9;
+        const uint32_t fenced = 9;
         IndexDamageItem item = {
                 .version = 500, .volume = 3, .key = "key/0499", .kind = DAMAGE_CORRUPT
         };
@@ -80,7 +80,7 @@ static void fill_all(Fixture *fixture) {
         assert_int_equal(scratch_wait(), 0);
         index_set(index, &set);
         assert_int_equal(scratch_wait(), 0);
-        assert_int_equal(index_set_bars(index, &barred, 1), 0);
+        assert_int_equal(index_set_fences(index, &fenced, 1), 0);
 }
 
 static void assert_all(Fixture *fixture) {
@@ -89,7 +89,7 @@ static void assert_all(Fixture *fixture) {
         assert_current(fixture, "key/0499", 500);
         assert_absent(fixture, "key/0001");
         assert_int_equal(index_damage_kind(fixture->index, 500, 3), DAMAGE_CORRUPT);
-        assert_true(index_is_stray(fixture->index, 8, 3));
+        assert_true(index_is_surplus(fixture->index, 8, 3));
         assert_garbage(fixture->index, 3, 2);
         assert_int_equal(index_get_state(fixture->index, "map", scratch), 0);
         assert_int_equal(scratch->data[0], 'm');

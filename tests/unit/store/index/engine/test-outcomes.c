@@ -58,7 +58,7 @@ TEST(outcomes_say_what_became_of_a_request) {
                 assert_current(fixture, "k", current);
 
                 /* Likewise for who waits. */
-                assert_int_equal(index_set_bars(fixture->index, NULL, 0), cases[i].error);
+                assert_int_equal(index_set_fences(fixture->index, NULL, 0), cases[i].error);
         }
         chosen = INTERCEPT_NOT;
         submit_intercept(&fixture->index->submitter, NULL, NULL);
@@ -74,16 +74,16 @@ TEST(an_error_has_one_outcome) {
         assert_int_equal(index_result(INDEX_ERROR_UNKNOWN).outcome, INDEX_UNKNOWN);
 }
 
-/* A volume stays barred when the index is opened again, until somebody says otherwise. */
-TEST(what_is_barred_stays_so_over_a_restart) {
+/* A volume stays fenced when the index is opened again, until somebody says otherwise. */
+TEST(what_is_fenced_stays_so_over_a_restart) {
         Fixture *fixture = *state;
         const uint32_t volume = 3;
 
-        assert_int_equal(index_set_bars(fixture->index, &volume, 1), 0);
+        assert_int_equal(index_set_fences(fixture->index, &volume, 1), 0);
         reopen(fixture);
         assert_int_equal(commit(fixture->index, "k", 1, 3), -ESTALE);
         assert_int_equal(commit(fixture->index, "k", 2, 4), 0);
-        assert_int_equal(index_set_bars(fixture->index, NULL, 0), 0);
+        assert_int_equal(index_set_fences(fixture->index, NULL, 0), 0);
         assert_int_equal(commit(fixture->index, "k", 4, 3), 0);
 }
 
@@ -163,7 +163,7 @@ TEST(each_request_is_waited_for) {
         index_collected(index, &collected);
         assert_int_equal(scratch_wait(), 0);
         assert_is_noted(index);
-        assert_int_equal(index_set_bars(index, NULL, 0), 0);
+        assert_int_equal(index_set_fences(index, NULL, 0), 0);
         assert_is_noted(index);
 }
 
@@ -171,7 +171,7 @@ int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(outcomes_say_what_became_of_a_request),
-                RUN(what_is_barred_stays_so_over_a_restart),
+                RUN(what_is_fenced_stays_so_over_a_restart),
                 RUN(each_request_is_waited_for),
                 cmocka_unit_test(an_error_has_one_outcome),
                 cmocka_unit_test(only_readers_of_what_is_not_flushed_wait),

@@ -24,7 +24,7 @@ static bool settle(Index *index, uint32_t volume, const char *key, uint64_t vers
                 .items = &item,
                 .n_items = 1,
                 .garbage_due_usec = DUE,
-                .fence_due_usec = FENCE_DUE,
+                .tombstone_due_usec = TOMBSTONE_DUE,
         };
 
         index_settle(index, &request);
@@ -96,12 +96,14 @@ TEST(garbage_is_forgotten) {
         }
         index_move(fixture->index, &move);
         assert_int_equal(scratch_wait(), 0);
-        assert_true(index_is_stray(fixture->index, 8, 3));
+        assert_true(index_is_surplus(fixture->index, 8, 3));
 
         accept_rollback(fixture->index, 1, 10000);
         assert_int_equal(index_garbage(fixture->index, 3, UINT64_MAX, garbage, 16), 0);
-        assert_int_equal(index_garbage(fixture->index, INDEX_FENCES, UINT64_MAX, garbage, 16), 0);
-        assert_false(index_is_stray(fixture->index, 8, 3));
+        assert_int_equal(
+                        index_garbage(fixture->index, INDEX_TOMBSTONES, UINT64_MAX, garbage, 16),
+                        0);
+        assert_false(index_is_surplus(fixture->index, 8, 3));
         assert_false(dead_contains(&fixture->index->tables.dead, 111));
         assert_int_equal(fixture->index->tables.dead.n, 0);
 

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "master/job/bars.h"
+#include "master/job/fences.h"
 #include "store/index/move.h"
 
 static bool is_drain_of(const Job *job, uint32_t number) {
@@ -10,21 +10,21 @@ static bool is_drain_of(const Job *job, uint32_t number) {
 }
 
 /* With the lock held. */
-static bool is_barred(const JobTable *table, const VolumeStatus *volume) {
+static bool is_fenced(const JobTable *table, const VolumeStatus *volume) {
         if (volume->state != VOLUME_DRAINING)
                 return volume->state == VOLUME_REMOVED;
 
         for (size_t i = 0; i < table->n_jobs; i++) {
                 const Job *job = table->jobs[i];
 
-                if (job->is_barred && !job_state_is_final(job->status.state) &&
+                if (job->is_fenced && !job_state_is_final(job->status.state) &&
                     is_drain_of(job, volume->number))
                         return true;
         }
         return false;
 }
 
-int bars_set(Index *index, Volumes *volumes, JobTable *table) {
+int fences_set(Index *index, Volumes *volumes, JobTable *table) {
         _cleanup_free_ VolumeStatus *list = NULL;
         _cleanup_free_ uint32_t *numbers = NULL;
         size_t n, n_numbers = 0;
@@ -40,10 +40,10 @@ int bars_set(Index *index, Volumes *volumes, JobTable *table) {
 
         (void) pthread_mutex_lock(&table->lock);
         for (size_t i = 0; i < n; i++)
-                if (is_barred(table, list + i))
+                if (is_fenced(table, list + i))
                         numbers[n_numbers++] = list[i].number;
         (void) pthread_mutex_unlock(&table->lock);
-        return index_set_bars(index, numbers, n_numbers);
+        return index_set_fences(index, numbers, n_numbers);
 }
 
 /* The last drain of a volume decides what becomes of it. One that has failed leaves the volume as
@@ -72,7 +72,7 @@ static int make_up_drain(JobTable *table, uint32_t number) {
         return 0;
 }
 
-int bars_make_up(Index *index, Volumes *volumes, JobTable *table) {
+int fences_make_up(Index *index, Volumes *volumes, JobTable *table) {
         _cleanup_free_ VolumeStatus *list = NULL;
         uint64_t epoch;
         size_t n;
@@ -82,5 +82,5 @@ int bars_make_up(Index *index, Volumes *volumes, JobTable *table) {
         for (size_t i = 0; r >= 0 && i < n; i++)
                 if (list[i].state == VOLUME_DRAINING && !is_covered(table, list[i].number))
                         r = make_up_drain(table, list[i].number);
-        return r < 0 ? r : bars_set(index, volumes, table);
+        return r < 0 ? r : fences_set(index, volumes, table);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/move/stray.h"
+#include "master/move/surplus.h"
 #include "store/index/garbage.h"
 #include "store/index/move.h"
 
 #define ITEMS_MAX 4096
 
-bool stray_exists(Index *index, const Stray *stray) {
-        return index_is_stray(index, stray->version, stray->volume);
+bool surplus_exists(Index *index, const Surplus *surplus) {
+        return index_is_surplus(index, surplus->version, surplus->volume);
 }
 
 /* Of more than ITEMS_MAX this finds a time that is too early rather than none. */
-uint64_t stray_due(Index *index, const Stray *stray) {
+uint64_t surplus_due(Index *index, const Surplus *surplus) {
         _cleanup_free_ Garbage *items = calloc(ITEMS_MAX, sizeof(*items));
         uint64_t due = 0;
         int n;
@@ -19,10 +19,10 @@ uint64_t stray_due(Index *index, const Stray *stray) {
         if (!items)
                 return 0;
 
-        n = index_garbage(index, stray->volume, UINT64_MAX - 1, items, ITEMS_MAX);
+        n = index_garbage(index, surplus->volume, UINT64_MAX - 1, items, ITEMS_MAX);
         for (int i = 0; i < n; i++) {
                 due = items[i].due_usec;
-                if (items[i].version == stray->version)
+                if (items[i].version == surplus->version)
                         break;
         }
         return due;

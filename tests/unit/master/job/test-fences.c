@@ -7,36 +7,36 @@
 #include "master/cluster/membership.h"
 #include "master/job/job-fixture.h"
 
-static void set_bars(JobFixture *fixture) {
-        assert_ok(bars_set(fixture->index, fixture->volumes, &fixture->table));
+static void set_fences(JobFixture *fixture) {
+        assert_ok(fences_set(fixture->index, fixture->volumes, &fixture->table));
 }
 
-static void bar(JobFixture *fixture, int id) {
-        job_of(fixture, id)->is_barred = true;
-        set_bars(fixture);
+static void fence(JobFixture *fixture, int id) {
+        job_of(fixture, id)->is_fenced = true;
+        set_fences(fixture);
 }
 
-TEST(no_bar_outlives_its_job) {
+TEST(no_fence_outlives_its_job) {
         JobFixture *fixture = *state;
         int id;
 
         id = start_drain(fixture, 3, 0);
         assert_true(write_key(fixture, "k", 3) > 0);
-        bar(fixture, id);
+        fence(fixture, id);
         assert_true(write_key(fixture, "k", 3) == 0);
         assert_ok(cancel(fixture, id));
         assert_true(write_key(fixture, "k", 3) > 0);
 
         /* However it has ended. */
         id = start_drain(fixture, 3, 0);
-        bar(fixture, id);
+        fence(fixture, id);
         set_state(fixture, id, JOB_FAILED);
-        set_bars(fixture);
+        set_fences(fixture);
         assert_true(write_key(fixture, "k", 3) > 0);
 
         /* Or the daemon has. */
         id = start_drain(fixture, 3, 0);
-        bar(fixture, id);
+        fence(fixture, id);
         assert_true(write_key(fixture, "k", 3) == 0);
         reopen(fixture);
         assert_true(write_key(fixture, "k", 3) > 0);
@@ -62,39 +62,39 @@ TEST(a_drain_without_a_job_is_made_up_for) {
         assert_int_equal(fixture->table.n_jobs, 3);
 }
 
-TEST(volumes_that_were_removed_are_barred) {
+TEST(volumes_that_were_removed_are_fenced) {
         JobFixture *fixture = *state;
         const uint32_t number = 3;
 
         assert_int_equal(start_drain(fixture, 3, 0), 1);
         change_map(fixture, volumes_remove, &number, 1);
         set_state(fixture, 1, JOB_DONE);
-        set_bars(fixture);
+        set_fences(fixture);
         assert_true(write_key(fixture, "k", 3) == 0);
         reopen(fixture);
         assert_true(write_key(fixture, "k", 3) == 0);
         assert_int_equal(fixture->table.n_jobs, 1);
 }
 
-TEST(a_bar_holds_for_its_own_volumes_only) {
+TEST(a_fence_holds_for_its_own_volumes_only) {
         JobFixture *fixture = *state;
         int id = start_drain(fixture, 3, 4);
 
-        bar(fixture, id);
+        fence(fixture, id);
         assert_true(write_key(fixture, "k", 3) == 0);
         assert_true(write_key(fixture, "k", 4) == 0);
         assert_true(write_key(fixture, "k", 5) > 0);
 }
 
 /* Then it is not to go any more, whatever the job says. */
-TEST(a_volume_that_is_active_is_not_barred) {
+TEST(a_volume_that_is_active_is_not_fenced) {
         JobFixture *fixture = *state;
         const uint32_t number = 3;
         int id = start_drain(fixture, 3, 0);
 
-        bar(fixture, id);
+        fence(fixture, id);
         change_map(fixture, volumes_undrain, &number, 1);
-        set_bars(fixture);
+        set_fences(fixture);
         assert_true(write_key(fixture, "k", 3) > 0);
 }
 
@@ -112,11 +112,11 @@ TEST(the_last_drain_of_a_volume_decides) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                JOB_TEST(no_bar_outlives_its_job),
+                JOB_TEST(no_fence_outlives_its_job),
                 JOB_TEST(a_drain_without_a_job_is_made_up_for),
-                JOB_TEST(volumes_that_were_removed_are_barred),
-                JOB_TEST(a_bar_holds_for_its_own_volumes_only),
-                JOB_TEST(a_volume_that_is_active_is_not_barred),
+                JOB_TEST(volumes_that_were_removed_are_fenced),
+                JOB_TEST(a_fence_holds_for_its_own_volumes_only),
+                JOB_TEST(a_volume_that_is_active_is_not_fenced),
                 JOB_TEST(the_last_drain_of_a_volume_decides),
         };
 

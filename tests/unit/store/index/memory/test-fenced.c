@@ -5,61 +5,61 @@
 #include <errno.h>
 #include <string.h>
 
-#include "store/index/memory/barred.h"
+#include "store/index/memory/fenced.h"
 
-static Barred barred;
+static Fenced fenced;
 
 static int clear(void **state) {
-        memset(&barred, 0, sizeof(barred));
+        memset(&fenced, 0, sizeof(fenced));
         return 0;
 }
 
 static void set_one(uint32_t volume) {
-        barred_set(&barred, &volume, 1);
+        fenced_set(&fenced, &volume, 1);
 }
 
-TEST(a_volume_is_barred_at_once_and_only_it) {
+TEST(a_volume_is_fenced_at_once_and_only_it) {
         const uint32_t volumes[] = { 3, VOLUME_MAX };
 
-        barred_set(&barred, volumes, 2);
+        fenced_set(&fenced, volumes, 2);
         for (uint32_t volume = 0; volume <= VOLUME_MAX; volume++)
-                assert_int_equal(barred_has(&barred, volume), volume == 3 || volume == VOLUME_MAX);
-        assert_false(barred_has(&barred, VOLUME_MAX + 1));
-        assert_false(barred_has(&barred, UINT32_MAX));
+                assert_int_equal(fenced_has(&fenced, volume), volume == 3 || volume == VOLUME_MAX);
+        assert_false(fenced_has(&fenced, VOLUME_MAX + 1));
+        assert_false(fenced_has(&fenced, UINT32_MAX));
 }
 
 TEST(a_new_list_takes_the_place_of_the_old_one) {
         set_one(3);
-        barred_keep(&barred);
+        fenced_keep(&fenced);
         set_one(4);
-        barred_keep(&barred);
-        assert_false(barred_has(&barred, 3));
-        assert_true(barred_has(&barred, 4));
+        fenced_keep(&fenced);
+        assert_false(fenced_has(&fenced, 3));
+        assert_true(fenced_has(&fenced, 4));
 
-        barred_set(&barred, NULL, 0);
-        barred_keep(&barred);
-        assert_false(barred_has(&barred, 4));
+        fenced_set(&fenced, NULL, 0);
+        fenced_keep(&fenced);
+        assert_false(fenced_has(&fenced, 4));
 }
 
 /* However often it has changed them. */
 TEST(a_transaction_that_is_rolled_back_leaves_what_was_before_it) {
         set_one(3);
-        barred_keep(&barred);
+        fenced_keep(&fenced);
 
         set_one(4);
         set_one(5);
-        barred_undo(&barred);
-        assert_true(barred_has(&barred, 3));
-        assert_false(barred_has(&barred, 4));
-        assert_false(barred_has(&barred, 5));
+        fenced_undo(&fenced);
+        assert_true(fenced_has(&fenced, 3));
+        assert_false(fenced_has(&fenced, 4));
+        assert_false(fenced_has(&fenced, 5));
 }
 
 TEST(a_transaction_without_changes_ends_without_any) {
         set_one(3);
-        barred_keep(&barred);
-        barred_undo(&barred);
-        barred_keep(&barred);
-        assert_true(barred_has(&barred, 3));
+        fenced_keep(&fenced);
+        fenced_undo(&fenced);
+        fenced_keep(&fenced);
+        assert_true(fenced_has(&fenced, 3));
 }
 
 TEST(the_stored_form_is_this) {
@@ -67,15 +67,15 @@ TEST(the_stored_form_is_this) {
         const uint32_t volumes[] = { 3, 0xfff };
         Buffer buffer = {};
 
-        barred_encode(volumes, 2, &buffer);
+        fenced_encode(volumes, 2, &buffer);
         assert_int_equal(buffer.size, sizeof(expected) - 1);
         assert_memory_equal(buffer.data, expected, buffer.size);
 
         set_one(7);
-        barred_keep(&barred);
-        assert_int_equal(barred_decode(&barred, buffer.data, buffer.size), 0);
-        assert_true(barred_has(&barred, 3) && barred_has(&barred, 0xfff));
-        assert_false(barred_has(&barred, 7));
+        fenced_keep(&fenced);
+        assert_int_equal(fenced_decode(&fenced, buffer.data, buffer.size), 0);
+        assert_true(fenced_has(&fenced, 3) && fenced_has(&fenced, 0xfff));
+        assert_false(fenced_has(&fenced, 7));
         buffer_done(&buffer);
 }
 
@@ -83,18 +83,18 @@ TEST(what_is_cut_or_unknown_is_refused) {
         const uint32_t volumes[] = { 3, 4 }, too_high = VOLUME_MAX + 1;
         Buffer buffer = {};
 
-        barred_encode(volumes, 2, &buffer);
+        fenced_encode(volumes, 2, &buffer);
         for (size_t size = 0; size < buffer.size; size++) {
-                int r = barred_decode(&barred, buffer.data, size);
+                int r = fenced_decode(&fenced, buffer.data, size);
 
                 assert_int_equal(r, size % 4 == 1 ? 0 : -EBADMSG);
         }
         buffer.data[0] = 2;
-        assert_int_equal(barred_decode(&barred, buffer.data, buffer.size), -EPROTONOSUPPORT);
+        assert_int_equal(fenced_decode(&fenced, buffer.data, buffer.size), -EPROTONOSUPPORT);
 
         buffer_clear(&buffer);
-        barred_encode(&too_high, 1, &buffer);
-        assert_int_equal(barred_decode(&barred, buffer.data, buffer.size), -EBADMSG);
+        fenced_encode(&too_high, 1, &buffer);
+        assert_int_equal(fenced_decode(&fenced, buffer.data, buffer.size), -EBADMSG);
         buffer_done(&buffer);
 }
 
@@ -102,7 +102,7 @@ TEST(what_is_cut_or_unknown_is_refused) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                RUN(a_volume_is_barred_at_once_and_only_it),
+                RUN(a_volume_is_fenced_at_once_and_only_it),
                 RUN(a_new_list_takes_the_place_of_the_old_one),
                 RUN(a_transaction_that_is_rolled_back_leaves_what_was_before_it),
                 RUN(a_transaction_without_changes_ends_without_any),

@@ -144,7 +144,7 @@ static int write_wish(const char *output, const char *unit, const char *path, si
         return 0;
 }
 
-int drop_in_wishes(const char *output, const char *unit, const char *directory) {
+int drop_in_wants(const char *output, const char *unit, const char *directory) {
         int r = 0;
 
         for (const char *end = directory + 1; r >= 0 && *end; end += strspn(end, "/")) {

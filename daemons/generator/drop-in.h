@@ -13,4 +13,4 @@ int drop_in_service(const char *output, const char *unit, const char *directory)
 
 /* The service is started when DIRECTORY, or one of its parents, is mounted: a disk that is not
  * there at boot makes its volume fail, and may be mounted by hand later. */
-int drop_in_wishes(const char *output, const char *unit, const char *directory);
+int drop_in_wants(const char *output, const char *unit, const char *directory);

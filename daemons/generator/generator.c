@@ -102,7 +102,7 @@ static int generate_volume(const Generator *generator, uint32_t number, bool ena
         if (r >= 0)
                 r = generate_directory(generator, service, chosen->directory, initial.directory);
         if (r > 0 && enabled)
-                r = drop_in_wishes(output, service, chosen->directory);
+                r = drop_in_wants(output, service, chosen->directory);
 
         conf_done(volume_conf_items, &conf);
         conf_done(volume_conf_items, &initial);

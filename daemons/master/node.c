@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "daemon/store-log.h"
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 #include "master/node.h"
 #include "master/routes.h"
 #include "store/index/identity.h"
@@ -138,26 +138,26 @@ static bool on_is_alive(uint64_t timeout_usec, void *userdata) {
 
 static void on_status(char *ret, size_t size, void *userdata) {
         Node *node = userdata;
-        _cleanup_(health_look_done) HealthLook look = {};
+        _cleanup_(health_snapshot_done) HealthSnapshot snapshot = {};
         IndexCounters counters;
         size_t n_active = 0;
         bool ok;
 
-        if (health_look(node->leader->volumes, node->troubles, &look) < 0)
+        if (health_snapshot(node->leader->volumes, node->troubles, &snapshot) < 0)
                 return;
 
-        for (size_t i = 0; i < look.input.n_volumes; i++)
-                n_active += look.volumes[i].state == VOLUME_ACTIVE;
+        for (size_t i = 0; i < snapshot.input.n_volumes; i++)
+                n_active += snapshot.volumes[i].state == VOLUME_ACTIVE;
         index_counters(node->index, &counters);
-        ok = look.health.level == HEALTH_OK;
+        ok = snapshot.health.level == HEALTH_OK;
 
         if (!lead_is_leading(node->lead)) {
-                (void) snprintf(ret, size, "Serving nobody. %s", look.health.reason);
+                (void) snprintf(ret, size, "Serving nobody. %s", snapshot.health.reason);
                 return;
         }
         (void) snprintf(ret, size, "Serving %" PRIu64 " keys on %zu %s%s%s", counters.keys,
                         n_active, n_active == 1 ? "volume" : "volumes", ok ? "" : ". ",
-                        ok ? "" : look.health.reason);
+                        ok ? "" : snapshot.health.reason);
 }
 
 /* A relay ends with a commit of its volume, which may have to connect to this master for it. So the

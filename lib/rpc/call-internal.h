@@ -25,7 +25,7 @@ struct HttpCall {
         void *userdata;
 
         /* Under the client's lock */
-        HttpCallWish wishes;
+        HttpCallCommand commands;
         HttpCall *queue_prev, *queue_next;
 
         /* On the client's thread */

@@ -397,20 +397,20 @@ void http_call_start(
 
         call->on_done = on_done;
         call->userdata = userdata;
-        http_client_wish(call->client, call, HTTP_CALL_START);
+        http_client_command(call->client, call, HTTP_CALL_START);
         (void) http_call_unref(call);
 }
 
 void http_call_resume(HttpCall *call) {
         assert(call);
 
-        http_client_wish(call->client, call, HTTP_CALL_RESUME);
+        http_client_command(call->client, call, HTTP_CALL_RESUME);
 }
 
 void http_call_cancel(HttpCall *call) {
         assert(call);
 
-        http_client_wish(call->client, call, HTTP_CALL_CANCEL);
+        http_client_command(call->client, call, HTTP_CALL_CANCEL);
 }
 
 static uint64_t count_bytes(const HttpCall *call) {

@@ -40,20 +40,20 @@ struct HttpClient {
         sd_event *event;
         sd_event_source *wake, *curl_timer, *stall_timer, *post_timer;
         CURLM *multi;
-        bool kick; /* libcurl wants to be called at once */
+        bool is_due; /* libcurl wants to be called at once */
         HttpCall *active;
         CURL *idle[IDLE_MAX];
         size_t n_idle;
 };
 
-typedef enum HttpCallWish {
+typedef enum HttpCallCommand {
         HTTP_CALL_START = 1 << 0,
         HTTP_CALL_RESUME = 1 << 1,
         HTTP_CALL_CANCEL = 1 << 2,
-} HttpCallWish;
+} HttpCallCommand;
 
 /* Makes the client's thread look at the call. */
-void http_client_wish(HttpClient *client, HttpCall *call, HttpCallWish wish);
+void http_client_command(HttpClient *client, HttpCall *call, HttpCallCommand command);
 
 /* Calls that have ended may outlive the client; all they still use is its lock. */
 HttpClient *http_client_ref(HttpClient *client);

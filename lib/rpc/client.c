@@ -27,24 +27,24 @@ static void wake_thread(HttpClient *client) {
         (void) !write(client->wake_fd, &one, sizeof(one)); /* fails only if it is set already */
 }
 
-void http_client_wish(HttpClient *client, HttpCall *call, HttpCallWish wish) {
+void http_client_command(HttpClient *client, HttpCall *call, HttpCallCommand command) {
         bool wake, closed;
 
         (void) pthread_mutex_lock(&client->lock);
         closed = client->closed;
         wake = !closed && !client->queue; /* otherwise somebody has woken it already */
         if (!closed) {
-                if (!call->wishes) {
+                if (!call->commands) {
                         (void) http_call_ref(call);
                         DL_APPEND2(client->queue, call, queue_prev, queue_next);
                 }
-                call->wishes |= wish;
+                call->commands |= command;
         }
         (void) pthread_mutex_unlock(&client->lock);
 
         if (wake)
                 wake_thread(client);
-        if (closed && (wish & HTTP_CALL_START))
+        if (closed && (command & HTTP_CALL_START))
                 http_call_done(call, -ESHUTDOWN);
 }
 
@@ -122,15 +122,15 @@ static void start_call(HttpClient *client, HttpCall *call) {
         }
 }
 
-static HttpCall *take_wish(HttpClient *client, HttpCallWish *ret) {
+static HttpCall *take_command(HttpClient *client, HttpCallCommand *ret) {
         HttpCall *call;
 
         (void) pthread_mutex_lock(&client->lock);
         call = client->queue;
         if (call) {
                 DL_DELETE2(client->queue, call, queue_prev, queue_next);
-                *ret = call->wishes;
-                call->wishes = 0;
+                *ret = call->commands;
+                call->commands = 0;
         }
         (void) pthread_mutex_unlock(&client->lock);
 
@@ -177,20 +177,20 @@ static void resume_call(HttpClient *client, HttpCall *call) {
                 end_call(client, call, call->error ?: error_from_code(code));
 }
 
-static void grant_wishes(HttpClient *client) {
-        HttpCallWish wishes;
+static void run_commands(HttpClient *client) {
+        HttpCallCommand commands;
         HttpCall *call;
 
-        while ((call = take_wish(client, &wishes))) {
-                if (wishes & HTTP_CALL_CANCEL)
+        while ((call = take_command(client, &commands))) {
+                if (commands & HTTP_CALL_CANCEL)
                         call->canceled = true;
-                if (wishes & HTTP_CALL_START)
+                if (commands & HTTP_CALL_START)
                         start_call(client, call);
 
                 /* A call without a handle has not begun yet, or has ended. */
                 if (call->easy && call->canceled)
                         end_call(client, call, -ECANCELED);
-                else if (call->easy && call->paused && (wishes & HTTP_CALL_RESUME))
+                else if (call->easy && call->paused && (commands & HTTP_CALL_RESUME))
                         resume_call(client, call);
 
                 (void) http_call_unref(call);
@@ -226,14 +226,14 @@ static void settle(HttpClient *client) {
         int n_running;
 
         do {
-                grant_wishes(client);
-                while (client->kick) {
-                        client->kick = false;
+                run_commands(client);
+                while (client->is_due) {
+                        client->is_due = false;
                         (void) curl_multi_socket_action(
                                         client->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
                 }
                 end_finished(client);
-        } while (client->kick);
+        } while (client->is_due);
 }
 
 static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -322,7 +322,7 @@ void http_client_end_silent(HttpClient *client, const char *url, uint64_t silent
 static int on_curl_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         HttpClient *client = userdata;
 
-        client->kick = true;
+        client->is_due = true;
         settle(client);
         return 0;
 }
@@ -395,7 +395,7 @@ static int on_curl_timeout(CURLM *multi, long timeout_ms, void *userdata) {
         int r;
 
         if (timeout_ms == 0)
-                client->kick = true; /* but not from in here */
+                client->is_due = true; /* but not from in here */
         if (timeout_ms <= 0)
                 return sd_event_source_set_enabled(client->curl_timer, SD_EVENT_OFF) < 0 ? -1 : 0;
 
@@ -411,7 +411,7 @@ static void end_all(HttpClient *client) {
         bool is_empty;
 
         do {
-                grant_wishes(client);
+                run_commands(client);
                 while (client->active)
                         end_call(client, client->active, -ESHUTDOWN);
 

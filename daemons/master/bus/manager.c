@@ -47,7 +47,7 @@ struct MasterBus {
         /* As told to the bus last. */
         uint64_t refreshed_usec; /* monotonic */
         MasterSummary summary;
-        HealthLook look;
+        HealthSnapshot snapshot;
 
         /* The parts, each with what it needs. */
         BusCalls calls;
@@ -103,7 +103,7 @@ static int get_traffic(
 }
 
 static int append_troubles(const MasterBus *object, sd_bus_message *reply) {
-        return troubles_bus_append(&object->look, reply, 0);
+        return troubles_bus_append(&object->snapshot, reply, 0);
 }
 BUS_DEFINE_LONG_GETTER(get_troubles, MasterBus, append_troubles)
 
@@ -230,24 +230,24 @@ static int update_summary(MasterBus *bus, const MasterSummary *now) {
 }
 
 static int refresh(MasterBus *bus) {
-        _cleanup_(health_look_done) HealthLook look = {};
+        _cleanup_(health_snapshot_done) HealthSnapshot snapshot = {};
         MasterSummary now;
         int r;
 
-        r = health_look(bus->options.volumes, bus->options.troubles, &look);
+        r = health_snapshot(bus->options.volumes, bus->options.troubles, &snapshot);
         if (r < 0)
                 return r;
-        now = (MasterSummary){ .epoch = look.epoch,
-                               .copies = look.copies,
-                               .health = look.health,
-                               .troubles = health_look_mark(&look) };
-        r = volumes_bus_update(&bus->volumes, look.volumes, look.input.n_volumes);
+        now = (MasterSummary){ .epoch = snapshot.epoch,
+                               .copies = snapshot.copies,
+                               .health = snapshot.health,
+                               .troubles = health_snapshot_mark(&snapshot) };
+        r = volumes_bus_update(&bus->volumes, snapshot.volumes, snapshot.input.n_volumes);
         if (r < 0)
                 return r;
 
-        health_look_done(&bus->look);
-        bus->look = look;
-        look = (HealthLook){};
+        health_snapshot_done(&bus->snapshot);
+        bus->snapshot = snapshot;
+        snapshot = (HealthSnapshot){};
         return update_summary(bus, &now);
 }
 
@@ -313,7 +313,7 @@ static void hand_out(MasterBus *bus) {
         bus->volumes = (VolumesBus){
                 .change = &bus->change,
                 .index = options->index,
-                .look = &bus->look,
+                .snapshot = &bus->snapshot,
         };
 }
 
@@ -386,7 +386,7 @@ MasterBus *master_bus_free(MasterBus *bus) {
         (void) bus_server_free(bus->server);
         volumes_bus_done(&bus->volumes);
         jobs_bus_done(&bus->jobs);
-        health_look_done(&bus->look);
+        health_snapshot_done(&bus->snapshot);
         free(bus);
         return NULL;
 }

@@ -18,11 +18,11 @@ static int put_trouble(const TroubleWords *words, void *userdata) {
         return bus_writer_error(&reply->writer);
 }
 
-int troubles_bus_append(const HealthLook *look, sd_bus_message *message, uint32_t volume) {
+int troubles_bus_append(const HealthSnapshot *snapshot, sd_bus_message *message, uint32_t volume) {
         TroublesReply reply = { .writer = bus_writer_on(message), .volume = volume };
 
         bus_writer_open(&reply.writer, 'a', TROUBLES_BUS_ITEM);
-        bus_writer_note(&reply.writer, health_look_each(look, put_trouble, &reply));
+        bus_writer_note(&reply.writer, health_snapshot_each(snapshot, put_trouble, &reply));
         bus_writer_close(&reply.writer);
         bus_writer_done(&reply.writer);
         return bus_writer_error(&reply.writer);

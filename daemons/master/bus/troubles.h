@@ -5,11 +5,11 @@
 
 #include <systemd/sd-bus.h>
 
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 
 /* Name, level, volume, since when, a sentence and an advice of each. */
 #define TROUBLES_BUS_ITEM "(ssutss)"
 #define TROUBLES_BUS_TYPE "a" TROUBLES_BUS_ITEM
 
 /* Appends the troubles of one volume or, for 0, all of them. Returns 0 or a negative errno. */
-int troubles_bus_append(const HealthLook *look, sd_bus_message *message, uint32_t volume);
+int troubles_bus_append(const HealthSnapshot *snapshot, sd_bus_message *message, uint32_t volume);

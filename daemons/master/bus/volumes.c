@@ -57,7 +57,7 @@ static int append_uuid(const BusMember *object, sd_bus_message *reply) {
 BUS_DEFINE_LONG_GETTER(get_uuid, BusMember, append_uuid)
 
 static int append_troubles(const BusMember *object, sd_bus_message *reply) {
-        return troubles_bus_append(BUS(object)->look, reply, object->number);
+        return troubles_bus_append(BUS(object)->snapshot, reply, object->number);
 }
 BUS_DEFINE_LONG_GETTER(get_troubles, BusMember, append_troubles)
 

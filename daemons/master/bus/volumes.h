@@ -6,13 +6,13 @@
 
 #include "bus/family.h"
 #include "master/bus/change.h"
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 
 typedef struct VolumesBus {
-        ChangeBus *change;      /* not owned, as the next two */
-        Index *index;           /* which knows what is damaged on a volume */
-        const HealthLook *look; /* at the troubles */
-        BusFamily *family;      /* owned */
+        ChangeBus *change;              /* not owned, as the next two */
+        Index *index;                   /* which knows what is damaged on a volume */
+        const HealthSnapshot *snapshot; /* at the troubles */
+        BusFamily *family;              /* owned */
 } VolumesBus;
 
 extern const sd_bus_vtable volumes_bus_vtable[];

@@ -61,7 +61,7 @@ struct Mover {
         uint64_t not_before_usec, looked_usec;  /* monotonic */
         atomic_uint n_calls[2][VOLUME_MAX + 1]; /* small, large */
 
-        bool is_polite;                      /* clients are at work */
+        bool is_throttled;                   /* clients are at work */
         uint64_t rest_until[VOLUME_MAX + 1]; /* monotonic; UINT64_MAX while one is under way */
         uint64_t next_start_usec;            /* when the first that rests may go on */
 

@@ -20,9 +20,9 @@
 /* While clients are at work, a volume takes part in one call at a time, a small one, and rests
  * afterwards so many times as long as it took. Large values go alone, and slowly, as their target
  * sees to. */
-#define POLITE_MOVES 128
-#define POLITE_BYTES (512 * KIB)
-#define POLITE_RESTS 3
+#define BACKGROUND_MOVES 128
+#define BACKGROUND_BYTES (512 * KIB)
+#define BACKGROUND_RESTS 3
 
 typedef struct Route {
         RouteId id;
@@ -187,9 +187,9 @@ int mover_submit(Mover *mover, const char *key, const Record *record, const Plan
 
 /* Takes moves off the route, as many as go into one call. */
 static uint64_t fill(Batch *batch, Route *route) {
-        bool is_polite = batch->mover->is_polite;
-        size_t max = is_polite ? POLITE_MOVES : WIRE_PULL_MAX;
-        uint64_t bytes = 0, bytes_max = is_polite ? POLITE_BYTES : BATCH_BYTES_MAX;
+        bool is_throttled = batch->mover->is_throttled;
+        size_t max = is_throttled ? BACKGROUND_MOVES : WIRE_PULL_MAX;
+        uint64_t bytes = 0, bytes_max = is_throttled ? BACKGROUND_BYTES : BATCH_BYTES_MAX;
 
         while (route->first && batch->n < max) {
                 Move *move = route->first;
@@ -235,8 +235,8 @@ static void set_rest(const Batch *batch, uint64_t until_usec) {
 static void rest(const Batch *batch) {
         uint64_t now = clock_monotonic();
 
-        set_rest(batch, batch->mover->is_polite && !batch->id.is_large
-                                        ? now + POLITE_RESTS * (now - batch->started_usec)
+        set_rest(batch, batch->mover->is_throttled && !batch->id.is_large
+                                        ? now + BACKGROUND_RESTS * (now - batch->started_usec)
                                         : 0);
 }
 
@@ -254,7 +254,7 @@ static int start_batch(Mover *mover, Route *route) {
         bytes = fill(batch, route);
         batch->n_left = batch->n + 1; /* one for the call */
         batch->started_usec = clock_monotonic();
-        if (mover->is_polite)
+        if (mover->is_throttled)
                 set_rest(batch, UINT64_MAX);
         link_batch(mover, batch);
         batch_count_call(batch, 1);
@@ -271,7 +271,7 @@ static int start_batch(Mover *mover, Route *route) {
 static bool is_resting(Mover *mover, const RouteId *id) {
         uint64_t until = MAX(mover->rest_until[id->source], mover->rest_until[id->target]);
 
-        if (!mover->is_polite || until <= clock_monotonic())
+        if (!mover->is_throttled || until <= clock_monotonic())
                 return false;
         mover->next_start_usec = MIN(mover->next_start_usec, until);
         return true;
@@ -454,7 +454,7 @@ void mover_work(Mover *mover, uint64_t until_usec) {
 
         take_limits(mover);
         look_at_targets(mover);
-        mover->is_polite = options->has_clients && options->has_clients(options->userdata);
+        mover->is_throttled = options->has_clients && options->has_clients(options->userdata);
         mover->next_start_usec = UINT64_MAX;
         while (start_some(mover))
                 ;

@@ -2,7 +2,7 @@
 
 #include "master/request/health.h"
 #include "base/json.h"
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 #include "master/request/json-reply.h"
 #include "master/request/requests.h"
 
@@ -46,12 +46,13 @@ static int add_trouble(const TroubleWords *words, void *userdata) {
         return 0;
 }
 
-static void add_lists(Json *health, const HealthLook *look) {
+static void add_lists(Json *health, const HealthSnapshot *snapshot) {
         Json *volumes = json_new_array(), *troubles = json_new_array();
 
-        for (size_t i = 0; i < look->input.n_volumes; i++)
-                add_volume(volumes, look->volumes + i);
-        (void) health_look_each(look, add_trouble, troubles); /* which the document remembers */
+        for (size_t i = 0; i < snapshot->input.n_volumes; i++)
+                add_volume(volumes, snapshot->volumes + i);
+        (void) health_snapshot_each(
+                        snapshot, add_trouble, troubles); /* which the document remembers */
         json_add(health, "troubles", troubles);
         json_add(health, "volumes", volumes);
 }
@@ -59,12 +60,12 @@ static void add_lists(Json *health, const HealthLook *look) {
 int health_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *health = json_new_object();
-        _cleanup_(health_look_done) HealthLook look = {};
-        const Health *state = &look.health;
+        _cleanup_(health_snapshot_done) HealthSnapshot snapshot = {};
+        const Health *state = &snapshot.health;
         IndexCounters counters;
         int r;
 
-        r = health_look(requests->volumes, requests->troubles, &look);
+        r = health_snapshot(requests->volumes, requests->troubles, &snapshot);
         if (r < 0)
                 return r;
         index_counters(requests->index, &counters);
@@ -73,11 +74,11 @@ int health_finish(HttpRequest *request) {
         json_add_string(health, "reason", state->reason);
         json_add_string(health, "advice", state->advice);
         json_add_string(health, "version", DKV_VERSION);
-        json_add_uint(health, "epoch", look.epoch);
+        json_add_uint(health, "epoch", snapshot.epoch);
         json_add_uint(health, "keys", counters.keys);
         json_add_uint(health, "bytes", counters.bytes);
         json_add_uint(health, "garbage", counters.garbage);
-        json_add_uint(health, "copies", look.copies);
-        add_lists(health, &look);
+        json_add_uint(health, "copies", snapshot.copies);
+        add_lists(health, &snapshot);
         return json_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);
 }

@@ -94,7 +94,7 @@ TEST(each_mount_on_the_way_has_the_name_that_systemd_gives_it) {
                 char unit[32];
 
                 (void) snprintf(unit, sizeof(unit), "dkv-volume@%zu.service", i + 1);
-                assert_ok(drop_in_wishes(machine->output, unit, rows[i].directory));
+                assert_ok(drop_in_wants(machine->output, unit, rows[i].directory));
                 for (size_t k = 0; rows[i].mounts[k]; k++) {
                         char name[128];
 
@@ -109,9 +109,9 @@ TEST(each_mount_on_the_way_has_the_name_that_systemd_gives_it) {
 TEST(a_wish_may_be_made_twice) {
         Machine *machine = *state;
 
-        assert_ok(drop_in_wishes(machine->output, "dkv-volume@1.service", "/srv/x"));
-        assert_ok(drop_in_wishes(machine->output, "dkv-volume@1.service", "/srv/x"));
-        assert_ok(drop_in_wishes(machine->output, "dkv-volume@2.service", "/srv/x"));
+        assert_ok(drop_in_wants(machine->output, "dkv-volume@1.service", "/srv/x"));
+        assert_ok(drop_in_wants(machine->output, "dkv-volume@1.service", "/srv/x"));
+        assert_ok(drop_in_wants(machine->output, "dkv-volume@2.service", "/srv/x"));
         assert_true(machine_links(machine, "srv-x.mount.wants/dkv-volume@1.service"));
         assert_true(machine_links(machine, "srv-x.mount.wants/dkv-volume@2.service"));
 }
@@ -121,7 +121,7 @@ TEST(what_cannot_be_written_is_an_error) {
 
         assert_true(drop_in_socket("/proc/none", "s", ":1") < 0);
         assert_true(drop_in_service("/proc/none", "s", "/srv") < 0);
-        assert_true(drop_in_wishes("/proc/none", "s", "/srv") < 0);
+        assert_true(drop_in_wants("/proc/none", "s", "/srv") < 0);
 
         machine_write(machine->output, "s.d", "a file in the place of the directory");
         assert_true(drop_in_socket(machine->output, "s", ":1") < 0);

@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 #include "base/clock.h"
 
-int health_look(Volumes *volumes, Troubles *troubles, HealthLook *ret) {
-        HealthLook look = { .copies = volumes_copies(volumes) };
+int health_snapshot(Volumes *volumes, Troubles *troubles, HealthSnapshot *ret) {
+        HealthSnapshot snapshot = { .copies = volumes_copies(volumes) };
         size_t n_volumes, n_troubles;
         int r;
 
-        r = volumes_list(volumes, &look.volumes, &n_volumes, &look.epoch);
+        r = volumes_list(volumes, &snapshot.volumes, &n_volumes, &snapshot.epoch);
         if (r < 0)
                 return r;
-        r = troubles_list(troubles, &look.troubles, &n_troubles);
+        r = troubles_list(troubles, &snapshot.troubles, &n_troubles);
         if (r < 0) {
-                health_look_done(&look);
+                health_snapshot_done(&snapshot);
                 return r;
         }
 
-        look.input = (HealthInput){
-                .volumes = look.volumes,
+        snapshot.input = (HealthInput){
+                .volumes = snapshot.volumes,
                 .n_volumes = n_volumes,
-                .troubles = look.troubles,
+                .troubles = snapshot.troubles,
                 .n_troubles = n_troubles,
-                .copies = look.copies,
+                .copies = snapshot.copies,
                 .now_usec = clock_realtime(),
         };
-        health_of(&look.input, &look.health);
-        *ret = look;
+        health_of(&snapshot.input, &snapshot.health);
+        *ret = snapshot;
         return 0;
 }
 
-void health_look_done(HealthLook *look) {
-        free(look->volumes);
-        free(look->troubles);
-        *look = (HealthLook){};
+void health_snapshot_done(HealthSnapshot *snapshot) {
+        free(snapshot->volumes);
+        free(snapshot->troubles);
+        *snapshot = (HealthSnapshot){};
 }
 
 static void add_to_mark(const Trouble *trouble, void *userdata) {
@@ -42,15 +42,15 @@ static void add_to_mark(const Trouble *trouble, void *userdata) {
         *mark = checksum_of(parts, sizeof(parts));
 }
 
-Checksum health_look_mark(const HealthLook *look) {
+Checksum health_snapshot_mark(const HealthSnapshot *snapshot) {
         Checksum mark = {};
 
-        health_each(&look->input, add_to_mark, &mark);
+        health_each(&snapshot->input, add_to_mark, &mark);
         return mark;
 }
 
 typedef struct Teller {
-        const HealthLook *look;
+        const HealthSnapshot *snapshot;
         int (*on_words)(const TroubleWords *words, void *userdata);
         void *userdata;
         int error;
@@ -60,7 +60,7 @@ static void on_trouble(const Trouble *trouble, void *userdata) {
         Teller *teller = userdata;
         const TroubleInfo *info = trouble_info(trouble->kind);
         char sentence[TROUBLE_SENTENCE_SIZE], advice[TROUBLE_SENTENCE_SIZE];
-        uint64_t now = teller->look->input.now_usec;
+        uint64_t now = teller->snapshot->input.now_usec;
 
         if (teller->error < 0)
                 return;
@@ -78,12 +78,12 @@ static void on_trouble(const Trouble *trouble, void *userdata) {
                         teller->userdata);
 }
 
-int health_look_each(
-                const HealthLook *look,
+int health_snapshot_each(
+                const HealthSnapshot *snapshot,
                 int (*on_words)(const TroubleWords *words, void *userdata),
                 void *userdata) {
-        Teller teller = { .look = look, .on_words = on_words, .userdata = userdata };
+        Teller teller = { .snapshot = snapshot, .on_words = on_words, .userdata = userdata };
 
-        health_each(&look->input, on_trouble, &teller);
+        health_each(&snapshot->input, on_trouble, &teller);
         return teller.error < 0 ? teller.error : 0;
 }

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "master/health/look.h"
+#include "master/health/snapshot.h"
 #include "master/volumes-fixture.h"
 
 static Troubles *troubles;
@@ -21,26 +21,26 @@ static int tear_down(void **state) {
         return teardown(state);
 }
 
-static HealthLook look(Fixture *fixture) {
-        HealthLook result;
+static HealthSnapshot take(Fixture *fixture) {
+        HealthSnapshot result;
 
-        assert_ok(health_look(fixture->volumes, troubles, &result));
+        assert_ok(health_snapshot(fixture->volumes, troubles, &result));
         return result;
 }
 
 static HealthLevel level_of(Fixture *fixture) {
-        HealthLook now = look(fixture);
+        HealthSnapshot now = take(fixture);
         HealthLevel level = now.health.level;
 
-        health_look_done(&now);
+        health_snapshot_done(&now);
         return level;
 }
 
 static Checksum mark_of(Fixture *fixture) {
-        HealthLook now = look(fixture);
-        Checksum mark = health_look_mark(&now);
+        HealthSnapshot now = take(fixture);
+        Checksum mark = health_snapshot_mark(&now);
 
-        health_look_done(&now);
+        health_snapshot_done(&now);
         return mark;
 }
 
@@ -50,18 +50,18 @@ static bool is_same(Checksum a, Checksum b) {
 
 TEST(a_look_shows_the_map_and_what_was_noted) {
         Fixture *fixture = *state;
-        HealthLook now;
+        HealthSnapshot now;
 
         report(fixture, 1);
         troubles_note(troubles, TROUBLE_DISK_FAILED, 1, "write");
-        now = look(fixture);
+        now = take(fixture);
         assert_int_equal(now.input.n_volumes, 1);
         assert_int_equal(now.input.n_troubles, 1);
         assert_int_equal(now.epoch, 1);
         assert_int_equal(now.copies, 1);
         assert_int_equal(now.health.level, HEALTH_DEGRADED);
         assert_non_null(strstr(now.health.reason, "The disk of volume 1 fails"));
-        health_look_done(&now);
+        health_snapshot_done(&now);
         assert_null(now.volumes);
 }
 
@@ -144,7 +144,7 @@ static int on_words(const TroubleWords *words, void *userdata) {
 TEST(the_words_of_all_troubles_are_handed_out_the_worst_first) {
         Fixture *fixture = *state;
         Words words = {};
-        HealthLook now;
+        HealthSnapshot now;
 
         report(fixture, 1);
         report(fixture, 2);
@@ -153,39 +153,39 @@ TEST(the_words_of_all_troubles_are_handed_out_the_worst_first) {
         troubles_note(troubles, TROUBLE_INDEX_DISK_FULL, 0, "/srv");
         shift_clock(TIMEOUT_SEC);
         report(fixture, 1);
-        now = look(fixture);
-        assert_int_equal(health_look_each(&now, on_words, &words), 0);
+        now = take(fixture);
+        assert_int_equal(health_snapshot_each(&now, on_words, &words), 0);
         assert_string_equal(words.all, "index-disk-full;down;clock;rolled-back;");
-        health_look_done(&now);
+        health_snapshot_done(&now);
 }
 
 TEST(whoever_takes_the_words_may_stop) {
         Fixture *fixture = *state;
         Words words = { .limit = 2 };
-        HealthLook now;
+        HealthSnapshot now;
 
         troubles_note(troubles, TROUBLE_CLOCK, 1, "7 s behind");
         troubles_note(troubles, TROUBLE_CLOCK, 2, "7 s behind");
         troubles_note(troubles, TROUBLE_CLOCK, 3, "7 s behind");
-        now = look(fixture);
-        assert_int_equal(health_look_each(&now, on_words, &words), -ENOSPC);
+        now = take(fixture);
+        assert_int_equal(health_snapshot_each(&now, on_words, &words), -ENOSPC);
         assert_int_equal(words.n, 2);
-        health_look_done(&now);
+        health_snapshot_done(&now);
 }
 
 /* Of every kind, as often as it can be: nothing is cut in the middle of a word's template. */
 TEST(every_trouble_has_words_for_it) {
         Fixture *fixture = *state;
         Words words = {};
-        HealthLook now;
+        HealthSnapshot now;
 
         for (TroubleKind kind = 0; kind < _TROUBLE_KIND_MAX; kind++)
                 troubles_note(troubles, kind, kind % 3, "detail");
-        now = look(fixture);
-        assert_int_equal(health_look_each(&now, on_words, &words), 0);
+        now = take(fixture);
+        assert_int_equal(health_snapshot_each(&now, on_words, &words), 0);
         assert_in_range(words.n, _TROUBLE_KIND_MAX, _TROUBLE_KIND_MAX + 1);
         assert_int_equal(now.health.level, HEALTH_DOWN);
-        health_look_done(&now);
+        health_snapshot_done(&now);
 }
 
 int main(void) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -23,6 +24,7 @@ struct HttpLoop {
         uint64_t timeout_usecs[_HTTP_TIMEOUT_MAX];
 
         _Atomic(HttpWaker *) woken __attribute__((aligned(64))); /* the last one first */
+        atomic_uint n_waking; /* threads that are in http_loop_wake() */
         atomic_bool stopping;
 };
 
@@ -69,6 +71,11 @@ HttpLoop *http_loop_free(HttpLoop *loop) {
 
         assert(!loop->has_thread);
 
+        /* What a thread has handed over may be done with, and the server be freed, before that
+         * thread has returned. */
+        while (atomic_load(&loop->n_waking) > 0)
+                (void) sched_yield();
+
         closep(&loop->event_fd);
         closep(&loop->epoll_fd);
         free(loop);
@@ -98,6 +105,7 @@ void http_loop_wake(HttpWaker *waker) {
         while (last->next)
                 last = last->next;
 
+        atomic_fetch_add(&loop->n_waking, 1);
         first = atomic_load(&loop->woken);
         do
                 last->next = first;
@@ -106,6 +114,7 @@ void http_loop_wake(HttpWaker *waker) {
         /* Whoever put the first one there has roused the loop, or is about to. */
         if (!first)
                 rouse(loop);
+        atomic_fetch_sub(&loop->n_waking, 1); /* the last that is touched here */
 }
 
 void http_loop_call_later(HttpWaker *waker) {

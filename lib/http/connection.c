@@ -526,7 +526,7 @@ static void on_later(HttpWaker *waker) {
                 proceed(connection);
 }
 
-/* Whoever waits for us cannot be silent; whoever does not is not worth keeping. */
+/* A client that waits for us is not silent. One that we wait for has taken too long. */
 static void on_timeout(HttpTimer *timer) {
         HttpConnection *connection = CONTAINER_OF(timer, HttpConnection, timer);
 

@@ -54,8 +54,8 @@ static int enter_route(HttpRequest *request, const HttpGate *gate) {
         return r < 0 && route->refuse ? route->refuse(request, r) : r;
 }
 
-/* Whoever sends a body says how long it is: else it may be one that was lost on the way (RFC 9110,
- * 8.6). */
+/* A request with a body says how long it is. If it does not, the body may have been lost on the way
+ * (RFC 9110, 8.6). */
 static bool lacks_length(const HttpRequest *request) {
         const HttpFraming *framing = &request->head->framing;
 

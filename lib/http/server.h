@@ -33,8 +33,7 @@ typedef struct HttpServerOptions {
                                                  timeout_usec; 0 for any */
         const char *cors_origins;             /* of pages that may do everything; "*" for all; NULL
                                                  for none but our own; to outlive the server */
-        bool cors_redirected; /* requests come here by a redirect, of which browsers hide the origin
-                               */
+        bool cors_redirected; /* requests come by a redirect, and browsers then hide the origin */
         const HttpRoute *routes;
         HttpGate gate;
         void *userdata;

@@ -6,10 +6,10 @@
 
 #include "http/worker.h"
 
-/* At once; then the others have their turn. */
+/* Connections accepted in a row before others have their turn */
 #define ACCEPT_MAX 16
 
-/* Fewer than this make no difference that is worth to change threads. */
+/* A smaller difference is not worth a change of threads. */
 #define SLACK 1
 
 /* Before it accepts again once there was no descriptor for a connection */

@@ -118,8 +118,8 @@ static void on_stored(IndexRequest *request, IndexResult result) {
         Cluster *cluster;
         bool failed_before = map->failed; /* only this thread looks */
 
-        /* A change of which nobody knows whether it was stored is not in force here, and the next
-         * one that is stored takes its place; but a restart may find it. */
+        /* If nobody knows whether a change was stored, it is not in force here, and the next one
+         * that is stored takes its place; but a restart may find it. */
         map->failed = result.error < 0;
         if (result.error < 0 && !failed_before)
                 log_event(LOG_ERR, EVENT_MAP_NOT_STORED, NULL,

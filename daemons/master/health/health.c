@@ -48,7 +48,7 @@ static bool find_of_cluster(
                 char detail[static TROUBLE_DETAIL_SIZE]) {
         size_t needed = copies_needed(input->copies);
 
-        /* Why the master does not lead is all that is worth to be told; advice about volumes would
+        /* Only the reason why the master does not lead is worth telling; advice about volumes would
          * be wrong. */
         for (size_t i = 0; i < input->n_troubles; i++)
                 if (input->troubles[i].kind == TROUBLE_BEHIND ||

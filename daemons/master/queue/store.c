@@ -159,8 +159,8 @@ typedef struct Told {
         uint32_t id;
 } Told;
 
-/* With the lock held. Finds the waiters whose job is durable now, or never will be. A job of which
- * that is unknown stays, since a restart may find it. Returns NULL without memory: then they wait
+/* With the lock held. Finds the waiters whose job is durable now, or never will be. If that is
+ * unknown, the job stays, since a restart may find it. Returns NULL without memory: then they wait
  * for the next save. */
 static Told *take_told(JobTable *table, IndexResult result, size_t *ret_n) {
         Told *told = calloc(2 * table->n_jobs + 1, sizeof(*told));

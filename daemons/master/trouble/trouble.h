@@ -71,10 +71,10 @@ typedef enum TroubleKind {
         TROUBLE_TOO_FEW_ACTIVE,
         TROUBLE_NOT_HEARD_OF,
 
-        /* Worth to be told */
+        /* Worth telling */
         TROUBLE_ROLLED_BACK, /* detail: from when to when */
 
-        /* Worth to be told: found by health.h itself */
+        /* Worth telling, and found by health.h itself */
         TROUBLE_WAITING,
         TROUBLE_MAINTENANCE,
         TROUBLE_DRAINING,
@@ -86,8 +86,8 @@ typedef struct TroubleInfo {
         HealthLevel level;
 
         /* Sentences. {volume}, {detail} and {since} (" since 12:03:04", or nothing) are filled in.
-         * MANY, of which {volume} is "2, 3 and 4", is for several volumes at a time; without it
-         * each has a sentence of its own. */
+         * MANY, with "2, 3 and 4" for {volume}, is about several volumes at once; without it each
+         * has a sentence of its own. */
         const char *sentence;
         const char *many;
         const char *advice; /* "" if nothing is to be done */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Pending: the objects in doubt, of which this volume does not know yet whether their write was
+/* Pending: the objects in doubt. This volume does not know yet whether their writes were
  * committed.
  *
  * The set is in memory. A mark survives a crash: every object with a greater version is pending

@@ -111,7 +111,7 @@ void http_loop_wake(HttpWaker *waker) {
                 last->next = first;
         while (!atomic_compare_exchange_weak(&loop->woken, &first, waker));
 
-        /* Whoever put the first one there has roused the loop, or is about to. */
+        /* The thread that put the first one there has roused the loop, or is about to. */
         if (!first)
                 rouse(loop);
         atomic_fetch_sub(&loop->n_waking, 1); /* the last that is touched here */

@@ -28,7 +28,7 @@ typedef struct HttpWaker {
 
 typedef enum HttpTimeout {
         HTTP_TIMEOUT_SILENCE, /* nothing came or went */
-        HTTP_TIMEOUT_LINGER,  /* whoever is to read an answer and to close does not */
+        HTTP_TIMEOUT_LINGER,  /* a client does not read its last answer and close */
         HTTP_TIMEOUT_PAUSE,   /* before something is tried again */
         _HTTP_TIMEOUT_MAX,
 } HttpTimeout;

@@ -50,7 +50,7 @@ static int parse_absolute(char *target, HttpTarget *ret) {
         return 0;
 }
 
-/* A host and a port, both of which have to be there. */
+/* A host and a port; both must be there. */
 static int parse_authority(char *target, HttpTarget *ret) {
         size_t size = strlen(target);
 

@@ -20,7 +20,7 @@ int members_begin_load(int dir_fd);
 /* Checks DIR_FD. REQUIRED, which ends with NULL, is what a store without a list must have if it
  * has anything at all. Returns 0 if all members are there; 1 if the store is new, which has been
  * noted durably; -EINPROGRESS if it is being loaded, or that did not come to its end; -ENOMEDIUM if
- * one is missing, of which members_missing() has the name; -EBADMSG for a list that makes no sense;
+ * one is missing, and members_missing() has its name; -EBADMSG for a list that makes no sense;
  * or another negative errno. */
 int members_check(int dir_fd, const char *const required[]);
 

@@ -22,7 +22,7 @@ static int start_garbage_collector(Leader *leader) {
                 .index = leader->options.index,
                 .lead = leader->options.lead,
                 .volumes = leader->volumes,
-                .client = leader->options.client,
+                .peers = leader->options.peers,
         };
 
         return garbage_collector_new(&options, leader->options.event, &leader->garbage);
@@ -37,6 +37,7 @@ static int start_prober(Leader *leader) {
                 .troubles = leader->options.troubles,
                 .client = leader->options.client,
                 .bulk = leader->options.bulk,
+                .peers = leader->options.peers,
         };
 
         return prober_new(&options, leader->options.event, &leader->prober);
@@ -48,7 +49,7 @@ static int load_stale(Leader *leader) {
                 .lead = leader->options.lead,
                 .volumes = leader->volumes,
                 .troubles = leader->options.troubles,
-                .client = leader->options.bulk,
+                .peers = leader->options.peers,
         };
         int r;
 
@@ -68,7 +69,7 @@ static int connect_volumes(Leader *leader) {
 
         r = watch_new(leader->volumes, leader->options.event, &leader->watch);
         if (r >= 0)
-                r = outbox_new(leader->options.client, leader->volumes, &leader->outbox);
+                r = outbox_new(leader->options.peers, leader->volumes, &leader->outbox);
         if (r >= 0)
                 r = start_garbage_collector(leader);
         if (r >= 0)
@@ -86,8 +87,7 @@ static int start_jobs(Leader *leader) {
                 .volumes = leader->volumes,
                 .troubles = leader->options.troubles,
                 .outbox = leader->outbox,
-                .client = leader->options.client,
-                .bulk = leader->options.bulk,
+                .peers = leader->options.peers,
                 .grace_usec = &leader->options.conf->grace_usec,
                 .ticket_usec = &leader->options.conf->ticket_usec,
                 .has_clients = leader->options.has_clients,

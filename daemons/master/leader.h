@@ -28,6 +28,7 @@ typedef struct LeaderOptions {
         Lead *lead;
         Troubles *troubles;
         HttpClient *client, *bulk;
+        Peers *peers;
         bool (*has_clients)(void *userdata); /* whether clients had something done lately; from any
                                                 thread */
         void *userdata;
@@ -51,9 +52,9 @@ int leader_new(const LeaderOptions *options, Leader **ret);
 /* The settings have changed. */
 void leader_configure(Leader *leader);
 
-/* Ends its threads. Comes before the end of the clients. */
+/* Ends its threads. Comes before the end of the clients and of the peers. */
 void leader_stop(Leader *leader);
 
-/* After the end of the clients and of the index. */
+/* After the end of the clients, of the peers, and of the index. */
 Leader *leader_free(Leader *leader);
 DEFINE_CLEANUP(Leader *, leader_free);

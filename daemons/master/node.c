@@ -32,8 +32,8 @@ static int open_index(Node *node) {
                                         .cache_size = conf->cache_size ?: index_default_cache(),
                                         .checkpoint_size = conf->checkpoint_size,
                                         .reserve_size = conf->reserve_size,
-                                        .before_done = http_replies_hold,
-                                        .after_done = http_replies_release,
+                                        .before_done = loop_hold,
+                                        .after_done = loop_release,
                                         .on_progress = service_recovering,
                         },
                         &node->index);
@@ -79,7 +79,7 @@ static void prepare_requests(Node *node) {
                                                        .prober = node->leader->prober,
                                                        .outbox = node->leader->outbox,
                                                        .secret = node->secret,
-                                                       .client = node->client,
+                                                       .peers = node->peers,
                                                        .bulk = node->bulk,
                                                        .settings = request_settings(&node->conf),
                                        });
@@ -174,6 +174,7 @@ static bool on_stop(void *userdata) {
         }
         if (relays_stop(&node->requests.relays) > 0 && now < node->relays_until)
                 return false;
+        rpc_service_stop(node->calls);
         return http_server_drain(node->server, 0) == 0;
 }
 
@@ -201,11 +202,23 @@ static int make_leader(Node *node) {
                 .troubles = node->troubles,
                 .client = node->client,
                 .bulk = node->bulk,
+                .peers = node->peers,
                 .has_clients = has_clients,
                 .userdata = node,
         };
 
         return leader_new(&options, &node->leader);
+}
+
+static int take_calls(Node *node) {
+        RpcServiceOptions options = master_calls(&node->requests, node->secret);
+        int r;
+
+        r = rpc_service_new(&options, &node->calls);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start: %m");
+        node->requests.calls = node->calls;
+        return 0;
 }
 
 static int start(Node *node) {
@@ -221,9 +234,21 @@ static int start(Node *node) {
                 return log_error_errno(r, "Failed to make the event loop: %m");
         node->event = service_event(node->service);
 
+        r = loops_new(conf->endpoint.threads, &node->loops);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start the threads: %m");
         r = endpoint_connect(&conf->endpoint, &node->secret, &node->client, &node->bulk, NULL);
         if (r < 0)
                 return r;
+        r = peers_new(
+                        &(PeersOptions){
+                                        .loops = node->loops,
+                                        .secret = node->secret,
+                                        .timeout_usec = conf->endpoint.timeout_usec,
+                        },
+                        &node->peers);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start: %m");
         r = troubles_new(&node->troubles);
         if (r < 0)
                 return log_error_errno(r, "Failed to start: %m");
@@ -237,7 +262,12 @@ static int start(Node *node) {
         if (r < 0)
                 return r;
         prepare_requests(node);
-        r = endpoint_serve(&conf->endpoint, node->secret, master_routes, &node->requests, &server);
+        r = take_calls(node);
+        if (r < 0)
+                return r;
+        r = endpoint_serve(
+                        &conf->endpoint, node->loops, node->secret, master_routes, &node->requests,
+                        &server);
         if (r < 0)
                 return r;
         atomic_store_explicit(&node->server, server, memory_order_release); /* for has_clients() */
@@ -270,6 +300,7 @@ Node *node_free(Node *node) {
         endpoint_cut(node->server);
         (void) http_client_free(node->bulk);
         (void) http_client_free(node->client);
+        peers_stop(node->peers);
         (void) http_server_free(node->server);
         (void) index_free(node->index);
         master_bus_stop(node->bus);       /* while volumes and jobs are there */
@@ -277,6 +308,9 @@ Node *node_free(Node *node) {
         (void) master_bus_free(node->bus);
         (void) lead_free(node->lead);
         (void) troubles_free(node->troubles);
+        (void) peers_free(node->peers);
+        (void) loops_free(node->loops);
+        (void) rpc_service_free(node->calls);
         (void) secret_free(node->secret);
         (void) service_free(node->service);
         conf_done(master_conf_items, &node->conf);

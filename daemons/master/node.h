@@ -4,7 +4,7 @@
 /* Node: what every master has, whether it leads or not: its index, its server, its place on the
  * bus. What takes care of volumes is the leader's (leader.h).
  *
- * Requests run on the HTTP server's threads, changes on the index's committer, calls to volumes on
+ * Requests run on the loops, changes on the index's committer, calls to volumes on
  * the HTTP client's thread; the main thread has the timers. */
 
 #include <stdatomic.h>
@@ -14,6 +14,7 @@
 #include "core/key.h"
 #include "daemon/service.h"
 #include "http/server.h"
+#include "loop/loops.h"
 #include "master/bus/manager.h"
 #include "master/conf.h"
 #include "master/lead/lead.h"
@@ -21,6 +22,7 @@
 #include "master/request/requests.h"
 #include "master/trouble/trouble.h"
 #include "rpc/client.h"
+#include "rpc/peers.h"
 #include "rpc/secret.h"
 #include "store/index/index.h"
 
@@ -29,13 +31,16 @@ typedef struct Node {
         MasterConf conf;
         Service *service;
         sd_event *event; /* the service's */
+        Loops *loops;    /* outlive all that runs on them */
         Secret *secret;
         Troubles *troubles;
         Index *index;
         Lead *lead;
         Leader *leader;
-        HttpClient *client; /* for calls that are short */
+        HttpClient *client; /* for greetings */
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
+        Peers *peers;
+        RpcService *calls; /* takes those of volumes */
         Requests requests;
         _Atomic(HttpServer *) server; /* the jobs look at it while it is made */
         MasterBus *bus;

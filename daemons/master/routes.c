@@ -11,25 +11,55 @@
 #include "master/request/remove.h"
 #include "master/request/requests.h"
 #include "master/request/write.h"
-#include "rpc/rpc.h"
 
-static int begin_peer(HttpRequest *request) {
-        return caller_begin(&requests_of(request)->callers, request);
+static int begin_peer(RpcRequest *request) {
+        return caller_begin(&requests_of_call(request)->callers, request);
 }
 
-static int refuse_report(HttpRequest *request, int error) {
-        return caller_refuse_reporter(&requests_of(request)->callers, request, error);
+static const RpcHandler handlers[_CALL_MAX] = {
+        [CALL_REPORT] = { caller_begin_report, report_call_finish },
+        [CALL_COMMIT] = { begin_peer, commit_call_finish },
+        [CALL_DAMAGED] = { begin_peer, damage_call_finish },
+        [CALL_SETTLE] = { begin_peer, settle_call_finish },
+};
+
+static int admit(
+                const Handshake *offer,
+                Handshake *answer,
+                char ret_sentence[static FRAME_SENTENCE_MAX + 1],
+                void *userdata) {
+        const Requests *requests = userdata;
+
+        return caller_admit(&requests->callers, offer, answer);
+}
+
+/* Who has another secret may be a volume that was set up in haste. */
+static void on_stranger(const char *address, void *userdata) {
+        const Requests *requests = userdata;
+
+        troubles_note(requests->troubles, TROUBLE_SECRET, 0, "%s", address);
+}
+
+RpcServiceOptions master_calls(Requests *requests, Secret *secret) {
+        return (RpcServiceOptions){
+                .secret = secret,
+                .handlers = handlers,
+                .userdata = requests,
+                .admit = admit,
+                .on_stranger = on_stranger,
+        };
+}
+
+static int open_channel(HttpRequest *request) {
+        return rpc_service_open(requests_of(request)->calls, request);
 }
 
 /* clang-format off */
 const HttpRoute master_routes[] = {
         { "GET",    "/-/health",  HTTP_PUBLIC, .finish = health_finish                             },
-        { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish                         },
-        RPC_ROUTE(REPORT,  caller_begin_report, report_call_finish, refuse_report),
-        RPC_ROUTE(COMMIT,  begin_peer,          commit_call_finish, caller_refuse),
-        RPC_ROUTE(DAMAGED, begin_peer,          damage_call_finish, caller_refuse),
-        RPC_ROUTE(SETTLE,  begin_peer,          settle_call_finish, caller_refuse),
-        { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish                          },
+        { "GET",    "/-/where/",  HTTP_CLIENT, .finish = read_where_finish, .end = read_end        },
+        RPC_SERVICE_ROUTE(open_channel),
+        { "HEAD",   "/",          HTTP_CLIENT, .finish = read_head_finish, .end = read_end         },
         { "GET",    "/",          HTTP_CLIENT, .finish = read_get_finish, .end = read_end          },
         { "PUT",    "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },
         { "POST",   "/",          HTTP_CLIENT, write_begin, write_body, write_finish, write_end    },

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Routes: what a volume answers over HTTP. Values to clients with a ticket, calls to the master and
- * to other volumes, its health to everybody. */
+/* Routes: what a volume answers. Over HTTP, values to clients with a ticket, its health to
+ * everybody, and what is too early or too long for a channel to other daemons; over channels, the
+ * master's orders. */
 
 #include "http/server.h"
 #include "volume/call/check.h"
@@ -18,6 +19,7 @@
 /* What each handler needs. This is the userdata of the server. */
 typedef struct VolumeRoutes {
         const Callers *callers;
+        RpcService *calls; /* not owned */
         HealthOptions health;
         HelloOptions hello;
         StoreCallOptions store;
@@ -30,3 +32,6 @@ typedef struct VolumeRoutes {
 } VolumeRoutes;
 
 extern const HttpRoute volume_routes[];
+
+/* What an RPC service needs to take the calls of the master. ROUTES must outlive it. */
+RpcServiceOptions volume_calls(VolumeRoutes *routes);

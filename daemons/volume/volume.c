@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/service.h"
 #include "daemon/store-log.h"
+#include "loop/loops.h"
 #include "store/object/workers.h"
 #include "volume/bus.h"
 #include "volume/conf.h"
@@ -23,10 +24,12 @@ struct VolumeDaemon {
         Service *service;
         sd_event *event; /* the service's */
 
+        Loops *loops; /* outlive all that runs on them */
         Secret *secret;
         HttpClient *client; /* for calls that are short */
-        HttpClient *bulk;   /* for values that are passed on, as slowly as they come */
-        HttpClient *disk;   /* for values that are pulled; its thread writes them to files */
+        Peers *peers;
+        HttpClient *bulk; /* for values that are passed on, as slowly as they come */
+        HttpClient *disk; /* for values that are pulled; its thread writes them to files */
 
         Copies copies; /* owned, all four */
         Deletions *deletions;
@@ -43,6 +46,7 @@ struct VolumeDaemon {
         Activity activity;
         PipeBudget passed_on; /* of values on their way to other volumes */
         VolumeRoutes routes;
+        RpcService *calls; /* takes the master's orders */
         HttpServer *server;
         VolumeBus *bus;
 };
@@ -77,6 +81,8 @@ static int open_store(VolumeDaemon *volume) {
                         .cache_size = conf->cache_size,
                         .checkpoint_size = conf->checkpoint_size,
                         .reserve_size = conf->reserve_size,
+                        .before_done = loop_hold,
+                        .after_done = loop_release,
                         .on_progress = service_recovering,
                 },
                 .inline_max = conf->inline_max,
@@ -119,8 +125,17 @@ static int open_store(VolumeDaemon *volume) {
 static int start_master_link(VolumeDaemon *volume) {
         int r;
 
+        r = peers_new(
+                        &(PeersOptions){
+                                        .loops = volume->loops,
+                                        .secret = volume->secret,
+                                        .timeout_usec = volume->conf.endpoint.timeout_usec,
+                        },
+                        &volume->peers);
+        if (r < 0)
+                return r;
         r = master_link_new(
-                        volume->client, volume->allegiance, volume->conf.master, &volume->master);
+                        volume->peers, volume->allegiance, volume->conf.master, &volume->master);
         if (r < 0)
                 return r;
         volume->callers = (Callers){
@@ -217,12 +232,18 @@ static void fill_routes(VolumeDaemon *volume) {
 }
 
 static int serve(VolumeDaemon *volume) {
+        RpcServiceOptions options;
         int r;
 
         fill_routes(volume);
+        options = volume_calls(&volume->routes);
+        r = rpc_service_new(&options, &volume->calls);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start: %m");
+        volume->routes.calls = volume->calls;
         r = endpoint_serve(
-                        &volume->conf.endpoint, volume->secret, volume_routes, &volume->routes,
-                        &volume->server);
+                        &volume->conf.endpoint, volume->loops, volume->secret, volume_routes,
+                        &volume->routes, &volume->server);
         if (r < 0)
                 return r;
 
@@ -303,6 +324,7 @@ static void on_status(char *ret, size_t size, void *userdata) {
 static bool on_stop(void *userdata) {
         VolumeDaemon *volume = userdata;
 
+        rpc_service_stop(volume->calls);
         return http_server_drain(volume->server, 0) == 0;
 }
 
@@ -327,6 +349,9 @@ static int start(VolumeDaemon *volume) {
                 return log_error_errno(r, "Failed to make the event loop: %m");
         volume->event = service_event(volume->service);
 
+        r = loops_new(conf->endpoint.threads, &volume->loops);
+        if (r < 0)
+                return log_error_errno(r, "Failed to start the threads: %m");
         r = endpoint_connect(
                         &conf->endpoint, &volume->secret, &volume->client, &volume->bulk,
                         &volume->disk);
@@ -372,6 +397,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) http_client_free(volume->disk);
         (void) http_client_free(volume->bulk);
         (void) http_client_free(volume->client);
+        peers_stop(volume->peers);
         damage_stop(volume->copies.damage);
         (void) http_server_free(volume->server);
         workers_done(&volume->verifier);
@@ -386,6 +412,9 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         (void) deletions_free(volume->deletions);
         (void) pending_free(volume->copies.pending);
         (void) sweep_free(volume->sweep);
+        (void) peers_free(volume->peers);
+        (void) loops_free(volume->loops);
+        (void) rpc_service_free(volume->calls);
         (void) secret_free(volume->secret);
         (void) service_free(volume->service);
         conf_done(volume_conf_items, &volume->conf);

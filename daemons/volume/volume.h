@@ -3,7 +3,7 @@
 
 /* The volume daemon: one object store, served over HTTP.
  *
- * Requests run on the HTTP server's threads, changes of the store on its committer, calls to the
+ * Requests run on the loops, changes of the store on its committer, calls to the
  * master and to other volumes on the HTTP clients' threads; the main thread has the timers. Only
  * main.c and volume.c know this header: each module is given what it needs. */
 

@@ -20,25 +20,29 @@ int buffer_error(const Buffer *buffer) {
         return buffer->error;
 }
 
-/* Returns room for SIZE more bytes, or NULL. */
-static uint8_t *buffer_extend(Buffer *buffer, size_t size) {
+void buffer_reserve(Buffer *buffer, size_t size) {
+        size_t allocated = MAX(buffer->allocated * 2, buffer->size + size);
+        uint8_t *data;
+
+        if (buffer->error < 0 || size <= buffer->allocated - buffer->size)
+                return;
+
+        data = realloc(buffer->data, allocated);
+        if (!data) {
+                buffer->error = -ENOMEM;
+                return;
+        }
+        buffer->data = data;
+        buffer->allocated = allocated;
+}
+
+uint8_t *buffer_extend(Buffer *buffer, size_t size) {
         uint8_t *room;
 
+        if (size > buffer->allocated - buffer->size)
+                buffer_reserve(buffer, MAX(size, (size_t) 64));
         if (buffer->error < 0)
                 return NULL;
-
-        if (size > buffer->allocated - buffer->size) {
-                size_t allocated = MAX(
-                                MAX(buffer->allocated * 2, buffer->size + size), (size_t) 64);
-                uint8_t *data = realloc(buffer->data, allocated);
-
-                if (!data) {
-                        buffer->error = -ENOMEM;
-                        return NULL;
-                }
-                buffer->data = data;
-                buffer->allocated = allocated;
-        }
 
         room = buffer->data + buffer->size;
         buffer->size += size;
@@ -46,9 +50,9 @@ static uint8_t *buffer_extend(Buffer *buffer, size_t size) {
 }
 
 void buffer_put(Buffer *buffer, const void *data, size_t size) {
-        uint8_t *room = buffer_extend(buffer, size);
+        uint8_t *room = size > 0 ? buffer_extend(buffer, size) : NULL;
 
-        if (room && size > 0)
+        if (room)
                 memcpy(room, data, size);
 }
 

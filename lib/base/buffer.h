@@ -28,6 +28,12 @@ void buffer_clear(Buffer *buffer);
 /* Returns 0, or -ENOMEM if any put failed since the buffer was empty. */
 int buffer_error(const Buffer *buffer);
 
+/* Makes room for SIZE bytes that will be put, all at once instead of step by step. */
+void buffer_reserve(Buffer *buffer, size_t size);
+
+/* Adds SIZE bytes for the caller to fill. Returns where they are, or NULL. */
+uint8_t *buffer_extend(Buffer *buffer, size_t size);
+
 void buffer_put(Buffer *buffer, const void *data, size_t size);
 void buffer_put_u8(Buffer *buffer, uint8_t value);
 void buffer_put_u16(Buffer *buffer, uint16_t value);

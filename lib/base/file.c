@@ -235,6 +235,21 @@ int parse_u64(const char *string, uint64_t max, uint64_t *ret) {
         return 0;
 }
 
+size_t format_u64(uint64_t value, char ret[static DECIMAL_SIZE(uint64_t)]) {
+        char reversed[DECIMAL_SIZE(uint64_t)];
+        size_t n = 0;
+
+        do {
+                reversed[n++] = (char) ('0' + value % 10);
+                value /= 10;
+        } while (value > 0);
+
+        for (size_t i = 0; i < n; i++)
+                ret[i] = reversed[n - 1 - i];
+        ret[n] = '\0';
+        return n;
+}
+
 void format_hex(const void *data, size_t size, char *ret_string) {
         static const char digits[] = "0123456789abcdef";
         const uint8_t *p = data;

@@ -29,6 +29,10 @@ int make_directory(const char *path, mode_t mode);
 /* Decimal digits only, up to MAX. Returns 0, -EINVAL or -ERANGE. */
 int parse_u64(const char *string, uint64_t max, uint64_t *ret);
 
+/* Writes VALUE in decimal digits, with a 0 behind them; returns how many there are. What
+ * snprintf() makes of "%" PRIu64, for where it is called often. */
+size_t format_u64(uint64_t value, char ret[static DECIMAL_SIZE(uint64_t)]);
+
 /* Lower case hex digits, exactly 2 * SIZE of them; format_hex() adds no 0. Parsing returns 0 or
  * -EINVAL. */
 void format_hex(const void *data, size_t size, char *ret_string);

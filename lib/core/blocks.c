@@ -3,9 +3,9 @@
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "core/blocks.h"
+#include "core/xxh3.h"
 
 /* A page: the mark, the sums, and a checksum over both. */
 #define PAGE_MARK UINT64_C(0x31736b636f6c6264) /* "dblocks1" */
@@ -25,7 +25,7 @@ uint64_t blocks_trailer_size(uint64_t size) {
 }
 
 uint64_t block_sum(const void *data, size_t size) {
-        return XXH3_64bits(data, size);
+        return XXH3_FOR(XXH3_64bits, size)(data, size);
 }
 
 void block_sums_done(BlockSums *sums) {
@@ -56,7 +56,7 @@ void block_sums_update(BlockSums *sums, const void *data, size_t size) {
         while (size > 0) {
                 size_t n = MIN(size, BLOCK_SIZE - sums->filled);
 
-                (void) XXH3_64bits_update(sums->state, p, n);
+                (void) XXH3_FOR(XXH3_64bits_update, n)(sums->state, p, n);
                 sums->filled += n;
                 p += n;
                 size -= n;

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "core/checksum.h"
+#include "core/xxh3.h"
 
 static Checksum checksum_from_hash(XXH128_hash_t hash) {
         Checksum checksum;
@@ -16,11 +16,15 @@ static Checksum checksum_from_hash(XXH128_hash_t hash) {
 }
 
 Checksum checksum_of(const void *data, size_t size) {
-        return checksum_from_hash(XXH3_128bits(data, size));
+        return checksum_from_hash(XXH3_FOR(XXH3_128bits, size)(data, size));
 }
 
 bool checksum_equal(const Checksum *a, const Checksum *b) {
         return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+uint64_t checksum_seeded(const void *data, size_t size, uint64_t seed) {
+        return XXH3_64bits_withSeed(data, size, seed);
 }
 
 int checksum_state_new(ChecksumState **ret) {
@@ -45,7 +49,7 @@ ChecksumState *checksum_state_free(ChecksumState *state) {
 void checksum_state_update(ChecksumState *state, const void *data, size_t size) {
         assert(state);
 
-        (void) XXH3_128bits_update(state, data, size);
+        (void) XXH3_FOR(XXH3_128bits_update, size)(state, data, size);
 }
 
 Checksum checksum_state_final(const ChecksumState *state) {

@@ -12,6 +12,9 @@ typedef struct Checksum {
 Checksum checksum_of(const void *data, size_t size);
 bool checksum_equal(const Checksum *a, const Checksum *b) _pure_;
 
+/* XXH3-64, for data that are only good in one place: SEED says in which. */
+uint64_t checksum_seeded(const void *data, size_t size, uint64_t seed) _pure_;
+
 /* The same for data that comes in pieces. */
 typedef struct XXH3_state_s ChecksumState;
 

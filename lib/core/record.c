@@ -248,6 +248,15 @@ int record_decode(const void *data, size_t size, const char *key, Record *ret) {
         return 0;
 }
 
+/* At most so many bytes are in an encoded object besides its strings and its value. */
+#define OBJECT_FIELDS_MAX 96
+
+static size_t object_size_max(const Object *object) {
+        return OBJECT_FIELDS_MAX + strlen(object->record.content_type) +
+               object->record.metadata_size + strlen(object->key) +
+               (object->is_inline ? object->record.size : 0);
+}
+
 void object_encode(const Object *object, Buffer *buffer) {
         size_t start;
 
@@ -257,6 +266,7 @@ void object_encode(const Object *object, Buffer *buffer) {
         assert(buffer);
 
         start = buffer->size;
+        buffer_reserve(buffer, object_size_max(object));
         buffer_put_u8(buffer, FORMAT_OBJECT);
         buffer_put_u8(buffer, object->is_inline);
         put_fields(buffer, &object->record);

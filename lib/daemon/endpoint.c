@@ -156,12 +156,13 @@ static unsigned choose_connections_max(const EndpointConf *conf) {
 
 int endpoint_serve(
                 const EndpointConf *conf,
+                Loops *loops,
                 Secret *secret,
                 const HttpRoute routes[],
                 void *userdata,
                 HttpServer **ret) {
         HttpServerOptions options = {
-                .n_threads = (unsigned) conf->threads,
+                .loops = loops,
                 .connections_max = choose_connections_max(conf),
                 .connections_per_address_max = (unsigned) conf->connections_per_address_max,
                 .rate_min = conf->rate_min,

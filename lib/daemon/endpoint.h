@@ -35,10 +35,11 @@ int endpoint_connect(
                 HttpClient **bulk,
                 HttpClient **disk);
 
-/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. SECRET, by
- * which the gate knows daemons and tickets, is not owned. */
+/* Serves ROUTES on the socket that systemd passed, or else on a new one at Listen=. LOOPS, and
+ * SECRET, by which the gate knows daemons and tickets, are not owned. */
 int endpoint_serve(
                 const EndpointConf *conf,
+                Loops *loops,
                 Secret *secret,
                 const HttpRoute routes[],
                 void *userdata,

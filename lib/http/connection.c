@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <utlist.h>
 
@@ -27,34 +26,14 @@ static bool may_proceed(const HttpConnection *connection) {
         return !connection->is_queued && !http_request_is_parked(&connection->request);
 }
 
+static void set_timer(HttpConnection *connection, LoopTimeout *timeout) {
+        loop_timer_set(connection->worker->loop, &connection->timer, timeout);
+}
+
 /* Something moved. */
 static void touch(HttpConnection *connection) {
         if (connection->state != HTTP_CONNECTION_LINGER)
-                http_timer_set(connection->worker->loop, &connection->timer, HTTP_TIMEOUT_SILENCE);
-}
-
-/* These two are all that is known about sockets. Receives into the worker's memory. Returns how
- * many bytes came, 0 if there are none now, or a negative errno at the end. */
-static ssize_t receive(HttpConnection *connection) {
-        char *input = connection->worker->input;
-        ssize_t n;
-
-        do
-                n = recv(connection->fd, input, HTTP_INPUT_SIZE, MSG_DONTWAIT);
-        while (n < 0 && errno == EINTR);
-
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                connection->can_receive = false;
-                return 0;
-        }
-        if (n <= 0) {
-                connection->has_ended = true;
-                return n < 0 ? -errno : -ESHUTDOWN;
-        }
-
-        /* What comes later is told of; only an end was told of before, perhaps. */
-        connection->can_receive = (size_t) n == HTTP_INPUT_SIZE || connection->is_ending;
-        return n;
+                set_timer(connection, &connection->worker->silence);
 }
 
 static int send_output(HttpConnection *connection) {
@@ -80,62 +59,56 @@ static bool yield(HttpConnection *connection) {
                 return false;
 
         connection->is_queued = true;
-        http_loop_call_later(&connection->later);
+        loop_call_later(&connection->later);
         return true;
 }
 
 /* Returns 1 if there is input, 0 if it is still to come, or a negative errno if it will not. */
 static int fill(HttpConnection *connection) {
-        ssize_t n;
+        int r;
 
-        if (connection->input_size > 0)
+        if (connection->input.size > 0)
                 return 1;
-        if (connection->has_ended)
+        if (connection->input.has_ended)
                 return -ESHUTDOWN;
-        if (!connection->can_receive)
+        if (!connection->input.can_receive)
                 return 0;
         if (yield(connection))
                 return 0;
 
-        n = receive(connection);
-        if (n <= 0)
-                return (int) n;
-        connection->input = connection->worker->input;
-        connection->input_size = (size_t) n;
-        touch(connection);
-        return 1;
+        r = http_input_receive(
+                        &connection->input, connection->fd, connection->worker->input,
+                        HTTP_INPUT_SIZE);
+        if (r > 0)
+                touch(connection);
+        return r;
 }
 
-static void consume(HttpConnection *connection, size_t size) {
-        connection->input += size;
-        connection->input_size -= size;
+/* The connection ends with the answer at hand, as if nothing had come behind its request. */
+static void drop_rest(HttpConnection *connection) {
+        http_input_use(&connection->input, connection->input.size);
+        connection->is_lost = true;
+        connection->is_over = false; /* there is something that has not been read */
 }
 
-/* The worker's memory is for another connection next. */
-static int save_input(HttpConnection *connection) {
-        Buffer rest = {};
+/* What has neither been used nor gone out lies in memory of the worker's, which is for another
+ * connection next. */
+static int save_both(HttpConnection *connection) {
         int r;
 
-        if (connection->input_size == 0) {
-                buffer_done(&connection->rest);
-                return 0;
-        }
-        if (connection->rest.data && connection->input >= (char *) connection->rest.data &&
-            connection->input < (char *) connection->rest.data + connection->rest.size)
-                return 0;
+        if (connection->has_request && connection->state != HTTP_CONNECTION_BODY &&
+            !http_input_fits(&connection->input))
+                drop_rest(connection);
 
-        buffer_put(&rest, connection->input, connection->input_size);
-        r = buffer_error(&rest);
+        r = http_sender_keep(&connection->sender);
         if (r < 0)
-                return r;
-        buffer_done(&connection->rest);
-        connection->rest = rest;
-        connection->input = (const char *) connection->rest.data;
-        return 0;
+                connection->is_broken = true;
+        return r < 0 ? r : http_input_keep(&connection->input);
 }
 
 static void set_phase(HttpConnection *connection, GuestPhase phase) {
-        http_guest_set_phase(connection->guest, phase);
+        if (connection->guest)
+                http_guest_set_phase(connection->guest, phase);
 }
 
 static void make_request(HttpConnection *connection) {
@@ -175,14 +148,14 @@ static int find_event(HttpConnection *connection, HttpEvent *ret_event) {
                         return r;
         }
 
-        n = http_parser_feed(parser, connection->input, connection->input_size, ret_event);
+        n = http_parser_feed(parser, connection->input.data, connection->input.size, ret_event);
         if (n < 0)
                 return (int) n;
         if (*ret_event == HTTP_EVENT_BODY) {
                 connection->piece = parser->piece_size;
                 n -= (ssize_t) parser->piece_size;
         }
-        consume(connection, (size_t) n);
+        http_input_use(&connection->input, (size_t) n);
         return 1;
 }
 
@@ -201,7 +174,7 @@ static Step begin_request(HttpConnection *connection) {
         }
 
         /* What is here already was not waited for. */
-        if (request->expects_continue && request->size > 0 && connection->input_size == 0)
+        if (request->expects_continue && request->size > 0 && connection->input.size == 0)
                 http_sender_continue(&connection->sender);
         connection->state = HTTP_CONNECTION_BODY;
         return GO_ON;
@@ -228,8 +201,8 @@ static Step deliver(HttpConnection *connection) {
         HttpRequest *request = &connection->request;
         size_t n;
 
-        n = http_exchange_body(request, connection->input, connection->piece);
-        consume(connection, n);
+        n = http_exchange_body(request, connection->input.data, connection->piece);
+        http_input_use(&connection->input, n);
         connection->piece -= n;
         if (http_request_is_parked(request))
                 return WAIT;
@@ -295,7 +268,7 @@ static int begin_reply(HttpConnection *connection) {
         atomic_fetch_and(&request->wait, ~HTTP_ANSWERED);
 
         connection->is_closing |= request->is_last || connection->is_lost ||
-                                  connection->has_ended ||
+                                  connection->input.has_ended ||
                                   (reply->size == HTTP_SIZE_UNKNOWN &&
                                    connection->parser.framing.is_1_0) ||
                                   /* A courtesy to clients. What other daemons say, running requests
@@ -312,8 +285,8 @@ static int begin_reply(HttpConnection *connection) {
         return r;
 }
 
-static void count(HttpConnection *connection, bool is_complete) {
-        const HttpRequest *request = &connection->request;
+static void end_request(HttpConnection *connection, bool is_complete) {
+        HttpRequest *request = &connection->request;
         HttpOutcome outcome = {
                 .kind = request->kind,
                 .status = request->reply.status,
@@ -323,11 +296,7 @@ static void count(HttpConnection *connection, bool is_complete) {
         };
 
         http_count(connection->worker->counters, &outcome);
-}
-
-static void end_request(HttpConnection *connection, bool is_complete) {
-        count(connection, is_complete);
-        http_exchange_end(&connection->request, connection->worker->site);
+        http_exchange_end(request, connection->worker->site);
         connection->has_request = false;
         set_phase(connection, GUEST_IDLE);
         http_sender_end(&connection->sender);
@@ -335,26 +304,54 @@ static void end_request(HttpConnection *connection, bool is_complete) {
 
 /* Closes, but so that the last answer arrives. */
 static Step linger(HttpConnection *connection) {
-        if (connection->is_over && !connection->request.is_last && connection->input_size == 0 &&
-            !connection->can_receive)
+        if (connection->is_over && !connection->request.is_last && connection->input.size == 0 &&
+            !connection->input.can_receive)
                 return GONE; /* there is nothing that has not been read */
-        if (connection->has_ended || shutdown(connection->fd, SHUT_WR) < 0)
+        if (connection->input.has_ended || shutdown(connection->fd, SHUT_WR) < 0)
                 return GONE;
 
-        http_timer_set(connection->worker->loop, &connection->timer, HTTP_TIMEOUT_LINGER);
+        set_timer(connection, &connection->worker->linger);
         connection->state = HTTP_CONNECTION_LINGER;
         return GO_ON;
 }
 
+/* Socket and place are somebody else's from here on. */
+static Step hand_over(HttpConnection *connection) {
+        HttpWorker *worker = connection->worker;
+        const HttpReply *reply = &connection->request.reply;
+        HttpUpgraded upgraded = {
+                .fd = connection->fd,
+                .input = connection->input.data,
+                .input_size = connection->input.size,
+                .place = http_place_new(
+                                worker->loop, connection->guest, &worker->site->drain,
+                                &worker->places),
+        };
+
+        if (!upgraded.place)
+                return GONE;
+
+        loop_remove(worker->loop, connection->fd, &connection->source);
+        connection->fd = -1;
+        connection->guest = NULL;
+        reply->on_upgraded(&upgraded, reply->upgraded_userdata);
+        end_request(connection, true);
+        return GONE;
+}
+
 /* The answer was sent, and all of the request has come in, or will never. */
 static Step go_on(HttpConnection *connection) {
+        if (connection->request.reply.on_upgraded && !connection->is_lost)
+                return hand_over(connection);
+
         end_request(connection, true);
-        if (connection->is_closing)
+        if (connection->is_closing || connection->is_lost)
                 return linger(connection);
 
         http_parser_begin(&connection->parser);
         connection->state = HTTP_CONNECTION_HEAD;
-        return connection->input_size > 0 && yield(connection) ? WAIT : GO_ON;
+        http_worker_balance(connection->worker);
+        return connection->input.size > 0 && yield(connection) ? WAIT : GO_ON;
 }
 
 static Step cut(HttpConnection *connection) {
@@ -398,7 +395,7 @@ static Step step_reply(HttpConnection *connection) {
         if (!sender->is_complete)
                 return yield(connection) ? WAIT : GO_ON;
 
-        if (connection->is_over || connection->is_lost || connection->has_ended)
+        if (connection->is_over || connection->is_lost || connection->input.has_ended)
                 return go_on(connection);
         connection->state = HTTP_CONNECTION_DISCARD;
         return GO_ON;
@@ -411,7 +408,7 @@ static Step step_discard(HttpConnection *connection) {
 
         set_phase(connection, GUEST_REFUSED);
         if (connection->piece > 0) {
-                consume(connection, connection->piece);
+                http_input_use(&connection->input, connection->piece);
                 request->received += connection->piece;
                 http_guest_add_bytes(connection->guest, connection->piece);
                 connection->piece = 0;
@@ -432,33 +429,36 @@ static Step step_discard(HttpConnection *connection) {
 static Step step_linger(HttpConnection *connection) {
         int r;
 
-        connection->lingered += connection->input_size;
-        consume(connection, connection->input_size);
+        connection->lingered += connection->input.size;
+        http_input_use(&connection->input, connection->input.size);
         if (connection->lingered > LINGER_MAX)
                 return GONE;
 
         r = fill(connection);
-        if (r < 0)
-                return GONE;
-        return r == 0 ? WAIT : GO_ON;
+        return r < 0 ? GONE : r == 0 ? WAIT : GO_ON;
+}
+
+void http_connection_leave(HttpConnection *connection) {
+        loop_timer_clear(&connection->timer);
+        DL_DELETE(connection->worker->connections, connection);
+        (void) atomic_fetch_sub(&connection->worker->n_connections, 1);
 }
 
 HttpConnection *http_connection_free(HttpConnection *connection) {
-        HttpWorker *worker = connection->worker;
-
         assert(!http_request_is_parked(&connection->request));
 
         if (connection->has_request)
                 end_request(connection, false);
-        http_timer_clear(worker->loop, &connection->timer);
-        DL_DELETE(worker->connections, connection);
-        (void) atomic_fetch_sub(&worker->n_connections, 1);
-        http_guest_leave(connection->guest);
-        (void) close(connection->fd);
+        if (connection->is_queued)
+                loop_cancel(&connection->later);
+        http_connection_leave(connection);
+        if (connection->guest)
+                (void) http_guest_leave(connection->guest);
+        closep(&connection->fd);
 
         buffer_done(&connection->request.reply.headers);
         buffer_done(&connection->request.reply.body);
-        buffer_done(&connection->rest);
+        http_input_done(&connection->input);
         free(connection);
         return NULL;
 }
@@ -477,17 +477,17 @@ static void proceed(HttpConnection *connection) {
                 step = steps[connection->state](connection);
         while (step == GO_ON);
 
-        if (step != GONE && save_input(connection) < 0) {
+        if (step != GONE && save_both(connection) < 0) {
                 /* As if the client had closed here. */
-                connection->input_size = connection->piece = 0;
-                connection->has_ended = connection->is_lost = true;
+                connection->input.size = connection->piece = 0;
+                connection->input.has_ended = connection->is_lost = true;
                 step = may_proceed(connection) ? GONE : WAIT;
         }
         if (step == GONE)
                 (void) http_connection_free(connection);
 }
 
-static void on_wake(HttpWaker *waker) {
+static void on_wake(LoopWaker *waker) {
         HttpRequest *request = CONTAINER_OF(waker, HttpRequest, waker);
         HttpConnection *connection = CONTAINER_OF(request, HttpConnection, request);
 
@@ -498,12 +498,11 @@ static void on_wake(HttpWaker *waker) {
                 proceed(connection);
 }
 
-static void on_event(HttpSource *source, uint32_t events) {
+static void on_event(LoopSource *source, uint32_t events) {
         HttpConnection *connection = CONTAINER_OF(source, HttpConnection, source);
         int r;
 
-        connection->is_ending |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-        connection->can_receive |= (events & EPOLLIN) != 0 || connection->is_ending;
+        http_input_note(&connection->input, events);
         connection->can_send |= (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
 
         if (may_proceed(connection)) {
@@ -518,7 +517,7 @@ static void on_event(HttpSource *source, uint32_t events) {
         }
 }
 
-static void on_later(HttpWaker *waker) {
+static void on_later(LoopWaker *waker) {
         HttpConnection *connection = CONTAINER_OF(waker, HttpConnection, later);
 
         connection->is_queued = false;
@@ -527,7 +526,7 @@ static void on_later(HttpWaker *waker) {
 }
 
 /* A client that waits for us is not silent. One that we wait for has taken too long. */
-static void on_timeout(HttpTimer *timer) {
+static void on_timeout(LoopTimer *timer) {
         HttpConnection *connection = CONTAINER_OF(timer, HttpConnection, timer);
 
         if (may_proceed(connection))
@@ -537,20 +536,24 @@ static void on_timeout(HttpTimer *timer) {
 }
 
 void http_connection_open(HttpConnection *connection) {
-        static const int on = 1;
-        HttpWorker *worker = connection->worker;
-
-        DL_APPEND(worker->connections, connection);
+        DL_APPEND(connection->worker->connections, connection);
         connection->later.on_wake = on_later;
         touch(connection);
-        (void) setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (http_loop_add(worker->loop, connection->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                          &connection->source) < 0)
+        if (loop_add(connection->worker->loop, connection->fd,
+                     EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &connection->source) < 0)
                 (void) http_connection_free(connection);
 }
 
-static void on_handed_over(HttpWaker *waker) {
+static void on_handed_over(LoopWaker *waker) {
         http_connection_open(CONTAINER_OF(waker, HttpConnection, later));
+}
+
+void http_connection_assign(HttpConnection *connection, HttpWorker *worker) {
+        connection->worker = worker;
+        connection->sender.room = worker->output;
+        connection->request.waker.loop = worker->loop;
+        connection->later = (LoopWaker){ .on_wake = on_handed_over, .loop = worker->loop };
+        (void) atomic_fetch_add(&worker->n_connections, 1);
 }
 
 /* If somebody else was first, it is on its way to be woken. */
@@ -559,8 +562,7 @@ void http_connection_hurry(HttpConnection *connection) {
                 on_wake(&connection->request.waker);
 }
 
-HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddress *address) {
-        HttpSite *site = worker->site;
+HttpConnection *http_connection_new(HttpSite *site, int fd, const HttpAddress *address) {
         HttpConnection *connection;
 
         connection = malloc(sizeof(*connection) + site->header_max + HTTP_STORE_EXTRA);
@@ -571,7 +573,6 @@ HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddres
 
         *connection = (HttpConnection){
                 .source.on_event = on_event,
-                .worker = worker,
                 .fd = fd,
                 .guest = http_guard_enter(site->guard, fd, &address->any),
                 .address = *address,
@@ -582,9 +583,9 @@ HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddres
                         .address = &connection->address.any,
                         .head = &connection->parser,
                         .drain = &site->drain,
-                        .waker = { .on_wake = on_wake, .loop = worker->loop },
+                        .waker.on_wake = on_wake,
                 },
-                .later = { .on_wake = on_handed_over, .loop = worker->loop },
+                .input.backlog = &site->backlog,
                 .can_send = true,
         };
         if (!connection->guest) {
@@ -595,6 +596,5 @@ HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddres
 
         connection->request.guest = connection->guest;
         http_parser_init(&connection->parser, true, connection->store, site->header_max);
-        (void) atomic_fetch_add(&worker->n_connections, 1);
         return connection;
 }

@@ -4,13 +4,15 @@
 /* Connection: what comes in over a socket becomes requests, one after the other, and their answers
  * go out. For lib/http alone.
  *
- * A connection belongs to a worker, and its requests never leave that one's thread but to be
- * answered by another. A small request costs one call to receive it and one to answer it. */
+ * A connection belongs to a worker. A request never leaves its thread but to be answered by
+ * another; between two of them, the connection may move to another worker. A small request costs
+ * one call to receive it and one to answer it. */
 
 #include <netinet/in.h>
 
 #include "http/exchange.h"
 #include "http/sender.h"
+#include "http/serve/input.h"
 
 typedef struct HttpConnection HttpConnection;
 typedef struct HttpWorker HttpWorker;
@@ -35,36 +37,31 @@ typedef enum HttpConnectionState {
 } HttpConnectionState;
 
 struct HttpConnection {
-        HttpSource source;
+        LoopSource source;
         HttpWorker *worker; /* not owned */
         int fd;
         HttpGuest *guest;
         HttpAddress address;
-        HttpTimer timer;
-        HttpWaker later; /* for another turn, or to be served at all */
+        LoopTimer timer;
+        LoopWaker later; /* for another turn, or to be served by its worker */
         bool is_queued;
         unsigned turns;
         HttpConnection *prev, *next;
 
         HttpConnectionState state;
-        bool can_receive, can_send; /* as far as is known */
-        bool is_ending;             /* the kernel has told of an end or an error */
-        bool has_ended;             /* and there is nothing in front of it any more */
-        bool is_closing;            /* behind the answer */
-        bool is_over;               /* the message that is answered was read to its end */
-        bool is_lost;               /* or will not be: nobody knows where it ends */
+        bool can_send;   /* as far as is known */
+        bool is_closing; /* behind the answer */
+        bool is_over;    /* the message that is answered was read to its end */
+        bool is_lost;    /* or will not be: nobody knows where it ends */
         bool is_replying;
-        bool is_dry;    /* the stream of the answer has to be waited for */
         bool is_broken; /* nothing can be sent any more */
 
         HttpParser parser;
         HttpRequest request;
         bool has_request;
 
-        const char *input; /* what has come in and was not used: the worker's, or REST's */
-        size_t input_size;
-        size_t piece; /* so much of it belongs to the body that the parser has left behind */
-        Buffer rest;
+        HttpInput input;
+        size_t piece;    /* so much of it belongs to the body that the parser has left behind */
         size_t lingered; /* bytes */
 
         HttpSender sender;
@@ -74,10 +71,14 @@ struct HttpConnection {
 
 /* Owns FD, also in failure. Returns NULL if the guard turns it away, or if there is no memory.
  * Thread: any. */
-HttpConnection *http_connection_new(HttpWorker *worker, int fd, const HttpAddress *address);
+HttpConnection *http_connection_new(HttpSite *site, int fd, const HttpAddress *address);
 
-/* Begins to serve it. From another thread, its waker LATER does that. */
+/* Makes it a worker's, which begins to serve it then: from another thread, its waker LATER does. */
+void http_connection_assign(HttpConnection *connection, HttpWorker *worker);
 void http_connection_open(HttpConnection *connection);
+
+/* It is its worker's no more. */
+void http_connection_leave(HttpConnection *connection);
 
 /* If its request waits, it does so no longer: see http_drain_hurry(). */
 void http_connection_hurry(HttpConnection *connection);

@@ -163,20 +163,16 @@ static int finish_route(HttpRequest *request, const HttpGate *gate) {
 int http_exchange_finish(HttpRequest *request, const HttpSite *site) {
         int r;
 
-        if (!request->later && !http_request_is_answered(request)) {
-                r = finish_route(request, &site->gate);
-                if (r < 0)
-                        http_request_fail(request, r);
-                else if (r == HTTP_LATER)
-                        request->later = true;
-                else
-                        assert(http_request_is_answered(request));
-        }
-
         while (!http_request_is_answered(request)) {
-                r = http_request_park(request);
-                if (r == 0)
-                        return 0;
+                r = request->later ? HTTP_LATER : finish_route(request, &site->gate);
+                request->later = r == HTTP_LATER;
+                if (r == HTTP_LATER || r == HTTP_AGAIN) {
+                        r = http_request_park(request);
+                        if (r == 0)
+                                return 0;
+                } else {
+                        assert(r < 0 || http_request_is_answered(request));
+                }
                 if (r < 0)
                         http_request_fail(request, r);
         }

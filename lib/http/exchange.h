@@ -9,6 +9,7 @@
 #include "http/origin.h"
 #include "http/request-internal.h"
 #include "http/route.h"
+#include "http/serve/input.h"
 
 /* What all requests of a server have in common. */
 typedef struct HttpSite {
@@ -19,6 +20,9 @@ typedef struct HttpSite {
         size_t header_max;
         HttpGuard *guard; /* not owned */
         HttpDrain drain;
+        HttpBacklog backlog;
+        struct HttpWorker *workers; /* who serve it */
+        size_t n_workers;
 } HttpSite;
 
 /* The head is complete, or malformed: makes the request as good as new, but for what all of a

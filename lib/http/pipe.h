@@ -31,6 +31,13 @@ typedef struct PipeBudget {
 /* SIZE is taken from BUDGET, unless that is NULL, until the pipe is freed. Returns 0, -EAGAIN if
  * the budget has not that much left, or -ENOMEM. */
 int pipe_new(size_t size, PipeBudget *budget, const PipeEvents *events, Pipe **ret);
+
+/* The size of a pipe for SIZE bytes in all, which HTTP_SIZE_UNKNOWN may be: MAX or what they need.
+ */
+static inline size_t pipe_size_for(uint64_t size, size_t max) {
+        return size == 0 ? 1 : (size_t) MIN(size, (uint64_t) max);
+}
+
 Pipe *pipe_ref(Pipe *pipe);
 Pipe *pipe_unref(Pipe *pipe);
 DEFINE_CLEANUP(Pipe *, pipe_unref);

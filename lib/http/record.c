@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "core/etag.h"
 #include "http/parser/date.h"
 #include "http/record.h"
@@ -156,9 +156,16 @@ static int collect_content_type(Collector *collector, const char *value) {
         return 0;
 }
 
+/* Most headers are about the request; that shows in their first letter. */
+static bool may_be_about_value(const char *name) {
+        return strchr("CcDdRr", *name);
+}
+
 static int on_header(const char *name, const char *value, void *userdata) {
         Collector *collector = userdata;
 
+        if (!may_be_about_value(name))
+                return 0;
         if (strncasecmp(name, META_PREFIX, strlen(META_PREFIX)) == 0)
                 return collect_meta(collector, name + strlen(META_PREFIX), value);
         if (strcasecmp(name, "Content-Type") == 0)
@@ -255,12 +262,12 @@ int http_request_get_condition(HttpRequest *request, Condition *ret) {
 }
 
 static int add_version(HttpRequest *request, uint64_t revision) {
-        char string[21];
+        char string[DECIMAL_SIZE(revision)];
 
         if (revision == 0)
                 return 0;
 
-        (void) snprintf(string, sizeof(string), "%" PRIu64, revision);
+        (void) format_u64(revision, string);
         return http_request_add_header(request, "Dkv-Version", string);
 }
 

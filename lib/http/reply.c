@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "http/parser/date.h"
 #include "http/parser/range.h"
+#include "http/parser/text.h"
 #include "http/request-internal.h"
 #include "http/status.h"
 
@@ -232,4 +234,41 @@ int http_request_reply_value(
                 return r;
         }
         return http_request_reply_stream(request, partial ? 206 : 200, range.size, &stream);
+}
+
+/* Whether any field of this name, a list, has this member. */
+static bool has_member(const HttpRequest *request, const char *name, const char *member) {
+        const char *field, *value;
+        size_t position = 0;
+
+        while (http_parser_next_field(request->head, &position, &field, &value))
+                if (strcasecmp(field, name) == 0 && http_list_has(value, member))
+                        return true;
+        return false;
+}
+
+/* Behind a body, or on a connection that is about to end, another protocol could not begin. */
+static bool may_upgrade(const HttpRequest *request, const char *protocol) {
+        return request->head->keep_alive && !request->head->framing.is_1_0 && request->size == 0 &&
+               !request->expects_continue && strcmp(request->method, "GET") == 0 &&
+               has_member(request, "Connection", "upgrade") &&
+               has_member(request, "Upgrade", protocol);
+}
+
+int http_request_upgrade(
+                HttpRequest *request,
+                const char *protocol,
+                void (*on_upgraded)(const HttpUpgraded *upgraded, void *userdata),
+                void *userdata) {
+        assert(request);
+        assert(protocol);
+        assert(on_upgraded);
+
+        if (!may_upgrade(request, protocol))
+                return -EOPNOTSUPP;
+
+        (void) http_request_add_header(request, "Upgrade", protocol);
+        request->reply.on_upgraded = on_upgraded;
+        request->reply.upgraded_userdata = userdata;
+        return answer(request, 101, 0);
 }

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "base/macro.h"
+#include "http/serve/place.h"
 
 typedef struct HttpRequest HttpRequest;
 
@@ -63,3 +63,20 @@ int http_request_reply_value(
 
 int http_request_reply_stream(
                 HttpRequest *request, unsigned status, uint64_t size, const HttpStream *stream);
+
+/* A connection that leaves HTTP. */
+typedef struct HttpUpgraded {
+        int fd;            /* owned by who gets this; does not block, and is of no loop yet */
+        const void *input; /* what the client has sent behind the request */
+        size_t input_size;
+        HttpPlace *place; /* likewise owned; to be watched */
+} HttpUpgraded;
+
+/* 101: what follows on the connection is PROTOCOL (RFC 9110, 7.8). Once that is sent, and before
+ * the route's end(), ON_UPGRADED is called on the connection's loop, unless the client is gone
+ * already. Returns -EOPNOTSUPP if the request does not ask for this protocol, or cannot. */
+int http_request_upgrade(
+                HttpRequest *request,
+                const char *protocol,
+                void (*on_upgraded)(const HttpUpgraded *upgraded, void *userdata),
+                void *userdata);

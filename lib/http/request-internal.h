@@ -11,12 +11,12 @@
 #include <sys/socket.h>
 
 #include "base/buffer.h"
-#include "http/loop/counters.h"
-#include "http/loop/drain.h"
-#include "http/loop/guard.h"
-#include "http/loop/loop.h"
 #include "http/parser/parser.h"
 #include "http/request.h"
+#include "http/serve/counters.h"
+#include "http/serve/drain.h"
+#include "http/serve/guard.h"
+#include "loop/loop.h"
 
 /* How the thread of a connection and the one that answers it meet. A flag that is set is the last
  * thing that the other thread touches, unless it finds HTTP_PARKED and nothing else: then the
@@ -36,6 +36,10 @@ typedef struct HttpReply {
         Buffer body;       /* what is in memory of it */
         uint64_t size;     /* as announced; HTTP_SIZE_UNKNOWN if nobody knows */
         HttpStream stream; /* has no read() if all of it is in memory */
+
+        /* Of an upgrade */
+        void (*on_upgraded)(const HttpUpgraded *upgraded, void *userdata);
+        void *upgraded_userdata;
 } HttpReply;
 
 struct HttpRequest {
@@ -46,7 +50,7 @@ struct HttpRequest {
         const HttpParser *head;
         const HttpDrain *drain;
         HttpGuest *guest;
-        HttpWaker waker;
+        LoopWaker waker;
 
         const struct HttpRoute *route;
         const char *method, *path, *query; /* "" until they are known */
@@ -62,8 +66,7 @@ struct HttpRequest {
         bool origin_is_allowed;
         bool is_last; /* its connection is closed after the reply */
 
-        atomic_uint wait;       /* HttpWait */
-        HttpRequest *held_next; /* see http_replies_hold() */
+        atomic_uint wait; /* HttpWait */
 
         /* Valid once HTTP_ANSWERED is set: a reply, or an error to make one of. */
         HttpReply reply;

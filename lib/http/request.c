@@ -155,64 +155,9 @@ void http_request_unpark(HttpRequest *request) {
         atomic_fetch_and(&request->wait, ~(HTTP_PARKED | HTTP_WOKEN));
 }
 
-/* Returns whether the loop has to be woken. */
-static bool set_flag(HttpRequest *request, HttpWait why) {
-        return atomic_fetch_or(&request->wait, why) == HTTP_PARKED;
-}
-
-/* The requests that this thread has answered since http_replies_hold() */
-static _Thread_local HttpRequest *held;
-static _Thread_local bool is_holding;
-
 void http_request_wake(HttpRequest *request, HttpWait why) {
-        if (why != HTTP_ANSWERED || !is_holding) {
-                if (set_flag(request, why))
-                        http_loop_wake(&request->waker);
-                return;
-        }
-
-        /* Nobody else looks at this link, and until the flag is set the request stays. */
-        request->held_next = held;
-        held = request;
-}
-
-void http_replies_hold(void) {
-        is_holding = true;
-}
-
-/* Takes the wakers of the first one's loop out of the list, and wakes it. */
-static HttpWaker *wake_one_loop(HttpWaker *wakers) {
-        HttpWaker *same = NULL, *others = NULL;
-        const HttpLoop *loop = wakers->loop;
-
-        while (wakers) {
-                HttpWaker *next = wakers->next, **list = wakers->loop == loop ? &same : &others;
-
-                wakers->next = *list;
-                *list = wakers;
-                wakers = next;
-        }
-
-        http_loop_wake(same);
-        return others;
-}
-
-void http_replies_release(void) {
-        HttpWaker *wakers = NULL;
-
-        is_holding = false;
-        while (held) {
-                HttpRequest *request = held;
-
-                held = request->held_next;
-                if (!set_flag(request, HTTP_ANSWERED))
-                        continue;
-                request->waker.next = wakers;
-                wakers = &request->waker;
-        }
-
-        while (wakers)
-                wakers = wake_one_loop(wakers);
+        if (atomic_fetch_or(&request->wait, why) == HTTP_PARKED)
+                loop_wake(&request->waker);
 }
 
 void http_request_resume(HttpRequest *request) {

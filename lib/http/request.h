@@ -16,6 +16,10 @@ typedef struct HttpRequest HttpRequest;
  * a negative errno has that error replied. */
 #define HTTP_LATER 1
 
+/* What finish() returns that cannot say yet: it is called once more, on the same thread, after
+ * somebody has resumed the request. */
+#define HTTP_AGAIN 2
+
 /* HttpServerOptions.userdata. */
 void *http_request_userdata(HttpRequest *request);
 
@@ -70,15 +74,11 @@ void http_request_explain(HttpRequest *request, const char *detail);
 bool http_request_is_draining(const HttpRequest *request);
 
 /* Says that there is room again, after body() took less than it was given, or more data, after the
- * read() of a stream returned -EAGAIN. One call per wait: the request cannot end before it, but may
- * end before a second one. Thread: any; also before body() or read() has returned. */
+ * read() of a stream returned -EAGAIN, or that finish() may try again. One call per wait: the
+ * request cannot end before it, but may end before a second one. Thread: any; also before body() or
+ * read() has returned. */
 void http_request_resume(HttpRequest *request);
 
 /* Whether the client has closed its side, so that it hardly waits for the answer. Thread: any,
  * before the reply. */
 bool http_request_sender_is_gone(const HttpRequest *request);
-
-/* Between the two, replies that this thread makes are held back; the second sends them all at once,
- * so that a thread that answers many requests in a row wakes each thread of the server once. */
-void http_replies_hold(void);
-void http_replies_release(void);

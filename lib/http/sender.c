@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "http/parser/date.h"
 #include "http/sender.h"
 
-/* A piece of a body that comes from elsewhere, and what a chunk has around it */
-#define BLOCK_SIZE (128 * KIB)
+/* A piece of a body that comes from elsewhere: the larger, the less often a client is woken. One
+ * that does not take all of it at once gets smaller pieces, since the rest of them is kept. */
+#define PIECE_MIN (128 * KIB)
+#define PIECE_MAX (512 * KIB)
+
+/* What a chunk has around it */
 #define CHUNK_HEAD 16
 #define CHUNK_TAIL 2
+
+static_assert(HTTP_SENDER_ROOM == CHUNK_HEAD + PIECE_MAX + CHUNK_TAIL, "room for a piece");
+
+/* What the kernel takes before it can be sent: enough to go on with while the next piece is read,
+ * but not megabytes that wait for a slow client. */
+#define UNSENT_MAX PIECE_MAX
 
 #define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -21,6 +33,7 @@ static const struct {
         unsigned status;
         const char *reason;
 } reasons[] = {
+        { 101, "Switching Protocols"             },
         { 200, "OK"                              },
         { 201, "Created"                         },
         { 202, "Accepted"                        },
@@ -100,13 +113,15 @@ static void put_status(HttpSender *sender, unsigned status) {
 }
 
 static void put_length(HttpSender *sender, const HttpReply *reply) {
-        char line[sizeof("Content-Length: \r\n") + DECIMAL_SIZE(reply->size)];
+        char length[DECIMAL_SIZE(reply->size)];
 
         if (sender->is_chunked)
                 put(sender, "Transfer-Encoding: chunked\r\n");
-        else if (reply->size != HTTP_SIZE_UNKNOWN && reply->status != 204) {
-                (void) snprintf(line, sizeof(line), "Content-Length: %" PRIu64 "\r\n", reply->size);
-                put(sender, line);
+        else if (reply->size != HTTP_SIZE_UNKNOWN && reply->status != 204 && reply->status != 101) {
+                (void) format_u64(reply->size, length);
+                put(sender, "Content-Length: ");
+                put(sender, length);
+                put(sender, "\r\n");
         }
         put(sender, "\r\n");
 }
@@ -124,7 +139,9 @@ static void add_head(
 
         sender->head_size = 0;
         put_status(sender, reply->status);
-        if (is_closing)
+        if (reply->status == 101)
+                put(sender, "Connection: Upgrade\r\n");
+        else if (is_closing)
                 put(sender, "Connection: close\r\n");
         else if (request->head->framing.is_1_0)
                 put(sender, "Connection: keep-alive\r\n");
@@ -162,21 +179,26 @@ static int end_stream(HttpSender *sender, const HttpReply *reply) {
         return 0;
 }
 
+/* How large the next piece may be, depending on what became of the one before. */
+static size_t choose_piece(const HttpSender *sender) {
+        if (sender->has_stalled)
+                return MAX(sender->piece_size / 2, PIECE_MIN);
+        return sender->is_full ? MIN(sender->piece_size * 2, PIECE_MAX) : sender->piece_size;
+}
+
 int http_sender_add(HttpSender *sender, const HttpRequest *request) {
         const HttpReply *reply = &request->reply;
-        uint8_t *data;
+        uint8_t *data = sender->room + CHUNK_HEAD;
         ssize_t n = 0;
 
-        if (!sender->block)
-                sender->block = malloc(CHUNK_HEAD + BLOCK_SIZE + CHUNK_TAIL);
-        if (!sender->block)
-                return -EIO;
+        free(TAKE_PTR(sender->kept));
+        sender->piece_size = choose_piece(sender);
+        sender->has_stalled = false;
 
-        data = sender->block + CHUNK_HEAD;
         if (reply->size == HTTP_SIZE_UNKNOWN || sender->sent < reply->size)
                 n = reply->stream.read(
                                 reply->stream.userdata, data,
-                                (size_t) MIN(reply->size - sender->sent, BLOCK_SIZE));
+                                (size_t) MIN(reply->size - sender->sent, sender->piece_size));
         if (n == -EAGAIN) {
                 sender->is_dry = true;
                 return 0;
@@ -187,6 +209,7 @@ int http_sender_add(HttpSender *sender, const HttpRequest *request) {
                 return end_stream(sender, reply);
 
         sender->sent += (uint64_t) n;
+        sender->is_full = (size_t) n == sender->piece_size;
         if (sender->is_chunked)
                 add_chunk(sender, data, (size_t) n);
         else
@@ -198,7 +221,14 @@ int http_sender_add(HttpSender *sender, const HttpRequest *request) {
 static bool has_body(const HttpRequest *request) {
         unsigned status = request->reply.status;
 
-        return strcmp(request->method, "HEAD") != 0 && status != 204 && status != 304;
+        return strcmp(request->method, "HEAD") != 0 && status != 101 && status != 204 &&
+               status != 304;
+}
+
+static void limit_unsent(int fd) {
+        static const int max = UNSENT_MAX;
+
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max, sizeof(max)); /* saves memory */
 }
 
 int http_sender_begin(
@@ -209,15 +239,39 @@ int http_sender_begin(
         const HttpReply *reply = &request->reply;
 
         sender->sent = 0;
+        sender->piece_size = PIECE_MIN;
+        sender->is_full = sender->has_stalled = false;
         sender->is_dry = false;
         sender->is_complete = !has_body(request) || !reply->stream.read;
         sender->is_chunked = !sender->is_complete && reply->size == HTTP_SIZE_UNKNOWN &&
                              !request->head->framing.is_1_0;
 
+        if (!sender->is_complete)
+                limit_unsent(request->fd);
         add_head(sender, request, origins, is_closing);
         if (has_body(request))
                 http_output_add(&sender->output, reply->body.data, reply->body.size);
         return sender->is_complete ? 0 : http_sender_add(sender, request);
+}
+
+int http_sender_keep(HttpSender *sender) {
+        HttpOutput *output = &sender->output;
+
+        sender->has_stalled |= !http_output_is_empty(output);
+        for (size_t i = output->first; i < output->n; i++) {
+                struct iovec *piece = output->pieces + i;
+                uint8_t *data = piece->iov_base;
+
+                if (data < sender->room || data >= sender->room + HTTP_SENDER_ROOM)
+                        continue;
+                sender->kept = malloc(piece->iov_len);
+                if (!sender->kept) {
+                        output->n = output->first = 0;
+                        return -ENOMEM;
+                }
+                piece->iov_base = memcpy(sender->kept, data, piece->iov_len);
+        }
+        return 0;
 }
 
 void http_sender_continue(HttpSender *sender) {
@@ -239,6 +293,6 @@ uint64_t http_sender_count(const HttpSender *sender, const HttpRequest *request,
 }
 
 void http_sender_end(HttpSender *sender) {
-        free(TAKE_PTR(sender->block));
+        free(TAKE_PTR(sender->kept));
         sender->sent = 0;
 }

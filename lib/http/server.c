@@ -15,32 +15,30 @@
 
 struct HttpServer {
         HttpSite site;
-        HttpWorker *workers;
-        size_t n_workers;
+        Loops *loops;           /* not owned */
+        Loops *own_loops;       /* unless there were some */
         HttpCounters *counters; /* of each worker */
         int *fds;               /* that are listened on */
         size_t n_fds;
 };
 
 static int make_workers(HttpServer *server, const HttpServerOptions *options) {
-        size_t n = options->n_threads;
+        size_t n = loops_count(server->loops);
         int r = 0;
 
-        if (n == 0)
-                n = (size_t) MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
-
-        server->workers = calloc(n, sizeof(*server->workers));
+        server->site.workers = calloc(n, sizeof(*server->site.workers));
         server->counters = aligned_alloc(_Alignof(HttpCounters), n * sizeof(HttpCounters));
-        if (!server->workers || !server->counters)
+        if (!server->site.workers || !server->counters)
                 return -ENOMEM;
         memset(server->counters, 0, n * sizeof(HttpCounters));
 
-        while (r >= 0 && server->n_workers < n) {
+        while (r >= 0 && server->site.n_workers < n) {
                 r = http_worker_init(
-                                server->workers + server->n_workers, &server->site,
-                                server->counters + server->n_workers, options->n_more + 1,
-                                options->timeout_usec);
-                server->n_workers++;
+                                server->site.workers + server->site.n_workers, &server->site,
+                                server->counters + server->site.n_workers,
+                                loops_get(server->loops, server->site.n_workers),
+                                options->n_more + 1, options->timeout_usec);
+                server->site.n_workers++;
         }
         return r;
 }
@@ -52,14 +50,22 @@ static int listen_on(HttpServer *server, int fd) {
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
                 return -errno;
 
-        for (size_t i = 0; r >= 0 && i < server->n_workers; i++)
-                r = http_worker_listen(server->workers + i, fd, server->workers, server->n_workers);
+        for (size_t i = 0; r >= 0 && i < server->site.n_workers; i++)
+                r = http_worker_listen(server->site.workers + i, fd);
         return r;
 }
 
 static int start(HttpServer *server, const HttpServerOptions *options) {
         size_t n = options->n_more + 1;
         int r;
+
+        server->loops = options->loops;
+        if (!server->loops) {
+                r = loops_new(options->n_threads, &server->own_loops);
+                if (r < 0)
+                        return r;
+                server->loops = server->own_loops;
+        }
 
         r = make_workers(server, options);
         if (r < 0)
@@ -71,8 +77,6 @@ static int start(HttpServer *server, const HttpServerOptions *options) {
         r = listen_on(server, options->listen_fd);
         for (size_t i = 0; r >= 0 && i < options->n_more; i++)
                 r = listen_on(server, options->more_fds[i]);
-        for (size_t i = 0; r >= 0 && i < server->n_workers; i++)
-                r = http_loop_start(server->workers[i].loop);
         if (r < 0)
                 return r;
 
@@ -132,6 +136,8 @@ int http_server_new(const HttpServerOptions *options, HttpServer **ret) {
                         .userdata = options->userdata,
                         .origins = { options->cors_origins ?: "", options->cors_redirected },
                         .header_max = options->header_max,
+                        .backlog.max = options->backlog_max > 0 ? options->backlog_max
+                                                                : HTTP_BACKLOG_MAX,
                 },
         };
         http_drain_init(&server->site.drain);
@@ -150,8 +156,8 @@ int http_server_drain(HttpServer *server, uint64_t timeout_usec) {
         assert(server);
 
         if (http_drain_begin(&server->site.drain))
-                for (size_t i = 0; i < server->n_workers; i++)
-                        http_worker_stop_listening(server->workers + i);
+                for (size_t i = 0; i < server->site.n_workers; i++)
+                        http_worker_stop_listening(server->site.workers + i);
 
         return http_drain_wait(&server->site.drain, server->site.guard, timeout_usec);
 }
@@ -165,27 +171,25 @@ unsigned http_server_active(const HttpServer *server) {
 void http_server_counters(const HttpServer *server, Traffic *ret) {
         assert(server);
 
-        http_counters_sum(server->counters, server->n_workers, ret);
+        http_counters_sum(server->counters, server->site.n_workers, ret);
         ret->active_requests = http_server_active(server);
         ret->connections = http_guard_connections(server->site.guard);
 }
 
 void http_server_latency(const HttpServer *server, HttpKind kind, Histogram *ret) {
-        http_counters_add_latency(server->counters, server->n_workers, kind, ret);
+        http_counters_add_latency(server->counters, server->site.n_workers, kind, ret);
 }
 
 bool http_server_has_clients(const HttpServer *server) {
-        return http_counters_have_clients(server->counters, server->n_workers);
+        return http_counters_have_clients(server->counters, server->site.n_workers);
 }
 
 /* Ends what waits, with an answer if that can be sent soon. */
 static void stop(HttpServer *server) {
         http_drain_hurry(&server->site.drain);
-        for (size_t i = 0; i < server->n_workers; i++)
-                http_worker_hurry(server->workers + i);
+        for (size_t i = 0; i < server->site.n_workers; i++)
+                http_worker_hurry(server->site.workers + i);
         (void) http_server_drain(server, STOP_GRACE_USEC); /* the rest is cut off */
-        for (size_t i = 0; i < server->n_workers; i++)
-                http_loop_stop(server->workers[i].loop);
 }
 
 HttpServer *http_server_free(HttpServer *server) {
@@ -194,9 +198,12 @@ HttpServer *http_server_free(HttpServer *server) {
 
         if (server->fds) /* all workers are there */
                 stop(server);
-        for (size_t i = 0; i < server->n_workers; i++)
-                http_worker_done(server->workers + i);
-        free(server->workers);
+        for (size_t i = 0; i < server->site.n_workers; i++)
+                http_worker_close(server->site.workers + i);
+        for (size_t i = 0; i < server->site.n_workers; i++)
+                http_worker_done(server->site.workers + i);
+        (void) loops_free(server->own_loops);
+        free(server->site.workers);
         free(server->counters);
         (void) http_guard_free(server->site.guard);
 

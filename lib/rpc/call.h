@@ -70,10 +70,10 @@ typedef struct HttpResult {
         size_t body_size;
 } HttpResult;
 
-/* In on_done(), for an answer that rpc_reply() made and that was collected: returns 0 and who sent
- * it, -EPROTO if it has the form of another release, or -EACCES if it is not signed by a daemon of
- * the cluster. The sequence and the run of the caller show that it is not an older answer; the
- * clocks of the two daemons do not matter. */
+/* In on_done(), for an answer that signed_reply() made and that was collected: returns 0 and who
+ * sent it, -EPROTO if it has the form of another release, or -EACCES if it is not signed by a
+ * daemon of the cluster. The sequence and the run of the caller show that it is not an older
+ * answer; the clocks of the two daemons do not matter. */
 int http_call_check_answer(HttpCall *call, const HttpResult *result, Parties *ret);
 
 /* Starts the call and gives away the caller's reference. on_done() is called exactly once, even if

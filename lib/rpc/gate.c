@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "core/key.h"
 #include "rpc/gate.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-route.h"
 
 #define DAEMONS_PREFIX "/-/"
 
@@ -60,13 +60,13 @@ static int enter(HttpRequest *request, const HttpRoute *route, void *userdata) {
         case HTTP_TICKET:
                 return check_ticket(request, route, userdata);
         case HTTP_DAEMON:
-                return rpc_admit(request, route->prefix, userdata);
+                return signed_admit(request, route->prefix, userdata);
         }
         return -EACCES;
 }
 
 static int confirm(HttpRequest *request, const HttpRoute *route, void *userdata) {
-        return route->access == HTTP_DAEMON ? rpc_confirm(request, userdata) : 0;
+        return route->access == HTTP_DAEMON ? signed_confirm(request, userdata) : 0;
 }
 
 HttpGate gate_of(Secret *secret) {

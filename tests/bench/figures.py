@@ -68,6 +68,12 @@ def per_request(usage, requests):
             'bytes_written': usage.written / requests, 'flushes': usage.flushes / requests}
 
 
+def median_costs(rounds):
+    """Of what per_request() returned in each round, for each daemon: the medians."""
+    return {name: {what: statistics.median(one[name][what] for one in rounds) for what in costs}
+            for name, costs in rounds[0].items()}
+
+
 # --- Rounds. ---
 
 def describe_pairs(old, new):

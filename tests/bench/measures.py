@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is measured, and what is compared with what.
 
-All loads are alike: some connections, 32 if nothing else is said, each with one request under way, values
-of 1 KiB. dkv and nginx get theirs from dkv-bench, etcd and redis from the cheapest program there is for their protocol: on
-a machine where they share the processors, a dear load generator would make the server look slow.
+All loads are alike: some connections, 32 if nothing else is said, which stay open, each with one request
+under way, values of 1 KiB, a client with one thread. dkv and nginx get theirs from dkv-bench, etcd and
+Redis from the cheapest program there is for their protocol: on a machine where they share the processors,
+a dear client would make the server look slow. What the clients take is measured, too.
 """
 
 import dataclasses
@@ -13,13 +14,14 @@ import struct
 import time
 
 from figures import Usage, h2load_result, per_request, redis_result
-from servers import Failure, run
+from servers import Failure, Growing, run
 
 CONNECTIONS = 32
 ALL_CONNECTIONS = [1, 32, 128, 256]
 VALUE_SIZE = 1024
 GET_KEYS = 10_000
 PUT_KEYS = 100_000
+MOVED_KEYS = 200_000  # of which a rebalance moves a quarter
 
 
 @dataclasses.dataclass
@@ -35,7 +37,8 @@ class Context:
     nginx: object
     redis: object
     redis_rates: dict = dataclasses.field(default_factory=dict)  # by connections, as last measured
-    large_urls: dict = dataclasses.field(default_factory=dict)  # where it was put last
+    large_urls: dict = dataclasses.field(default_factory=dict)  # where it was put last, by server
+    costs: dict = dataclasses.field(default_factory=dict)  # of the last load, by volumes and connections
 
 
 # --- Loads. ---
@@ -60,8 +63,21 @@ def put(context, url, connections=CONNECTIONS, prefix='put/'):
     return put_result(context, url, connections, prefix)['requests_per_second']
 
 
+def dkv_put(context, server, connections=CONNECTIONS):
+    """Notes what each PUT costs each daemon, and all of them."""
+    before = server.usage()
+    result = put_result(context, server.url, connections)
+    used = {name: usage - before[name] for name, usage in server.usage().items()}
+    used['all'] = sum(used.values(), Usage())
+    context.costs[server.volumes, connections] = {
+        name: per_request(usage, result['requests']) for name, usage in used.items()}
+    return result['requests_per_second']
+
+
 def get(context, url, *options):
-    return timed(context, 'get', url, f'--keys={GET_KEYS}', '--prefix=get/', *options)['requests_per_second']
+    # Of what nginx serves, dkv-bench does not know what it should be; so it compares nothing.
+    return timed(context, 'get', url, f'--keys={GET_KEYS}', '--prefix=get/', '--verify=no',
+                 *options)['requests_per_second']
 
 
 def put_latency(context, url, percentile, prefix='put/'):
@@ -89,7 +105,7 @@ def protobuf_string(number, value):
 def etcd_put(context, connections=CONNECTIONS):
     """gRPC is HTTP/2 with bodies of one length-prefixed message, so h2load speaks it. All puts are
     of one key, which costs etcd nothing: it stores values by revision, not by key."""
-    message = protobuf_string(1, b'bench') + protobuf_string(2, b'x' * VALUE_SIZE)
+    message = protobuf_string(1, b'bench') + protobuf_string(2, os.urandom(VALUE_SIZE))
     body = context.directory / 'etcd-put'
     body.write_bytes(struct.pack('>BI', 0, len(message)) + message)
 
@@ -159,19 +175,36 @@ def large_put(context, url, directory=None):
 
 
 def large_get(context, url):
-    """Reads what was put last."""
-    return mib_per_second(
-        context, lambda: curl('--output', '/dev/null', context.large_urls[url]), context.seconds)
+    return mib_per_second(context, lambda: curl('--output', '/dev/null', url), context.seconds)
 
 
-def put_costs(context, server, connections=CONNECTIONS):
-    """What each PUT costs each daemon of a Counted, and all of them; and how many there were a second."""
-    before = server.usage()
-    result = put_result(context, server.url, connections)
-    used = {name: usage - before[name] for name, usage in server.usage().items()}
-    used['all'] = sum(used.values(), Usage())
-    return {'requests_per_second': result['requests_per_second'],
-            'daemons': {name: per_request(usage, result['requests']) for name, usage in used.items()}}
+def large_url(context):
+    """Where dkv has the large file."""
+    if context.dkv.url not in context.large_urls:
+        large_put(context, context.dkv.url)
+    return context.large_urls[context.dkv.url]
+
+
+def dkv_large_get(context):
+    return large_get(context, large_url(context))
+
+
+def nginx_large_get(context):
+    """Reads the file in which a volume keeps what dkv_large_get() reads."""
+    curl('--output', '/dev/null', large_url(context))  # both find it in memory
+    files = [file for file in context.dkv.directory.glob('volume-*/objects/*/*')
+             if file.stat().st_size >= context.large.stat().st_size]
+    newest = max(files, key=lambda file: file.stat().st_mtime_ns)
+    return large_get(context, f'{context.nginx.url}/dkv/{newest.relative_to(context.dkv.directory)}')
+
+
+def rebalance(context):
+    """Keys a second that a new volume gets from three others."""
+    def fill(cluster):
+        dkv_bench(context, 'put', cluster.url, f'--keys={MOVED_KEYS}', f'--count={MOVED_KEYS}', connections=256)
+
+    with Growing(context.dkv.build, context.directory, fill) as cluster:
+        return cluster.moved_alone()[0]
 
 
 # --- Preparation. ---
@@ -214,9 +247,9 @@ def puts(connections):
     """All servers with so many connections, one behind the other."""
     return [
         Measure(at('etcd put', connections), '/s', lambda c: etcd_put(c, connections)),
-        Measure(at('dkv put', connections), '/s', lambda c: put(c, c.dkv.url, connections)),
+        Measure(at('dkv put', connections), '/s', lambda c: dkv_put(c, c.dkv, connections)),
         Measure(at('redis set', connections), '/s', lambda c: redis_set(c, connections)),
-        Measure(at('dkv volume put', connections), '/s', lambda c: put(c, c.volume.url, connections)),
+        Measure(at('dkv volume put', connections), '/s', lambda c: dkv_put(c, c.volume, connections)),
         Measure(at('nginx put', connections), '/s', lambda c: put(c, c.nginx.url, connections, 'dav/put/')),
     ]
 
@@ -230,9 +263,16 @@ def latencies(percentile):
         ('nginx put', lambda c: put_latency(c, c.nginx.url, percentile, 'dav/put/')))]
 
 
+def cpu(name, volumes):
+    """Of all daemons, in µs, as noted when the load was made that is measured before."""
+    return Measure(name, 'us', lambda c: c.costs[volumes, CONNECTIONS]['all']['cpu_usec'], less_is_better=True)
+
+
 # In the order in which they are made: those that are compared follow each other.
 MEASURES = [
     *(measure for connections in ALL_CONNECTIONS for measure in puts(connections)),
+    cpu('dkv put cpu', 3),
+    cpu('dkv volume put cpu', 1),
     *latencies('p50'),
     *latencies('p99'),
     Measure('nginx get', '/s', lambda c: get(c, c.nginx.url, '--raw')),
@@ -242,40 +282,62 @@ MEASURES = [
     Measure('nginx put large', 'MiB/s', lambda c: large_put(
         c, f'{c.nginx.url}/dav', directory=c.nginx.www / 'dav')),
     Measure('dkv put large', 'MiB/s', lambda c: large_put(c, c.dkv.url)),
-    Measure('nginx get large', 'MiB/s', lambda c: large_get(c, f'{c.nginx.url}/dav')),
-    Measure('dkv get large', 'MiB/s', lambda c: large_get(c, c.dkv.url)),
+    Measure('nginx get large', 'MiB/s', nginx_large_get),
+    Measure('dkv get large', 'MiB/s', dkv_large_get),
+    Measure('dkv rebalance', 'keys/s', rebalance),
 ]
 
 
 @dataclasses.dataclass
-class Ratio:
+class Comparison:
+    """Of a measure of dkv with that of a peer, as a ratio; or, if there is none, with the goal alone."""
     name: str
     ours: str
-    theirs: str
-    goal: float = None  # of ours / theirs; None if it is only good to know
+    theirs: str = None
+    goal: float = None  # for the ratio, or for the figure; None if it is only good to know
     less_is_better: bool = False
+    needs: str = None  # another measure by which OURS is noted
 
 
-RATIOS = [
-    Ratio('PUT, against etcd, 1 connection', 'dkv put 1', 'etcd put 1', 0.75),
-    Ratio('PUT, against etcd', 'dkv put', 'etcd put', 1.3),
-    Ratio('PUT, against etcd, 128 connections', 'dkv put 128', 'etcd put 128', 1.8),
-    Ratio('PUT, against etcd, 256 connections', 'dkv put 256', 'etcd put 256', 2.2),
-    Ratio('PUT, against redis, 1 connection', 'dkv put 1', 'redis set 1'),
-    Ratio('PUT, against redis', 'dkv put', 'redis set', 0.45),
-    Ratio('PUT, against redis, 128 connections', 'dkv put 128', 'redis set 128'),
-    Ratio('PUT, against redis, 256 connections', 'dkv put 256', 'redis set 256', 0.6),
-    *(Ratio(f'PUT, one volume, {n} at a time', at('dkv volume put', n),
-            at('dkv put', n)) for n in ALL_CONNECTIONS),
-    *(Ratio(f'PUT, against nginx without a flush, {n} at a time', at('dkv put', n),
-            at('nginx put', n)) for n in ALL_CONNECTIONS),
-    Ratio('PUT of one client, median', 'dkv put p50', 'redis set p50', less_is_better=True),
-    Ratio('PUT of one client, slowest in 100', 'dkv put p99', 'redis set p99', less_is_better=True),
-    Ratio('PUT of one client, one volume, median', 'dkv volume put p50', 'redis set p50', less_is_better=True),
-    Ratio('PUT of one client, median, against nginx', 'dkv put p50', 'nginx put p50', less_is_better=True),
-    Ratio('GET, following the redirect', 'dkv get', 'nginx get', 0.65),
-    Ratio('GET from one volume with a ticket', 'dkv get ticket', 'nginx get', 1.4),
-    Ratio('GET of a missing key', 'dkv get missing', 'nginx get', 1.1),
-    Ratio('PUT of a large file', 'dkv put large', 'nginx put large', 0.9),
-    Ratio('GET of a large file', 'dkv get large', 'nginx get large', 0.95),
+# What dkv is to reach.
+GOALS = [
+    Comparison('PUT against etcd, 1 connection', 'dkv put 1', 'etcd put 1', 0.75),
+    Comparison('PUT against etcd, 32 connections', 'dkv put', 'etcd put', 1.3),
+    Comparison('PUT against etcd, 128 connections', 'dkv put 128', 'etcd put 128', 1.8),
+    Comparison('PUT against etcd, 256 connections', 'dkv put 256', 'etcd put 256', 2.2),
+    Comparison('PUT against Redis, 32 connections', 'dkv put', 'redis set', 0.45),
+    Comparison('PUT against Redis, 256 connections', 'dkv put 256', 'redis set 256', 0.6),
+    Comparison('CPU of a PUT, 32 connections, one volume', 'dkv volume put cpu', goal=45, less_is_better=True,
+               needs='dkv volume put'),
+    Comparison('CPU of a PUT, 32 connections, three volumes', 'dkv put cpu', goal=65, less_is_better=True,
+               needs='dkv put'),
+    Comparison('PUT of one client, median', 'dkv put p50', goal=450, less_is_better=True),
+    Comparison('GET with redirect, against nginx', 'dkv get', 'nginx get', 0.65),
+    Comparison('GET from a volume with a ticket, against nginx', 'dkv get ticket', 'nginx get', 1.4),
+    Comparison('GET of a large file, against nginx with the same', 'dkv get large', 'nginx get large', 0.95),
+    Comparison('Rebalance of values of 1 KiB', 'dkv rebalance', goal=30_000),
 ]
+
+OTHERS = [
+    Comparison('PUT against Redis, 1 connection', 'dkv put 1', 'redis set 1'),
+    Comparison('PUT against Redis, 128 connections', 'dkv put 128', 'redis set 128'),
+    *(Comparison(f'PUT, one volume against three, {n} at a time', at('dkv volume put', n),
+                 at('dkv put', n)) for n in ALL_CONNECTIONS),
+    *(Comparison(f'PUT, against nginx without a flush, {n} at a time', at('dkv put', n),
+                 at('nginx put', n)) for n in ALL_CONNECTIONS),
+    Comparison('PUT of one client, median, against Redis', 'dkv put p50', 'redis set p50', less_is_better=True),
+    Comparison('PUT of one client, slowest in 100', 'dkv put p99', 'redis set p99', less_is_better=True),
+    Comparison('PUT of one client, one volume, median', 'dkv volume put p50', 'redis set p50', less_is_better=True),
+    Comparison('PUT of one client, one volume, slowest in 100', 'dkv volume put p99', 'redis set p99',
+               less_is_better=True),
+    Comparison('PUT of one client, median, against nginx', 'dkv put p50', 'nginx put p50', less_is_better=True),
+    Comparison('PUT of one client, slowest in 100, nginx', 'dkv put p99', 'nginx put p99', less_is_better=True),
+    Comparison('GET of a missing key, against nginx', 'dkv get missing', 'nginx get', 1.1),
+    Comparison('PUT of a large file, against nginx and sync', 'dkv put large', 'nginx put large', 0.9),
+]
+
+
+def needed_by(comparisons):
+    """The measures for these, in order."""
+    names = {name for one in comparisons for name in (one.ours, one.theirs, one.needs)}
+    return [measure for measure in MEASURES if measure.name in names]

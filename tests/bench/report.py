@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What came out: a table of ratios for people, a document with everything for programs."""
+"""What came out: tables for people, a document with everything for programs."""
 
+import dataclasses
 import datetime
 import os
 import platform
 import statistics
 import time
 
+from figures import median_costs
 from servers import run
 
 # The figures are of these releases; each command says which in its first line.
@@ -49,24 +51,57 @@ def describe_machine(directory):
     }
 
 
-def is_met(ratio, value):
+@dataclasses.dataclass
+class Round:
+    """What was measured once."""
+    figures: dict = dataclasses.field(default_factory=dict)  # by the name of the measure
+    clients: dict = dataclasses.field(default_factory=dict)  # seconds of CPU that the load took, likewise
+    costs: dict = dataclasses.field(default_factory=dict)    # by (volumes, connections), by daemon
+
+
+def is_met(comparison, value):
     """None where there is no goal."""
-    if ratio.goal is None:
+    if comparison.goal is None:
         return None
-    return value <= ratio.goal if ratio.less_is_better else value >= ratio.goal
+    return value <= comparison.goal if comparison.less_is_better else value >= comparison.goal
 
 
-def describe_ratio(ratio, medians):
-    value = medians[ratio.ours] / medians[ratio.theirs]
+def of_goal(comparison, value):
+    """How much of the goal was reached: 1 and more is all of it."""
+    if comparison.goal is None:
+        return None
+    return comparison.goal / value if comparison.less_is_better else value / comparison.goal
+
+
+def describe_comparison(comparison, medians):
+    ours = medians[comparison.ours]
+    value = ours / medians[comparison.theirs] if comparison.theirs else ours
     return {
-        'name': ratio.name, 'dkv': ratio.ours, 'peer': ratio.theirs,
-        'ratio': value, 'goal': ratio.goal,
-        'met': is_met(ratio, value),
+        'name': comparison.name, 'dkv': comparison.ours, 'peer': comparison.theirs,
+        'value': value, 'goal': comparison.goal,
+        'of_goal': of_goal(comparison, value), 'met': is_met(comparison, value),
     }
 
 
-def document(options, build, machine, measures, ratios, figures, costs):
-    medians = {name: statistics.median(runs) for name, runs in figures.items()}
+def describe_measure(measure, rounds, seconds):
+    runs = [one.figures[measure.name] for one in rounds]
+    described = {'unit': measure.unit, 'median': statistics.median(runs), 'runs': runs}
+    if measure.unit == '/s':
+        described['client_cpu_usec'] = statistics.median(
+            one.clients[measure.name] * 1e6 / (one.figures[measure.name] * seconds) for one in rounds)
+    return described
+
+
+def describe_costs(rounds):
+    """A row for each number of volumes and connections."""
+    return [{'volumes': volumes, 'connections': connections,
+             'daemons': median_costs([one.costs[volumes, connections] for one in rounds])}
+            for volumes, connections in sorted(rounds[0].costs)]
+
+
+def document(options, build, machine, measures, comparisons, rounds):
+    described = {measure.name: describe_measure(measure, rounds, options['seconds']) for measure in measures}
+    medians = {name: one['median'] for name, one in described.items()}
     versions = {name: run(*command).splitlines()[0] for name, command in VERSIONS.items()}
     versions['dkv'] = run(build / 'cli' / 'dkv-sandbox', '--version').strip()
 
@@ -75,41 +110,47 @@ def document(options, build, machine, measures, ratios, figures, costs):
         'machine': machine,
         'versions': versions,
         'options': options,
-        'measures': {m.name: {'unit': m.unit, 'median': medians[m.name], 'runs': figures[m.name]}
-                     for m in measures},
-        'ratios': [describe_ratio(ratio, medians) for ratio in ratios],
-        'costs': costs,
+        'measures': described,
+        'comparisons': [describe_comparison(one, medians) for one in comparisons],
+        'costs': describe_costs(rounds),
     }
 
 
 def print_measures(result):
-    row = '{:<19} {:>10} {:>10} {:>10}  {}'
+    row = '{:<19} {:>10} {:>10} {:>10}  {:<6} {:>12}'
 
-    print()
-    print(row.format('', 'median', 'least', 'most', '').rstrip())
+    print('\n' + row.format('', 'median', 'least', 'most', '', 'client, us').rstrip())
     for name, measure in result['measures'].items():
         figures = (measure['median'], min(measure['runs']), max(measure['runs']))
-        print(row.format(name, *(f'{value:,.0f}' for value in figures), measure['unit']))
+        client = f'{measure["client_cpu_usec"]:.1f}' if 'client_cpu_usec' in measure else ''
+        print(row.format(name, *(f'{value:,.0f}' for value in figures), measure['unit'], client).rstrip())
 
 
-def print_ratios(result):
-    row = '{:<51} {:<18} {:<16} {:>6} {:>6}  {}'
+def print_comparisons(result):
+    row = '{:<50} {:>13} {:>10} {:>8} {:>8} {:>8}  {}'
+    measures = result['measures']
 
-    print()
-    print(row.format('', '', '', 'ratio', 'goal', '').rstrip())
-    for ratio in result['ratios']:
-        goal = '' if ratio['goal'] is None else f'{ratio["goal"]:.2f}'
-        verdict = {None: '', True: 'met', False: 'MISSED'}[ratio['met']]
-        print(row.format(ratio['name'], ratio['dkv'], ratio['peer'], f'{ratio["ratio"]:.2f}', goal,
+    def figure(name):
+        return f'{measures[name]["median"]:,.0f}' if name else ''
+
+    print('\n' + row.format('', 'dkv', 'peer', 'ratio', 'goal', 'of goal', '').rstrip())
+    for one in result['comparisons']:
+        ratio = f'{one["value"]:.2f}' if one['peer'] else ''
+        goal = '' if one['goal'] is None else f'{one["goal"]:{".2f" if one["peer"] else ",.0f"}}'
+        part = '' if one['of_goal'] is None else f'{one["of_goal"]:.0%}'
+        verdict = {None: '', True: 'met', False: 'MISSED'}[one['met']]
+        unit = measures[one['dkv']]['unit']
+        print(row.format(one['name'], f'{figure(one["dkv"])} {unit}', figure(one['peer']), ratio, goal, part,
                          verdict).rstrip())
 
 
 def print_costs(result):
-    row = '{:<26} {:>10} {:>10} {:>12} {:>10}'
+    row = '{:>7} {:>10}  {:<10} {:>10} {:>10} {:>10} {:>10}'
 
-    for volumes, costs in result['costs'].items():
-        print(f'\nEach PUT, {volumes} volume{"" if volumes == 1 else "s"}, {costs["requests_per_second"]:,.0f}/s:')
-        print(row.format('', 'CPU, us', 'flushes', 'bytes', 'switches'))
+    if result['costs']:
+        print('\nWhat each PUT costs:\n' + row.format(
+            'volumes', 'at a time', '', 'CPU, us', 'flushes', 'bytes', 'switches'))
+    for costs in result['costs']:
         for name, one in costs['daemons'].items():
-            print(row.format(name, f'{one["cpu_usec"]:.1f}', f'{one["flushes"]:.2f}', f'{one["bytes_written"]:,.0f}',
-                             f'{one["switches"]:.2f}'))
+            print(row.format(costs['volumes'], costs['connections'], name, f'{one["cpu_usec"]:.1f}',
+                             f'{one["flushes"]:.2f}', f'{one["bytes_written"]:,.0f}', f'{one["switches"]:.2f}'))

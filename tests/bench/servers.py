@@ -8,9 +8,11 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from figures import read_usage
@@ -74,13 +76,20 @@ class Server:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, *_):
+        if kind:
+            self.quote_log()
         self.process.terminate()
         try:
             self.process.wait(DEADLINE_SEC)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def quote_log(self):
+        """What it says may be why a measurement failed."""
+        for line in (self.directory / 'log').read_text().splitlines()[-5:]:
+            print(f'{type(self).__name__}: {line}', file=sys.stderr)
 
     def prepare(self):
         pass
@@ -123,64 +132,67 @@ class Redis(Server):
 
 
 class Nginx(Server):
-    """Serves the files in self.www, and takes more of them at /dav/."""
+    """Serves the files in self.www, and takes more of them at /dav/; at /dkv/ it serves those of a Dkv."""
+
+    def __init__(self, directory, dkv):
+        super().__init__(directory)
+        self.dkv = dkv
 
     def prepare(self):
         self.www = self.directory / 'www'
         (self.www / 'dav').mkdir(parents=True)
         text = (HERE / 'nginx.conf').read_text()
-        text = text.replace('@DIRECTORY@', str(self.directory)).replace('@PORT@', str(self.port))
+        for name, value in ('DIRECTORY', self.directory), ('PORT', self.port), ('DKV', self.dkv.directory):
+            text = text.replace(f'@{name}@', str(value))
         (self.directory / 'nginx.conf').write_text(text)
 
     def command(self):
         # Of root's server the workers would run as somebody else, who cannot read our files.
         user = ['-g', 'user root;'] if os.geteuid() == 0 else []
         return ['nginx', '-p', self.directory, '-c', self.directory / 'nginx.conf',
-                '-e', self.directory / 'error.log', *user]
+                '-e', 'stderr', *user]
 
 
 class Dkv:
-    """A sandbox, with the configuration that dkv has by default."""
+    """A sandbox, with the configuration that dkv has by default, whose flushes are counted; see flushes.c."""
 
     def __init__(self, build, directory, volumes, name='dkv'):
-        self.command = build / 'cli' / 'dkv-sandbox'
+        self.build = build
         self.directory = directory / f'{name}-{volumes}'
         self.volumes = volumes
-        self.port = free_ports(1 + volumes)
+        self.port = free_ports(2 * (1 + volumes))  # some for volumes that are added
         self.url = f'http://127.0.0.1:{self.port}'
 
     def __enter__(self):
-        run(self.command, 'start', self.directory, f'--volumes={self.volumes}',
-            f'--port={self.port}')
+        self.prepare()
+        os.environ.update(LD_PRELOAD=str(self.library), BENCH_FLUSHES=str(self.flushes))
+        try:
+            self.sandbox('start', f'--volumes={self.volumes}', f'--port={self.port}')
+        finally:
+            del os.environ['LD_PRELOAD'], os.environ['BENCH_FLUSHES']
         return self
 
     def __exit__(self, *_):
-        run(self.command, 'stop', self.directory)
+        self.sandbox('stop')
 
-    def processes(self):
-        """The ids of its daemons, by name."""
-        status = json.loads(run(self.command, 'status', self.directory, '--json'))
-        return {'master': status['master']['pid'],
-                **{f'volume {one["number"]}': one['pid'] for one in status['volumes']}}
-
-
-class Counted(Dkv):
-    """One whose flushes are counted, too; see flushes.c."""
-
-    def __enter__(self):
-        library = self.directory.with_suffix('.so')
+    def prepare(self):
+        self.library = self.directory.with_suffix('.so')
         self.flushes = self.directory.with_suffix('.flushes')
         self.flushes.mkdir()
-        run('cc', '-shared', '-fPIC', '-O2', '-D_GNU_SOURCE', '-o', library, HERE / 'flushes.c')
-        os.environ.update(LD_PRELOAD=str(library), BENCH_FLUSHES=str(self.flushes))
-        try:
-            return super().__enter__()
-        finally:
-            del os.environ['LD_PRELOAD'], os.environ['BENCH_FLUSHES']
+        run('cc', '-shared', '-fPIC', '-O2', '-D_GNU_SOURCE', '-o', self.library, HERE / 'flushes.c')
+
+    def sandbox(self, command, *options):
+        return run(self.build / 'cli' / 'dkv-sandbox', command, self.directory, *options)
+
+    def dkvadm(self, *words):
+        return run(self.build / 'cli' / 'dkvadm', '--sandbox', self.directory, *words)
 
     def usage(self):
-        """Of each of its daemons so far."""
-        return {name: self.usage_of(pid) for name, pid in self.processes().items()}
+        """Of each of its daemons so far, by name."""
+        status = json.loads(self.sandbox('status', '--json'))
+        processes = {'master': status['master']['pid'],
+                     **{f'volume {one["number"]}': one['pid'] for one in status['volumes']}}
+        return {name: self.usage_of(pid) for name, pid in processes.items()}
 
     def usage_of(self, pid):
         process = pathlib.Path('/proc', str(pid))
@@ -188,3 +200,40 @@ class Counted(Dkv):
         return read_usage([(task / 'schedstat').read_text() for task in tasks],
                           [(task / 'status').read_text() for task in tasks], (process / 'io').read_text(),
                           int.from_bytes((self.flushes / str(pid)).read_bytes(), 'little'))
+
+
+class Growing(Dkv):
+    """One whose three volumes are filled by fill(), before a fourth is added; nothing is left of it."""
+
+    def __init__(self, build, directory, fill):
+        super().__init__(build, directory, volumes=3, name='growing')
+        self.fill = fill
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self.fill(self)
+            self.sandbox('add')
+            os.sync()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        super().__exit__()
+        shutil.rmtree(self.directory)
+        shutil.rmtree(self.flushes)
+
+    def rebalance(self, *options):
+        self.dkvadm('rebalance', '--yes', *options)
+
+    def job(self):
+        return json.loads(self.dkvadm('--json=short', 'job', 'show', 1))
+
+    def moved_alone(self):
+        """Rebalances; returns what a second was good for, in keys and in bytes."""
+        self.rebalance()
+        job = self.job()
+        seconds = (job['ended_at'] - job['started_at']) / 1e6
+        return job['keys_done'] / seconds, job['bytes_done'] / seconds

@@ -86,22 +86,39 @@ class Rounds(unittest.TestCase):
 
 class Goals(unittest.TestCase):
     def test_less_may_be_better(self):
-        more, less = (measures.Ratio('', '', '', 0.5, less_is_better=flag) for flag in (False, True))
+        more, less = (measures.Comparison('', '', '', 0.5, less_is_better=flag) for flag in (False, True))
         self.assertEqual([report.is_met(one, value) for one in (more, less) for value in (0.4, 0.5, 0.6)],
                          [False, True, True, True, True, False])
-        self.assertIsNone(report.is_met(measures.Ratio('', '', ''), 1))
+        self.assertEqual([report.of_goal(one, 0.25) for one in (more, less)], [0.5, 2])
+        for function in report.is_met, report.of_goal:
+            self.assertIsNone(function(measures.Comparison('', '', ''), 1))
 
-    def test_each_ratio_is_one_of_measures_that_there_are(self):
+    def test_what_is_compared_is_measured(self):
         names = [measure.name for measure in measures.MEASURES]
         self.assertEqual(len(names), len(set(names)))
-        for ratio in measures.RATIOS:
-            self.assertIn(ratio.ours, names)
-            self.assertIn(ratio.theirs, names)
+        for one in measures.GOALS + measures.OTHERS:
+            self.assertLessEqual({one.ours, one.theirs or one.ours, one.needs or one.ours}, set(names))
+
+    def test_nothing_else_is_measured_and_what_notes_a_figure_comes_first(self):
+        chosen = [one for one in measures.GOALS if one.name.startswith('CPU of a PUT')]
+        self.assertEqual([measure.name for measure in measures.needed_by(chosen)],
+                         ['dkv put', 'dkv volume put', 'dkv put cpu', 'dkv volume put cpu'])
 
     def test_a_ratio_is_that_of_the_medians(self):
-        ratio = measures.Ratio('PUT', 'ours', 'theirs', 0.5)
-        self.assertEqual(report.describe_ratio(ratio, {'ours': 30, 'theirs': 40}), {
-            'name': 'PUT', 'dkv': 'ours', 'peer': 'theirs', 'ratio': 0.75, 'goal': 0.5, 'met': True})
+        medians = {'ours': 30, 'theirs': 40}
+        self.assertEqual(report.describe_comparison(measures.Comparison('PUT', 'ours', 'theirs', 0.5), medians), {
+            'name': 'PUT', 'dkv': 'ours', 'peer': 'theirs', 'value': 0.75, 'goal': 0.5, 'of_goal': 1.5, 'met': True})
+        self.assertEqual(report.describe_comparison(measures.Comparison('PUT', 'ours', goal=60), medians), {
+            'name': 'PUT', 'dkv': 'ours', 'peer': None, 'value': 30, 'goal': 60, 'of_goal': 0.5, 'met': False})
+
+    def test_a_round_that_is_out_of_line_does_not_count(self):
+        rounds = [report.Round({'dkv put': rate}, {'dkv put': cpu}, {(3, 32): {'all': {'cpu_usec': usec}}})
+                  for rate, cpu, usec in ((100, 0.002, 110), (200, 0.004, 90), (1, 5, 7000))]
+        measure = measures.Measure('dkv put', '/s', None)
+        self.assertEqual(report.describe_measure(measure, rounds, 2), {
+            'unit': '/s', 'median': 100, 'runs': [100, 200, 1], 'client_cpu_usec': 10})
+        self.assertEqual(report.describe_costs(rounds), [
+            {'volumes': 3, 'connections': 32, 'daemons': {'all': {'cpu_usec': 110}}}])
 
 
 class Chart(unittest.TestCase):
@@ -135,6 +152,13 @@ class Chart(unittest.TestCase):
             for point in line.get('points').split():
                 x, y = map(float, point.split(','))
                 self.assertTrue(0 < x < self.chart.WIDTH and 0 < y < self.chart.HEIGHT)
+
+    def test_each_line_has_a_colour_for_light_and_one_for_dark(self):
+        root = xml.etree.ElementTree.fromstring(self.chart.draw(self.document()))
+        light, dark = root.find('{http://www.w3.org/2000/svg}style').text.split('@media (prefers-color-scheme: dark)')
+        for line in root.findall('{http://www.w3.org/2000/svg}polyline'):
+            for style in light, dark:
+                self.assertIn(f'.{line.get("class")} {{', style)
 
 
 if __name__ == '__main__':

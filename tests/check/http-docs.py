@@ -48,8 +48,10 @@ def routes(root):
         text = (root / name).read_text()
         for method, prefix in re.findall(r'^ +{ "(\w+)", +"(/[^"]*)"', text, re.M):
             yield whom, f'{method} {prefix}' + ('KEY' if prefix.endswith('/') else '')
-        for call in re.findall(r'^ +RPC_ROUTE\((\w+),', text, re.M):
+        for call in re.findall(r'^ +SIGNED_ROUTE\((\w+),', text, re.M):
             yield whom, f'POST {calls[call]}'
+        if 'RPC_SERVICE_ROUTE(' in text:
+            yield whom, 'GET /-/channel'
     yield 'the master', 'GET /'  # the listing is the value without a name
 
 
@@ -72,7 +74,7 @@ def headers(text):
     asked |= {'Dkv-Signature'} if 'SIGNATURE_HEADER' in text else set()
     given = set(re.findall(r'http_request_add_header\(\s*[\w>-]+, "([\w-]+)"', text))
     for lines in re.findall(r'"((?:\\r\\n)?[A-Z][\w-]+: [^"]*)"', text):
-        if '\\r' in lines:  # they are sent as they stand there
+        if '\\r' in lines or lines.endswith(': '):  # they are sent as they stand there
             given |= set(re.findall(r'([A-Z][\w-]+): ', lines))
     given |= stored | {'Dkv-Meta-NAME'}
     return asked, given

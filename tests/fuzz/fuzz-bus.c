@@ -53,8 +53,16 @@ static size_t append_entry(sd_bus_message *message, const uint8_t *data, size_t 
         return 3 + name_size + value_size;
 }
 
+/* Reads the name of an entry and not its value. */
+static int on_half(sd_bus_message *message, void *userdata) {
+        const char *name;
+
+        (void) userdata;
+        return sd_bus_message_read(message, "s", &name);
+}
+
 /* The last option of a message that is good, however many there are before it. */
-static void check(sd_bus_message *message) {
+static void check(sd_bus_message *message, bool has_options) {
         const char *text = NULL;
         uint32_t small = 7;
         uint64_t large = 7;
@@ -68,8 +76,8 @@ static void check(sd_bus_message *message) {
         int r;
 
         r = bus_read_options(message, options, &error);
-        if (r < 0)
-                assert(sd_bus_error_is_set(&error) && error.message);
+        assert(!has_options || r >= 0 || (sd_bus_error_is_set(&error) && error.message));
+        assert(has_options || r < 0);
         assert(options[0].is_set == (text != NULL));
         assert(options[1].is_set || small == 7);
         assert(options[2].is_set || large == 7);
@@ -77,8 +85,7 @@ static void check(sd_bus_message *message) {
         sd_bus_error_free(&error);
 }
 
-/* The input is the options of a method call. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static sd_bus_message *make_message(const uint8_t *data, size_t size) {
         sd_bus_message *message = NULL;
         size_t n;
 
@@ -91,7 +98,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(sd_bus_message_close_container(message) >= 0);
         assert(sd_bus_message_seal(message, 1, 0) >= 0);
         assert(sd_bus_message_rewind(message, true) >= 0);
-        check(message);
+        return message;
+}
+
+/* The input is the options of a method call. Without them, or if what reads them does not read all
+ * of an entry, there is an error. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        sd_bus_message *message = make_message(data, size), *empty = NULL;
+
+        check(message, true);
+        assert(sd_bus_message_rewind(message, true) >= 0);
+        assert(bus_read_entries(message, "sv", on_half, NULL) == (size < 3 ? 1 : -EBUSY));
         sd_bus_message_unref(message);
+
+        assert(sd_bus_message_new_method_call(some_bus(), &empty, NULL, "/", NULL, "Fuzz") >= 0);
+        assert(sd_bus_message_seal(empty, 1, 0) >= 0);
+        check(empty, false);
+        sd_bus_message_unref(empty);
         return 0;
 }

@@ -27,6 +27,26 @@ static void check_round_trip(const Condition *condition) {
                condition_check_read(&decoded, &some, 0));
 }
 
+/* Dates count only where the tags are missing, and only for a value that is there. */
+static void check_dates(const Condition *condition, uint64_t seconds) {
+        static const Checksum some;
+        Condition dated = *condition;
+
+        dated.has_unmodified_since = dated.has_modified_since = true;
+        dated.unmodified_since = dated.modified_since = seconds;
+        assert(condition_check_read(&dated, NULL, 0) == condition_check_read(condition, NULL, 0));
+        if (condition->match.present)
+                assert(condition_check(&dated, &some, UINT64_MAX) ==
+                       condition_check(condition, &some, UINT64_MAX));
+        else if (seconds < UINT64_MAX / USEC_PER_SEC)
+                assert(condition_check(&dated, &some, UINT64_MAX) < 0);
+        if (condition->none_match.present && condition->match.present)
+                assert(condition_check_read(&dated, &some, 0) ==
+                       condition_check_read(condition, &some, 0));
+        if (!condition->none_match.present && !condition->match.present)
+                assert(condition_check_read(&dated, &some, 0) == 1);
+}
+
 /* The input is an encoded condition; and, up to the first 0, an If-Match, behind it an
  * If-None-Match. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -37,7 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (condition_decode(&reader, &condition) == 0)
                 check_round_trip(&condition);
-        if (condition_parse(headers, length < size ? headers + length + 1 : NULL, &condition) == 0)
+        if (condition_parse(headers, length < size ? headers + length + 1 : NULL, &condition) ==
+            0) {
                 check_round_trip(&condition);
+                check_dates(&condition, size);
+        }
         return 0;
 }

@@ -26,5 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(key_hash(key) == key_hash(again));
         key_table(key, again);
         assert(strlen(again) <= KEY_MAX);
+        assert(!key_has_dots(key) || strchr(key, '.'));
         return 0;
 }

@@ -6,13 +6,22 @@
 #include "core/record.h"
 #include "fuzz.h"
 
-/* Steps through the metadata, whose strings have to lie within it. */
+/* Steps through the metadata, whose strings have to lie within it. Put together again they are the
+ * same, if the record is one that may be stored. */
 static void check_metadata(const Record *record) {
         const char *name, *value, *end = record->metadata + record->metadata_size;
+        _cleanup_(buffer_done) Buffer again = {};
         size_t position = 0;
+        int r = 0;
 
-        while (metadata_next(record->metadata, record->metadata_size, &position, &name, &value))
+        while (metadata_next(record->metadata, record->metadata_size, &position, &name, &value)) {
                 assert(name + strlen(name) < value && value + strlen(value) < end);
+                r = r < 0 ? r : metadata_append(&again, name, value);
+        }
+        if (record_check(record) < 0)
+                return;
+        assert(r == 0 && again.size == record->metadata_size);
+        assert(again.size == 0 || memcmp(again.data, record->metadata, again.size) == 0);
 }
 
 /* What can be decoded can be encoded, and then is the same again. */

@@ -329,7 +329,7 @@ static int play(const FaultSweep *sweep,
 }
 
 unsigned fault_sweep(const FaultSweep *sweep, FaultMode mode) {
-        for (unsigned n = 1;; n++) {
+        for (unsigned n = 1;; n += FAULT_STRIDE) {
                 _cleanup_(scratch_freep) char *directory = scratch_new();
                 uint8_t acknowledged[ACKNOWLEDGED_MAX];
                 size_t size;

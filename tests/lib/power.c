@@ -453,7 +453,7 @@ unsigned power_loss(const FaultSweep *sweep, unsigned n_states, unsigned seed) {
 
         srandom(seed);
         disk->directory = directory;
-        bad = check_states(sweep, disk, trace, size, n_states);
+        bad = check_states(sweep, disk, trace, size, (n_states + FAULT_STRIDE - 1) / FAULT_STRIDE);
         disk_done(disk);
         return bad;
 }

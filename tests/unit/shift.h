@@ -14,7 +14,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 static atomic_uint_least64_t shift_usec, shift_realtime_usec;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret) {
-        uint64_t shift = clock == CLOCK_MONOTONIC  ? atomic_load(&shift_usec)
+        bool is_monotonic = clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE;
+        uint64_t shift = is_monotonic              ? atomic_load(&shift_usec)
                          : clock == CLOCK_REALTIME ? atomic_load(&shift_realtime_usec)
                                                    : 0;
         int r = __real_clock_gettime(clock, ret);

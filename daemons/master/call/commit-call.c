@@ -4,11 +4,9 @@
 #include <stdatomic.h>
 
 #include "core/call/wire.h"
-#include "http/server.h"
 #include "master/call/commit-call.h"
 #include "master/request/requests.h"
 #include "master/upkeep/deadlines.h"
-#include "rpc/rpc.h"
 
 #define COMMITS_MAX 4096
 
@@ -21,16 +19,14 @@ typedef struct CommitItem {
 } CommitItem;
 
 struct CommitBatch {
-        HttpRequest *request;
+        RpcRequest *request;
         atomic_size_t n_left;
         size_t n_items;
         CommitItem items[];
 };
 
 static void commit_reply(CommitBatch *batch) {
-        HttpRequest *request = batch->request;
         _cleanup_(buffer_done) Buffer answer = {};
-        int r;
 
         for (size_t i = 0; i < batch->n_items; i++) {
                 const CommitItem *item = batch->items + i;
@@ -42,13 +38,7 @@ static void commit_reply(CommitBatch *batch) {
                                                          .revision = item->commit.revision,
                                          });
         }
-
-        r = buffer_error(&answer);
-        if (r >= 0)
-                r = http_request_reply_data(
-                                request, 200, "application/octet-stream", answer.data, answer.size);
-        if (r < 0)
-                (void) http_request_reply_error(request, r, NULL);
+        (void) rpc_request_reply(batch->request, NULL, &answer);
 }
 
 static void commit_done(CommitBatch *batch) {
@@ -76,7 +66,20 @@ static bool is_ours(Requests *requests, const Record *record) {
         return index_gave_version(requests->index, record->version);
 }
 
-/* Reads the items, whose strings stay in the body. Returns 0 or -EINVAL. */
+/* Returns how many commits there are, or -EINVAL. */
+static int count_commits(const Buffer *body) {
+        Reader reader = READER(body->data, body->size);
+        WireCommit wire;
+        int n = 0;
+
+        for (; reader.size > 0; n++)
+                if (n == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0)
+                        return -EINVAL;
+        return n;
+}
+
+/* Reads the items, for which there is room, and whose strings stay in the body. Returns 0 or
+ * -EINVAL. */
 static int read_commits(
                 Requests *requests,
                 const Buffer *body,
@@ -88,8 +91,7 @@ static int read_commits(
                 CommitItem *item = batch->items + batch->n_items;
                 WireCommit wire;
 
-                if (batch->n_items == COMMITS_MAX || wire_get_commit(&reader, &wire) < 0 ||
-                    !is_ours(requests, &wire.record))
+                if (wire_get_commit(&reader, &wire) < 0 || !is_ours(requests, &wire.record))
                         return -EINVAL;
                 *item = (CommitItem){
                         .batch = batch,
@@ -106,26 +108,30 @@ static int read_commits(
         return 0;
 }
 
-int commit_call_finish(HttpRequest *request) {
-        Requests *requests = requests_of(request);
+int commit_call_finish(RpcRequest *request) {
+        Requests *requests = requests_of_call(request);
         const Buffer *body = rpc_request_body(request);
         CommitBatch *batch;
-        int r;
+        int n, r;
 
-        if (lead_refuses(requests->lead, request))
-                return 0;
-        batch = calloc(1, sizeof(*batch) + COMMITS_MAX * sizeof(batch->items[0]));
+        r = lead_check_call(requests->lead, request);
+        if (r < 0)
+                return r;
+        n = count_commits(body);
+        if (n < 0)
+                return n;
+        batch = calloc(1, sizeof(*batch) + (size_t) n * sizeof(batch->items[0]));
         if (!batch)
                 return -ENOMEM;
         batch->request = request;
-        rpc_set_state(request, batch, free);
+        rpc_request_set_state(request, batch, free);
         r = read_commits(requests, body, deadline_of_garbage(requests->grace_usec), batch);
         if (r < 0)
                 return r;
 
         batch->n_left = batch->n_items + 1; /* one for this function */
-        for (size_t i = 0, n = batch->n_items; i < n; i++)
+        for (int i = 0; i < n; i++)
                 index_commit(requests->index, &batch->items[i].commit);
         commit_done(batch);
-        return HTTP_LATER;
+        return RPC_LATER;
 }

@@ -3,7 +3,7 @@
 
 /* Commit call: a volume asks to make stored versions current; each is answered alone. */
 
-#include "http/request.h"
+#include "rpc/rpc-request.h"
 
 /* For the route table. */
-int commit_call_finish(HttpRequest *request);
+int commit_call_finish(RpcRequest *request);

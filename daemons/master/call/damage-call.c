@@ -7,10 +7,9 @@
 #include "master/call/damage-call.h"
 #include "master/request/requests.h"
 #include "master/upkeep/damage.h"
-#include "rpc/rpc.h"
 
 typedef struct DamageBatch {
-        HttpRequest *request;
+        RpcRequest *request;
         IndexDamage damage;
         IndexDamageItem items[WIRE_DAMAGE_MAX];
 } DamageBatch;
@@ -18,20 +17,16 @@ typedef struct DamageBatch {
 static void on_noted(IndexRequest *request, IndexResult result) {
         DamageBatch *batch = CONTAINER_OF(request, DamageBatch, damage.request);
         _cleanup_(buffer_done) Buffer answer = {};
-        int r = result.error; /* if it is unknown, the volume says it once more */
 
-        if (r >= 0)
-                damage_log_lost(&batch->damage);
+        if (result.error < 0) { /* if it is unknown, the volume says it once more */
+                (void) rpc_request_refuse(batch->request, result.error, NULL);
+                return;
+        }
+
+        damage_log_lost(&batch->damage);
         for (size_t i = 0; i < batch->damage.n_items; i++)
                 wire_put_error(&answer, batch->items[i].error);
-        if (r >= 0)
-                r = buffer_error(&answer);
-        if (r >= 0)
-                r = http_request_reply_data(
-                                batch->request, 200, "application/octet-stream", answer.data,
-                                answer.size);
-        if (r < 0)
-                (void) http_request_reply_error(batch->request, r, NULL);
+        (void) rpc_request_reply(batch->request, NULL, &answer);
 }
 
 static int read_batch(const Buffer *body, DamageBatch *batch) {
@@ -56,7 +51,7 @@ static int read_batch(const Buffer *body, DamageBatch *batch) {
         return 0;
 }
 
-int damage_call_finish(HttpRequest *request) {
+int damage_call_finish(RpcRequest *request) {
         const Buffer *body = rpc_request_body(request);
         DamageBatch *batch;
         int r;
@@ -65,7 +60,7 @@ int damage_call_finish(HttpRequest *request) {
         if (!batch)
                 return -ENOMEM;
         batch->request = request;
-        rpc_set_state(request, batch, free);
+        rpc_request_set_state(request, batch, free);
         r = read_batch(body, batch);
         if (r < 0)
                 return r;
@@ -73,6 +68,6 @@ int damage_call_finish(HttpRequest *request) {
         batch->damage.request.done = on_noted;
         batch->damage.items = batch->items;
         batch->damage.now_usec = clock_realtime();
-        index_damage(requests_of(request)->index, &batch->damage);
-        return HTTP_LATER;
+        index_damage(requests_of_call(request)->index, &batch->damage);
+        return RPC_LATER;
 }

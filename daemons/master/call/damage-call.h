@@ -4,6 +4,6 @@
 /* Damage call: a volume tells which of its copies it found damaged; each becomes a mark in the
  * index (see store/index/damage.h). */
 
-#include "http/request.h"
+#include "rpc/rpc-request.h"
 
-int damage_call_finish(HttpRequest *request);
+int damage_call_finish(RpcRequest *request);

@@ -12,7 +12,6 @@
 #include "master/link/caller.h"
 #include "master/request/requests.h"
 #include "master/trouble/report-health.h"
-#include "rpc/rpc.h"
 #include "store/index/identity.h"
 
 static int parse_report(const Json *json, const Parties *parties, VolumeReport *ret) {
@@ -44,12 +43,12 @@ static int parse_report(const Json *json, const Parties *parties, VolumeReport *
         return peer_read_health(json, ret);
 }
 
-/* The answer is signed: by it the volume knows whom it follows. */
-static int reply_report(HttpRequest *request, uint32_t volume) {
-        Requests *requests = requests_of(request);
+/* By the answer the volume knows whom it follows. */
+static int reply_report(RpcRequest *request, uint32_t volume) {
+        Requests *requests = requests_of_call(request);
         _cleanup_(json_freep) Json *answer = json_new_object();
+        _cleanup_(buffer_done) Buffer body = {};
         _cleanup_free_ char *text = NULL;
-        Parties parties = { .lead = *index_identity(requests->index) };
         uint64_t token, version;
 
         json_add_uint(answer, "clock", clock_realtime());
@@ -62,22 +61,21 @@ static int reply_report(HttpRequest *request, uint32_t volume) {
         text = json_format(answer, false);
         if (!text)
                 return -ENOMEM;
-        return rpc_reply(
-                        request, requests->secret, &parties, "application/json", text,
-                        strlen(text));
+        buffer_put(&body, text, strlen(text));
+        return rpc_request_reply(request, index_identity(requests->index), &body);
 }
 
-static int refuse_stranger(HttpRequest *request, const VolumeReport *report) {
-        Requests *requests = requests_of(request);
+static int refuse_stranger(RpcRequest *request, const VolumeReport *report) {
+        Requests *requests = requests_of_call(request);
         char why[LEAD_REASON_SIZE];
 
         troubles_note(requests->troubles, TROUBLE_STRANGER, report->number, "%s", report->url);
         lead_explain_stranger(requests->lead, report->number, why);
-        return http_request_reply_error(request, -EEXIST, why);
+        return rpc_request_refuse(request, -EEXIST, why);
 }
 
-int report_call_finish(HttpRequest *request) {
-        Requests *requests = requests_of(request);
+int report_call_finish(RpcRequest *request) {
+        Requests *requests = requests_of_call(request);
         _cleanup_(json_freep) Json *json = NULL;
         VolumeReport report;
         const Buffer *body = rpc_request_body(request);
@@ -86,7 +84,7 @@ int report_call_finish(HttpRequest *request) {
         r = json_parse((const char *) body->data, body->size, &json);
         if (r < 0)
                 return -EINVAL;
-        r = parse_report(json, rpc_parties(request), &report);
+        r = parse_report(json, rpc_request_parties(request), &report);
         if (r >= 0 && volumes_has_other_run(requests->volumes, &report))
                 r = -ENOTUNIQ;
         if (r >= 0)
@@ -97,8 +95,10 @@ int report_call_finish(HttpRequest *request) {
                 r = caller_check_cluster(&requests->callers, &report);
         if (r == -EOWNERDEAD) { /* its state is of interest all the same */
                 (void) volumes_report(requests->volumes, &report);
-                if (lead_refuses(requests->lead, request))
-                        return 0;
+                r = lead_check_call(requests->lead, request);
+                if (r < 0)
+                        return r;
+                r = -EOWNERDEAD; /* it leads by now; the next report is soon enough */
         }
         if (r == -EEXIST)
                 return refuse_stranger(request, &report);

@@ -4,7 +4,7 @@
 /* Report call: a volume tells each second what it is and how full; the answer tells it whom it
  * follows. */
 
-#include "http/request.h"
+#include "rpc/rpc-request.h"
 
 /* For the route table. */
-int report_call_finish(HttpRequest *request);
+int report_call_finish(RpcRequest *request);

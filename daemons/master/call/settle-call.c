@@ -4,17 +4,15 @@
 
 #include "base/clock.h"
 #include "core/call/wire.h"
-#include "http/server.h"
 #include "master/call/settle-call.h"
 #include "master/request/requests.h"
 #include "master/upkeep/deadlines.h"
-#include "rpc/rpc.h"
 #include "store/index/garbage.h"
 
 #define SETTLE_MAX 4096
 
 typedef struct SettleBatch {
-        HttpRequest *request;
+        RpcRequest *request;
         IndexSettle settle;
         IndexSettleItem items[SETTLE_MAX];
 } SettleBatch;
@@ -23,9 +21,9 @@ static void on_settled(IndexRequest *request, IndexResult result) {
         SettleBatch *batch = CONTAINER_OF(request, SettleBatch, settle.request);
 
         if (result.error < 0) /* also if it is unknown: to settle twice does no harm */
-                (void) http_request_reply_error(batch->request, result.error, NULL);
+                (void) rpc_request_refuse(batch->request, result.error, NULL);
         else
-                (void) http_request_reply(batch->request, 204);
+                (void) rpc_request_reply(batch->request, NULL, NULL);
 }
 
 static int read_settle(Requests *requests, const Buffer *body, SettleBatch *batch) {
@@ -50,19 +48,20 @@ static int read_settle(Requests *requests, const Buffer *body, SettleBatch *batc
         return reader_end(&reader) < 0 ? -EINVAL : 0;
 }
 
-int settle_call_finish(HttpRequest *request) {
-        Requests *requests = requests_of(request);
+int settle_call_finish(RpcRequest *request) {
+        Requests *requests = requests_of_call(request);
         const Buffer *body = rpc_request_body(request);
         SettleBatch *batch;
         int r;
 
-        if (lead_refuses(requests->lead, request))
-                return 0;
+        r = lead_check_call(requests->lead, request);
+        if (r < 0)
+                return r;
         batch = calloc(1, sizeof(*batch));
         if (!batch)
                 return -ENOMEM;
         batch->request = request;
-        rpc_set_state(request, batch, free);
+        rpc_request_set_state(request, batch, free);
         r = read_settle(requests, body, batch);
         if (r < 0)
                 return r;
@@ -75,5 +74,5 @@ int settle_call_finish(HttpRequest *request) {
         batch->settle.garbage_due_usec = clock_realtime() + requests->ticket_usec;
         batch->settle.tombstone_due_usec = deadline_of_tombstone();
         index_settle(requests->index, &batch->settle);
-        return HTTP_LATER;
+        return RPC_LATER;
 }

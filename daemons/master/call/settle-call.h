@@ -4,7 +4,7 @@
 /* Settle call: a volume asks what became of objects in doubt. What is not current becomes garbage,
  * and is never committed again. */
 
-#include "http/request.h"
+#include "rpc/rpc-request.h"
 
 /* For the route table. */
-int settle_call_finish(HttpRequest *request);
+int settle_call_finish(RpcRequest *request);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "master/cluster/change-internal.h"
 
-/* What a change does to a volume; each is an event. */
+/* What a change does to a volume; each is an event, but for the last one. */
 typedef enum Effect {
         EFFECT_NEW = 1 << 0,
         EFFECT_ADDED = 1 << 1,
@@ -19,6 +19,7 @@ typedef enum Effect {
         EFFECT_DRAINING = 1 << 5,
         EFFECT_REMOVED = 1 << 6,
         EFFECT_OTHER_STORE = 1 << 7,
+        EFFECT_MOVED = 1 << 8, /* it is called elsewhere, where nobody has called yet */
 } Effect;
 
 Change *change_free(Change *change) {
@@ -30,6 +31,12 @@ Change *change_free(Change *change) {
         free(change->affected);
         free(change);
         return NULL;
+}
+
+/* An address that is not set is what the volume reports (report.c). */
+static bool is_moved(const Volume *before, const Volume *after) {
+        return (before->url_is_set || after->url_is_set) &&
+               (before->url_is_set != after->url_is_set || strcmp(before->url, after->url) != 0);
 }
 
 static unsigned find_effects(const Volume *before, const Volume *after) {
@@ -44,6 +51,8 @@ static unsigned find_effects(const Volume *before, const Volume *after) {
                    after->url_is_set != before->url_is_set ||
                    after->zone_is_set != before->zone_is_set)
                 effects |= EFFECT_SETTINGS;
+        if (is_moved(before, after))
+                effects |= EFFECT_MOVED;
         if (before != &nothing && memcmp(after->uuid, before->uuid, sizeof(after->uuid)) != 0)
                 effects |= EFFECT_OTHER_STORE;
         if (after->state == VOLUME_ACTIVE && before->state != VOLUME_ACTIVE)
@@ -126,6 +135,13 @@ static void log_copies(const Cluster *cluster) {
                           "There are to be as many copies as Copies= says from now on.");
 }
 
+/* With the lock held for writing. */
+static void note_effects(Volumes *volumes, const Affected *affected) {
+        volumes->live[affected->number].changed = true;
+        if (affected->effects & EFFECT_MOVED)
+                contacts_forget(volumes->contacts, affected->number);
+}
+
 static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
         _cleanup_(change_freep) Change *change = CONTAINER_OF(map_change, Change, map_change);
         Volumes *volumes = change->volumes;
@@ -133,7 +149,7 @@ static void on_done(MapChange *map_change, int result, const Cluster *cluster) {
         if (result >= 0) {
                 (void) pthread_rwlock_wrlock(&volumes->map.lock);
                 for (size_t i = 0; i < change->n_affected; i++)
-                        volumes->live[change->affected[i].number].changed = true;
+                        note_effects(volumes, change->affected + i);
                 (void) pthread_rwlock_unlock(&volumes->map.lock);
 
                 for (size_t i = 0; i < change->n_affected; i++)

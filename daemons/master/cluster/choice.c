@@ -119,14 +119,14 @@ int volumes_place_another(
 static int choose(
                 const Volumes *volumes,
                 const Record *record,
-                unsigned turn,
+                unsigned first,
                 unsigned avoid,
                 char ret_url[static VOLUME_URL_SIZE]) {
         uint64_t now_usec = clock_monotonic();
         uint32_t chosen = 0;
 
         for (size_t i = 0; i < record->n_copies; i++) {
-                size_t j = (turn + i) % record->n_copies;
+                size_t j = (first + i) % record->n_copies;
                 uint32_t number = record->copies[j];
                 bool is_good = contacts_is_good(volumes->contacts, number) &&
                                !is_skewed(volumes, number);
@@ -143,18 +143,28 @@ static int choose(
         return chosen > 0 ? (int) chosen : -EHOSTDOWN;
 }
 
+/* Spreads readers over the copies. By chance: whoever reads the same keys again and again would by
+ * turns be sent to the same copy of each, if their number is even, and would never find out that
+ * another one is damaged. A linear congruential generator with Knuth's constants (MMIX). */
+static unsigned draw(void) {
+        static __thread uint64_t state;
+
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        return (unsigned) (state >> 33);
+}
+
 int volumes_choose(
                 Volumes *volumes,
                 const Record *record,
                 unsigned avoid,
                 char ret_url[static VOLUME_URL_SIZE]) {
-        static __thread unsigned turn; /* spreads readers over the copies */
+        unsigned first = draw();
         int r;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        r = choose(volumes, record, ++turn, avoid, ret_url);
+        r = choose(volumes, record, first, avoid, ret_url);
         if (r < 0 && avoid != 0)
-                r = choose(volumes, record, turn, ~avoid, ret_url);
+                r = choose(volumes, record, first, ~avoid, ret_url);
         (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }

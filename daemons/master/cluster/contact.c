@@ -58,7 +58,8 @@ void contacts_note(
                 return;
 
         atomic_store(&entry->error, error);
-        atomic_store(&entry->os_error, os_error);
+        if (os_error > 0 || atomic_load(&entry->n_failed) == 0) /* not all calls know it */
+                atomic_store(&entry->os_error, os_error);
         if (atomic_load(&entry->n_failed) == 0)
                 atomic_store(&entry->failed_usec, now_usec);
         (void) atomic_fetch_add(&entry->n_failed, 1);
@@ -68,6 +69,13 @@ void contacts_note_unfit(Contacts *contacts, uint32_t volume, uint64_t until_use
         assert(volume <= VOLUME_MAX);
 
         atomic_store(&contacts->entries[volume].unfit_until_usec, until_usec);
+}
+
+void contacts_forget(Contacts *contacts, uint32_t volume) {
+        assert(volume <= VOLUME_MAX);
+
+        atomic_store(&contacts->entries[volume].good_usec, 0);
+        atomic_store(&contacts->entries[volume].n_failed, 0);
 }
 
 bool contacts_is_good(const Contacts *contacts, uint32_t volume) {

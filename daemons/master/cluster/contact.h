@@ -30,6 +30,10 @@ void contacts_note(Contacts *contacts, uint32_t volume, int error, int os_error,
  * until UNTIL_USEC, when it will have said more. */
 void contacts_note_unfit(Contacts *contacts, uint32_t volume, uint64_t until_usec);
 
+/* The volume is at another address from now on: what calls to the old one came to says nothing of
+ * it. */
+void contacts_forget(Contacts *contacts, uint32_t volume);
+
 /* Whether the last call got through, as far as is known. */
 bool contacts_is_good(const Contacts *contacts, uint32_t volume);
 

@@ -124,6 +124,22 @@ static void note_cut(const Volumes *volumes, Live *live, const VolumeReport *rep
                                 live->cut[live->n_cut++] = cluster->volumes[i].number;
 }
 
+/* With the lock held for writing. What calls came to where the volume was before says nothing of
+ * where it is now. */
+static int take_run(Volumes *volumes, Live *live, const VolumeReport *report) {
+        char before[VOLUME_URL_SIZE] = "", after[VOLUME_URL_SIZE] = "";
+        int r;
+
+        (void) volumes_find_url(volumes, report->number, 0, before); /* unless it is new */
+        r = run_take(live, report);
+        if (r < 0)
+                return r;
+        (void) volumes_find_url(volumes, report->number, 0, after);
+        if (strcmp(before, after) != 0)
+                contacts_forget(volumes->contacts, report->number);
+        return 0;
+}
+
 /* With the lock held for writing. */
 static int take_note(Volumes *volumes, const VolumeReport *report) {
         Live *live;
@@ -138,7 +154,7 @@ static int take_note(Volumes *volumes, const VolumeReport *report) {
         live = volumes->live + report->number;
         r = run_check(volumes, live, report);
         if (r >= 0)
-                r = run_take(live, report);
+                r = take_run(volumes, live, report);
         if (r < 0)
                 return r;
 

@@ -62,11 +62,10 @@ void volumes_note_answer(Volumes *volumes, const StoreIdentity *store) {
 }
 
 /* With the lock held. */
-static int check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence) {
+static int check_caller(Volumes *volumes, const StoreIdentity *from) {
         const Volume *volume = cluster_find(volumes->map.cluster, from->number);
         StoreIdentity store;
-        Live *live;
-        int r;
+        const Live *live;
 
         if (!volume)
                 return -EINPROGRESS;
@@ -74,20 +73,14 @@ static int check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t se
         if (!store_identity_equal(from, &store))
                 return -EREMOTE;
         live = volumes->live + from->number;
-        if (live->run == 0 || live->run != from->run)
-                return -EINPROGRESS;
-
-        (void) pthread_mutex_lock(&volumes->calls_lock);
-        r = replay_note(live->calls, sequence);
-        (void) pthread_mutex_unlock(&volumes->calls_lock);
-        return r;
+        return live->run != 0 && live->run == from->run ? 0 : -EINPROGRESS;
 }
 
-int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence) {
+int volumes_check_caller(Volumes *volumes, const StoreIdentity *from) {
         int r;
 
         (void) pthread_rwlock_rdlock(&volumes->map.lock);
-        r = check_caller(volumes, from, sequence);
+        r = check_caller(volumes, from);
         (void) pthread_rwlock_unlock(&volumes->map.lock);
         return r;
 }
@@ -163,16 +156,10 @@ static int take_url(Live *live, const char *reported) {
 int run_take(Live *live, const VolumeReport *report) {
         int r;
 
-        if (!live->calls)
-                live->calls = calloc(1, sizeof(*live->calls));
-        if (!live->calls)
-                return -ENOMEM;
         r = take_url(live, report->url);
         if (r < 0)
                 return r;
 
-        if (live->run != report->run)
-                *live->calls = (Replay){};
         live->run = report->run;
         live->report_sequence = report->sequence;
         return 0;

@@ -39,9 +39,9 @@ bool volumes_is_reached(const Volumes *volumes, uint32_t number);
 /* Somebody at the volume's address has said that it is this store, and this run of it. */
 void volumes_note_answer(Volumes *volumes, const StoreIdentity *store);
 
-/* Looks at a call from FROM. Returns 0 if that is the volume; -EALREADY if a call of that SEQUENCE
- * came before; -EINPROGRESS if it has to report first; -EREMOTE if it is another store. */
-int volumes_check_caller(Volumes *volumes, const StoreIdentity *from, uint64_t sequence);
+/* Looks at who calls. Returns 0 if that is the volume; -EINPROGRESS if it has to report first;
+ * -EREMOTE if it is another store. */
+int volumes_check_caller(Volumes *volumes, const StoreIdentity *from);
 
 /* Whether another run than the one that reports is the volume, and is up elsewhere: what reports is
  * a copy then, and what it has seen says nothing about the index. */

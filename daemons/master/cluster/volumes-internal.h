@@ -6,7 +6,6 @@
 
 #include <stdatomic.h>
 
-#include "core/call/replay.h"
 #include "master/cluster/map.h"
 #include "master/cluster/volumes.h"
 
@@ -29,8 +28,7 @@ typedef struct Live {
         uint64_t answering_run; /* which was at its address when the master asked last */
         uint64_t doubted_run;   /* which says that it is there, too */
         uint64_t answered_usec, doubted_usec; /* monotonic */
-        char *url;     /* owned; what the run calls its address; NULL without a run */
-        Replay *calls; /* owned, likewise; under calls_lock */
+        char *url; /* owned; what the run calls its address; NULL without a run */
         atomic_uint_least64_t sequence; /* of the last order */
 
         bool changed;  /* the map says something else of it since the last look */
@@ -43,7 +41,6 @@ struct Volumes {
         Live *live; /* by number; as far as there are numbers in the map */
         size_t n_live;
         Contacts *contacts; /* owned; needs no lock */
-        pthread_mutex_t calls_lock;
 };
 
 /* With the lock held. */

@@ -61,10 +61,7 @@ int volumes_new(Index *index, const VolumesOptions *options, Volumes **ret) {
         if (!volumes)
                 return -ENOMEM;
 
-        *volumes = (Volumes){
-                .options = *options,
-                .calls_lock = PTHREAD_MUTEX_INITIALIZER,
-        };
+        *volumes = (Volumes){ .options = *options };
         r = contacts_new(&volumes->contacts);
         if (r < 0)
                 return r;
@@ -87,9 +84,7 @@ Volumes *volumes_free(Volumes *volumes) {
         (void) contacts_free(volumes->contacts);
         for (size_t i = 0; i < volumes->n_live; i++) {
                 free(volumes->live[i].url);
-                free(volumes->live[i].calls);
         }
-        (void) pthread_mutex_destroy(&volumes->calls_lock);
         free(volumes->live);
         free(volumes);
         return NULL;
@@ -145,7 +140,15 @@ int volumes_check_zone(const char *zone) {
         return strlen(zone) < VOLUME_ZONE_SIZE && is_text(zone, ' ') ? 0 : -EINVAL;
 }
 
-void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result) {
+void volumes_note_call(Volumes *volumes, uint32_t number, const RpcResult *result) {
+        int refusal = result->refusal;
+        bool is_of_way = refusal == -EACCES || refusal == -EREMOTE;
+
+        contacts_note(volumes->contacts, number, is_of_way ? refusal : result->error, 0,
+                      clock_monotonic());
+}
+
+void volumes_note_request(Volumes *volumes, uint32_t number, const HttpResult *result) {
         int error = result->status == 403   ? -EACCES
                     : result->status == 421 ? -EREMOTE
                                             : result->error;

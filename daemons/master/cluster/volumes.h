@@ -12,6 +12,7 @@
 #include "master/cluster/contact.h"
 #include "master/lead/lead.h"
 #include "rpc/call.h"
+#include "rpc/rpc-call.h"
 #include "store/index/index.h"
 
 typedef struct Volumes Volumes;
@@ -39,8 +40,10 @@ uint32_t volumes_copies(Volumes *volumes);
 /* The map as it is now, to be looked at for longer; the caller's. Returns 0 or -ENOMEM. */
 int volumes_snapshot(Volumes *volumes, Cluster **ret);
 
-/* Every part of the master that calls a volume tells here how the call ended. */
-void volumes_note_call(Volumes *volumes, uint32_t number, const HttpResult *result);
+/* Every part of the master that calls a volume, or sends a request to it, tells here how that
+ * ended. */
+void volumes_note_call(Volumes *volumes, uint32_t number, const RpcResult *result);
+void volumes_note_request(Volumes *volumes, uint32_t number, const HttpResult *result);
 
 /* The volume was reached, but could not store a value, for a reason of its own: it gets no new ones
  * until it has reported again, and said how it is. */

@@ -125,8 +125,7 @@ static int make_passes(Jobs *jobs, const JobsOptions *options) {
                 .index = options->index,
                 .volumes = options->volumes,
                 .outbox = options->outbox,
-                .client = options->client,
-                .bulk = options->bulk,
+                .peers = options->peers,
                 .grace_usec = options->grace_usec,
                 .has_clients = options->has_clients,
                 .userdata = options->userdata,
@@ -150,7 +149,7 @@ static int make_kinds(Jobs *jobs, const JobsOptions *options) {
         RepairOptions repair = {
                 .queue = jobs->queue,
                 .passes = jobs->passes,
-                .client = options->bulk,
+                .peers = options->peers,
                 .troubles = options->troubles,
         };
         JobKind kind;

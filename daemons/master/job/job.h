@@ -31,8 +31,7 @@ typedef struct JobsOptions {
         Volumes *volumes;
         Troubles *troubles;
         Outbox *outbox;
-        HttpClient *client;                  /* for calls that are short */
-        HttpClient *bulk;                    /* for calls that take long, and for large values */
+        Peers *peers;
         const _Atomic uint64_t *grace_usec;  /* how long copies that are dropped stay readable */
         const _Atomic uint64_t *ticket_usec; /* how long tickets are valid */
         bool (*has_clients)(void *userdata); /* clients are at work; from any thread; optional */

@@ -348,7 +348,7 @@ static void send_looks(Repair *repair, Looks *looks) {
         DamageLookOptions options = {
                 .index = repair->index,
                 .volumes = repair->volumes,
-                .client = repair->options.client,
+                .peers = repair->options.peers,
                 .on_good = wake_repair,
                 .userdata = repair,
         };

@@ -17,7 +17,7 @@
 typedef struct RepairOptions {
         JobQueue *queue; /* not owned, as all of these */
         Passes *passes;
-        HttpClient *client; /* for calls that take long */
+        Peers *peers; /* for calls that take long */
         Troubles *troubles;
 } RepairOptions;
 

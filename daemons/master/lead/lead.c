@@ -419,6 +419,17 @@ bool lead_refuses(Lead *lead, HttpRequest *request) {
         return true;
 }
 
+int lead_check_call(Lead *lead, RpcRequest *request) {
+        char reason[LEAD_REASON_SIZE];
+
+        if (lead_is_leading(lead))
+                return 0;
+
+        lead_reason(lead, reason);
+        rpc_request_explain(request, reason);
+        return -EOWNERDEAD;
+}
+
 void lead_depose(Lead *lead, const char *format, ...) {
         char detail[TROUBLE_DETAIL_SIZE];
         va_list arguments;

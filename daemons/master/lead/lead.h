@@ -18,6 +18,7 @@
 #include "http/request.h"
 #include "master/lead/judge.h"
 #include "master/trouble/trouble.h"
+#include "rpc/rpc-request.h"
 #include "store/index/index.h"
 
 typedef enum LeadState {
@@ -58,6 +59,10 @@ void lead_reason(Lead *lead, char ret[static LEAD_REASON_SIZE]);
 /* For the handlers of clients' requests: whether REQUEST was answered because the master does not
  * lead. */
 bool lead_refuses(Lead *lead, HttpRequest *request);
+
+/* For the handlers of volumes' calls: returns 0, or -EOWNERDEAD, with the reason, if the master
+ * does not lead. */
+int lead_check_call(Lead *lead, RpcRequest *request);
 
 /* Another master leads. Logs an event with the sentence, and ends the process as a signal would,
  * with LEAD_EXIT_DEPOSED. From any thread. */

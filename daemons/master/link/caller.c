@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "master/cluster/run.h"
 #include "master/link/caller.h"
-#include "rpc/rpc.h"
 #include "store/index/identity.h"
 
 #define DETAIL_SIZE (2 * VOLUME_URL_SIZE + 256)
@@ -24,39 +23,20 @@ static int check_receiver(const Callers *callers, const Parties *parties) {
         return cluster_id_equal(parties->lead.cluster, lead->cluster) ? 0 : -EREMOTE;
 }
 
-/* A volume whose clock is behind learns from this what time it is, and asks again. */
-static int tell_time(const Callers *callers, HttpRequest *request) {
-        Parties parties = { .lead = *index_identity(callers->index) };
-        char text[64];
+int caller_admit(const Callers *callers, const Handshake *offer, Handshake *answer) {
+        const Leadership *lead = index_identity(callers->index);
 
-        (void) snprintf(text, sizeof(text), "{\"clock\":%" PRIu64 "}", clock_realtime());
-        return rpc_reply(
-                        request, callers->secret, &parties, "application/json", text, strlen(text));
+        if (offer->to.number != 0 || offer->from.number == 0)
+                return -EREMOTE;
+
+        /* A store of another cluster is told so when it reports, which is of interest. */
+        if (cluster_id_is_null(offer->cluster) || cluster_id_equal(offer->cluster, lead->cluster))
+                memcpy(answer->cluster, lead->cluster, sizeof(answer->cluster));
+        return 0;
 }
 
-/* Who signs with another secret may be a volume that was set up in haste. */
-static void note_secret(const Callers *callers, HttpRequest *request) {
-        char address[HTTP_ADDRESS_SIZE];
-
-        if (http_request_header(request, SIGNATURE_HEADER) &&
-            http_request_address(request, address) >= 0)
-                troubles_note(callers->troubles, TROUBLE_SECRET, 0, "%s", address);
-}
-
-int caller_refuse(HttpRequest *request, int error) {
-        return error == -EPROTO ? http_request_reply_error(request, error, other_release) : error;
-}
-
-int caller_refuse_reporter(const Callers *callers, HttpRequest *request, int error) {
-        if (error == -ETIME)
-                return tell_time(callers, request);
-        if (error == -EACCES)
-                note_secret(callers, request);
-        return caller_refuse(request, error);
-}
-
-int caller_begin_report(HttpRequest *request) {
-        const Parties *parties = rpc_parties(request);
+int caller_begin_report(RpcRequest *request) {
+        const Parties *parties = rpc_request_parties(request);
 
         return parties->to.number == 0 && parties->from.number != 0 ? 0 : -EREMOTE;
 }
@@ -79,19 +59,19 @@ static int check_lead(const Callers *callers, const Leadership *lead) {
         return lead->term > ours->term ? -EKEYREVOKED : -EINPROGRESS;
 }
 
-int caller_begin(const Callers *callers, HttpRequest *request) {
-        const Parties *parties = rpc_parties(request);
+int caller_begin(const Callers *callers, RpcRequest *request) {
+        const Parties *parties = rpc_request_parties(request);
         int r;
 
         r = check_receiver(callers, parties);
         if (r >= 0)
                 r = check_lead(callers, &parties->lead);
         if (r >= 0)
-                r = volumes_check_caller(callers->volumes, &parties->from, parties->sequence);
+                r = volumes_check_caller(callers->volumes, &parties->from);
         return r;
 }
 
-static int refuse_run(const Callers *callers, HttpRequest *request, const VolumeReport *report) {
+static int refuse_run(const Callers *callers, RpcRequest *request, const VolumeReport *report) {
         char detail[DETAIL_SIZE], url[VOLUME_URL_SIZE] = "";
 
         (void) volumes_url(callers->volumes, report->number, url);
@@ -102,23 +82,22 @@ static int refuse_run(const Callers *callers, HttpRequest *request, const Volume
                         " is up at %s with the same store, so this daemon, at %s, is not "
                         "used. A store must never be served twice: stop one of the two.",
                         report->number, url, report->url);
-        return http_request_reply_error(request, -ENOTUNIQ, detail);
+        return rpc_request_refuse(request, -ENOTUNIQ, detail);
 }
 
-static int refuse_store(const Callers *callers, HttpRequest *request, const VolumeReport *report) {
+static int refuse_store(const Callers *callers, RpcRequest *request, const VolumeReport *report) {
         StoreIdentity store;
         bool is_copy = volumes_store(callers->volumes, report->number, &store) < 0;
 
-        return http_request_reply_error(
+        return rpc_request_refuse(
                         request, -EEXIST,
                         is_copy ? "This is the store of another volume; give a new volume another, empty directory."
                                 : "Another store has this volume's number; numbers are unique and never used again.");
 }
 
-static int refuse_cluster(
-                const Callers *callers, HttpRequest *request, const VolumeReport *report) {
+static int refuse_cluster(const Callers *callers, RpcRequest *request, const VolumeReport *report) {
         troubles_note(callers->troubles, TROUBLE_OTHER_CLUSTER, report->number, "%s", report->url);
-        return http_request_reply_error(
+        return rpc_request_refuse(
                         request, -EREMOTE,
                         "The store of this volume belongs to another cluster; give the volume its own "
                         "directory back, or its own master in Master=.");
@@ -126,16 +105,16 @@ static int refuse_cluster(
 
 int caller_refuse_report(
                 const Callers *callers,
-                HttpRequest *request,
+                RpcRequest *request,
                 const VolumeReport *report,
                 int error) {
         switch (error) {
         case -EPROTO:
-                return http_request_reply_error(request, error, other_release);
+                return rpc_request_refuse(request, error, other_release);
         case -EEXIST:
                 return refuse_store(callers, request, report);
         case -EBUSY:
-                return http_request_reply_error(
+                return rpc_request_refuse(
                                 request, error,
                                 "The volume was removed from the cluster; its number is never used again.");
         case -ENOTUNIQ:

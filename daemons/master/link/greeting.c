@@ -103,8 +103,8 @@ static int send(Greetings *greetings,
         (void) volumes_url(options->volumes, volume, url); /* it may be down */
 
         greeting->sent_usec = clock_monotonic();
-        return rpc_call(
-                        &(RpcCall){
+        return signed_call(
+                        &(SignedCall){
                                         .client = options->client,
                                         .kind = CALL_HELLO,
                                         .url = url,

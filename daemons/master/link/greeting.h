@@ -9,7 +9,7 @@
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
 #include "master/trouble/trouble.h"
-#include "rpc/rpc-call.h"
+#include "rpc/signed-call.h"
 
 typedef struct Greetings Greetings;
 
@@ -28,9 +28,9 @@ int greetings_new(const GreetingsOptions *options, Greetings **ret);
 Greetings *greetings_free(Greetings *greetings);
 DEFINE_CLEANUP(Greetings *, greetings_free);
 
-/* Makes the call; ON_DONE(), which must call greeting_judge(), as with rpc_call(). From any thread.
- * Returns 0, -EALREADY while a greeting of the volume is under way, -ENOENT if the map does not
- * have it, or another negative errno. */
+/* Makes the call; ON_DONE(), which must call greeting_judge(), as with signed_call(). From any
+ * thread. Returns 0, -EALREADY while a greeting of the volume is under way, -ENOENT if the map does
+ * not have it, or another negative errno. */
 int greeting_send(
                 Greetings *greetings,
                 uint32_t volume,

@@ -2,11 +2,10 @@
 
 #include <errno.h>
 
-#include "http/status.h"
 #include "master/cluster/run.h"
 #include "master/link/order.h"
 
-int order_send(Volumes *volumes, const Order *order, HttpCall **ret) {
+int order_send(Volumes *volumes, const Order *order, RpcCallHandle **ret) {
         char url[VOLUME_URL_SIZE];
         Parties parties;
         int r;
@@ -17,27 +16,14 @@ int order_send(Volumes *volumes, const Order *order, HttpCall **ret) {
 
         return rpc_call(
                         &(RpcCall){
-                                        .client = order->client,
+                                        .peers = order->peers,
                                         .kind = order->kind,
                                         .url = url,
                                         .parties = &parties,
                                         .body = order->body,
-                                        .stall_timeout_usec = order->stall_timeout_usec,
+                                        .timeout_usec = order->timeout_usec,
                                         .on_done = order->on_done,
                                         .userdata = order->userdata,
                         },
                         ret);
-}
-
-int order_result(const HttpResult *result) {
-        int r;
-
-        if (result->error < 0 || result->status == 200)
-                return result->error;
-        if (result->status < 400)
-                return -EREMOTEIO;
-
-        /* What came before, because a connection broke, is sent under another number. */
-        r = -http_status_to_error(result->status);
-        return r == -EEXIST ? -EINPROGRESS : r;
 }

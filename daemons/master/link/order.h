@@ -11,18 +11,14 @@
 typedef struct Order {
         uint32_t volume;
         CallKind kind;
-        HttpClient *client;
+        Peers *peers;
         Buffer *body;
-        uint64_t stall_timeout_usec;
-        void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata);
+        uint64_t timeout_usec;
+        void (*on_done)(const RpcResult *result, void *userdata);
         void *userdata;
 } Order;
 
 /* Sends the order, as rpc_call() does. RET is optional. Returns 0, -ENOENT, -EHOSTDOWN if the
  * volume is down, -EINPROGRESS if it has not reported in this term yet, or another negative errno.
  */
-int order_send(Volumes *volumes, const Order *order, HttpCall **ret);
-
-/* What the answer says: 0 for 200, or a negative errno. -EINPROGRESS if the volume has to report
- * first, which it is about to do: the order may be given again in a moment. */
-int order_result(const HttpResult *result);
+int order_send(Volumes *volumes, const Order *order, RpcCallHandle **ret);

@@ -37,7 +37,7 @@ static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) 
 
         if (greeting_judge(prober->greetings, probe->volume, call, result) == -EREMOTE)
                 judged.status = 421;
-        volumes_note_call(prober->options.volumes, probe->volume, &judged);
+        volumes_note_request(prober->options.volumes, probe->volume, &judged);
 }
 
 static int start_probe(Prober *prober, uint32_t volume) {
@@ -94,6 +94,7 @@ static void note(Prober *prober, const VolumeStatus *volume) {
 static void end_silent(Prober *prober, const VolumeStatus *volume) {
         http_client_end_silent(prober->options.client, volume->url, PATIENCE_USEC);
         http_client_end_silent(prober->options.bulk, volume->url, PATIENCE_USEC);
+        peers_end_silent(prober->options.peers, volume->url, PATIENCE_USEC);
 }
 
 static void look_at(Prober *prober, const VolumeStatus *volume) {

@@ -8,6 +8,7 @@
  * reports do not show. */
 
 #include "master/link/greeting.h"
+#include "rpc/peers.h"
 
 typedef struct Prober Prober;
 
@@ -18,8 +19,9 @@ typedef struct ProberOptions {
         Lead *lead;
         Volumes *volumes;
         Troubles *troubles;
-        HttpClient *client; /* that calls are made with */
+        HttpClient *client; /* that greetings are sent with */
         HttpClient *bulk;   /* another one, whose calls end as well when a volume is silent */
+        Peers *peers;       /* likewise */
 } ProberOptions;
 
 /* Starts probing, on EVENT. */

@@ -80,10 +80,10 @@ void batch_swap(Batch *batch, int error, Reader *answer) {
         move_is_through(batch);
 }
 
-static void on_pulled(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_pulled(const RpcResult *result, void *userdata) {
         Batch *batch = userdata;
         Reader answer = READER(result->body, result->body_size);
-        int error = order_result(result);
+        int error = rpc_result_error(result);
 
         volumes_note_call(batch->mover->options.volumes, batch->id.target, result);
         /* Soon the target will ask whether it may delete copies that were not confirmed. */
@@ -152,10 +152,9 @@ int batch_pull(Batch *batch, uint64_t bytes) {
                         &(Order){
                                         .volume = batch->id.target,
                                         .kind = CALL_PULL,
-                                        .client = batch->id.is_large ? options->bulk
-                                                                     : options->client,
+                                        .peers = options->peers,
                                         .body = &body,
-                                        .stall_timeout_usec = patience + PATIENCE_USEC,
+                                        .timeout_usec = patience + PATIENCE_USEC,
                                         .on_done = on_pulled,
                                         .userdata = batch,
                         },

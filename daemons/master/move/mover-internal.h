@@ -9,7 +9,7 @@
 
 #include "core/call/wire.h"
 #include "master/move/mover.h"
-#include "rpc/call.h"
+#include "rpc/rpc-call.h"
 #include "store/index/move.h"
 
 typedef struct Batch Batch;
@@ -42,7 +42,7 @@ struct Batch {
         Batch *next, *previous; /* of those that are not reported */
         Batch *next_ended;
         RouteId id;
-        HttpCall *call;
+        RpcCallHandle *call;
         uint64_t deadline_usec; /* since the epoch */
         uint64_t started_usec;  /* monotonic */
         atomic_size_t n_left;   /* moves that are not through */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/loop.h"
 #include "master/move/mover-internal.h"
 #include "master/upkeep/damage.h"
 
@@ -54,7 +55,7 @@ int mover_new(const MoverOptions *options, MoverDone done, void *userdata, Mover
 static Batch *batch_free(Batch *batch) {
         for (size_t i = 0; i < batch->n; i++)
                 free(batch->moves[i]);
-        (void) http_call_unref(batch->call);
+        (void) rpc_call_unref(batch->call);
         free(batch);
         return NULL;
 }
@@ -319,7 +320,7 @@ static void look_at_targets(Mover *mover) {
         for (Batch *batch = mover->batches; batch; batch = batch->next)
                 if (batch->call &&
                     volumes_url(mover->options.volumes, batch->id.target, url) == -EHOSTDOWN)
-                        http_call_cancel(batch->call);
+                        rpc_call_cancel(batch->call);
 }
 
 static void report(Mover *mover, Move *move, MoveOutcome outcome) {
@@ -410,12 +411,15 @@ static void finish_move(Mover *mover, Move *move, uint32_t source) {
         }
 }
 
+/* All that it confirms wakes the loop once. */
 static void finish_batch(Mover *mover, Batch *batch) {
+        loop_hold();
         for (size_t i = 0; i < batch->n; i++)
                 finish_move(mover, TAKE_PTR(batch->moves[i]), batch->id.source);
-
         if (batch->id.target != 0)
                 outbox_flush(mover->options.outbox, batch->id.target);
+        loop_release();
+
         rest(batch);
         unlink_batch(mover, batch);
         (void) batch_free(batch);
@@ -484,7 +488,7 @@ static void give_up_waiting(Mover *mover) {
 void mover_stop(Mover *mover) {
         for (Batch *batch = mover->batches; batch; batch = batch->next)
                 if (batch->call)
-                        http_call_cancel(batch->call);
+                        rpc_call_cancel(batch->call);
 
         for (;;) {
                 give_up_waiting(mover);

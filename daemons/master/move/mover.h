@@ -48,8 +48,7 @@ typedef struct MoverOptions {
         Index *index;
         Volumes *volumes;
         Outbox *outbox;
-        HttpClient *client;                  /* for calls that are short */
-        HttpClient *bulk;                    /* for large values */
+        Peers *peers;
         const _Atomic uint64_t *grace_usec;  /* how long copies that are dropped stay readable */
         bool (*has_clients)(void *userdata); /* clients are at work; from any thread; optional */
         void *userdata;                      /* for has_clients() */

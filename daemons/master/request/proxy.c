@@ -22,7 +22,7 @@
 #define PIPE_SIZE (1 * MIB)
 
 /* Shared by the request, the call, and the reply's stream. */
-typedef struct Proxy {
+struct Proxy {
         const Proxies *proxies; /* not owned */
         atomic_uint references;
         HttpCall *call;
@@ -44,7 +44,7 @@ typedef struct Proxy {
         bool replied;
         size_t n_tried; /* copies, besides the first */
         unsigned tried; /* which: bit I stands for copies[I] of the record */
-} Proxy;
+};
 
 static Proxy *proxy_unref(Proxy *proxy) {
         if (!proxy || atomic_fetch_sub(&proxy->references, 1) > 1)
@@ -298,7 +298,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(proxy_unrefp) Proxy *proxy = userdata;
         bool is_tried;
 
-        volumes_note_call(proxy->proxies->volumes, proxy->volume, result);
+        volumes_note_request(proxy->proxies->volumes, proxy->volume, result);
         (void) pthread_mutex_lock(&proxy->lock);
         is_tried = !proxy->replied && proxy->request && is_of_the_copy(proxy, result) &&
                    try_another(proxy) >= 0;
@@ -336,7 +336,8 @@ int proxy_start(const Proxies *proxies,
                 const char *key,
                 const Record *record,
                 uint32_t volume,
-                const char *url) {
+                const char *url,
+                Proxy **ret) {
         _cleanup_(proxy_unrefp) Proxy *proxy = calloc(1, sizeof(*proxy));
         int r;
 
@@ -363,21 +364,19 @@ int proxy_start(const Proxies *proxies,
         if (r < 0)
                 return r;
 
-        *http_request_state(request) = proxy_ref(proxy);
+        *ret = proxy_ref(proxy);
         http_call_start(http_call_ref(proxy->call), on_done, proxy_ref(proxy));
         return HTTP_LATER;
 }
 
-void proxy_end(HttpRequest *request) {
-        Proxy *proxy = *http_request_state(request);
-
+Proxy *proxy_end(Proxy *proxy) {
         if (!proxy)
-                return;
+                return NULL;
 
         (void) pthread_mutex_lock(&proxy->lock);
         proxy->request = NULL;
         http_call_cancel(proxy->call);
         (void) pthread_mutex_unlock(&proxy->lock);
 
-        (void) proxy_unref(proxy);
+        return proxy_unref(proxy);
 }

@@ -13,6 +13,8 @@
 #include "rpc/secret.h"
 #include "store/index/index.h"
 
+typedef struct Proxy Proxy;
+
 /* What proxies work with; nothing of it is owned. */
 typedef struct Proxies {
         Index *index;
@@ -25,13 +27,15 @@ typedef struct Proxies {
 
 void proxies_configure(Proxies *proxies, uint64_t ticket_usec);
 
-/* URL is that of KEY's value at VOLUME, with its ticket. Returns HTTP_LATER or a negative errno. */
+/* URL is that of KEY's value at VOLUME, with its ticket. Returns HTTP_LATER or a negative errno.
+ * RET is set before the value comes. */
 int proxy_start(const Proxies *proxies,
                 HttpRequest *request,
                 const char *key,
                 const Record *record,
                 uint32_t volume,
-                const char *url);
+                const char *url,
+                Proxy **ret);
 
-/* The request is over. */
-void proxy_end(HttpRequest *request);
+/* The request is over. Takes NULL; returns NULL. */
+Proxy *proxy_end(Proxy *proxy);

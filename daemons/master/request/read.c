@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -18,35 +19,104 @@
 #include "master/upkeep/damage.h"
 #include "rpc/way-back.h"
 #include "store/index/damage.h"
+#include "store/index/wait.h"
 
 #define VERIFY "&verify=1"
 
-/* Looks the key of the path up and checks the request's conditions. Returns 0, 1 if the answer is
- * 304, or a negative errno. */
-static int lookup(
-                HttpRequest *request,
-                const char *path,
-                char key[static KEY_MAX + 1],
-                Buffer *scratch,
-                Record *ret) {
-        Requests *requests = requests_of(request);
+typedef enum ReadProgress {
+        READ_LOOKED_UP,
+        READ_WAITING,   /* for the flush of what was found */
+        READ_ABANDONED, /* the request is over, though it was waited for */
+} ReadProgress;
+
+typedef struct Read {
+        IndexWait wait;
+        HttpRequest *request;
+        atomic_int progress; /* ReadProgress */
+        int result;          /* of the look-up */
         Condition condition;
+        Record record;
+        Buffer scratch; /* of the record */
+        Proxy *proxy;
+        char key[KEY_MAX + 1];
+} Read;
+
+static void read_free(Read *read) {
+        (void) proxy_end(read->proxy);
+        buffer_done(&read->scratch);
+        free(read);
+}
+
+static void on_flushed(IndexWait *wait, int result) {
+        Read *read = CONTAINER_OF(wait, Read, wait);
+        HttpRequest *request = read->request;
+
+        read->result = result;
+        if (atomic_exchange(&read->progress, READ_LOOKED_UP) == READ_ABANDONED)
+                read_free(read);
+        else
+                http_request_resume(request);
+}
+
+/* A key that is just being written is answered for after the flush, and no other reader waits until
+ * then. */
+static int begin(HttpRequest *request, const char *path, Read **ret) {
+        Read *read = calloc(1, sizeof(*read));
         int r;
 
-        r = key_from_path(path, key);
+        if (!read)
+                return -ENOMEM;
+        *http_request_state(request) = *ret = read;
+
+        read->request = request;
+        read->wait.done = on_flushed;
+        r = key_from_path(path, read->key);
         if (r < 0)
                 return r;
-        r = http_request_get_condition(request, &condition);
+        r = http_request_get_condition(request, &read->condition);
         if (r < 0)
                 return r;
-        r = index_get(requests->index, key, scratch, ret);
-        if (r == -ENOENT && condition.match.present)
+
+        atomic_store(&read->progress, READ_WAITING);
+        r = index_get_or_wait(
+                        requests_of(request)->index, read->key, &read->scratch, &read->record,
+                        &read->wait);
+        if (r == -EAGAIN)
+                return 0;
+        read->result = r;
+        atomic_store(&read->progress, READ_LOOKED_UP);
+        return 0;
+}
+
+static int check(const Read *read) {
+        int r = read->result;
+
+        if (r == -ENOENT && read->condition.match.present)
                 return -ECANCELED;
         if (r == -EBADMSG)
-                damage_log_index(key);
+                damage_log_index(read->key);
         if (r < 0)
                 return r;
-        return condition_check_read(&condition, &ret->checksum, ret->mtime_usec);
+        return condition_check_read(
+                        &read->condition, &read->record.checksum, read->record.mtime_usec);
+}
+
+/* Looks the key of the path up and checks the request's conditions. Returns 0, 1 if the answer is
+ * 304, HTTP_AGAIN, or a negative errno. */
+static int lookup(HttpRequest *request, const char *path, Read **ret) {
+        Read *read = *http_request_state(request);
+        int r;
+
+        if (!read) {
+                r = begin(request, path, &read);
+                if (r < 0)
+                        return r;
+        }
+        if (atomic_load(&read->progress) == READ_WAITING)
+                return HTTP_AGAIN;
+
+        *ret = read;
+        return check(read);
 }
 
 static int add_etag(HttpRequest *request, const Record *record) {
@@ -124,10 +194,9 @@ static int make_url(
 
 int read_get_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
-        _cleanup_(buffer_done) Buffer scratch = {};
-        char key[KEY_MAX + 1], url[REDIRECT_URL_SIZE];
-        Record record;
+        char url[REDIRECT_URL_SIZE];
         bool is_proxied;
+        Read *read;
         int volume, r;
 
         if (lead_refuses(requests->lead, request))
@@ -135,15 +204,15 @@ int read_get_finish(HttpRequest *request) {
         if (strcmp(http_request_path(request), "/") == 0)
                 return listing_finish(requests->index, request);
 
-        r = lookup(request, http_request_path(request), key, &scratch, &record);
-        if (r < 0)
+        r = lookup(request, http_request_path(request), &read);
+        if (r < 0 || r == HTTP_AGAIN)
                 return r;
         if (r > 0)
-                return http_request_reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &read->record);
 
-        is_proxied = get_flag(request, "proxy", requests->proxy) || key_has_dots(key);
+        is_proxied = get_flag(request, "proxy", requests->proxy) || key_has_dots(read->key);
         volume = way_back_count(request) < WAY_BACK_MAX
-                                 ? make_url(request, key, &record, is_proxied, url)
+                                 ? make_url(request, read->key, &read->record, is_proxied, url)
                                  : -EHOSTDOWN;
         if (volume == -EHOSTDOWN)
                 return http_request_reply_error(
@@ -153,16 +222,17 @@ int read_get_finish(HttpRequest *request) {
                 return volume;
         if (is_proxied)
                 return proxy_start(
-                                &requests->proxies, request, key, &record, (uint32_t) volume, url);
+                                &requests->proxies, request, read->key, &read->record,
+                                (uint32_t) volume, url, &read->proxy);
 
         return redirect_reply(request, url);
 }
 
 int read_head_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
-        _cleanup_(buffer_done) Buffer scratch = {};
-        char key[KEY_MAX + 1], date[HTTP_DATE_SIZE];
-        Record record;
+        char date[HTTP_DATE_SIZE];
+        const Record *record;
+        Read *read;
         int r;
 
         if (lead_refuses(requests->lead, request))
@@ -171,21 +241,22 @@ int read_head_finish(HttpRequest *request) {
         if (strcmp(http_request_path(request), "/") == 0)
                 return listing_finish(requests->index, request);
 
-        r = lookup(request, http_request_path(request), key, &scratch, &record);
-        if (r < 0)
+        r = lookup(request, http_request_path(request), &read);
+        if (r < 0 || r == HTTP_AGAIN)
                 return r;
         if (r > 0)
-                return http_request_reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &read->record);
 
-        http_date_format(record.mtime_usec / USEC_PER_SEC, date);
-        r = add_etag(request, &record);
+        record = &read->record;
+        http_date_format(record->mtime_usec / USEC_PER_SEC, date);
+        r = add_etag(request, record);
         if (r >= 0)
-                r = http_request_add_record(request, &record);
+                r = http_request_add_record(request, record);
         if (r >= 0)
                 r = http_request_add_header(request, "Last-Modified", date);
         if (r >= 0)
                 r = http_request_add_header(request, "Accept-Ranges", "bytes");
-        return r < 0 ? r : http_request_reply_head(request, 200, record.size);
+        return r < 0 ? r : http_request_reply_head(request, 200, record->size);
 }
 
 static Json *make_copies(Requests *requests, const Record *record) {
@@ -211,29 +282,32 @@ static Json *make_copies(Requests *requests, const Record *record) {
 int read_where_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *answer = json_new_object();
-        _cleanup_(buffer_done) Buffer scratch = {};
-        char key[KEY_MAX + 1], path[KEY_PATH_SIZE];
-        Record record;
+        char path[KEY_PATH_SIZE];
+        const Record *record;
+        Read *read;
         int r;
 
-        r = lookup(request, http_request_path(request) + strlen("/-/where"), key, &scratch,
-                   &record);
-        if (r < 0)
+        r = lookup(request, http_request_path(request) + strlen("/-/where"), &read);
+        if (r < 0 || r == HTTP_AGAIN)
                 return r;
         if (r > 0)
-                return http_request_reply_not_modified(request, &record);
+                return http_request_reply_not_modified(request, &read->record);
 
-        (void) key_to_path(key, path);
+        record = &read->record;
+        (void) key_to_path(read->key, path);
         json_add_string(answer, "key", path + 1);
-        r = json_reply_add_record(answer, &record);
+        r = json_reply_add_record(answer, record);
         if (r < 0)
                 return r;
-        json_add_uint(answer, "object", record.version);
-        json_add_string(answer, "content_type", record.content_type);
-        json_add(answer, "copies", make_copies(requests, &record));
+        json_add_uint(answer, "object", record->version);
+        json_add_string(answer, "content_type", record->content_type);
+        json_add(answer, "copies", make_copies(requests, record));
         return json_reply(request, 200, answer);
 }
 
 void read_end(HttpRequest *request) {
-        proxy_end(request);
+        Read *read = *http_request_state(request);
+
+        if (read && atomic_exchange(&read->progress, READ_ABANDONED) != READ_WAITING)
+                read_free(read);
 }

@@ -184,7 +184,7 @@ static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
         _cleanup_(relay_unrefp) Relay *relay = userdata;
         bool again;
 
-        volumes_note_call(relay->relays->volumes, relay->volume, result);
+        volumes_note_request(relay->relays->volumes, relay->volume, result);
         (void) pthread_mutex_lock(&relay->lock);
         again = try_again(relay, call, result);
         (void) pthread_mutex_unlock(&relay->lock);
@@ -271,7 +271,7 @@ static int start(
                           .request = request };
         (void) pthread_mutex_init(&relay->lock, NULL);
 
-        r = pipe_new(RELAY_BUFFER_SIZE, relays->budget,
+        r = pipe_new(pipe_size_for(relay->size, RELAY_BUFFER_SIZE), relays->budget,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = relay },

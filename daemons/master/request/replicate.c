@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "core/key.h"
@@ -32,11 +31,12 @@ struct Replication {
         Buffer object; /* encoded, as the volumes get it */
         Copy copies[COPIES_MAX];
         size_t n_copies;
-        atomic_uint copies_left; /* which have not answered yet */
-        uint64_t until_usec;     /* monotonic; how long copies that failed are placed again */
+        size_t copies_left;  /* which have not answered yet */
+        uint64_t until_usec; /* monotonic; how long copies that failed are placed again */
         uint32_t tried[TRIED_MAX];
         size_t n_tried;
         IndexCommit commit;
+        bool is_committed;
 };
 
 static void fail(Replication *replication, int error, const char *why) {
@@ -59,9 +59,7 @@ static void on_committed(IndexRequest *request, IndexResult result) {
                 return;
         }
 
-        for (size_t i = 0; i < record->n_copies; i++)
-                outbox_confirm(replication->replicator->outbox, record->copies[i], record->version);
-
+        replication->is_committed = true;
         r = http_request_reply_written(
                         replication->request, replication->commit.created,
                         replication->commit.revision, &record->checksum);
@@ -143,7 +141,7 @@ static void submit(Replication *replication, const bool chosen[static COPIES_MAX
         for (size_t i = 0; i < n; i++)
                 if (chosen[i])
                         copies[n_chosen++] = replication->copies + i;
-        replication->copies_left = (unsigned) n_chosen;
+        replication->copies_left = n_chosen;
 
         /* The last answer may free all of this before the loop's condition is looked at again. */
         for (size_t i = 0; i < n_chosen; i++)
@@ -181,8 +179,7 @@ static bool try_again(Replication *replication) {
                 return true;
         }
         return may_work && !copies_suffice(count_stored(replication), replication->wanted) &&
-               http_client_post(
-                               replication->replicator->client, PAUSE_USEC, submit_failed,
+               peers_post_here(replication->replicator->peers, PAUSE_USEC, submit_failed,
                                replication) >= 0;
 }
 
@@ -191,7 +188,7 @@ static void on_copied(OutboxItem *item, int error) {
         Replication *replication = copy->replication;
 
         copy->error = error;
-        if (atomic_fetch_sub(&replication->copies_left, 1) > 1)
+        if (--replication->copies_left > 0)
                 return;
 
         if (count_stored(replication) < replication->n_copies && try_again(replication))
@@ -267,10 +264,20 @@ int replication_start(
         return HTTP_LATER;
 }
 
+/* The volumes hear of the commit with the next call of this loop. */
+static void confirm(const Replication *replication) {
+        const Record *record = &replication->commit.record;
+
+        for (size_t i = 0; i < record->n_copies; i++)
+                outbox_confirm(replication->replicator->outbox, record->copies[i], record->version);
+}
+
 Replication *replication_free(Replication *replication) {
         if (!replication)
                 return NULL;
 
+        if (replication->is_committed)
+                confirm(replication);
         buffer_done(&replication->object);
         free(replication);
         return NULL;

@@ -10,7 +10,7 @@
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
 #include "master/link/outbox.h"
-#include "rpc/client.h"
+#include "rpc/peers.h"
 #include "store/index/index.h"
 
 /* What replications work with; nothing of it is owned. */
@@ -19,7 +19,7 @@ typedef struct Replicator {
         Lead *lead;
         Volumes *volumes;
         Outbox *outbox;
-        HttpClient *client;
+        Peers *peers;
 } Replicator;
 
 typedef struct Replication Replication;
@@ -43,6 +43,6 @@ int replication_start(
                 const ReplicationInput *input,
                 Replication **ret);
 
-/* Not before the request is over. */
+/* Not before the request is over; on its loop. If it was committed, the volumes are told. */
 Replication *replication_free(Replication *replication);
 DEFINE_CLEANUP(Replication *, replication_free);

@@ -21,7 +21,6 @@ void requests_init(Requests *requests, const RequestsOptions *options) {
                 .prober = options->prober,
                 .secret = options->secret,
                 .callers = {
-                        .secret = options->secret,
                         .index = options->index,
                         .volumes = options->volumes,
                         .troubles = options->troubles,
@@ -32,7 +31,7 @@ void requests_init(Requests *requests, const RequestsOptions *options) {
                         .lead = options->lead,
                         .volumes = options->volumes,
                         .outbox = options->outbox,
-                        .client = options->client,
+                        .peers = options->peers,
                 },
                 .budget.max = REQUESTS_PIPES_MAX,
                 .relays = {

@@ -17,6 +17,8 @@
 #include "master/trouble/trouble.h"
 #include "master/upkeep/stale.h"
 #include "rpc/client.h"
+#include "rpc/peers.h"
+#include "rpc/rpc-service.h"
 #include "rpc/secret.h"
 #include "store/index/index.h"
 
@@ -38,8 +40,8 @@ typedef struct RequestsOptions {
         Prober *prober;
         Outbox *outbox;
         Secret *secret;
-        HttpClient *client; /* for calls that are short */
-        HttpClient *bulk;   /* for values that pass through */
+        Peers *peers;
+        HttpClient *bulk; /* for values that pass through */
         RequestSettings settings;
 } RequestsOptions;
 
@@ -55,6 +57,7 @@ typedef struct Requests {
         Stale *stale;
         Prober *prober;
         Secret *secret;
+        RpcService *calls; /* set once it is there; not owned */
         Callers callers;
         Replicator replicator;
         PipeBudget budget; /* of relays and proxies */
@@ -72,7 +75,11 @@ void requests_init(Requests *requests, const RequestsOptions *options);
 /* Changes the settings. Thread: any. */
 void requests_configure(Requests *requests, const RequestSettings *settings);
 
-/* That of a request's server. */
+/* That of a request's server, or of a volume's call. */
 static inline Requests *requests_of(HttpRequest *request) {
         return http_request_userdata(request);
+}
+
+static inline Requests *requests_of_call(const RpcRequest *request) {
+        return rpc_request_userdata(request);
 }

@@ -15,6 +15,7 @@
 #include "master/request/requests.h"
 #include "master/request/write.h"
 #include "rpc/way-back.h"
+#include "store/index/wait.h"
 
 _Static_assert(RELAY_BUFFER_SIZE > WRITE_BUFFER_MAX, "what was gathered must fit the empty relay");
 
@@ -48,7 +49,9 @@ static int check_condition(Requests *requests, const Write *write) {
         if (condition_is_empty(&write->condition))
                 return 0;
 
-        r = index_get(requests->index, write->key, &scratch, &record);
+        r = index_get_now(requests->index, write->key, &scratch, &record);
+        if (r == -EAGAIN)
+                return 0; /* it is just being changed */
         if (r < 0 && r != -ENOENT)
                 return r;
         if (r < 0)

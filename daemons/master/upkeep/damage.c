@@ -114,12 +114,12 @@ static Look *look_free(Look *look) {
 }
 DEFINE_CLEANUP(Look *, look_free);
 
-static void on_looked(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_looked(const RpcResult *result, void *userdata) {
         _cleanup_(look_freep) Look *look = userdata;
         Reader answer = READER(result->body, result->body_size);
         bool any_good = false;
 
-        if (result->error < 0 || result->status != 200)
+        if (rpc_result_error(result) < 0)
                 return;
 
         for (size_t i = 0; i < look->n; i++) {
@@ -157,9 +157,9 @@ int damage_look(const DamageLookOptions *options, uint32_t volume, DamageCopy *c
                        &(Order){
                                        .volume = volume,
                                        .kind = CALL_CHECK,
-                                       .client = options->client,
+                                       .peers = options->peers,
                                        .body = &body,
-                                       .stall_timeout_usec = LOOK_PATIENCE_USEC,
+                                       .timeout_usec = LOOK_PATIENCE_USEC,
                                        .on_done = on_looked,
                                        .userdata = look,
                        },

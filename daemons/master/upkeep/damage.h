@@ -7,7 +7,7 @@
 #include "core/damage.h"
 #include "master/cluster/volumes.h"
 #include "master/trouble/trouble.h"
-#include "rpc/client.h"
+#include "rpc/peers.h"
 #include "store/index/damage.h"
 
 /* Marks a copy, soon; from any thread. */
@@ -37,8 +37,8 @@ typedef struct DamageCopy {
 typedef struct DamageLookOptions {
         Index *index;
         Volumes *volumes;
-        HttpClient *client;              /* for calls that take long */
-        void (*on_good)(void *userdata); /* a mark was taken away; on the client's thread */
+        Peers *peers;                    /* for calls that take long */
+        void (*on_good)(void *userdata); /* a mark was taken away; on the peers' thread */
         void *userdata;
 } DamageLookOptions;
 

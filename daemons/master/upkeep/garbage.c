@@ -37,7 +37,7 @@ struct GarbageCollector {
         Round tombstones; /* nobody has to be asked about these */
         int error;        /* that was logged last */
 
-        /* The volumes about which it was logged that they cannot delete something; on the client's
+        /* The volumes about which it was logged that they cannot delete something; on the peers'
          * thread. */
         uint32_t *complained; /* owned */
         size_t n_complained;
@@ -107,7 +107,7 @@ static void complain(Round *round, uint64_t version, int error) {
 
 /* Brings what is gone to the front. Returns how much that is, or -EBADMSG if the answer is not one.
  */
-static int sort_out(Round *round, const HttpResult *result) {
+static int sort_out(Round *round, const RpcResult *result) {
         Reader reader = READER(result->body, result->body_size);
         size_t n_gone = 0;
 
@@ -128,9 +128,9 @@ static int sort_out(Round *round, const HttpResult *result) {
         return reader_end(&reader) < 0 ? -EBADMSG : (int) n_gone;
 }
 
-static void on_deleted(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_deleted(const RpcResult *result, void *userdata) {
         Round *round = userdata;
-        int r = order_result(result);
+        int r = rpc_result_error(result);
 
         volumes_note_call(round->collector->options.volumes, round->volume, result);
         if (r >= 0)
@@ -160,7 +160,7 @@ static int delete_at(Round *round) {
                        &(Order){
                                        .volume = round->volume,
                                        .kind = CALL_DELETE,
-                                       .client = options->client,
+                                       .peers = options->peers,
                                        .body = &body,
                                        .on_done = on_deleted,
                                        .userdata = round,

@@ -11,7 +11,7 @@
 
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
-#include "rpc/client.h"
+#include "rpc/peers.h"
 
 #define GARBAGE_AGAIN_USEC (10 * USEC_PER_MIN)
 
@@ -22,12 +22,12 @@ typedef struct GarbageOptions {
         Index *index;
         const Lead *lead; /* nothing is collected unless it leads */
         Volumes *volumes;
-        HttpClient *client;
+        Peers *peers;
 } GarbageOptions;
 
 /* Starts collecting, on EVENT. */
 int garbage_collector_new(const GarbageOptions *options, sd_event *event, GarbageCollector **ret);
 
-/* The client must have been freed before. */
+/* The peers must have been freed before. */
 GarbageCollector *garbage_collector_free(GarbageCollector *collector);
 DEFINE_CLEANUP(GarbageCollector *, garbage_collector_free);

@@ -481,7 +481,7 @@ int stale_new(const StaleOptions *options, Stale **ret) {
                         &(StoreCheckOptions){
                                         .index = options->index,
                                         .volumes = options->volumes,
-                                        .client = options->client,
+                                        .peers = options->peers,
                         },
                         &stale->check);
         if (r < 0)

@@ -20,7 +20,7 @@
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
 #include "master/trouble/trouble.h"
-#include "rpc/client.h"
+#include "rpc/peers.h"
 
 typedef struct Stale Stale;
 
@@ -30,7 +30,7 @@ typedef struct StaleOptions {
         const Lead *lead; /* nothing is looked up unless it leads */
         Volumes *volumes;
         Troubles *troubles;
-        HttpClient *client; /* for calls that take long */
+        Peers *peers;
 } StaleOptions;
 
 /* Loads what is known, and starts the thread. */

@@ -34,7 +34,7 @@ struct StoreCheck {
 
         pthread_mutex_t lock; /* for the rest */
         bool is_stopping;
-        HttpCall *call; /* a reference */
+        RpcCallHandle *call; /* a reference */
 };
 
 int store_check_new(const StoreCheckOptions *options, StoreCheck **ret) {
@@ -94,11 +94,11 @@ static void await_answer(StoreCheck *check) {
                 ; /* interrupted by a signal */
 }
 
-static void on_checked(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_checked(const RpcResult *result, void *userdata) {
         StoreCheck *check = userdata;
         Reader answer = READER(result->body, result->body_size);
 
-        check->result = order_result(result);
+        check->result = rpc_result_error(result);
         for (size_t i = 0; i < check->n && check->result >= 0; i++)
                 check->errors[i] = wire_get_error(&answer);
         if (check->result >= 0)
@@ -111,7 +111,7 @@ static int start_call(StoreCheck *check) {
         Order order = {
                 .volume = check->volume,
                 .kind = CALL_CHECK,
-                .client = check->options.client,
+                .peers = check->options.peers,
                 .on_done = on_checked,
                 .userdata = check,
         };
@@ -143,7 +143,7 @@ static int ask_volume(StoreCheck *check) {
         await_answer(check);
 
         (void) pthread_mutex_lock(&check->lock);
-        check->call = http_call_unref(check->call);
+        check->call = rpc_call_unref(check->call);
         (void) pthread_mutex_unlock(&check->lock);
         return check->result;
 }
@@ -207,6 +207,6 @@ void store_check_stop(StoreCheck *check) {
         (void) pthread_mutex_lock(&check->lock);
         check->is_stopping = true;
         if (check->call)
-                http_call_cancel(check->call);
+                rpc_call_cancel(check->call);
         (void) pthread_mutex_unlock(&check->lock);
 }

@@ -8,7 +8,7 @@
  * one thread does it, which another one can stop. */
 
 #include "master/cluster/volumes.h"
-#include "rpc/client.h"
+#include "rpc/peers.h"
 
 typedef struct StoreCheck StoreCheck;
 
@@ -16,7 +16,7 @@ typedef struct StoreCheck StoreCheck;
 typedef struct StoreCheckOptions {
         Index *index;
         Volumes *volumes;
-        HttpClient *client; /* for calls that take long */
+        Peers *peers; /* for calls that take long */
 } StoreCheckOptions;
 
 int store_check_new(const StoreCheckOptions *options, StoreCheck **ret);
@@ -32,5 +32,5 @@ void store_check_begin(StoreCheck *check, uint32_t volume);
 int store_check_page(StoreCheck *check);
 
 /* From any thread: ends the page that is being checked soon, and all that follow at once. Comes
- * before the end of the client and of the index. */
+ * before the end of the peers and of the index. */
 void store_check_stop(StoreCheck *check);

@@ -4,13 +4,12 @@
 
 #include "base/file.h"
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
 #include "volume/call/check.h"
 
 typedef struct Check {
         Task task;
         const CheckOptions *options; /* not owned */
-        HttpRequest *request;
+        RpcRequest *request;
         WireCheck depth;
         Reader versions; /* of the request's body */
 } Check;
@@ -37,10 +36,8 @@ static void note(const Copies *copies, uint64_t version, int result) {
 
 /* A version that was not looked at must count neither as good nor as damaged. A master that has
  * lost patience asks again, and the verifier has others to serve. */
-static int is_wanted(const HttpRequest *request) {
-        if (http_request_is_draining(request))
-                return -ESHUTDOWN;
-        return http_request_sender_is_gone(request) ? -ECANCELED : 0;
+static int is_wanted(const RpcRequest *request) {
+        return rpc_request_check(request);
 }
 
 /* On the verifier's thread. */
@@ -55,7 +52,7 @@ static void run_check(Task *task) {
 
                 r = is_wanted(check->request);
                 if (r < 0) {
-                        (void) http_request_reply_error(check->request, r, NULL);
+                        (void) rpc_request_refuse(check->request, r, NULL);
                         return;
                 }
 
@@ -64,19 +61,16 @@ static void run_check(Task *task) {
                         note(copies, version, r);
                 wire_put_error(&answer, MIN(r, 0));
         }
-        caller_reply_errors(check->request, &answer);
+        (void) rpc_request_reply(check->request, NULL, &answer);
 }
 
-int check_finish(const CheckOptions *options, HttpRequest *request) {
+int check_finish(const CheckOptions *options, RpcRequest *request) {
         const Buffer *body;
         Reader reader;
         uint8_t depth;
         Check *check;
-        int r;
 
-        r = caller_read_order(options->callers, request, &body);
-        if (r < 0)
-                return r;
+        body = caller_read_order(options->callers, request);
         reader = READER(body->data, body->size);
         depth = reader_get_u8(&reader);
         if (reader_error(&reader) < 0 || depth >= _WIRE_CHECK_MAX ||
@@ -94,7 +88,7 @@ int check_finish(const CheckOptions *options, HttpRequest *request) {
                 .depth = depth,
                 .versions = reader,
         };
-        rpc_set_state(request, check, free);
+        rpc_request_set_state(request, check, free);
         workers_submit(options->workers, &check->task);
-        return HTTP_LATER;
+        return RPC_LATER;
 }

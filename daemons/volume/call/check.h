@@ -4,7 +4,6 @@
 /* Check: tells the master which of given versions this volume has; see core/call/wire.h. Whole
  * values are read one after another on the verifier's thread. */
 
-#include "http/server.h"
 #include "store/object/workers.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/copies.h"
@@ -16,5 +15,5 @@ typedef struct CheckOptions {
         Workers *workers; /* may block on the disk */
 } CheckOptions;
 
-/* For the route table. */
-int check_finish(const CheckOptions *options, HttpRequest *request);
+/* For the table of calls. */
+int check_finish(const CheckOptions *options, RpcRequest *request);

@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
 #include "volume/call/delete-call.h"
 
 #define OBJECTS_MAX 4096
@@ -15,10 +14,10 @@ static void on_done(DeletionBatch *batch) {
          * not forget these versions. */
         for (size_t i = 0; i < batch->n_items; i++)
                 wire_put_error(&answer, batch->error ?: batch->items[i].error);
-        caller_reply_errors(batch->userdata, &answer);
+        (void) rpc_request_reply(batch->userdata, NULL, &answer);
 }
 
-static int read_batch(HttpRequest *request, const Buffer *body, DeletionBatch **ret) {
+static int read_batch(RpcRequest *request, const Buffer *body, DeletionBatch **ret) {
         size_t n = body->size / sizeof(uint64_t);
         Reader reader = READER(body->data, body->size);
         DeletionBatch *batch;
@@ -33,7 +32,7 @@ static int read_batch(HttpRequest *request, const Buffer *body, DeletionBatch **
         batch = deletion_batch_new(number, n - 1);
         if (!batch)
                 return -ENOMEM;
-        rpc_set_state(request, batch, free);
+        rpc_request_set_state(request, batch, free);
         batch->done = on_done;
         batch->userdata = request;
         for (size_t i = 0; i < batch->n_items; i++)
@@ -43,22 +42,20 @@ static int read_batch(HttpRequest *request, const Buffer *body, DeletionBatch **
         return 0;
 }
 
-int delete_call_finish(const DeleteCallOptions *options, HttpRequest *request) {
+int delete_call_finish(const DeleteCallOptions *options, RpcRequest *request) {
         DeletionBatch *batch;
         const Buffer *body;
         int r;
 
-        r = caller_read_order(options->callers, request, &body);
-        if (r < 0)
-                return r;
+        body = caller_read_order(options->callers, request);
         r = read_batch(request, body, &batch);
         if (r < 0)
                 return r;
         if (faults_get(options->faults) >= STORE_FAULT_READ_ONLY) /* a full disk has room for it */
-                return http_request_reply_error(request, -EREMOTEIO, NULL);
+                return rpc_request_refuse(request, -EREMOTEIO, NULL);
 
         r = deletions_submit(options->deletions, batch);
         if (r < 0)
-                return http_request_reply_error(request, r, "A later call has overtaken this one.");
-        return HTTP_LATER;
+                return rpc_request_refuse(request, r, "A later call has overtaken this one.");
+        return RPC_LATER;
 }

@@ -3,7 +3,6 @@
 
 /* Delete call: an order to delete versions; see core/call/wire.h and upkeep/deletions.h. */
 
-#include "http/server.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/deletions.h"
 #include "volume/upkeep/faults.h"
@@ -15,5 +14,5 @@ typedef struct DeleteCallOptions {
         Faults *faults;
 } DeleteCallOptions;
 
-/* For the route table. */
-int delete_call_finish(const DeleteCallOptions *options, HttpRequest *request);
+/* For the table of calls. */
+int delete_call_finish(const DeleteCallOptions *options, RpcRequest *request);

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-route.h"
 #include "store/object/reader.h"
 #include "volume/call/fetch.h"
 
@@ -186,7 +186,7 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
 
 int fetch_finish(const Copies *copies, HttpRequest *request) {
         HttpStream stream = { .read = on_read };
-        const Buffer *body = rpc_request_body(request);
+        const Buffer *body = signed_request_body(request);
         Fetch *fetch;
 
         if (body->size % sizeof(uint64_t) != 0 || body->size > WIRE_FETCH_MAX * sizeof(uint64_t))
@@ -200,7 +200,7 @@ int fetch_finish(const Copies *copies, HttpRequest *request) {
                 .request = request,
                 .versions = READER(body->data, body->size),
         };
-        rpc_set_state(request, fetch, fetch_free);
+        signed_set_state(request, fetch, fetch_free);
 
         stream.userdata = fetch;
         return http_request_reply_stream(request, 200, HTTP_SIZE_UNKNOWN, &stream);

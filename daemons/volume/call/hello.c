@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-route.h"
 #include "volume/call/hello.h"
 
 /* A master that is not followed needs to know, so it gets an answer as well. */
@@ -33,7 +33,8 @@ int hello_finish(const HelloOptions *options, HttpRequest *request) {
         r = format_answer(options, &answer, &text);
         if (r < 0)
                 return r;
-        if (!leadership_equal(&answer.lead, &rpc_parties(request)->lead))
+        if (!leadership_equal(&answer.lead, &signed_parties(request)->lead))
                 master_link_refresh(callers->master);
-        return rpc_reply(request, callers->secret, &answer, "application/json", text, strlen(text));
+        return signed_reply(
+                        request, callers->secret, &answer, "application/json", text, strlen(text));
 }

@@ -8,8 +8,7 @@
 #include "core/call/fetch-parser.h"
 #include "core/url.h"
 #include "http/status.h"
-#include "rpc/rpc-call.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-call.h"
 #include "store/object/writer.h"
 #include "volume/call/pull.h"
 #include "volume/call/store-call.h"
@@ -47,7 +46,7 @@ typedef struct PullSource {
 
 /* Belongs to the request, and is answered when all items and sources are done. */
 struct Pull {
-        HttpRequest *request;
+        RpcRequest *request;
         const PullOptions *options; /* not owned */
         WirePull wire;
         Task verify;
@@ -95,7 +94,7 @@ static void pull_done(Pull *pull) {
 
         for (size_t i = 0; i < pull->wire.n_items; i++)
                 wire_put_error(&answer, final_error(pull->items + i));
-        caller_reply_errors(pull->request, &answer);
+        (void) rpc_request_reply(pull->request, NULL, &answer);
 }
 
 static void item_done(PullItem *item, int error) {
@@ -219,19 +218,12 @@ static uint64_t rate_now(const Pull *pull) {
         return rate > 0 ? MIN(rate, BACKGROUND_RATE) : BACKGROUND_RATE;
 }
 
-/* Whether somebody still wants the copies. */
-static int check(const Pull *pull) {
-        if (http_request_is_draining(pull->request))
-                return -ESHUTDOWN;
-        return http_request_sender_is_gone(pull->request) ? -ECANCELED : 0;
-}
-
 static int on_body(void *userdata, const void *data, size_t size) {
         PullSource *source = userdata;
         uint64_t now = clock_monotonic(), rate = rate_now(source->pull);
         int r;
 
-        r = check(source->pull);
+        r = rpc_request_check(source->pull->request); /* somebody has to want the copies */
         if (r < 0)
                 return r;
         if (rate > 0 && source->not_before_usec > now) {
@@ -290,8 +282,8 @@ static int start_source(PullSource *source) {
 
         fetch_parser_init(&source->parser, &events);
         source->parser.events.userdata = source;
-        return rpc_call(
-                        &(RpcCall){
+        return signed_call(
+                        &(SignedCall){
                                         .client = options->client,
                                         .kind = CALL_FETCH,
                                         .url = source->wire->url,
@@ -420,7 +412,7 @@ static PendingList *make_list(const Pull *pull) {
         return pending_list_new(pull->options->copies->pending, versions, pull->wire.n_items);
 }
 
-int pull_finish(const PullOptions *options, HttpRequest *request) {
+int pull_finish(const PullOptions *options, RpcRequest *request) {
         _cleanup_(buffer_done) Buffer scratch = {};
         bool to_verify = false;
         const Buffer *body;
@@ -428,9 +420,7 @@ int pull_finish(const PullOptions *options, HttpRequest *request) {
         Pull *pull;
         int r;
 
-        r = caller_read_order(options->callers, request, &body);
-        if (r < 0)
-                return r;
+        body = caller_read_order(options->callers, request);
         reader = READER(body->data, body->size);
         r = store_call_read_confirmed(options->copies->pending, &reader);
         if (r < 0)
@@ -439,7 +429,7 @@ int pull_finish(const PullOptions *options, HttpRequest *request) {
         pull = calloc(1, sizeof(*pull));
         if (!pull)
                 return -ENOMEM;
-        rpc_set_state(request, pull, pull_free);
+        rpc_request_set_state(request, pull, pull_free);
         pull->request = request;
         pull->options = options;
         pull->verify.run = run_verify;
@@ -457,5 +447,5 @@ int pull_finish(const PullOptions *options, HttpRequest *request) {
                 workers_submit(options->workers, &pull->verify);
         else
                 start_sources(pull);
-        return HTTP_LATER;
+        return RPC_LATER;
 }

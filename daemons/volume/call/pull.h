@@ -7,7 +7,6 @@
  * Values pass through as they come: those that this volume keeps in files are never in memory as a
  * whole. Each is compared with its checksum before it counts. */
 
-#include "http/server.h"
 #include "rpc/client.h"
 #include "store/object/workers.h"
 #include "volume/call/activity.h"
@@ -23,5 +22,5 @@ typedef struct PullOptions {
         const Activity *activity;
 } PullOptions;
 
-/* For the route table. */
-int pull_finish(const PullOptions *options, HttpRequest *request);
+/* For the table of calls. */
+int pull_finish(const PullOptions *options, RpcRequest *request);

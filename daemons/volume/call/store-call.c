@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
 #include "store/object/writer.h"
 #include "volume/call/store-call.h"
 
@@ -21,7 +20,7 @@ typedef struct StoreItem {
 } StoreItem;
 
 struct StoreBatch {
-        HttpRequest *request;
+        RpcRequest *request;
         const Copies *copies; /* not owned */
         size_t n_items;
         atomic_size_t n_left;
@@ -36,7 +35,7 @@ static void store_done(StoreBatch *batch) {
 
         for (size_t i = 0; i < batch->n_items; i++)
                 wire_put_error(&answer, batch->items[i].error);
-        caller_reply_errors(batch->request, &answer);
+        (void) rpc_request_reply(batch->request, NULL, &answer);
 }
 
 static void item_done(StoreItem *item, int result) {
@@ -145,15 +144,13 @@ static int read_objects(Reader *reader, StoreBatch **ret) {
         return 0;
 }
 
-int store_call_finish(const StoreCallOptions *options, HttpRequest *request) {
+int store_call_finish(const StoreCallOptions *options, RpcRequest *request) {
         const Buffer *body;
         StoreBatch *batch;
         Reader reader;
         int r;
 
-        r = caller_read_order(options->callers, request, &body);
-        if (r < 0)
-                return r;
+        body = caller_read_order(options->callers, request);
 
         reader = READER(body->data, body->size);
         r = store_call_read_confirmed(options->copies->pending, &reader);
@@ -166,7 +163,7 @@ int store_call_finish(const StoreCallOptions *options, HttpRequest *request) {
                 activity_note(options->activity);
         batch->request = request;
         batch->copies = options->copies;
-        rpc_set_state(request, batch, batch_free);
+        rpc_request_set_state(request, batch, batch_free);
 
         for (size_t i = 0; i < batch->n_items; i++) {
                 StoreItem *item = batch->items + i;
@@ -178,5 +175,5 @@ int store_call_finish(const StoreCallOptions *options, HttpRequest *request) {
 
         /* The last item to end replies, possibly on this thread. */
         store_done(batch);
-        return HTTP_LATER;
+        return RPC_LATER;
 }

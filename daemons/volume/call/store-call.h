@@ -5,7 +5,6 @@
  * answered when all of them are durable or have failed. */
 
 #include "base/buffer.h"
-#include "http/server.h"
 #include "volume/call/activity.h"
 #include "volume/link/caller.h"
 #include "volume/upkeep/copies.h"
@@ -17,8 +16,8 @@ typedef struct StoreCallOptions {
         Activity *activity;
 } StoreCallOptions;
 
-/* For the route table. */
-int store_call_finish(const StoreCallOptions *options, HttpRequest *request);
+/* For the table of calls. */
+int store_call_finish(const StoreCallOptions *options, RpcRequest *request);
 
 /* Takes the versions at the beginning of a body off what is pending: their writes are committed.
  * Returns 0 or -EBADMSG. */

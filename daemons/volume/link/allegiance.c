@@ -7,7 +7,6 @@
 #include <sys/random.h>
 
 #include "base/buffer.h"
-#include "core/call/replay.h"
 #include "core/call/ticket.h"
 #include "volume/link/allegiance.h"
 
@@ -24,7 +23,6 @@ struct Allegiance {
         pthread_mutex_t lock; /* for the rest */
         Leadership lead;      /* the last one that was followed, durably */
         bool is_following;    /* it has accepted a report of this run */
-        Replay orders;        /* of the leader that is followed */
         uint64_t sequence;    /* of the last call */
 
         bool is_storing; /* the next one */
@@ -136,7 +134,6 @@ bool allegiance_follows(Allegiance *allegiance, const Leadership *lead) {
 static void follow(Allegiance *allegiance, const Leadership *lead) {
         allegiance->lead = *lead;
         allegiance->is_following = true;
-        allegiance->orders = (Replay){};
 }
 
 static void on_stored(Operation *operation, int result) {
@@ -234,9 +231,7 @@ static int check_order(Allegiance *allegiance, const Parties *order) {
                 return -EREMOTE;
         if (!leadership_equal(&order->lead, &allegiance->lead))
                 return order->lead.term < allegiance->lead.term ? -EKEYREVOKED : -EINPROGRESS;
-        if (!allegiance->is_following)
-                return -EINPROGRESS;
-        return replay_note(&allegiance->orders, order->sequence);
+        return allegiance->is_following ? 0 : -EINPROGRESS;
 }
 
 int allegiance_check_order(Allegiance *allegiance, const Parties *order) {
@@ -244,15 +239,6 @@ int allegiance_check_order(Allegiance *allegiance, const Parties *order) {
 
         (void) pthread_mutex_lock(&allegiance->lock);
         r = check_order(allegiance, order);
-        (void) pthread_mutex_unlock(&allegiance->lock);
-        return r;
-}
-
-int allegiance_confirm_order(Allegiance *allegiance, const Parties *order) {
-        int r;
-
-        (void) pthread_mutex_lock(&allegiance->lock);
-        r = leadership_equal(&order->lead, &allegiance->lead) ? 0 : -EKEYREVOKED;
         (void) pthread_mutex_unlock(&allegiance->lock);
         return r;
 }

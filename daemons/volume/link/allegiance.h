@@ -43,12 +43,9 @@ uint64_t allegiance_ticket_store(const Allegiance *allegiance);
 int allegiance_accept(Allegiance *allegiance, const Leadership *lead);
 
 /* Checks an order, which is a call of a master. Returns 0 if it may be carried out; -EREMOTE if
- * it is meant for another store; -EKEYREVOKED if its leader leads no longer; -EALREADY if it
- * came before; -EINPROGRESS if only the next report will tell. */
+ * it is meant for another store; -EKEYREVOKED if its leader leads no longer;
+ * -EINPROGRESS if only the next report will tell. */
 int allegiance_check_order(Allegiance *allegiance, const Parties *order);
-
-/* Checks it again later. Returns 0, or -EKEYREVOKED if the store follows another leader by now. */
-int allegiance_confirm_order(Allegiance *allegiance, const Parties *order);
 
 /* Checks a call of another volume: whether it is meant for this store. Returns 0, -EREMOTE, or
  * -EINPROGRESS while the store does not belong to a cluster. */

@@ -8,6 +8,7 @@
  * volume is refused before any of its body is kept, and the caller is told who is here. */
 
 #include "http/request.h"
+#include "rpc/rpc-service.h"
 #include "rpc/secret.h"
 #include "store/object/objects.h"
 #include "volume/link/allegiance.h"
@@ -21,15 +22,22 @@ typedef struct Callers {
         MasterLink *master; /* reports soon, if only the next report will tell */
 } Callers;
 
-/* For begin functions of routes. Return 0 if the call may go on; else a negative errno, or they
- * have replied. See allegiance_check_order(), _check_receiver() and _check_greeting(). */
-int caller_begin_order(const Callers *callers, HttpRequest *request);
+/* For the RPC service: whether who OFFERs to call means this volume. Returns 0 with the ANSWER; or
+ * a negative errno, see allegiance_check_receiver(), and the caller is told who is here. */
+int caller_admit(
+                const Callers *callers,
+                const Handshake *offer,
+                Handshake *answer,
+                char ret_sentence[static FRAME_SENTENCE_MAX + 1]);
+
+/* For the table of calls: see allegiance_check_order(). */
+int caller_begin_order(const Callers *callers, RpcRequest *request);
+
+/* For begin functions of routes. Return 0 if the request may go on; else a negative errno, or they
+ * have replied. See allegiance_check_receiver() and _check_greeting(). */
 int caller_begin_neighbor(const Callers *callers, HttpRequest *request);
 int caller_begin_greeting(const Callers *callers, HttpRequest *request);
 
-/* For finish functions, after caller_begin_order(). Returns 0 and the body, which is good until the
- * request is over; or -EKEYREVOKED if the volume follows another leader by now. */
-int caller_read_order(const Callers *callers, HttpRequest *request, const Buffer **ret_body);
-
-/* Replies with a list of wire_put_error(), or with what is wrong with ERRORS. From any thread. */
-void caller_reply_errors(HttpRequest *request, const Buffer *errors);
+/* For finish functions, after caller_begin_order(). Returns the body, which is good until the
+ * answer; what the order stores tells which revision it knows. */
+const Buffer *caller_read_order(const Callers *callers, RpcRequest *request);

@@ -14,7 +14,7 @@ struct CommitQueue {
         pthread_mutex_t lock;
         Commit *waiting, **tail; /* under the lock */
         bool is_busy;            /* under the lock: a call, or the pause after one, is under way */
-        Commit *sent;            /* by the call that is under way; on the client's thread only */
+        Commit *sent;            /* by the call that is under way; on the peers' thread only */
 };
 
 int commit_queue_new(MasterLink *master, CommitQueue **ret) {
@@ -60,7 +60,7 @@ static bool is_answered(const WireCommitResult *result) {
 
 /* Hands out the answers; RET_AGAIN are the commits that got none. Returns -EBADMSG, and hands out
  * none, if there are not as many as commits were sent. */
-static int finish_answered(Commit *list, const HttpResult *answer, Commit **ret_again) {
+static int finish_answered(Commit *list, const RpcResult *answer, Commit **ret_again) {
         WireCommitResult results[BATCH_MAX];
         Reader reader = READER(answer->body, answer->body_size);
         Commit **again = ret_again;
@@ -123,7 +123,7 @@ static void post(CommitQueue *queue, uint64_t delay_usec) {
                 abort(); /* out of memory: these clients would never get an answer */
 }
 
-static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_answer(const RpcResult *result, void *userdata) {
         CommitQueue *queue = userdata;
         Commit *sent = TAKE_PTR(queue->sent), *again;
 
@@ -166,7 +166,7 @@ static Commit *take_batch(CommitQueue *queue, Buffer *body) {
         return first;
 }
 
-/* On the client's thread, like everything that touches what was sent. */
+/* On the peers' thread, like everything that touches what was sent. */
 static void send_next(void *userdata) {
         CommitQueue *queue = userdata;
         _cleanup_(buffer_done) Buffer body = {};
@@ -180,7 +180,7 @@ static void send_next(void *userdata) {
         if (r >= 0)
                 r = master_link_call(queue->master, CALL_COMMIT, &body, on_answer, queue);
         if (r < 0)
-                on_answer(NULL, &(HttpResult){ .error = r }, queue);
+                on_answer(&(RpcResult){ .error = r }, queue);
 }
 
 void commit_queue_submit(CommitQueue *queue, Commit *commit) {

@@ -19,12 +19,12 @@ typedef struct Commit Commit;
 struct Commit {
         WireCommit wire; /* what it points to stays the caller's until done() */
 
-        /* On the client's thread. RESULT.error is what the master said, or -ECOMM if it could not
+        /* On the peers' thread. RESULT.error is what the master said, or -ECOMM if it could not
          * be asked or did not know: the outcome is unknown then, and RESULT.revision is the one
          * that the version gets if it was committed; 0 if the master has never said. */
         void (*done)(Commit *commit, const WireCommitResult *result);
 
-        /* Whether nobody waits for the answer any more; optional, on the client's thread. Such a
+        /* Whether nobody waits for the answer any more; optional, on the peers' thread. Such a
          * commit is not repeated: a client that has given up a write may have made another one,
          * which this one must not overwrite long afterwards. */
         bool (*is_abandoned)(const Commit *commit);
@@ -39,7 +39,7 @@ struct Commit {
 /* MASTER is not owned. Returns 0 or -ENOMEM. */
 int commit_queue_new(MasterLink *master, CommitQueue **ret);
 
-/* The HTTP client must have been freed before: it has ended all calls. Accepts NULL. */
+/* The peers must have been freed before: they have ended all calls. Accepts NULL. */
 CommitQueue *commit_queue_free(CommitQueue *queue);
 DEFINE_CLEANUP(CommitQueue *, commit_queue_free);
 

@@ -7,28 +7,27 @@
 
 #include "core/url.h"
 #include "http/record.h"
-#include "http/status.h"
 #include "volume/link/master-link.h"
 
 static const char redirect_text[] =
                 "Ask the master, at the address in the Location header. With curl, use -L to follow it.\n";
 
 struct MasterLink {
-        HttpClient *client;     /* not owned */
+        Peers *peers;           /* not owned */
         Allegiance *allegiance; /* not owned */
         void (*on_refresh)(void *userdata);
         void *userdata; /* of that */
         char url[];
 };
 
-int master_link_new(HttpClient *client, Allegiance *allegiance, const char *url, MasterLink **ret) {
+int master_link_new(Peers *peers, Allegiance *allegiance, const char *url, MasterLink **ret) {
         size_t size = strlen(url) + 1;
         MasterLink *link = malloc(sizeof(*link) + size);
 
         if (!link)
                 return -ENOMEM;
 
-        *link = (MasterLink){ .client = client, .allegiance = allegiance };
+        *link = (MasterLink){ .peers = peers, .allegiance = allegiance };
         memcpy(link->url, url, size);
         *ret = link;
         return 0;
@@ -58,18 +57,18 @@ int master_link_post(
                 uint64_t delay_usec,
                 void (*function)(void *userdata),
                 void *userdata) {
-        return http_client_post(link->client, delay_usec, function, userdata);
+        return peers_post(link->peers, delay_usec, function, userdata);
 }
 
 static int call(MasterLink *link,
                 CallKind kind,
                 const Parties *parties,
                 Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void (*on_done)(const RpcResult *result, void *userdata),
                 void *userdata) {
         return rpc_call(
                         &(RpcCall){
-                                        .client = link->client,
+                                        .peers = link->peers,
                                         .kind = kind,
                                         .url = link->url,
                                         .parties = parties,
@@ -84,7 +83,7 @@ int master_link_call(
                 MasterLink *link,
                 CallKind kind,
                 Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void (*on_done)(const RpcResult *result, void *userdata),
                 void *userdata) {
         Parties parties;
 
@@ -96,21 +95,17 @@ int master_link_call(
 int master_link_report(
                 MasterLink *link,
                 Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
-                void *userdata,
-                uint64_t *ret_sequence) {
+                void (*on_done)(const RpcResult *result, void *userdata),
+                void *userdata) {
         Parties parties;
 
         (void) allegiance_call(link->allegiance, &parties);
-        *ret_sequence = parties.sequence;
         return call(link, CALL_REPORT, &parties, body, on_done, userdata);
 }
 
-int master_link_result(MasterLink *link, const HttpResult *result) {
-        int r = result->error;
+int master_link_result(MasterLink *link, const RpcResult *result) {
+        int r = rpc_result_error(result);
 
-        if (r == 0 && result->status >= 300)
-                r = result->status >= 400 ? -http_status_to_error(result->status) : -EREMOTEIO;
         if (r == -EINPROGRESS || r == -EKEYREVOKED)
                 master_link_refresh(link);
         return r;

@@ -13,10 +13,10 @@
 
 typedef struct MasterLink MasterLink;
 
-/* CLIENT and ALLEGIANCE are not owned; URL ("http://host:port") is copied. Returns 0 or -ENOMEM. */
-int master_link_new(HttpClient *client, Allegiance *allegiance, const char *url, MasterLink **ret);
+/* PEERS and ALLEGIANCE are not owned; URL ("http://host:port") is copied. Returns 0 or -ENOMEM. */
+int master_link_new(Peers *peers, Allegiance *allegiance, const char *url, MasterLink **ret);
 
-/* The HTTP client must have been freed before. Accepts NULL. */
+/* The peers must have been freed before. Accepts NULL. */
 MasterLink *master_link_free(MasterLink *link);
 DEFINE_CLEANUP(MasterLink *, master_link_free);
 
@@ -30,7 +30,7 @@ void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata
  * master, or it does not know this volume. */
 void master_link_refresh(MasterLink *link);
 
-/* As http_client_post(), on the thread on which on_done() of calls runs. */
+/* As peers_post(), on the thread on which on_done() of calls runs. */
 int master_link_post(
                 MasterLink *link,
                 uint64_t delay_usec,
@@ -43,22 +43,20 @@ int master_link_call(
                 MasterLink *link,
                 CallKind kind,
                 Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
+                void (*on_done)(const RpcResult *result, void *userdata),
                 void *userdata);
 
-/* Sends a report: a call that is also made before the volume follows anybody. RET_SEQUENCE is its
- * number, which the answer repeats; it is set before the call starts. Returns 0 or a negative
- * errno. */
+/* Sends a report: a call that is also made before the volume follows anybody. Returns 0 or a
+ * negative errno. */
 int master_link_report(
                 MasterLink *link,
                 Buffer *body,
-                void (*on_done)(HttpCall *call, const HttpResult *result, void *userdata),
-                void *userdata,
-                uint64_t *ret_sequence);
+                void (*on_done)(const RpcResult *result, void *userdata),
+                void *userdata);
 
-/* What the answer to master_link_call() says: 0 for a status of 2xx, or a negative errno. If the
- * master does not know this volume, or leads no longer, it asks for a report as well. */
-int master_link_result(MasterLink *link, const HttpResult *result);
+/* What a call came to: 0, or a negative errno. If the master does not know this volume, or leads no
+ * longer, it asks for a report as well. */
+int master_link_result(MasterLink *link, const RpcResult *result);
 
 /* Replies 307 to the same path and query at the master. If this volume reaches the master on its
  * own machine, the client is sent to the name by which it reached the volume. Returns as

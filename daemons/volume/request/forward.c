@@ -127,7 +127,7 @@ int forward_new(const ForwardOptions *options, Forward **ret) {
                               .volume = options->volume,
                               .events = options->events };
 
-        r = pipe_new(FORWARD_BUFFER_SIZE, options->budget,
+        r = pipe_new(pipe_size_for(options->size, FORWARD_BUFFER_SIZE), options->budget,
                      &(PipeEvents){ .readable = on_readable,
                                     .writable = on_writable,
                                     .userdata = forward },

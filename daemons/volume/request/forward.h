@@ -12,7 +12,8 @@
 /* What stands in front of the key's path in the URL of a copy. */
 #define FORWARD_PREFIX "/-/copy"
 
-/* What a forward keeps in memory while its receiver is slower than the client, in bytes. */
+/* What a forward keeps in memory while its receiver is slower than the client, in bytes; a smaller
+ * value takes no more than its size. */
 #define FORWARD_BUFFER_SIZE (1 * MIB)
 
 typedef struct Forward Forward;

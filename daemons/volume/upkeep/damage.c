@@ -315,7 +315,7 @@ static void take_answers(Damage *damage, Reader *answers) {
         answer(waits);
 }
 
-static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_answer(const RpcResult *result, void *userdata) {
         Damage *damage = userdata;
         Reader answers = READER(result->body, result->body_size);
 
@@ -355,7 +355,7 @@ static bool take_batch(Damage *damage, Buffer *body) {
         return n > 0;
 }
 
-/* On the client's thread, like everything that touches what was sent. */
+/* On the peers' thread, like everything that touches what was sent. */
 static void send_next(void *userdata) {
         Damage *damage = userdata;
         _cleanup_(buffer_done) Buffer body = {};
@@ -368,5 +368,5 @@ static void send_next(void *userdata) {
         if (r >= 0)
                 r = master_link_call(damage->master, CALL_DAMAGED, &body, on_answer, damage);
         if (r < 0)
-                on_answer(NULL, &(HttpResult){ .error = r }, damage);
+                on_answer(&(RpcResult){ .error = r }, damage);
 }

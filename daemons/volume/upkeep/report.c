@@ -17,7 +17,6 @@
 #include "core/call/wire.h"
 #include "core/key.h"
 #include "core/limits.h"
-#include "http/status.h"
 #include "store/object/object-reach.h"
 #include "volume/upkeep/report.h"
 
@@ -44,7 +43,6 @@ struct Report {
         bool is_busy;         /* a call is under way */
         bool is_wanted_again; /* and another one is to follow at once */
         uint64_t sent_usec;   /* when the last one was; monotonic */
-        uint64_t sequence;    /* number of the last one */
         uint64_t delay_usec;  /* half of the way there and back, at the last one */
         int error;            /* of the last one, so that each kind of failure is logged once */
         bool has_wrong_clock; /* and has logged it */
@@ -137,21 +135,11 @@ static void note_clock(Report *report, uint64_t clock) {
         report->has_wrong_clock = is_wrong;
 }
 
-/* Takes the answer only from the master that was asked, and only the one to this report. */
-static int read_answer(Report *report, HttpCall *call, const HttpResult *result) {
+static int read_answer(Report *report, const RpcResult *result) {
         Allegiance *allegiance = report->options.allegiance;
-        const StoreIdentity *self = allegiance_store(allegiance);
         _cleanup_(json_freep) Json *answer = NULL;
         uint64_t grace_usec, revision, token, version, clock;
-        Parties parties;
         int r;
-
-        r = http_call_check_answer(call, result, &parties);
-        if (r < 0)
-                return r;
-        if (parties.from.number != 0 || !store_identity_equal(&parties.to, self) ||
-            parties.to.run != self->run || parties.sequence != report->sequence)
-                return -EREMOTE;
 
         r = json_parse((const char *) result->body, result->body_size, &answer);
         if (r < 0)
@@ -161,13 +149,13 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
         note_clock(report, clock);
         if (json_get_uint(answer, "grace_usec", &grace_usec) < 0)
                 return -ETIME; /* by the master's clock the report has expired */
-        r = allegiance_accept(allegiance, &parties.lead);
+        r = allegiance_accept(allegiance, &result->lead);
         if (r < 0)
                 return r;
 
         /* A new leader is not followed yet: that it took a report is no sign of life of the old
          * one. */
-        if (allegiance_follows(allegiance, &parties.lead))
+        if (allegiance_follows(allegiance, &result->lead))
                 atomic_store(&report->taken_usec, clock_monotonic());
 
         atomic_store(&report->grace_usec, grace_usec);
@@ -183,19 +171,15 @@ static int read_answer(Report *report, HttpCall *call, const HttpResult *result)
 
 /* What the master says about a refusal. */
 static void explain_refusal(
-                const char *master, const HttpResult *result, char ret[static REPORT_ERROR_SIZE]) {
-        _cleanup_(json_freep) Json *problem = NULL;
-        const char *detail = NULL;
-
-        if (json_parse((const char *) result->body, result->body_size, &problem) >= 0)
-                detail = json_get_string(problem, "detail") ?: json_get_string(problem, "title");
-        if (detail)
+                const char *master, const RpcResult *result, char ret[static REPORT_ERROR_SIZE]) {
+        if (result->detail)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
-                                "The master at '%s' refuses this volume: %s", master, detail);
+                                "The master at '%s' refuses this volume: %s", master,
+                                result->detail);
         else
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
-                                "What is at '%s' answers with status %u: is that a master of dkv?",
-                                master, result->status);
+                                "What is at '%s' refuses this volume: is that a master of dkv?",
+                                master);
 }
 
 /* Why the master does not take our reports; an empty string if it does. */
@@ -203,7 +187,7 @@ static void explain(
                 const char *master,
                 const char *directory,
                 int error,
-                const HttpResult *result,
+                const RpcResult *result,
                 char ret[static REPORT_ERROR_SIZE]) {
         *ret = '\0';
         if (error == -EACCES)
@@ -211,16 +195,16 @@ static void explain(
                                 "The master at '%s' has another secret than this volume; copy its dkv.secret here "
                                 "and restart.",
                                 master);
-        else if (error == -EKEYREVOKED && result->status == 200)
+        else if (error == -EKEYREVOKED && result->refusal == 0)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
                                 "The master at '%s' is older than the one that this volume followed last, "
                                 "and is not followed.",
                                 master);
-        else if (error == -EREMOTE && result->status == 200)
+        else if (error == -EREMOTE && result->refusal == 0)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
                                 "The master at '%s' leads another cluster than that of the store in '%s'.",
                                 master, directory);
-        else if (error < 0 && result->status > 0)
+        else if (result->refusal < 0)
                 explain_refusal(master, result, ret);
         else if (error < 0)
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
@@ -229,7 +213,7 @@ static void explain(
 }
 
 /* Logs once why the master does not take reports, and once that it does again. */
-static void log_change(Report *report, int error, const HttpResult *result) {
+static void log_change(Report *report, int error, const RpcResult *result) {
         const char *master = master_link_url(report->options.master);
         char reason[REPORT_ERROR_SIZE];
 
@@ -243,7 +227,7 @@ static void log_change(Report *report, int error, const HttpResult *result) {
                 log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL, "%s", reason);
         else if (error == -EREMOTE)
                 log_event(LOG_ERR, EVENT_FOREIGN_STORE, NULL, "%s", reason);
-        else if (result->status > 0)
+        else if (result->refusal < 0)
                 log_error("%s", reason);
         else
                 log_warning("%s", reason);
@@ -256,13 +240,12 @@ static void log_change(Report *report, int error, const HttpResult *result) {
 
 static void send_report(void *userdata);
 
-static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_answer(const RpcResult *result, void *userdata) {
         Report *report = userdata;
-        int r = result->error;
+        int r = rpc_result_error(result);
 
         if (r == 0)
-                r = result->status == 200 ? read_answer(report, call, result)
-                                          : -http_status_to_error(result->status);
+                r = read_answer(report, result);
         if (r == 0)
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
 
@@ -307,7 +290,7 @@ static int start_call(Report *report) {
 
         report->sent_usec = clock_monotonic();
         report->is_busy = true;
-        r = master_link_report(report->options.master, &body, on_answer, report, &report->sequence);
+        r = master_link_report(report->options.master, &body, on_answer, report);
         if (r < 0)
                 report->is_busy = false;
         return r;

@@ -25,7 +25,7 @@ struct Resolver {
         uint64_t swept; /* the last version that a sweep asked about; 0 for none */
 };
 
-static void on_answer(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_answer(const RpcResult *result, void *userdata) {
         Resolver *resolver = userdata;
 
         /* Whether they are current or garbage, the master knows about them now. Without an

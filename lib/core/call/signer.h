@@ -21,6 +21,7 @@ DEFINE_CLEANUP(Signer *, signer_free);
 enum {
         SIGNER_TICKET = 'T',
         SIGNER_SIGNATURE = 'S',
+        SIGNER_CHANNEL = 'C',
 };
 
 /* HMAC-SHA256, cut to 128 bits (RFC 2104, section 5). */

@@ -4,23 +4,23 @@
 /* Wire: the bodies of calls between daemons, which are lists of many small things.
  *
  *   POST /-/hello   master -> volume: nothing; answered, signed, by whom it follows, as JSON
- *   POST /-/store   master -> volume: confirmed versions, then objects;
+ *   STORE           master -> volume: confirmed versions, then objects;
  *                   answered by an errno for each object
- *   POST /-/delete  master -> volume: a number that is greater than that of the call before it,
+ *   DELETE          master -> volume: a number that is greater than that of the call before it,
  *                   then versions;
  *                   answered by an errno for each, 0 once it is gone for good
- *   POST /-/pull    master -> volume: confirmed versions, then objects to fetch from other volumes;
+ *   PULL            master -> volume: confirmed versions, then objects to fetch from other volumes;
  *                   answered by an errno for each object once all of them are stored or given up
  *   POST /-/fetch   volume -> volume: versions;
  *                   answered by a head for each, and after it the object: see WireFetchHead
- *   POST /-/commit  volume -> master: commits;
+ *   COMMIT          volume -> master: commits;
  *                   answered by an errno and flags for each
- *   POST /-/settle  volume -> master: number of the volume, then versions with their keys;
+ *   SETTLE          volume -> master: number of the volume, then versions with their keys;
  *                   answered by an empty body once all is noted
- *   POST /-/damaged volume -> master: number of the volume, then copies that it found damaged;
+ *   DAMAGED         volume -> master: number of the volume, then copies that it found damaged;
  *                   answered by an errno for each once all is noted: 0 if there is another copy,
  *                   -EBADMSG if no good one is known, -ENOENT if the copy is not current
- *   POST /-/check   master -> volume: a WireCheck, then versions;
+ *   CHECK           master -> volume: a WireCheck, then versions;
  *                   answered by an errno for each: 0 if the volume has it, as far as it looked
  *
  * Except for the objects themselves, these are fields one after another, without a format byte:
@@ -65,10 +65,10 @@ int wire_get_error(Reader *reader);
 void wire_put_key(Buffer *buffer, const char *key);
 const char *wire_get_key(Reader *reader);
 
-/* A count, then as many versions: how /-/store and /-/pull begin. */
+/* A count, then as many versions: how STORE and PULL begin. */
 void wire_put_versions(Buffer *buffer, const uint64_t *versions, size_t n);
 
-/* The second part of /-/pull: until when objects may be stored, where they are, and how many there
+/* The second part of PULL: until when objects may be stored, where they are, and how many there
  * are. As many WirePullItem follow, and end the body. */
 #define WIRE_PULL_MAX        512
 #define WIRE_PULL_INLINE_MAX (16 * MIB)
@@ -140,7 +140,7 @@ void wire_put_damage(Buffer *buffer, const WireDamage *damage);
 /* Returns 0 or -EBADMSG. */
 int wire_get_damage(Reader *reader, WireDamage *ret);
 
-/* How closely /-/check looks. */
+/* How closely CHECK looks. */
 typedef enum WireCheck {
         WIRE_CHECK_PRESENT, /* there is a record, and a file of the right size if it says so */
         WIRE_CHECK_WHOLE,   /* the whole value is read, and what is found is told to the master */

@@ -23,10 +23,18 @@ static _Atomic(PageFile *) databases[4096];
 /* How many files were created, and of how many the names are flushed. */
 static atomic_uint_least64_t n_created, n_named;
 
-/* pread() refused a page of this file: see on_seek(). */
-static _Thread_local int refused_fd = -1;
+/* pread() or pwrite() refused a page of this file, with this error: see on_seek(). */
+static _Thread_local int refused_fd = -1, refused_error;
 
 static _Thread_local bool is_tolerant;
+
+/* A file that ends for this thread where its content does. */
+static _Thread_local struct {
+        bool is_set;
+        dev_t dev;
+        ino_t ino;
+        uint64_t end;
+} shortened;
 
 void db_hooks_tolerate_begin(void) {
         is_tolerant = true;
@@ -34,6 +42,17 @@ void db_hooks_tolerate_begin(void) {
 
 void db_hooks_tolerate_end(void) {
         is_tolerant = false;
+}
+
+void db_hooks_shorten_begin(const struct stat *st, uint64_t end) {
+        shortened.is_set = true;
+        shortened.dev = st->st_dev;
+        shortened.ino = st->st_ino;
+        shortened.end = end;
+}
+
+void db_hooks_shorten_end(void) {
+        shortened.is_set = false;
 }
 
 /* Puts the spare log in the place of a log that is about to be created. */
@@ -101,6 +120,11 @@ static bool is_page(size_t size, off_t offset) {
         return size == PAGE_SIZE && offset % PAGE_SIZE == 0;
 }
 
+static void refuse(int fd, int error) {
+        refused_fd = fd;
+        refused_error = error;
+}
+
 static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
         PageFile *database = database_of(fd);
         ssize_t n;
@@ -108,7 +132,7 @@ static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
         if (database && is_page(size, offset)) {
                 n = page_files_read(database, (uint32_t) (offset / PAGE_SIZE), data);
                 if (n == -EBADMSG)
-                        refused_fd = fd;
+                        refuse(fd, EBADMSG);
                 if (n < 0)
                         errno = (int) -n;
                 return n < 0 ? -1 : n;
@@ -120,12 +144,12 @@ static ssize_t on_pread(int fd, void *data, size_t size, off_t offset) {
         return n;
 }
 
-/* When pread() fails, Berkeley DB tries once more by seek and read. That is where we get it to
- * fail. */
+/* When pread() or pwrite() fails, Berkeley DB tries once more by seek and read or write, past all
+ * of this. So the seek fails, too. */
 static int on_seek(int fd, off_t offset, int whence) {
         if (refused_fd == fd) {
                 refused_fd = -1;
-                return EBADMSG;
+                return refused_error;
         }
 
         return lseek(fd, offset, whence) < 0 ? errno : 0;
@@ -139,8 +163,10 @@ static ssize_t on_pwrite(int fd, const void *data, size_t size, off_t offset) {
                 int r;
 
                 r = page_files_write(database, (uint32_t) (offset / PAGE_SIZE), data);
-                if (r < 0)
+                if (r < 0) {
+                        refuse(fd, -r);
                         errno = -r;
+                }
                 return r < 0 ? -1 : (ssize_t) size;
         }
 
@@ -207,6 +233,44 @@ static int on_yield(unsigned long sec, unsigned long usec) {
         return usleep(sec > 0 ? USEC_PER_MSEC : MIN(usec, USEC_PER_MSEC));
 }
 
+/* Something has been written there in between, if it is not. */
+static bool is_still_empty(int fd, uint64_t offset) {
+        uint8_t bytes[64];
+        ssize_t n;
+
+        n = pread(fd, bytes, sizeof(bytes), (off_t) offset);
+        for (ssize_t i = 0; i < n; i++)
+                if (bytes[i] != 0)
+                        return false;
+        return n >= 0;
+}
+
+static int on_ioinfo(
+                const char *path,
+                int fd,
+                uint32_t *ret_mbytes,
+                uint32_t *ret_bytes,
+                uint32_t *ret_io_size) {
+        struct stat st;
+        uint64_t size;
+
+        if (fstat(fd, &st) < 0)
+                return errno;
+
+        size = (uint64_t) st.st_size;
+        if (shortened.is_set && st.st_dev == shortened.dev && st.st_ino == shortened.ino &&
+            size > shortened.end && is_still_empty(fd, shortened.end))
+                size = shortened.end;
+
+        if (ret_mbytes)
+                *ret_mbytes = (uint32_t) (size / MIB);
+        if (ret_bytes)
+                *ret_bytes = (uint32_t) (size % MIB);
+        if (ret_io_size)
+                *ret_io_size = (uint32_t) st.st_blksize;
+        return 0;
+}
+
 static void install(void) {
         (void) db_env_set_func_open(on_open);
         (void) db_env_set_func_close(on_close);
@@ -214,6 +278,7 @@ static void install(void) {
         (void) db_env_set_func_seek(on_seek);
         (void) db_env_set_func_pwrite(on_pwrite);
         (void) db_env_set_func_fsync(on_fsync);
+        (void) db_env_set_func_ioinfo(on_ioinfo);
         (void) db_env_set_func_yield(on_yield);
 }
 

@@ -8,6 +8,10 @@
  * store/disk/disk.h); a page that is damaged or cannot be read fails only the call that needs it,
  * with EBADMSG (store/disk/page-files.h says what is tried before). For the whole process. */
 
+#include <sys/stat.h>
+
+#include "base/macro.h"
+
 /* A file of this name is ready to become the next log: full of zeroes and on the disk, so that a
  * flush of the log changes nothing but data. */
 #define SPARE_LOG "spare"
@@ -19,3 +23,8 @@ void db_hooks_install(void);
  * failed read of anything but a page ends the process. */
 void db_hooks_tolerate_begin(void);
 void db_hooks_tolerate_end(void);
+
+/* In between, the file ST appears to this thread to end at END, behind which it has nothing but
+ * zeroes: so a recovery does not fill the rest of a log with zeroes that are there. */
+void db_hooks_shorten_begin(const struct stat *st, uint64_t end);
+void db_hooks_shorten_end(void);

@@ -91,9 +91,28 @@ static void *checkpointer_main(void *userdata) {
         return NULL;
 }
 
+/* Where the log ends, all logs in a row. */
+static uint64_t end_of_log(const Environment *environment, const DB_LOG_STAT *stat) {
+        return stat->st_cur_file * environment->options.log_size + stat->st_cur_offset;
+}
+
+/* The first quarter of a log that is written from now on wakes the thread; a log that is nearly
+ * full, the first batch. An environment that is opened and closed makes no spare log. */
+static void begin_to_count(Environment *environment) {
+        DB_LOG_STAT *stat;
+
+        if (environment->db_env->log_stat(environment->db_env, &stat, 0) != 0)
+                return;
+        if (stat->st_cur_offset < environment->options.log_size / 2)
+                environment->checkpointer.log_end = end_of_log(environment, stat);
+        free(stat);
+}
+
 int checkpointer_start(Environment *environment) {
         Checkpointer *checkpointer = &environment->checkpointer;
         int r;
+
+        begin_to_count(environment);
 
         r = pthread_create(&checkpointer->thread, NULL, checkpointer_main, environment);
         if (r > 0)
@@ -140,7 +159,7 @@ void checkpointer_note(Environment *environment) {
 
         if (environment->db_env->log_stat(environment->db_env, &stat, 0) != 0)
                 return;
-        end = stat->st_cur_file * options->log_size + stat->st_cur_offset;
+        end = end_of_log(environment, stat);
         since = stat->st_wc_mbytes * MIB + stat->st_wc_bytes;
         free(stat);
 

@@ -103,7 +103,7 @@ static void wait_for_work(Committer *committer) {
 }
 
 bool transaction_has_room(Transaction *transaction) {
-        return transaction->environment->has_room;
+        return transaction->has_room;
 }
 
 static int begin(Transaction *transaction) {
@@ -121,7 +121,7 @@ static void call_ended(const Environment *environment, bool committed) {
 }
 
 /* Commits, or undoes if anything failed. */
-static int finish(Transaction *transaction) {
+static int finish(Transaction *transaction, bool is_durable) {
         Environment *environment = transaction->environment;
         DB_TXN *txn = transaction->txn;
         int r;
@@ -130,7 +130,7 @@ static int finish(Transaction *transaction) {
                 (void) environment->hooks.ending(transaction, environment->hooks.userdata);
         if (transaction->error >= 0)
                 (void) transaction_save_counters(transaction);
-        if (transaction->error >= 0 && transaction->size > 0)
+        if (transaction->error >= 0 && transaction->size > 0 && !is_durable)
                 transaction->error = log_keeper_claim(environment);
 
         if (transaction->error < 0) {
@@ -143,7 +143,9 @@ static int finish(Transaction *transaction) {
 
         /* Written before readers see it, though not flushed: what they have seen stays when the
          * process dies. */
-        r = environment_error(environment, txn->commit(txn, DB_TXN_WRITE_NOSYNC));
+        r = environment_error(
+                        environment,
+                        txn->commit(txn, is_durable ? DB_TXN_NOSYNC : DB_TXN_WRITE_NOSYNC));
         if (r < 0)
                 disk_fatal("commit a transaction of", environment->dir_fd, -r);
 
@@ -154,33 +156,35 @@ static int finish(Transaction *transaction) {
         return 0;
 }
 
-/* Applies up to MAX operations of the list in one transaction. Returns what is left of the list, or
- * a negative errno in RET_ERROR if the database failed and nothing has changed. */
+/* Applies a batch in one transaction. Returns what is left of the list, or a negative errno in
+ * RET_ERROR if the database failed and nothing has changed. */
 static Operation *apply_batch(
-                Environment *environment,
-                Operation *first,
-                size_t max,
-                Buffer *scratch,
-                int *ret_error) {
-        Transaction transaction = { .environment = environment, .scratch = *scratch };
-        Operation *operation = first;
+                Environment *environment, const Batch *batch, Buffer *scratch, int *ret_error) {
+        Transaction transaction = {
+                .environment = environment,
+                .has_room = batch->has_room,
+                .scratch = *scratch,
+        };
+        size_t size_max = batch->is_durable ? SIZE_MAX : BATCH_SIZE;
+        Operation *operation = batch->first;
         int r;
 
         r = begin(&transaction);
         if (r < 0) {
                 *ret_error = r;
-                return first;
+                return operation;
         }
 
         (void) pthread_rwlock_wrlock(&environment->lock);
 
-        for (size_t n = 0; operation && n < max && transaction.size < BATCH_SIZE; n++) {
+        for (size_t n = 0; operation && n < batch->max && transaction.size < size_max; n++) {
                 operation->result = operation->apply(operation, &transaction);
                 if (transaction.error < 0)
                         break;
                 operation = operation->next;
         }
-        *ret_error = finish(&transaction);
+        *ret_error = finish(&transaction, batch->is_durable);
+        room_use(&environment->committer.room, transaction.size);
 
         (void) pthread_rwlock_unlock(&environment->lock);
 
@@ -191,15 +195,17 @@ static Operation *apply_batch(
 /* Something in the batch up to and including LAST met a failing database: all but the culprits
  * pass. */
 static Operation *apply_alone(
-                Environment *environment, Operation *first, Operation *last, Buffer *scratch) {
-        for (Operation *operation = first;; operation = operation->next) {
+                Environment *environment, const Batch *batch, Operation *last, Buffer *scratch) {
+        Batch alone = *batch;
+
+        for (alone.max = 1;; alone.first = alone.first->next) {
                 int r;
 
-                (void) apply_batch(environment, operation, 1, scratch, &r);
+                (void) apply_batch(environment, &alone, scratch, &r);
                 if (r < 0)
-                        operation->result = r;
-                if (operation == last || !operation->next)
-                        return operation->next;
+                        alone.first->result = r;
+                if (alone.first == last || !alone.first->next)
+                        return alone.first->next;
         }
 }
 
@@ -211,16 +217,17 @@ static void flush(Environment *environment) {
         if (r < 0)
                 disk_fatal("flush the log of", environment->dir_fd, -r);
         log_keeper_note_flush(environment);
-
-        if (environment->hooks.flushed)
-                environment->hooks.flushed(environment->hooks.userdata);
 }
 
-static void tell(Environment *environment, Operation *operation, const Operation *end) {
+/* All from the first operation of the batch up to END is on the disk. */
+static void tell(Environment *environment, const Batch *batch, const Operation *end) {
         const EnvironmentOptions *options = &environment->options;
+        Operation *operation = batch->first;
 
         if (options->before_done)
                 options->before_done();
+        if (environment->hooks.flushed)
+                environment->hooks.flushed(environment->hooks.userdata);
 
         while (operation != end) {
                 Operation *next = operation->next; /* done() gives the operation away */
@@ -233,25 +240,37 @@ static void tell(Environment *environment, Operation *operation, const Operation
                 options->after_done();
 }
 
+static bool has_room(Environment *environment) {
+        Room *room = &environment->committer.room;
+        uint64_t now_usec = clock_monotonic();
+
+        if (!room_is_certain(room, now_usec))
+                room_note(room, databases_room(environment, environment->growing), now_usec);
+        return room->size > 0;
+}
+
 /* Returns what is left of the list. */
 static Operation *run_batch(Environment *environment, Operation *first, Buffer *scratch) {
+        Batch batch = {
+                .first = first,
+                .max = BATCH_OPERATIONS,
+                .has_room = has_room(environment),
+        };
         Operation *rest;
         int r;
 
-        environment->has_room = database_has_room(environment, environment->growing);
-        if (environment->hooks.collected)
-                environment->hooks.collected(
-                                first, BATCH_OPERATIONS, environment->has_room,
-                                environment->hooks.userdata);
+        if (environment->hooks.prepare)
+                environment->hooks.prepare(&batch, environment->hooks.userdata);
 
-        rest = apply_batch(environment, first, BATCH_OPERATIONS, scratch, &r);
+        rest = apply_batch(environment, &batch, scratch, &r);
         if (r < 0)
-                rest = apply_alone(environment, first, rest, scratch);
+                rest = apply_alone(environment, &batch, rest, scratch);
 
-        flush(environment);
-        checkpointer_note(environment); /* it may wait, and readers may wait for the flush */
+        if (!batch.is_durable)
+                flush(environment);
         atomic_fetch_add(&environment->committer.batches, 1);
-        tell(environment, first, rest);
+        tell(environment, &batch, rest);
+        checkpointer_note(environment); /* it may wait */
 
         atomic_store(&environment->committer.busy_since, clock_monotonic());
         return rest;

@@ -12,6 +12,9 @@
 /* Room for most values; a second search of the tree costs more than unused memory. */
 #define FIRST_TRY (4 * KIB)
 
+/* Of a slice; so much is copied under the read lock. */
+#define SLICE_SIZE ((uint32_t) (64 * KIB))
+
 static DBT input(const void *data, size_t size) {
         return (DBT){ .data = (void *) data, .size = (uint32_t) size };
 }
@@ -31,13 +34,9 @@ static int reserve(Buffer *buffer, size_t size) {
         return 0;
 }
 
-int database_get(
-                Environment *environment,
-                DB *database,
-                const void *key,
-                size_t key_size,
-                Buffer *scratch) {
-        DBT key_dbt = input(key, key_size), value = { .flags = DB_DBT_USERMEM };
+/* Reads by a cursor, or if there is none by a search of its own. */
+static int read_value(Environment *environment, DB *database, DBC *dbc, DBT *key, Buffer *scratch) {
+        DBT value = { .flags = DB_DBT_USERMEM };
         int r;
 
         do {
@@ -46,7 +45,8 @@ int database_get(
                         return r;
                 value.data = scratch->data;
                 value.ulen = (uint32_t) MIN(scratch->allocated, (size_t) UINT32_MAX);
-                r = database->get(database, NULL, &key_dbt, &value, 0);
+                r = dbc ? dbc->get(dbc, key, &value, DB_SET)
+                        : database->get(database, NULL, key, &value, 0);
         } while (r == DB_BUFFER_SMALL);
 
         r = environment_error(environment, r);
@@ -56,6 +56,17 @@ int database_get(
         scratch->size = value.size;
         scratch->error = 0;
         return 0;
+}
+
+int database_get(
+                Environment *environment,
+                DB *database,
+                const void *key,
+                size_t key_size,
+                Buffer *scratch) {
+        DBT key_dbt = input(key, key_size);
+
+        return read_value(environment, database, NULL, &key_dbt, scratch);
 }
 
 int cursor_open(Environment *environment, DB *database, Cursor *ret) {
@@ -117,6 +128,55 @@ int cursor_last(Cursor *cursor) {
         return cursor_step(cursor, DB_LAST);
 }
 
+int slice_read(Environment *environment,
+               DB *database,
+               const void *key,
+               size_t key_size,
+               Slice *slice) {
+        DBT key_dbt = input(key, key_size);
+        DBC *dbc;
+        int r;
+
+        if (!slice->data.data) {
+                slice->data = (DBT){ .ulen = SLICE_SIZE, .flags = DB_DBT_USERMEM };
+                slice->data.data = malloc(SLICE_SIZE);
+                if (!slice->data.data)
+                        return -ENOMEM;
+        }
+        slice->position = NULL;
+
+        r = environment_error(environment, database->cursor(database, NULL, &dbc, 0));
+        if (r < 0)
+                return r;
+
+        r = dbc->get(dbc, &key_dbt, &slice->data, DB_SET_RANGE | DB_MULTIPLE_KEY);
+        (void) dbc->close(dbc);
+        if (r == 0)
+                DB_MULTIPLE_INIT(slice->position, &slice->data);
+        return environment_error(environment, r);
+}
+
+void slice_done(Slice *slice) {
+        free(slice->data.data);
+        *slice = (Slice){};
+}
+
+bool slice_next(Slice *slice, DBT *ret_key, DBT *ret_value) {
+        DBT key = {}, value = {};
+
+        if (!slice->position)
+                return false;
+
+        DB_MULTIPLE_KEY_NEXT(
+                        slice->position, &slice->data, key.data, key.size, value.data, value.size);
+        if (!slice->position)
+                return false;
+
+        *ret_key = key;
+        *ret_value = value;
+        return true;
+}
+
 /* Reads the meta page, which knows about all pages, on the disk or not. */
 static int read_extent(Environment *environment, DB *database, PageExtent *ret) {
         DB_MPOOLFILE *pages = database->get_mpf(database);
@@ -133,33 +193,30 @@ static int read_extent(Environment *environment, DB *database, PageExtent *ret) 
         return 0;
 }
 
-int database_size(Environment *environment, DB *database, uint64_t *ret) {
-        PageExtent extent;
-        int r;
-
-        r = read_extent(environment, database, &extent);
-        if (r < 0)
-                return r;
-
-        *ret = extent.size;
-        return 0;
-}
-
-bool database_has_room(Environment *environment, DB *database) {
-        PageExtent extent;
-        const char *name;
-        uint64_t available, on_disk;
-        struct stat st;
+uint64_t databases_room(Environment *environment, DB *const databases[]) {
+        uint64_t available, size = 0, room;
+        bool has_free = true;
 
         /* A disk that cannot be asked will say so when it is written to. */
-        if (environment_free_space(environment, &available, NULL) < 0 ||
-            read_extent(environment, database, &extent) < 0 ||
-            database->get_dbname(database, &name, NULL) != 0 ||
-            fstatat(environment->dir_fd, name, &st, 0) < 0)
-                return true;
+        if (environment_free_space(environment, &available, NULL) < 0)
+                return UINT64_MAX;
 
-        on_disk = (uint64_t) st.st_blocks * 512;
-        return extent.has_free || available + on_disk > extent.size;
+        for (; *databases; databases++) {
+                PageExtent extent;
+                const char *name;
+                struct stat st;
+
+                if (read_extent(environment, *databases, &extent) < 0 ||
+                    (*databases)->get_dbname(*databases, &name, NULL) != 0 ||
+                    fstatat(environment->dir_fd, name, &st, 0) < 0)
+                        return UINT64_MAX;
+                available += (uint64_t) st.st_blocks * 512;
+                size += extent.size;
+                has_free = has_free && extent.has_free;
+        }
+
+        room = available > size ? available - size : 0;
+        return has_free ? MAX(room, UINT64_C(1)) : room;
 }
 
 int transaction_fail(Transaction *transaction, int error) {
@@ -183,6 +240,47 @@ int transaction_get(
                         database_get(transaction->environment, database, key, key_size, scratch));
 }
 
+int transaction_find(
+                Transaction *transaction,
+                DB *database,
+                const void *key,
+                size_t key_size,
+                Buffer *scratch,
+                Place *ret) {
+        Environment *environment = transaction->environment;
+        Place place = { .key_size = key_size };
+        DBT key_dbt = input(key, key_size);
+        int r;
+
+        r = environment_error(
+                        environment, database->cursor(database, transaction->txn, &place.dbc, 0));
+        if (r < 0)
+                return note_error(transaction, r);
+
+        r = read_value(environment, database, place.dbc, &key_dbt, scratch);
+        if (r < 0) {
+                place_close(&place);
+                return note_error(transaction, r);
+        }
+        *ret = place;
+        return 0;
+}
+
+int place_replace(Transaction *transaction, Place *place, const void *value, size_t value_size) {
+        DBT key_dbt = {}, value_dbt = input(value, value_size);
+        int r;
+
+        transaction->size += place->key_size + value_size;
+        r = place->dbc->put(place->dbc, &key_dbt, &value_dbt, DB_CURRENT);
+        return note_error(transaction, environment_error(transaction->environment, r));
+}
+
+void place_close(Place *place) {
+        if (place->dbc)
+                (void) place->dbc->close(place->dbc);
+        *place = (Place){};
+}
+
 int transaction_put(
                 Transaction *transaction,
                 DB *database,
@@ -198,11 +296,41 @@ int transaction_put(
         return note_error(transaction, environment_error(transaction->environment, r));
 }
 
+int transaction_insert(
+                Transaction *transaction,
+                DB *database,
+                const void *key,
+                size_t key_size,
+                const void *value,
+                size_t value_size) {
+        DBT key_dbt = input(key, key_size), value_dbt = input(value, value_size);
+        int r;
+
+        r = database->put(database, transaction->txn, &key_dbt, &value_dbt, DB_NOOVERWRITE);
+        r = environment_error(transaction->environment, r);
+        if (r == -EEXIST)
+                return r;
+
+        transaction->size += key_size + value_size;
+        return note_error(transaction, r);
+}
+
+/* A page that becomes empty is taken out of its tree, and its neighbours are linked with each
+ * other. While there is a page that cannot be read and may be one of them, empty pages stay where
+ * they are and are filled again. Not by set_flags(), which takes that before the open only. */
+static void keep_empty_pages(const Environment *environment, DB *database) {
+        if (environment_damaged_pages(environment) > 0)
+                database->flags |= DB_AM_REVSPLITOFF;
+        else
+                database->flags &= ~(uint32_t) DB_AM_REVSPLITOFF;
+}
+
 int transaction_delete(Transaction *transaction, DB *database, const void *key, size_t key_size) {
         DBT key_dbt = input(key, key_size);
         int r;
 
         transaction->size += key_size;
+        keep_empty_pages(transaction->environment, database);
         r = database->del(database, transaction->txn, &key_dbt, 0);
         return note_error(transaction, environment_error(transaction->environment, r));
 }

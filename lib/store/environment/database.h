@@ -36,12 +36,31 @@ int cursor_seek(Cursor *cursor, const void *key, size_t key_size);
 int cursor_next(Cursor *cursor);
 int cursor_last(Cursor *cursor);
 
-/* Size of the file, once all of its pages are on the disk. */
-int database_size(Environment *environment, DB *database, uint64_t *ret);
+/* Some entries of a database that follow each other, copied. */
+typedef struct Slice {
+        DBT data;       /* owned */
+        void *position; /* of the next entry; NULL behind the last */
+} Slice;
 
-/* Whether the database may grow: deletions have freed pages of it, or the disk has room above the
- * reserve for all of its pages that are only in the cache yet. */
-bool database_has_room(Environment *environment, DB *database);
+/* Reads entries from the first at or behind KEY on, as many as have room; the same slice may be
+ * read again. Takes the locks of the database once for all of them, where a cursor takes them with
+ * each step. Returns 0, -ENOENT if there is none, or another negative errno if one of them cannot
+ * be read or the first has no room. */
+int slice_read(Environment *environment,
+               DB *database,
+               const void *key,
+               size_t key_size,
+               Slice *slice);
+void slice_done(Slice *slice);
+
+/* Goes to the next entry, which is valid until the slice is read again. Returns false if there is
+ * none. */
+bool slice_next(Slice *slice, DBT *ret_key, DBT *ret_value);
+
+/* By how many bytes the databases, up to NULL, may grow: what the disk has above the reserve and
+ * above what all of their pages need that are only in the cache yet; at least 1 if deletions have
+ * freed pages of each of them. Asks the file system. */
+uint64_t databases_room(Environment *environment, DB *const databases[]);
 
 /* What apply() gets: the changes of one batch. */
 struct Transaction {
@@ -49,6 +68,7 @@ struct Transaction {
         DB_TXN *txn;
         int error;   /* of the database itself; the first one sticks and undoes the transaction */
         size_t size; /* of what was written */
+        bool has_room;
         int64_t counters[COUNTERS_MAX]; /* by how much they change */
         Buffer scratch;                 /* for the apply() that runs */
 };
@@ -60,7 +80,35 @@ int transaction_get(
                 const void *key,
                 size_t key_size,
                 Buffer *scratch);
+
+/* An entry that was found and can be replaced without another search. */
+typedef struct Place {
+        DBC *dbc;
+        size_t key_size;
+} Place;
+
+/* Like transaction_get(). If the entry is there, its place has to be closed before the transaction
+ * ends, and before the entry is deleted; else there is nothing to close. */
+int transaction_find(
+                Transaction *transaction,
+                DB *database,
+                const void *key,
+                size_t key_size,
+                Buffer *scratch,
+                Place *ret);
+int place_replace(Transaction *transaction, Place *place, const void *value, size_t value_size);
+void place_close(Place *place);
+
 int transaction_put(
+                Transaction *transaction,
+                DB *database,
+                const void *key,
+                size_t key_size,
+                const void *value,
+                size_t value_size);
+
+/* Likewise, unless there is such a key: then it returns -EEXIST, and the transaction goes on. */
+int transaction_insert(
                 Transaction *transaction,
                 DB *database,
                 const void *key,

@@ -15,11 +15,20 @@
 #include "base/buffer.h"
 #include "store/disk/page-files.h"
 #include "store/environment/environment.h"
+#include "store/environment/room.h"
 #include "store/format/log-mark.h"
 
 /* Sums that live in the environment and change with its transactions. What they mean is up to
  * the owner. */
 #define COUNTERS_MAX 4
+
+/* Operations that are applied in one transaction. */
+typedef struct Batch {
+        Operation *first;
+        size_t max;      /* so many of the list at most */
+        bool has_room;   /* what grows may */
+        bool is_durable; /* without the log; see prepare() */
+} Batch;
 
 typedef struct EnvironmentHooks {
         const char *format; /* what is in this environment, and which version of it */
@@ -31,14 +40,17 @@ typedef struct EnvironmentHooks {
         /* It is the one who called members_begin_load() that opens it. */
         bool is_loading;
 
-        /* The version before, and what makes this one of it: on the committer's thread, in the
+        /* Versions before, and what makes this one of them: on the committer's thread, in the
          * transaction that writes the new format down. Optional. */
-        const char *older;
+        const char *older[2];
         int (*upgrade)(Transaction *transaction, void *userdata);
 
-        /* On the committer's thread, when up to MAX operations from FIRST on are about to be
-         * applied, for the first time; HAS_ROOM says whether what grows may. Optional. */
-        void (*collected)(Operation *first, size_t max, bool has_room, void *userdata);
+        /* On the committer's thread, when a batch is about to be applied for the first time; it
+         * may lower MAX, to no less than 1. If what the batch changes is on the disk elsewhere, and
+         * is applied again from there after a crash, it sets IS_DURABLE: then the log is neither
+         * written nor flushed for it, and the batch is not cut for its size. All batches before one
+         * that is not are in the log when that one is flushed. Optional. */
+        void (*prepare)(Batch *batch, void *userdata);
 
         /* On the committer's thread, before a transaction is committed that had no error: for what
          * is stored once for all of its operations. Errors stick in the transaction. Optional. */
@@ -48,7 +60,8 @@ typedef struct EnvironmentHooks {
          * back. Optional. */
         void (*ended)(bool committed, void *userdata);
 
-        /* On the committer's thread, when a batch is on the disk, before done(). Optional. */
+        /* On the committer's thread, when a batch is on the disk, between before_done() and the
+         * first done(). Optional. */
         void (*flushed)(void *userdata);
         void *userdata;
 } EnvironmentHooks;
@@ -59,7 +72,8 @@ typedef struct Committer {
         _Atomic(Operation *) submitted; /* newest first; or &asleep */
         Operation asleep;               /* stands for "nothing, and the thread sleeps" */
         sem_t wakeup;
-        bool stop; /* the thread's own */
+        bool stop; /* the thread's own, like the room */
+        Room room;
         atomic_uint_least64_t batches;
         atomic_uint_least64_t busy_since; /* monotonic; 0 while nothing waits */
 } Committer;
@@ -78,9 +92,12 @@ typedef struct Checkpointer {
 typedef struct LogKeeper {
         pthread_mutex_t mutex; /* for the mark, once the threads run */
         LogMark mark;
-        bool has_mark; /* there was one */
-        int fd;        /* of its file */
+        bool has_mark;   /* there was one */
+        LogPosition end; /* when it was opened, if nothing but zeroes is behind it; else 0/0 */
+        int fd;          /* of its file */
 } LogKeeper;
+
+#define GROWING_MAX 2
 
 struct Environment {
         EnvironmentOptions options;
@@ -93,11 +110,11 @@ struct Environment {
 
         DB_ENV *db_env;
         PageFiles *page_files;
-        bool is_clean;          /* everything was closed without an error */
-        atomic_bool is_open;    /* before that, trouble is an error; then it is fatal */
-        atomic_int panic_error; /* of Berkeley DB, if it has given the environment up */
-        DB *state;              /* counters and named blobs */
-        DB *growing;            /* the one that values or records go to */
+        bool is_clean;                /* everything was closed without an error */
+        atomic_bool is_open;          /* before that, trouble is an error; then it is fatal */
+        atomic_int panic_error;       /* of Berkeley DB, if it has given the environment up */
+        DB *state;                    /* counters and named blobs */
+        DB *growing[GROWING_MAX + 1]; /* those that values or records go to, then NULL */
         DB *databases[8];
         size_t n_databases;
 
@@ -106,8 +123,6 @@ struct Environment {
         Checkpointer checkpointer;
         LogKeeper log_keeper;
         atomic_uint_least64_t counters[COUNTERS_MAX];
-
-        bool has_room; /* for what grows; the committer's */
 };
 
 /* Any number of readers, but not while a batch is applied. Keep it short. */

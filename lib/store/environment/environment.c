@@ -67,9 +67,7 @@ int environment_error(Environment *environment, int db_error) {
         case DB_BUFFER_SMALL:
                 return -ENOBUFS;
         case DB_RUNRECOVERY:
-                if (environment->is_open)
-                        disk_fatal("go on with the databases of", environment->dir_fd, EBADMSG);
-                return panic_error(environment);
+                return environment->is_open ? -EBADMSG : panic_error(environment);
         case DB_PAGE_NOTFOUND: /* a page names one behind the end of the file */
         case DB_VERIFY_BAD:
                 return -EBADMSG;

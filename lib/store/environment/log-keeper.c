@@ -47,8 +47,26 @@ int log_keeper_check(Environment *environment, LogPages **ret_pages) {
                 return r;
 
         keeper->mark.id = scan.id;
+        keeper->end = scan.is_zero_behind ? scan.end : (LogPosition){};
         *ret_pages = TAKE_PTR(pages);
         return 0;
+}
+
+void log_keeper_begin_recovery(Environment *environment) {
+        LogPosition end = environment->log_keeper.end;
+        char name[LOG_NAME_SIZE];
+        struct stat st;
+
+        /* A log that is short yet gets its zeroes: so there is room for what has to be written when
+         * the disk is full. */
+        log_name(end.file, name);
+        if (end.file > 0 && fstatat(environment->dir_fd, name, &st, 0) >= 0 &&
+            (uint64_t) st.st_size >= environment->options.log_size)
+                db_hooks_shorten_begin(&st, end.offset);
+}
+
+void log_keeper_end_recovery(void) {
+        db_hooks_shorten_end();
 }
 
 static int find_flushed(Environment *environment, LogPosition *ret) {

@@ -12,6 +12,11 @@
  * recovery rebuilds. */
 int log_keeper_check(Environment *environment, LogPages **ret_pages);
 
+/* In between, on one thread, Berkeley DB may recover once: it does not write zeroes over zeroes
+ * behind the end of the log. */
+void log_keeper_begin_recovery(Environment *environment);
+void log_keeper_end_recovery(void);
+
 /* The log is open and recovered: makes the mark if there is none. */
 int log_keeper_start(Environment *environment);
 

@@ -105,14 +105,28 @@ static void on_message(const DB_ENV *db_env, const char *prefix, const char *mes
         log_debug("Berkeley DB: %s", message);
 }
 
-/* When Berkeley DB gives the environment up, it tells only here why: the first time. */
+/* When Berkeley DB gives the environment up, it tells only here why: the first time. While it is
+ * open that is fatal at once, unless it is over a page that cannot be read: see survive_damage().
+ */
 static void on_event(DB_ENV *db_env, uint32_t event, void *info) {
         Environment *environment = db_env->app_private;
         int none = 0;
 
-        if (event == DB_EVENT_PANIC && info)
-                (void) atomic_compare_exchange_strong(
-                                &environment->panic_error, &none, *(const int *) info);
+        if (event != DB_EVENT_PANIC || !info)
+                return;
+        if (environment->is_open && *(const int *) info != EBADMSG)
+                disk_fatal("go on with the databases of", environment->dir_fd, *(const int *) info);
+        (void) atomic_compare_exchange_strong(
+                        &environment->panic_error, &none, *(const int *) info);
+}
+
+/* Where Berkeley DB needs the neighbours of a page that it takes out of a tree, one that cannot be
+ * read makes it give up everything. But nothing has been changed by then that the transaction does
+ * not undo, so the call fails alone, as others do that meet such a page. */
+static int survive_damage(Environment *environment) {
+        DB_ENV *db_env = environment->db_env;
+
+        return environment_error(environment, db_env->set_flags(db_env, DB_NOPANIC, 1));
 }
 
 /* Called for each record of the log. */
@@ -203,7 +217,9 @@ static int recover(Environment *environment, const LogPages *pages) {
         int r;
 
         (void) page_files_recover(environment->page_files, log_pages_has, pages);
+        log_keeper_begin_recovery(environment);
         r = open_db_env(environment);
+        log_keeper_end_recovery();
         n_empty = page_files_recover(environment->page_files, NULL, NULL);
         if (r < 0 || n_empty == 0)
                 return r;
@@ -272,7 +288,8 @@ static int check_format(Environment *environment) {
                 return environment_run(environment, &set);
         if (r < 0)
                 return r;
-        if (!is_format(&found, hooks->format) && !is_format(&found, hooks->older))
+        if (!is_format(&found, hooks->format) && !is_format(&found, hooks->older[0]) &&
+            !is_format(&found, hooks->older[1]))
                 return -EPROTONOSUPPORT;
 
         r = environment_load_counters(environment);
@@ -321,7 +338,11 @@ static int start(Environment *environment) {
         r = environment_open_database(environment, "state" DATABASE_SUFFIX, &environment->state);
         if (r < 0)
                 return r;
-        environment->growing = environment->state;
+        environment->growing[0] = environment->state;
+
+        r = survive_damage(environment);
+        if (r < 0)
+                return r;
 
         r = log_keeper_start(environment);
         if (r < 0)

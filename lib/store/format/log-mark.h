@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Log mark: the file "mark" of an environment, which says how far its log is known to reach.
+/* Log mark: the file "mark" beside a log, that of an environment or one of entries, which says how
+ * far the log is known to reach.
  *
- * Berkeley DB takes the first bad record of its log for the end. The mark says what cannot be the
- * end. It is never ahead of the log: it is written after the flush that it tells of. There are two
- * slots. One is flushed at once, when a log is begun, at a checkpoint and at the end. The other is
- * written with each batch and reaches the disk when the system gets round to it; after the death of
- * the process alone it is there. */
+ * Berkeley DB takes the first bad record of its log for the end, and what a loss of power has torn
+ * is the end of a log of entries. The mark says what cannot be the end. It is never ahead of
+ * the log: it is written after the flush that it tells of. There are two slots. One is flushed at
+ * once, when a log is begun, at a checkpoint, a start and the end. The other is written with each
+ * batch and reaches the disk when the system gets round to it; after the death of the process alone
+ * it is there. */
 
 #include "base/macro.h"
 

@@ -167,6 +167,16 @@ static bool is_zero(const Log *log, size_t offset) {
         return true;
 }
 
+static bool is_zero_to_the_end(const Log *log, size_t offset) {
+        const uint8_t *p;
+
+        if (offset >= log->size)
+                return true; /* there may be no memory, either */
+
+        p = log->data + offset;
+        return p[0] == 0 && memcmp(p, p + 1, log->size - offset - 1) == 0;
+}
+
 static int damaged(LogScan *scan, uint32_t file, size_t offset, const char *what) {
         scan->damage = (LogPosition){ file, (uint32_t) offset };
         scan->what = what;
@@ -302,6 +312,7 @@ static int check_end(LogScan *scan, const Log *log, size_t end, const LogMark *m
         LogPosition flushed = find_claims(log, MIN(end, log->size));
 
         scan->end = (LogPosition){ log->number, (uint32_t) end };
+        scan->is_zero_behind = is_zero_to_the_end(log, end);
         if (mark && log_position_compare(mark->flushed, flushed) > 0)
                 flushed = mark->flushed;
 
@@ -363,6 +374,7 @@ int log_scan(int dir_fd, const LogMark *mark, LogScan *scan) {
 
         scan->end = scan->needed = (LogPosition){};
         scan->id = mark ? mark->id : 0;
+        scan->is_zero_behind = false;
         scan->n_bytes = 0;
 
         r = find_logs(dir_fd, &lowest, &first, &last);

@@ -21,10 +21,11 @@
 #define LOG_CLAIM_FORMAT "dkv-claim %016" PRIx64 " %010" PRIu32 " %010" PRIu32 "."
 
 typedef struct LogScan {
-        LogPosition end;    /* behind the last whole record; 0/0 if there is no log */
-        LogPosition needed; /* where the last checkpoint says that a recovery begins */
-        uint64_t id;        /* what the claims name, or 0 if there is none */
-        uint64_t n_bytes;   /* that were read */
+        LogPosition end;     /* behind the last whole record; 0/0 if there is no log */
+        bool is_zero_behind; /* END: there is nothing but zeroes in the rest of its file */
+        LogPosition needed;  /* where the last checkpoint says that a recovery begins */
+        uint64_t id;         /* what the claims name, or 0 if there is none */
+        uint64_t n_bytes;    /* that were read */
 
         /* What is damaged, if anything: the number of a log and a place in it. */
         LogPosition damage;

@@ -19,7 +19,7 @@
  * expired. A tombstone is an entry of the garbage table without a copy; it lasts as long as an
  * older commit may still be on its way. A version without a ticket is committed only once, by the
  * master; it is dead only behind the tombstone that is set when a volume gives it up. More of
- * the contract: garbage.h, move.h, damage.h, identity.h, rollback.h, storage.h. */
+ * the contract: wait.h, garbage.h, move.h, damage.h, identity.h, rollback.h, storage.h. */
 
 #include "base/buffer.h"
 #include "core/condition.h"
@@ -86,8 +86,8 @@ struct IndexRequest {
 int index_get(Index *index, const char *key, Buffer *scratch, Record *ret);
 
 /* Calls on_entry() for up to LIMIT keys that start with PREFIX and come after AFTER (byte order; ""
- * for all), until it returns non-zero. It runs under the index's read lock: it only copies; what it
- * saw is durable when this returns what it returned last, 0 at the end, or a negative errno. */
+ * for all), until it returns non-zero. It may run under the index's read lock: it only copies; what
+ * it saw is durable when this returns what it returned last, 0 at the end, or a negative errno. */
 int index_scan(Index *index,
                const char *prefix,
                const char *after,

@@ -68,16 +68,15 @@ int versions_add(Versions *versions, uint64_t version) {
         return 0;
 }
 
-/* Returns 1 if a record says that the object is in a file, 0 if not, or a negative errno. */
+/* Returns 1 if the database says that the object is in a file, 0 if not, or a negative errno. */
 static int has_record(ObjectStore *store, uint64_t version, Buffer *scratch) {
-        Object object;
+        Item item;
         int r;
 
-        environment_read_lock(store->environment);
-        r = object_read(store, version, scratch, &object);
-        environment_read_unlock(store->environment);
-
-        return r == -ENOENT ? 0 : r < 0 ? r : !object.is_inline;
+        r = object_find(store, version, scratch);
+        if (r >= 0)
+                r = item_decode(scratch->data, scratch->size, &item);
+        return r == -ENOENT ? 0 : r < 0 ? r : !item.is_inline;
 }
 
 /* Removes a name unless a record or a claim wants it. The mutex keeps new claims off. */
@@ -169,25 +168,33 @@ static int replace_name(ObjectStore *store, int fd, uint64_t version) {
         return renameat(dir_fd, new_name, dir_fd, name) < 0 ? -errno : 0;
 }
 
-static bool is_same(const Buffer *x, const Buffer *y) {
-        return x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
+static bool is_same(Encoded x, const Buffer *y) {
+        return x.size == y->size && memcmp(x.data, y->data, x.size) == 0;
 }
 
 /* Returns 1 if the same object has the name already, 0 if the name is free, or a negative errno. */
 static int find_name(ObjectStore *store, const Claim *claim) {
         _cleanup_(buffer_done) Buffer scratch = {};
+        Encoded encoded;
         int r;
 
         for (const Claim *other = store->claims; other; other = other->next)
                 if (other->version == claim->version)
-                        return is_same(other->object, claim->object) ? 1 : -EEXIST;
+                        return is_same((Encoded){ other->object->data, other->object->size },
+                                       claim->object)
+                                               ? 1
+                                               : -EEXIST;
 
         if (claim->is_replacing)
                 return 0;
         r = has_record(store, claim->version, &scratch);
         if (r <= 0)
                 return r;
-        return is_same(&scratch, claim->object) ? 1 : -EEXIST;
+
+        r = object_read_encoded(store, claim->version, &scratch, &encoded);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        return is_same(encoded, claim->object) ? 1 : -EEXIST;
 }
 
 static int claim_and_link(ObjectStore *store, int fd, Claim *claim) {
@@ -334,6 +341,22 @@ static int remove_leftovers(ObjectStore *store) {
 
         free(versions.items);
         return r;
+}
+
+/* A file system gives a file all that it has before it finds that it was not enough, and others
+ * find a full disk until it has taken that back. So nothing is allocated that is not there. */
+int object_file_allocate(ObjectStore *store, int fd, uint64_t size) {
+        uint64_t available;
+        int r;
+
+        r = environment_free_space(store->environment, &available, NULL);
+        if (r < 0)
+                return r;
+        if (available < size)
+                return -ENOSPC;
+        if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) size) < 0 && errno != EOPNOTSUPP)
+                return -errno;
+        return 0;
 }
 
 int object_files_open(ObjectStore *store, int dir_fd) {

@@ -8,14 +8,15 @@
 
 #include "base/uuid.h"
 #include "store/environment/database.h"
+#include "store/object/compactor.h"
 #include "store/object/objects.h"
 #include "store/object/reach.h"
+#include "store/object/values.h"
 #include "store/object/workers.h"
 
 enum {
         COUNTER_OBJECTS,
         COUNTER_BYTES,
-        COUNTER_DATABASE_BYTES, /* about what the objects take in the database */
 };
 
 #define DIRECTORIES       256
@@ -37,7 +38,9 @@ typedef struct Versions {
 
 struct ObjectStore {
         Environment *environment;
-        DB *objects; /* version, big-endian -> object */
+        DB *objects; /* version, big-endian -> item; see store/value/item.h */
+        Values values;
+        Compactor compactor;
         int files_fd;
         int directory_fds[DIRECTORIES];
         uint64_t inline_max;
@@ -65,6 +68,11 @@ void object_files_close(ObjectStore *store);
 /* Returns a new descriptor for reading, or -ENOENT. */
 int object_file_open(ObjectStore *store, uint64_t version);
 
+/* Gives the file room for SIZE bytes, so that it cannot find the disk full, where the file system
+ * can do that. Returns 0, -ENOSPC if there is not so much besides what is kept free, or another
+ * negative errno. */
+int object_file_allocate(ObjectStore *store, int fd, uint64_t size);
+
 /* Gives the unnamed file its name, durably; if the very same object has it already, that one keeps
  * it, unless it should be replaced. The claim keeps the name until object_file_unclaim(). Returns
  * 0, -EEXIST if another object has the version or is about to, or another negative errno. */
@@ -82,11 +90,27 @@ int object_open_reach(ObjectStore *store);
 int object_save_reach(Transaction *transaction, void *userdata);
 void object_reach_ended(bool committed, void *userdata);
 
-/* objects.c */
+/* lookup.c */
 
-/* Returns 0 and the object, whose pointers point into SCRATCH. The caller holds the read lock or is
- * the committer. */
+/* Reads the item of an object into SCRATCH. Returns 0, -ENOENT, or -EBADMSG for a damaged page. */
+int object_find(ObjectStore *store, uint64_t version, Buffer *scratch);
+
+/* Reads an object, which is in SCRATCH then: as it was encoded, or decoded, which verifies all but
+ * an inline value. Returns 0 or what object_store_get() does; -ENODATA if its segment is missing.
+ * Not for the committer. */
+int object_read_encoded(ObjectStore *store, uint64_t version, Buffer *scratch, Encoded *ret);
 int object_read(ObjectStore *store, uint64_t version, Buffer *scratch, Object *ret);
 
+/* changes.c */
+
 /* As object_store_put(), for an object that is known to be whole. */
-void object_put_submit(ObjectStore *store, ObjectPut *put, const Record *record);
+void object_put_submit(ObjectStore *store, ObjectPut *put, const Object *object);
+
+/* In a transaction: makes the version lead there. */
+int object_put_item(Transaction *transaction, uint64_t version, const Item *item);
+
+/* A hook of the environment: brings what a batch stores into the log of the values. */
+void object_prepare(Batch *batch, void *userdata);
+
+/* Opens the log of the values, and stores again what the database lacks of it. */
+int object_open_values(ObjectStore *store);

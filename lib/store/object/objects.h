@@ -3,10 +3,12 @@
 
 /* Object store: the copies that one volume holds, each under its version.
  *
- * Values up to inline_max bytes lie in a Berkeley DB B-tree next to their record, larger ones in a
+ * Records lie in a log, which is written once and flushed once for each batch; a B-tree of Berkeley
+ * DB says where. Values up to inline_max bytes lie there next to their record, larger ones in a
  * file of their own that is written without a name, flushed, linked under its version, its
  * directory flushed, and only then named by a record. An object is there whole or not at all, also
- * after a crash; files without a record are removed when the store is opened.
+ * after a crash; files without a record are removed when the store is opened. The space of objects
+ * that are deleted comes back in the background.
  *
  * Everything here runs on any thread. Operations (put, delete) are durable when their done() is
  * called. */
@@ -73,7 +75,8 @@ typedef struct ObjectPut {
 
         /* private */
         uint64_t version, value_size;
-        bool is_replacing;
+        bool is_inline, is_replacing;
+        uint32_t segment, offset; /* where it is in the log of the values */
         int error;
 } ObjectPut;
 
@@ -93,7 +96,7 @@ typedef struct ObjectDelete {
 void object_store_delete(ObjectStore *store, ObjectDelete *deletion);
 
 /* Calls on_object() for up to LIMIT objects with a version above AFTER, in order, until it returns
- * non-zero. It runs under the store's read lock: it copies and returns. */
+ * non-zero. */
 int object_store_scan(
                 ObjectStore *store,
                 uint64_t after,

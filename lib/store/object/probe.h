@@ -6,6 +6,6 @@
 #include "store/object/objects.h"
 
 /* Makes an unnamed file with room for SIZE bytes, and looks whether the directories are there and
- * may be written to. With FLUSH it is flushed, too. Blocks. Returns 0 or what the system says as a
- * negative errno. */
+ * may be written to. With FLUSH it is flushed, too. Blocks. Returns 0, -ENOSPC if there is not so
+ * much room besides what is kept free, or what the system says as a negative errno. */
 int object_store_test(ObjectStore *store, uint64_t size, bool flush);

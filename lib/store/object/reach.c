@@ -22,12 +22,19 @@ bool reach_hear(ReachState *state, uint64_t revision) {
         return false;
 }
 
-bool reach_has_changed(ReachState *state) {
+bool reach_take(ReachState *state) {
+        uint64_t heard = atomic_load_explicit(&state->heard, memory_order_relaxed);
+
+        if (heard <= state->now.revision)
+                return false;
+
+        state->now.revision = heard;
+        return true;
+}
+
+bool reach_has_changed(const ReachState *state) {
         const Reach *now = &state->now, *before = &state->committed;
 
-        state->now.revision = MAX(
-                        state->now.revision,
-                        atomic_load_explicit(&state->heard, memory_order_relaxed));
         return now->version != before->version || now->revision != before->revision ||
                now->objects != before->objects;
 }

@@ -31,8 +31,11 @@ void reach_count(ReachState *state, uint64_t version);
 /* From any thread. Returns whether it is news. */
 bool reach_hear(ReachState *state, uint64_t revision);
 
-/* Whether the current transaction has to store them; takes what was heard into it. */
-bool reach_has_changed(ReachState *state);
+/* Takes what was heard into the next transaction. Returns whether that is news to the store. */
+bool reach_take(ReachState *state);
+
+/* Whether the current transaction has to store them. */
+bool reach_has_changed(const ReachState *state);
 void reach_keep(ReachState *state);
 void reach_undo(ReachState *state);
 void reach_show(ReachState *state);

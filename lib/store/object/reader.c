@@ -216,20 +216,46 @@ static size_t give_out(ObjectReader *reader, void *data, size_t size) {
         return n;
 }
 
-/* A block that is wanted as it is needs no copy. */
-static bool is_straight(const ObjectReader *reader, size_t room) {
+/* How many bytes from the position on are blocks that are wanted as they are, which need no copy:
+ * as many as there is room for. */
+static size_t count_straight(const ObjectReader *reader, size_t room) {
         uint64_t left = reader->end - reader->position;
 
-        return !reader->block && reader->position % BLOCK_SIZE == 0 && left > 0 &&
-               room >= BLOCK_SIZE && (left >= BLOCK_SIZE || reader->end == reader->value_size);
+        if (reader->block || reader->position % BLOCK_SIZE != 0)
+                return 0;
+
+        if (reader->end < reader->value_size)
+                left -= left % BLOCK_SIZE;
+        return left <= room ? (size_t) left : room - room % BLOCK_SIZE;
+}
+
+/* Reads SIZE bytes, as counted above. Returns how many of them are good, or what is wrong with the
+ * first block. */
+static ssize_t read_blocks(ObjectReader *reader, uint8_t *data, size_t size) {
+        int r;
+
+        r = read_exactly(reader, data, size, reader->position);
+        if (r < 0 && size > BLOCK_SIZE)
+                return read_blocks(reader, data, BLOCK_SIZE);
+
+        for (size_t n, done = 0; r >= 0 && done < size; done += n) {
+                n = MIN(size - done, (size_t) BLOCK_SIZE);
+                r = check_block(reader, (reader->position + done) / BLOCK_SIZE, data + done, n);
+                if (r < 0 && done > 0) {
+                        reader->error = r;
+                        return (ssize_t) done;
+                }
+        }
+        return r < 0 ? r : (ssize_t) size;
 }
 
 static ssize_t read_some(ObjectReader *reader, void *data, size_t size) {
+        size_t straight = count_straight(reader, size);
         ssize_t n;
         int r;
 
-        if (is_straight(reader, size)) {
-                n = read_block(reader, data);
+        if (straight > 0) {
+                n = read_blocks(reader, data, straight);
                 if (n > 0)
                         reader->position += (uint64_t) n;
                 return n;

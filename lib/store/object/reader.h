@@ -31,6 +31,6 @@ bool object_reader_is_blind(const ObjectReader *reader);
  * Returns 0, -EBADMSG, or why it cannot be read. */
 int object_reader_begin(ObjectReader *reader);
 
-/* Returns how many bytes were read, 0 at the end, -EBADMSG, or why it cannot be read. Up to
- * BLOCK_SIZE bytes at a time are good to ask for. */
+/* Returns how many bytes were read, 0 at the end, -EBADMSG, or why it cannot be read. Several times
+ * BLOCK_SIZE is good to ask for: that many blocks are read at once. */
 ssize_t object_reader_read(ObjectReader *reader, void *data, size_t size);

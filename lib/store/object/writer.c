@@ -14,8 +14,8 @@
  * checked. */
 #define STRIDE (8 * MIB)
 
-/* Below this, claiming room costs more than it is worth. */
-#define CLAIM_MIN (1 * MIB)
+/* Below this, allocating room costs more than it is worth. */
+#define ALLOCATE_MIN (1 * MIB)
 
 struct ObjectWriter {
         ObjectStore *store; /* not owned */
@@ -71,10 +71,11 @@ static int check_room(ObjectWriter *writer, uint64_t size) {
 }
 
 static int open_file(ObjectWriter *writer) {
-        bool is_announced = writer->size_hint != UINT64_MAX;
+        uint64_t size = writer->size_hint;
+        bool is_announced = size != UINT64_MAX;
         int r;
 
-        r = check_room(writer, is_announced ? writer->size_hint : STRIDE);
+        r = check_room(writer, is_announced ? size : STRIDE);
         if (r < 0)
                 return r;
 
@@ -86,14 +87,9 @@ static int open_file(ObjectWriter *writer) {
         if (writer->fd < 0)
                 return -errno;
 
-        /* Not every file system can, and then the disk is as full as it turns out. */
-        if (is_announced && writer->size_hint >= CLAIM_MIN && writer->size_hint <= INT64_MAX / 2 &&
-            fallocate(writer->fd, FALLOC_FL_KEEP_SIZE, 0,
-                      (off_t) (writer->size_hint + blocks_trailer_size(writer->size_hint))) < 0 &&
-            errno != EOPNOTSUPP)
-                return -errno;
-
-        return 0;
+        if (!is_announced || size < ALLOCATE_MIN)
+                return 0;
+        return object_file_allocate(writer->store, writer->fd, size + blocks_trailer_size(size));
 }
 
 int object_writer_new(
@@ -286,6 +282,12 @@ static int write_trailer(ObjectWriter *writer) {
         return r < 0 ? r : write_all(writer->fd, trailer.data, trailer.size);
 }
 
+static void submit(ObjectWriter *writer) {
+        const Object object = { .record = writer->record, .is_inline = writer->fd < 0 };
+
+        object_put_submit(writer->store, &writer->put, &object);
+}
+
 static void run_finish_file(Task *task) {
         ObjectWriter *writer = CONTAINER_OF(task, ObjectWriter, task);
 
@@ -300,7 +302,7 @@ static void run_finish_file(Task *task) {
         }
 
         writer->put.operation.done = on_file_stored;
-        object_put_submit(writer->store, &writer->put, &writer->record);
+        submit(writer);
 }
 
 void object_writer_finish(
@@ -319,7 +321,7 @@ void object_writer_finish(
                 writer->result = encode(writer);
         if (writer->result >= 0 && writer->fd < 0) {
                 writer->put.operation.done = on_inline_stored;
-                object_put_submit(writer->store, &writer->put, &writer->record);
+                submit(writer);
                 return;
         }
 

@@ -201,10 +201,13 @@ def test_a_disk_that_does_not_give_values_out(new_cluster, failing_disk):
         cluster.put(key, value).expect(201)
     strike()
 
-    for query in '', '?verify=1', '?proxy=1':
-        for key, value in values.items():
-            read_by_curl(cluster, key, value, query)
-    assert 'cannot be read' in cluster[1].log.read_text()
+    def is_met():
+        for query in '', '?verify=1', '?proxy=1':
+            for key, value in values.items():
+                read_by_curl(cluster, key, value, query)
+        return 'cannot be read' in cluster[1].log.read_text()
+
+    wait_for(is_met, 'a reader to be sent to the copies there')
     cluster[1].conf.with_suffix('.fault').unlink()
     for key, value in values.items():
         wait_for(lambda key=key, value=value: is_whole(cluster, key, value), f'the repair of {key}')

@@ -256,7 +256,7 @@ def test_ticket_of_another_cluster(tickets, new_cluster):
 
 
 @pytest.mark.parametrize('path', [
-    '/-/report', '/-/commit', '/-/settle', '/-/store', '/-/delete', '/-/copy/k'])
+    '/-/hello', '/-/fetch', '/-/report', '/-/store', '/-/channel', '/-/copy/k'])
 @pytest.mark.parametrize('signature', [None, '', 'x', '99999999999.' + 32 * 'a'])
 @pytest.mark.parametrize('who', ['master', 1])
 def test_daemons_own_calls_need_a_signature(cluster, who, path, signature):

@@ -7,12 +7,13 @@ from it."""
 
 import concurrent.futures
 import os
+import queue
 import subprocess
 import sys
 
 import pytest
 
-from cluster import MASTER, SANITIZED, SUPPORT
+from cluster import MASTER, PORTS, SANITIZED, SUPPORT
 
 # With sanitizers they take long.
 IS_SLOW = SANITIZED or b'__tsan_init' in MASTER.read_bytes()
@@ -24,9 +25,20 @@ DEADLINE = 600
 PROGRAM = SUPPORT / 'schedule.py'
 
 
+# Ports of its own for each: a daemon that is down for a while must find its port free again.
+PARTS = queue.SimpleQueue()
+for part in range(AT_A_TIME):
+    PARTS.put(PORTS[part * len(PORTS) // AT_A_TIME:(part + 1) * len(PORTS) // AT_A_TIME])
+
+
 def run(seed):
-    return subprocess.run([sys.executable, str(PROGRAM), str(seed)], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=DEADLINE, check=False)
+    ports = PARTS.get()
+    try:
+        return subprocess.run([sys.executable, str(PROGRAM), str(seed)], stdout=subprocess.PIPE,
+                              env={**os.environ, 'DKV_PORTS': f'{ports.start}-{ports.stop}'},
+                              stderr=subprocess.STDOUT, text=True, timeout=DEADLINE, check=False)
+    finally:
+        PARTS.put(ports)
 
 
 @pytest.mark.sanitize

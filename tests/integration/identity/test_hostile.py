@@ -58,25 +58,25 @@ def settle(volume, *items):
 
 HUGE = [0, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
 BAD = [
-    *(('master', '/-/settle', settle(1, (n, b'k'))) for n in HUGE),
-    *(('master', '/-/settle', settle(n, (2, b'k'))) for n in (0, 4, 70000, 0xffffffff)),
-    ('master', '/-/settle', settle(1, (2, b''))),
-    *(('master', '/-/commit', commit(version=n)) for n in HUGE),
-    ('master', '/-/commit', commit(version=1 << 40)),  # not given out yet
-    ('master', '/-/commit', commit(copies=())),
-    ('master', '/-/commit', commit(copies=(1, 1))),
-    ('master', '/-/commit', commit(copies=(9,))),
-    ('master', '/-/commit', commit(copies=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))),
-    ('master', '/-/commit', commit(key=b'')),
-    ('master', '/-/commit', commit(size=(1 << 64) - 1)),
-    ('master', '/-/commit', commit(mtime=(1 << 64) - 1)),
-    ('master', '/-/commit', commit(content_type=b'a\nb')),
-    ('master', '/-/commit', commit(metadata=b'no end')),
-    ('master', '/-/commit', commit(metadata=b'name\0line\r\nSet-Cookie: x\0')),
-    ('master', '/-/commit', commit(condition=b'\xff\0\0')),
-    ('master', '/-/report', b'null'), ('master', '/-/report', b'[]'), ('master', '/-/report', b'{}'),
-    ('master', '/-/report', b'[' * 10000),
-    *((1, '/-/delete', struct.pack('<QQ', n, 2)) for n in HUGE[1:]), (1, '/-/delete', b'x'), (1, '/-/fetch', b'x'), (1, '/-/pull', b''), (1, '/-/store', b''),
+    *(('master', 'settle', settle(1, (n, b'k'))) for n in HUGE),
+    *(('master', 'settle', settle(n, (2, b'k'))) for n in (0, 4, 70000, 0xffffffff)),
+    ('master', 'settle', settle(1, (2, b''))),
+    *(('master', 'commit', commit(version=n)) for n in HUGE),
+    ('master', 'commit', commit(version=1 << 40)),  # not given out yet
+    ('master', 'commit', commit(copies=())),
+    ('master', 'commit', commit(copies=(1, 1))),
+    ('master', 'commit', commit(copies=(9,))),
+    ('master', 'commit', commit(copies=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))),
+    ('master', 'commit', commit(key=b'')),
+    ('master', 'commit', commit(size=(1 << 64) - 1)),
+    ('master', 'commit', commit(mtime=(1 << 64) - 1)),
+    ('master', 'commit', commit(content_type=b'a\nb')),
+    ('master', 'commit', commit(metadata=b'no end')),
+    ('master', 'commit', commit(metadata=b'name\0line\r\nSet-Cookie: x\0')),
+    ('master', 'commit', commit(condition=b'\xff\0\0')),
+    ('master', 'report', b'null'), ('master', 'report', b'[]'), ('master', 'report', b'{}'),
+    ('master', 'report', b'[' * 10000),
+    *((1, 'delete', struct.pack('<QQ', n, 2)) for n in HUGE[1:]), (1, 'delete', b'x'), (1, 'fetch', b'x'), (1, 'pull', b''), (1, 'store', b''),
 ]
 BAD_OBJECTS = [
     *(obj(version=n) for n in HUGE),
@@ -111,9 +111,9 @@ def works(cluster):
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize('who, path, body', BAD, ids=range(len(BAD)))
-def test_what_cannot_be_is_refused(attacked, who, path, body):
-    signed.call(attacked, who, path, body).expect(400, 405, 409)
+@pytest.mark.parametrize('who, kind, body', BAD, ids=range(len(BAD)))
+def test_what_cannot_be_is_refused(attacked, who, kind, body):
+    signed.call(attacked, who, kind, body).expect(400, 405, 409)
     works(attacked)
 
 
@@ -121,7 +121,7 @@ def test_what_cannot_be_is_refused(attacked, who, path, body):
 @pytest.mark.parametrize('body', BAD_OBJECTS, ids=range(len(BAD_OBJECTS)))
 def test_what_is_no_object_is_not_stored(attacked, body):
     before = attacked.health(1)['objects']
-    answer = signed.call(attacked, 1, '/-/store', store(body)).expect(200, 400)
+    answer = signed.call(attacked, 1, 'store', store(body)).expect(200, 400)
     assert answer.status == 400 or signed.errors(answer.body) != ['']
     assert attacked.health(1)['objects'] <= before  # of works(), garbage goes meanwhile
     works(attacked)
@@ -149,19 +149,19 @@ def test_mutations_do_no_harm(attacked, seed):
     generator = random.Random(seed)
     pull = signed.pull_body([(2, 5, 'http://127.0.0.1:1', 'small')], time.time() + 1)
     calls = [
-        ('master', '/-/commit', commit()), ('master', '/-/settle', settle(1, (2, b'k'), (4, b'l'))),
-        ('master', '/-/damaged', struct.pack('<IQB', 1, 2, 1) + string(b'k\0')),
-        ('master', '/-/report', b'{"uuid": "%s", "number": 1, "url": "http://x", "zone": ""}' % (32 * b'a')),
-        (1, '/-/store', store(obj(version=4), confirmed=[6])),
-        (1, '/-/delete', struct.pack('<QQ', 0, 4)), (1, '/-/pull', pull),
-        (1, '/-/fetch', struct.pack('<QQ', 2, 1 << 50)),
+        ('master', 'commit', commit()), ('master', 'settle', settle(1, (2, b'k'), (4, b'l'))),
+        ('master', 'damaged', struct.pack('<IQB', 1, 2, 1) + string(b'k\0')),
+        ('master', 'report', b'{"uuid": "%s", "number": 1, "url": "http://x", "zone": ""}' % (32 * b'a')),
+        (1, 'store', store(obj(version=4), confirmed=[6])),
+        (1, 'delete', struct.pack('<QQ', 0, 4)), (1, 'pull', pull),
+        (1, 'fetch', struct.pack('<QQ', 2, 1 << 50)),
     ]
     for _ in range(20):
-        for who, path, body in calls:
-            kept = 8 if path == '/-/delete' else 0  # a higher number counts as a later master's
+        for who, kind, body in calls:
+            kept = 8 if kind == 'delete' else 0  # a higher number counts as a later master's
             body = body[:kept] + mutations(body[kept:], generator)
-            answer = signed.call(attacked, who, path, body)
-            assert answer.status < 500 or answer.status == 503, (path, answer)
+            answer = signed.call(attacked, who, kind, body)
+            assert answer.status < 500 or answer.status == 503, (kind, answer)
     works(attacked)
 
 

@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import struct
 import threading
 import time
 
 import pytest
 
+import channel
 import signed
 from cluster import Daemon, free_ports, wait_for
 
@@ -351,12 +353,12 @@ def test_a_ticket_for_another_store_leads_back(new_cluster, method):
 
 # Calls that are signed
 
-def call_as(cluster, who, path, body, changes):
+def call_as(cluster, who, kind, body, changes):
     """A call with something changed of who calls whom."""
     parties = signed.Parties(cluster, who)
     for name, change in changes.items():
         setattr(parties, name, change(getattr(parties, name)))
-    return signed.call(cluster, who, path, body, parties=parties)
+    return signed.call(cluster, who, kind, body, parties=parties)
 
 
 def other_hex(text):
@@ -395,9 +397,9 @@ def test_orders_of_others_and_for_others(hostile, what):
     changes, expected = CHANGES[what]
     volume = hostile.where('k')['copies'][0]['volume']
     body = struct.pack('<QQ', 1 << 40, hostile.where('k')['object'])
-    call_as(hostile, volume, '/-/delete', body, changes).expect(expected)
-    for path in '/-/store', '/-/pull':
-        call_as(hostile, volume, path, b'\0\0', changes).expect(expected)
+    call_as(hostile, volume, 'delete', body, changes).expect(expected)
+    for kind in 'store', 'pull':
+        call_as(hostile, volume, kind, b'\0\0', changes).expect(expected)
     assert hostile.get('k').expect(200).body == b'v' * 100
 
 
@@ -413,20 +415,30 @@ def test_orders_of_others_and_for_others(hostile, what):
     ({'sender': lambda s: signed.Parties.MASTER}, 421)])
 def test_calls_to_the_master_by_others(hostile, changes, expected):
     settle = struct.pack('<I', 1)
-    for path in '/-/commit', '/-/settle', '/-/damaged':
-        call_as(hostile, 'master', path, settle, changes).expect(expected)
-    signed.call(hostile, 'master', '/-/settle', settle).expect(204)
+    for kind in 'commit', 'settle', 'damaged':
+        call_as(hostile, 'master', kind, settle, changes).expect(expected)
+    signed.call(hostile, 'master', 'settle', settle).expect(200)
 
 
 @pytest.mark.sanitize
-def test_a_call_is_good_once(hostile):
-    parties = signed.Parties(hostile, 1)
-    signed.call(hostile, 1, '/-/store', b'\0\0', parties=parties).expect(200)
-    signed.call(hostile, 1, '/-/store', b'\0\0', parties=parties).expect(409)
-    signed.call(hostile, 1, '/-/delete', struct.pack('<Q', 1 << 50), parties=parties).expect(409)
-    parties = signed.Parties(hostile, 'master')
-    signed.call(hostile, 'master', '/-/settle', struct.pack('<I', 1), parties=parties).expect(204)
-    signed.call(hostile, 'master', '/-/settle', struct.pack('<I', 1), parties=parties).expect(409)
+@pytest.mark.parametrize('who', [1, 'master'])
+def test_a_call_is_good_once(hostile, who):
+    """What was said on a channel counts for nothing when it is said again, there or on another one."""
+    kind, body = ('store', b'\0\0') if who == 1 else ('settle', struct.pack('<I', 1))
+    parties = signed.Parties(hostile, who)
+    with signed.open_channel(hostile, who, parties) as line:
+        line.open()
+        frame = line.session.frame(channel.CALL, signed.mark(parties) + body, code=signed.KINDS.index(kind), number=1)
+        line.socket.sendall(frame)
+        kind, code, *_ = line.receive()
+        assert (kind, code) == (channel.ANSWER, 0)
+        line.socket.sendall(frame)
+        with pytest.raises((EOFError, ConnectionError)):
+            line.receive()
+    with signed.open_channel(hostile, who, parties) as line:
+        line.open().socket.sendall(frame)
+        with pytest.raises((EOFError, ConnectionError)):
+            line.receive()
 
 
 @pytest.mark.sanitize
@@ -437,7 +449,7 @@ def test_a_report_that_comes_late_changes_nothing(hostile):
     report = json.dumps({'wire': 5, 'url': 'http://elsewhere:1', 'zone': 'elsewhere', 'clock': int(time.time() * 1e6),
                          **dict.fromkeys(numbers, 0)}).encode()
     before = hostile.health()
-    call_as(hostile, 'master', '/-/report', report, {'sequence': lambda n: 1}).expect(409)
+    call_as(hostile, 'master', 'report', report, {'sequence': lambda n: 1}).expect(409)
     after = hostile.health()
     assert [v['url'] for v in after['volumes']] == [v['url'] for v in before['volumes']]
     assert (after['epoch'], after['status']) == (before['epoch'], 'ok')
@@ -445,16 +457,15 @@ def test_a_report_that_comes_late_changes_nothing(hostile):
 
 @pytest.mark.parametrize('what', ['body', 'target', 'method', 'hash', 'header'])
 def test_what_is_altered_is_refused(hostile, what):
-    body = b'\0\0'
-    header = signed.signature(hostile, 1, '/-/store', body)
+    path, method, body = '/-/fetch', 'POST', bytes(8)
+    header = signed.signature(hostile, 1, path, body)
     text = header['Dkv-Signature']
-    path, method = '/-/store', 'POST'
     if what == 'body':
-        body = b'\0\1'
+        body = bytes(7) + b'\1'
     elif what == 'target':
-        path = '/-/pull'
+        path = '/-/hello'
     elif what == 'method':
-        header = signed.signature(hostile, 1, '/-/store', body, method='PUT')
+        header = signed.signature(hostile, 1, path, body, method='PUT')
     elif what == 'hash':
         fields = text.split('.')
         header = {'Dkv-Signature': '.'.join(fields[:-2] + fields[-1:])}
@@ -463,14 +474,52 @@ def test_what_is_altered_is_refused(hostile, what):
     hostile.request(method, path, body, header, who=1).expect(403)
 
 
+@pytest.mark.parametrize('who', [1, 'master'])
+def test_an_altered_offer_is_refused(hostile, who):
+    parties = signed.Parties(hostile, who)
+    secret = (hostile.directory / 'secret').read_bytes()
+    with signed.open_channel(hostile, who, parties) as line:
+        assert line.status == 101
+        offer = line.offer
+    for i in range(0, len(offer), 7):
+        altered = offer[:i] + other_hex(offer[i]) + offer[i + 1:]
+        with channel.Channel(hostile[who].port, secret, offer=altered) as line:
+            assert line.status in (403, 405), i  # 405 for the form of another release
+    with signed.open_channel(hostile, who, parties, b'x' * 32) as line:
+        assert line.status == 403
+    with channel.Channel(hostile[who].port, secret, offer='') as line:
+        assert line.status == 403
+
+
+@pytest.mark.parametrize('who', [1, 'master'])
+def test_an_altered_call_is_not_heard(hostile, who):
+    """No bit of a frame, and no frame before OPEN, gets an answer."""
+    kind, body = ('store', b'\0\0') if who == 1 else ('settle', struct.pack('<I', 1))
+    parties = signed.Parties(hostile, who)
+    for i in [0, 3, 4, 6, 8, 15, 16, 40, 70, -17, -16, -1]:
+        with signed.open_channel(hostile, who, parties) as line:
+            frame = bytearray(line.open().session.frame(
+                channel.CALL, signed.mark(parties) + body, code=signed.KINDS.index(kind), number=1))
+            frame[i] ^= 1
+            line.socket.sendall(frame)
+            line.socket.shutdown(socket.SHUT_WR)
+            with pytest.raises((EOFError, ConnectionError)):
+                line.receive()
+    with signed.open_channel(hostile, who, parties) as line, pytest.raises((EOFError, ConnectionError)):
+        line.call(signed.KINDS.index(kind), body, 1, signed.mark(parties))
+
+
 def test_strangers_are_refused_before_their_body(hostile):
     """Who has no signature is answered without a byte of the body."""
-    for who, path in (1, '/-/store'), (1, '/-/delete'), ('master', '/-/commit'), ('master', '/-/report'):
-        with hostile.raw(who) as raw:
-            raw.head('POST', path, f'Content-Length: {60000}', 'Expect: 100-continue',
-                     f'Dkv-Signature: 5.{"f" * 8}.{"0" * 300}').answer().expect(403)
+    with hostile.raw(1) as raw:
+        raw.head('POST', '/-/fetch', f'Content-Length: {60000}', 'Expect: 100-continue',
+                 f'Dkv-Signature: 5.{"f" * 8}.{"0" * 300}').answer().expect(403)
 
 
-def test_a_release_before_this_one_is_told_so(hostile):
-    answer = hostile.request('POST', '/-/report', b'{}', {'Dkv-Signature': 'ffffffff.' + '0' * 32})
-    assert b'another version of dkv' in answer.expect(405).body
+@pytest.mark.parametrize('who', [1, 'master'])
+def test_a_release_before_this_one_is_told_so(hostile, who):
+    secret = (hostile.directory / 'secret').read_bytes()
+    with channel.Channel(hostile[who].port, secret, offer=channel.handshake(secret, form=255)) as line:
+        assert line.status == 405
+        while b'another version of dkv' not in line.received:
+            assert line._receive()

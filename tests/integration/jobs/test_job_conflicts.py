@@ -270,6 +270,8 @@ def test_kills_at_any_point(elastic):
     for one in live_jobs(cluster):
         act(cluster, f'/org/dkv/Master1/job/{one["id"]}', 'Cancel')
     wait_for(lambda: not live_jobs(cluster), 'all jobs have ended')
-    wait_for(lambda: cluster.health()['status'] == 'ok', 'ok')
-    assert set(states(cluster).values()) == {'active'}
+
+    # On a slow machine a drain may have come to its end between two kills.
+    wait_for(lambda: cluster.health()['status'] == 'ok' or states(cluster)[3] == 'removed', 'ok')
+    assert states(cluster) in ({1: 'active', 2: 'active', 3: last} for last in ('active', 'removed'))
     write_everywhere(cluster, 'after')

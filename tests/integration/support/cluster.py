@@ -46,16 +46,25 @@ def wait_for(condition, what='', deadline=DEADLINE):
 PORTS = range(*map(int, os.environ.get('DKV_PORTS', '10000-32000').split('-')))
 
 
+given = set()  # by free_ports()
+
+
 def free_ports(n):
     """Neighbouring ports nobody listens on, below those that the kernel gives to outgoing
-    connections: a daemon that is killed must find its port free again."""
+    connections: a daemon that is killed must find its port free again. So nobody else gets it
+    meanwhile, until all have been given out."""
+    if len(given) > len(PORTS) // 2:
+        given.clear()
     while True:
         first = random.choice(PORTS[:-n])
+        if not given.isdisjoint(range(first, first + n)):
+            continue
         sockets = []
         try:
             for port in range(first, first + n):
                 sockets.append(socket.socket())
                 sockets[-1].bind(('127.0.0.1', port))
+            given.update(range(first, first + n))
             return list(range(first, first + n))
         except OSError:
             continue
@@ -425,12 +434,15 @@ class Cluster:
         """The URL with ticket that a GET is sent to."""
         return self.request('GET', path_of(key)).expect(307)['Location']
 
-    def write_redirect(self, key, *headers, size=None, method='PUT'):
-        """The URL with ticket that a PUT is sent to which waits for 100 Continue, if it is not
-        known to be small."""
+    def ask_for_write(self, key, *headers, size=None, method='PUT'):
+        """The answer to a PUT that waits for 100 Continue: a redirect, if it is not known to be small."""
         length = 'Transfer-Encoding: chunked' if size is None else f'Content-Length: {size}'
         with self.raw().head(method, path_of(key), length, 'Expect: 100-continue', *headers) as raw:
-            return raw.answer().expect(307)['Location']
+            return raw.answer()
+
+    def write_redirect(self, key, *headers, size=None, method='PUT'):
+        """The URL with ticket that such a PUT is sent to."""
+        return self.ask_for_write(key, *headers, size=size, method=method).expect(307)['Location']
 
     def volume_of(self, url):
         """The number of the volume that a URL points to."""

@@ -25,6 +25,15 @@ def flip(directory, needle):
     assert flipped, f'{needle!r} is not in {directory}'
 
 
+def damage_page(path):
+    """Flips a bit in the first leaf of a B-tree, which has more of them: page type 5 stands in byte
+    25 of a page, and what was put last lies elsewhere."""
+    data = bytearray(path.read_bytes())
+    leaf = min(at for at in range(8192, len(data), 4096) if data[at + 25] == 5)
+    data[leaf + 4000] ^= 1
+    path.write_bytes(data)
+
+
 def break_disk(daemon, library, call):
     """For the next start of DAEMON. Returns a function that makes CALL fail from then on."""
     trigger = daemon.conf.with_suffix('.fault')

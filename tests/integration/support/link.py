@@ -8,6 +8,12 @@ import threading
 PIECE = 1 << 16
 
 
+def end_with_reset(writer):
+    end = writer.get_extra_info('socket')
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+    writer.transport.abort()
+
+
 class Link:
     """Relays to a port of this machine, on a thread that all links share."""
 
@@ -26,8 +32,8 @@ class Link:
         self.port = server.sockets[0].getsockname()[1]
 
     @staticmethod
-    def _run(coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, Link.loop).result(10)
+    def _run(coroutine, deadline=10):
+        return asyncio.run_coroutine_threadsafe(coroutine, Link.loop).result(deadline)
 
     async def _pump(self, reader, writer):
         while data := await reader.read(PIECE):
@@ -35,6 +41,10 @@ class Link:
             writer.write(data)
             await writer.drain()
         writer.write_eof()
+
+    async def _join(self, near, far):
+        """Passes on between two pairs of reader and writer until both have ended."""
+        await asyncio.gather(self._pump(near[0], far[1]), self._pump(far[0], near[1]))
 
     async def _relay(self, reader, writer):
         writers = {writer}
@@ -44,8 +54,7 @@ class Link:
                 far_reader, far_writer = await asyncio.open_connection('127.0.0.1', self.target)
                 writers.add(far_writer)
                 self.writers.add(far_writer)
-                await asyncio.gather(self._pump(reader, far_writer),
-                                     self._pump(far_reader, writer))
+                await self._join((reader, writer), (far_reader, far_writer))
         except OSError:
             pass  # one end has gone, so does the other
         finally:
@@ -55,9 +64,7 @@ class Link:
 
     async def _reset(self):
         for writer in list(self.writers):
-            end = writer.get_extra_info('socket')
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
-            writer.transport.abort()
+            end_with_reset(writer)
 
     async def _set(self, is_open, flows):
         self.is_open = is_open

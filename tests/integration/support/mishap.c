@@ -136,14 +136,20 @@ int connect(int fd, const struct sockaddr *address, socklen_t size) {
         return is_closed(address) ? fail(ENETUNREACH) : NEXT(connect)(fd, address, size);
 }
 
-/* On a connection from before. */
-ssize_t send(int fd, const void *data, size_t size, int flags) {
+/* Whether a connection from before leads there. */
+static bool is_cut(int fd) {
         struct sockaddr_storage peer;
         socklen_t peer_size = sizeof(peer);
 
         look();
-        if (closed_port != 0 && getpeername(fd, (struct sockaddr *) &peer, &peer_size) == 0 &&
-            is_closed((struct sockaddr *) &peer))
-                return fail(ENETUNREACH);
-        return NEXT(send)(fd, data, size, flags);
+        return closed_port != 0 && getpeername(fd, (struct sockaddr *) &peer, &peer_size) == 0 &&
+               is_closed((struct sockaddr *) &peer);
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags) {
+        return is_cut(fd) ? fail(ENETUNREACH) : NEXT(send)(fd, data, size, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+        return is_cut(fd) ? fail(ENETUNREACH) : NEXT(sendmsg)(fd, message, flags);
 }

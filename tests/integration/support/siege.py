@@ -70,8 +70,8 @@ class Huge(Headers):
 
 
 class Commits(Attacker):
-    """A large body for the daemons' own calls, with a signature that is none, and a part of it."""
-    path = '/-/commit'
+    """A large body where only daemons have something to say, with a signature that is none, and a part of it."""
+    path = '/-/channel'
 
     def begin(self):
         self.head('POST', self.path, f'Content-Length: {8 << 20}',
@@ -81,7 +81,7 @@ class Commits(Attacker):
 
 class Stores(Commits):
     """The same at a volume."""
-    path = '/-/store'
+    path = '/-/fetch'
 
 
 class Bodies(Attacker):
@@ -161,12 +161,11 @@ class Halves(Attacker):
 
 
 class Unsigned(Attacker):
-    """Calls of daemons without a signature, as fast as they are refused."""
+    """Channels with an offer that is none, as fast as they are refused."""
     reads = True
 
     def begin(self):
-        self.head('POST', '/-/report', 'Content-Length: 2')
-        self.send('{}')
+        self.head('GET', '/-/channel', 'Connection: Upgrade', 'Upgrade: dkv-channel/1', f'Dkv-Channel: {250 * "0"}')
 
     def tick(self):
         self.begin()

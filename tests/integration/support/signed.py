@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Calls between daemons, made by a test: their signatures and bodies; see core/call/ticket and core/call/wire."""
+"""Calls between daemons, made by a test: over a channel, or signed; their bodies, see core/call/wire; and tickets."""
 
 import ctypes
 import errno
@@ -9,21 +9,11 @@ import itertools
 import struct
 import time
 
+import channel
+from channel import string, varint
+
 XXHASH = ctypes.CDLL('libxxhash.so.0')
 XXHASH.XXH3_64bits.restype = ctypes.c_uint64
-
-
-def varint(n):
-    data = b''
-    while n > 0x7f:
-        data += bytes([n & 0x7f | 0x80])
-        n >>= 7
-    return data + bytes([n])
-
-
-def string(data):
-    data = data if isinstance(data, bytes) else data.encode()
-    return varint(len(data)) + data
 
 
 def tag(secret, message):
@@ -51,6 +41,52 @@ class Parties:
                          f'{self.sequence:x}', f'{self.revision:x}'])
 
 
+# As in core/call/calls.h; those that are signed requests have the path "/-/NAME".
+KINDS = ['hello', 'store', 'delete', 'pull', 'check', 'fetch', 'report', 'commit', 'settle', 'damaged']
+SIGNED = {'hello', 'fetch'}
+
+# What an error of a call would be to a client of HTTP, as in lib/http/status.c.
+STATUSES = {0: 200, **{getattr(errno, name): status for name, status in {
+    'EINVAL': 400, 'EACCES': 403, 'ENOENT': 404, 'EPROTO': 405, 'EEXIST': 409, 'EBUSY': 409, 'EALREADY': 409,
+    'ENOTUNIQ': 409, 'EKEYREVOKED': 410, 'EREMOTE': 421, 'EINPROGRESS': 425, 'EBADMSG': 502, 'EHOSTDOWN': 503,
+    'EOWNERDEAD': 503, 'ESTALE': 503, 'ESHUTDOWN': 503, 'EAGAIN': 503, 'ECOMM': 503, 'EREMOTEIO': 503, 'EOPNOTSUPP': 501,
+    'ENOSPC': 507}.items()}}
+
+
+class Answer:
+    def __init__(self, status, body):
+        self.status, self.body = status, body
+
+    def __repr__(self):
+        return f'{self.status} {self.body[:300]!r}'
+
+    def expect(self, *statuses):
+        assert self.status in statuses, self
+        return self
+
+
+def open_channel(cluster, who, parties, secret=None):
+    """A channel as those of the daemons; its status is 101 if it is open."""
+    store, port = [(number, bytes.fromhex(uuid), int(run, 16))
+                   for number, uuid, run in (parties.sender, parties.receiver)], cluster[who].port
+    return channel.Channel(port, secret or (cluster.directory / 'secret').read_bytes(), timeout=60,
+                           cluster=bytes.fromhex(parties.cluster), sender=store[0], receiver=store[1])
+
+
+def mark(parties):
+    return channel.stamp(bytes.fromhex(parties.cluster), parties.term, int(parties.leader, 16), parties.sequence,
+                         parties.revision)
+
+
+def call_over_channel(cluster, who, kind, body, secret=None, parties=None):
+    parties = parties or Parties(cluster, who)
+    with open_channel(cluster, who, parties, secret) as line:
+        if line.status != 101:
+            return Answer(line.status, line.received)
+        code, _, answer = line.open().call(KINDS.index(kind), body, 1, mark(parties))
+        return Answer(STATUSES.get(code, 500), answer)
+
+
 def signature(cluster, who, path, body, secret=None, parties=None, method='POST'):
     """The header of a signed call."""
     secret = secret or (cluster.directory / 'secret').read_bytes()
@@ -64,10 +100,12 @@ def signature(cluster, who, path, body, secret=None, parties=None, method='POST'
     return {'Dkv-Signature': text + tag(secret, message)}
 
 
-def call(cluster, who, path, body, headers=None, secret=None, parties=None):
-    """A signed POST."""
-    return cluster.request('POST', path, body, {
-        **signature(cluster, who, path, body, secret, parties), **(headers or {})}, who=who)
+def call(cluster, who, kind, body, secret=None, parties=None):
+    """A call of a daemon, in the way in which it is made."""
+    if kind not in SIGNED:
+        return call_over_channel(cluster, who, kind, body, secret, parties)
+    path = f'/-/{kind}'
+    return cluster.request('POST', path, body, signature(cluster, who, path, body, secret, parties), who=who)
 
 
 def ticket_store(cluster, who):

@@ -154,6 +154,26 @@ def test_without_dbus_daemon_nothing_starts(sandbox, tmp_path):
     assert not sandbox.directory.exists()
 
 
+SLOW_SETSID = '''#!/bin/bash
+sleep 0.2
+export ARGUMENTS=$(mktemp)
+printf '%s\\0' "$@" >"$ARGUMENTS"
+exec -a '' bash -c 'sleep 0.5; mapfile -d "" -t words <"$ARGUMENTS"; exec @SETSID@ "${words[@]}"'
+'''
+
+
+def test_a_process_that_is_about_to_become_a_daemon_is_not_taken_for_one_that_died(sandbox, tmp_path):
+    # Between setsid and the daemon it has no command line; this setsid makes that last.
+    slow = tmp_path / 'bin' / 'setsid'
+    slow.parent.mkdir()
+    slow.write_text(SLOW_SETSID.replace('@SETSID@', shutil.which('setsid')))
+    slow.chmod(0o755)
+    done = run('start', sandbox.directory, '--volumes', 1, '--port', sandbox.port,
+               env={**os.environ, 'PATH': f'{slow.parent}:{os.environ["PATH"]}', 'TMPDIR': str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    sandbox.status()
+
+
 def test_settings_arrive(sandbox):
     sandbox.start('--volumes', 1, '--set', 'master.ValueSizeMax=10', '--set=volume.InlineMax=1K')
     answer = sandbox.curl('-T', '-', f'{sandbox.url}/k', data=b'x' * 11)

@@ -56,6 +56,25 @@ TEST(what_was_put_is_got) {
         assert_ok(reader_end(&reader));
 }
 
+TEST(what_was_reserved_does_not_move) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        const uint8_t *data;
+
+        buffer_put_u8(&buffer, 1);
+        buffer_reserve(&buffer, 1000);
+        data = buffer.data;
+        for (size_t i = 0; i < 125; i++)
+                buffer_put_u64(&buffer, i);
+        assert_ok(buffer_error(&buffer));
+        assert_ptr_equal(buffer.data, data);
+        assert_int_equal(buffer.allocated, 1001);
+        assert_int_equal(buffer.data[0], 1);
+
+        buffer.error = -ENOMEM;
+        buffer_reserve(&buffer, 10000);
+        assert_int_equal(buffer.allocated, 1001);
+}
+
 TEST(overrun_is_remembered) {
         static const uint8_t data[] = { 1, 2, 3 };
         Reader reader = READER(data, sizeof(data));
@@ -243,6 +262,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(integers_are_little_endian),
                 cmocka_unit_test(what_was_put_is_got),
+                cmocka_unit_test(what_was_reserved_does_not_move),
                 cmocka_unit_test(overrun_is_remembered),
                 cmocka_unit_test(malformed_varints_are_refused),
                 cmocka_unit_test(length_beyond_the_end_is_refused),

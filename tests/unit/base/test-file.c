@@ -152,6 +152,21 @@ TEST(numbers_are_digits_and_nothing_else) {
         assert_int_equal(n, 7);
 }
 
+TEST(numbers_go_there_and_back) {
+        static const uint64_t numbers[] = { 0, 7, 10, 99, 100, 12345678901, UINT64_MAX };
+        char text[DECIMAL_SIZE(uint64_t)];
+        uint64_t back;
+
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                size_t length = format_u64(numbers[i], text);
+
+                assert_int_equal(length, strlen(text));
+                assert_ok(parse_u64(text, UINT64_MAX, &back));
+                assert_int_equal(back, numbers[i]);
+        }
+        assert_string_equal(text, "18446744073709551615");
+}
+
 TEST(hex_goes_there_and_back) {
         uint8_t data[256], back[256];
         char text[512];
@@ -187,6 +202,7 @@ int main(void) {
                 IN_DIRECTORY(reads_and_writes_are_whole),
                 IN_DIRECTORY(directories_are_made_with_their_parents),
                 cmocka_unit_test(numbers_are_digits_and_nothing_else),
+                cmocka_unit_test(numbers_go_there_and_back),
                 cmocka_unit_test(hex_goes_there_and_back),
                 cmocka_unit_test(hex_is_strict),
         };

@@ -128,14 +128,14 @@ TEST(server_starts_where_it_can) {
         Scene *scene = *state;
         HttpServer *server = NULL;
 
-        assert_int_equal(endpoint_serve(&scene->conf, NULL, routes, NULL, &server), 0);
+        assert_int_equal(endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server), 0);
         assert_int_equal(http_server_active(server), 0);
         endpoint_cut(server); /* returns, since there is nothing to cut */
         endpoint_cut(NULL);
         assert_null(http_server_free(server));
 
         scene->conf.listen = (char *) "nonsense";
-        assert_int_equal(endpoint_serve(&scene->conf, NULL, routes, NULL, &server), -EINVAL);
+        assert_int_equal(endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server), -EINVAL);
 }
 
 /* Returns the exit status of a child that runs this. */
@@ -170,7 +170,7 @@ static int cut_a_request(Scene *scene) {
         fixture.port = service_port(fd);
         (void) close(fd);
         scene->conf.listen = address;
-        if (endpoint_serve(&scene->conf, NULL, routes, NULL, &server) < 0)
+        if (endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server) < 0)
                 return 98;
         fd = fixture_connect(&fixture);
         send_text(fd, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -191,7 +191,7 @@ static int serve_with(Scene *scene, rlim_t descriptors) {
         HttpServer *server;
 
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-            endpoint_serve(&scene->conf, NULL, routes, NULL, &server) < 0)
+            endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server) < 0)
                 return 98;
         (void) http_server_free(server);
         return 0;
@@ -222,7 +222,9 @@ TEST(an_address_in_use_is_told_and_keeps_nothing) {
         assert_ok(fd);
         assert_ok(service_format_address(fd, address));
         scene->conf.listen = address;
-        assert_int_equal(endpoint_serve(&scene->conf, NULL, routes, NULL, &server), -EADDRINUSE);
+        assert_int_equal(
+                        endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server),
+                        -EADDRINUSE);
         assert_null(server);
 }
 

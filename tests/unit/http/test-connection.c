@@ -181,6 +181,59 @@ TEST(a_request_behind_one_that_waits_waits_too) {
         assert_true(strstr(answers, "\r\n\r\n/later") < strstr(answers, "\r\n\r\n/1"));
 }
 
+/* Of the server's only thread, once it has done what it had to do before. */
+static void settle(void) {
+        assert_status(exchange_simple(&fixture, "GET", "/1"), 200);
+}
+
+static void answer_later(void) {
+        assert_ok(http_request_reply_data(seen->request, 200, NULL, "/later", 6));
+}
+
+TEST(requests_behind_one_that_waits_are_kept_while_there_is_room) {
+        static const char text[] = GET("/later") GET("/1") GET("/2");
+        HttpRequest *request;
+        char answers[8192];
+        int first, second;
+
+        fixture_stop(&fixture);
+        fixture_start_with(
+                        &fixture, (HttpServerOptions){
+                                                  .n_threads = 1,
+                                                  .connections_max = 100,
+                                                  .header_max = 8 * KIB,
+                                                  .backlog_max = strlen(GET("/1") GET("/2")),
+                                                  .timeout_usec = NO_TIMEOUT,
+                                                  .routes = routes,
+                                  });
+        first = fixture_connect(&fixture);
+        send_text(first, text);
+        wait_for(&seen->parked);
+        request = seen->request;
+
+        second = fixture_connect(&fixture);
+        send_text(second, text);
+        wait_for(&seen->parked);
+        settle();
+        answer_later();
+        (void) receive_all(second, answers, sizeof(answers));
+        assert_int_equal(count(answers, "HTTP/1.1 200 OK"), 1);
+        assert_contains(answers, "\r\nConnection: close\r\n");
+        assert_contains(answers, "/later");
+
+        seen->request = request;
+        for (int i = 0; i < 3; i++) { /* the room comes back */
+                answer_later();
+                receive_answers(first, 3, answers, sizeof(answers));
+                assert_lacks(answers, "Connection: close");
+                send_text(first, text);
+                wait_for(&seen->parked);
+                settle();
+        }
+        answer_later();
+        close(first);
+}
+
 TEST(requests_may_come_byte_by_byte) {
         static const char text[] = GET("/1") PUT
                         "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nA: b\r\n\r\n" GET(
@@ -457,6 +510,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 CONNECTION_TEST(requests_that_come_together_are_answered_in_order),
                 CONNECTION_TEST(a_request_behind_one_that_waits_waits_too),
+                CONNECTION_TEST(requests_behind_one_that_waits_are_kept_while_there_is_room),
                 CONNECTION_TEST(requests_may_come_byte_by_byte),
                 CONNECTION_TEST(who_stops_sending_is_answered_if_all_was_said),
                 CONNECTION_TEST(a_sender_that_is_gone_is_told_from_one_that_sends_on),

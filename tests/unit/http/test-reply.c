@@ -101,7 +101,8 @@ typedef struct Source {
         HttpRequest *request;
         atomic_size_t allowed;
         size_t sent, size;
-        int error; /* comes where the data would end */
+        size_t wanted_most; /* how large a piece could be */
+        int error;          /* comes where the data would end */
         sem_t dry, closed;
         atomic_int n_closed;
 } Source;
@@ -117,6 +118,7 @@ static ssize_t on_read(void *userdata, void *data, size_t size) {
         size_t n = MIN(size, source->allowed - source->sent);
 
         assert_ptr_equal(userdata, source);
+        source->wanted_most = MAX(source->wanted_most, size);
         if (n == 0 && source->allowed < source->size) {
                 assert_ok(sem_post(&source->dry));
                 return -EAGAIN;
@@ -368,6 +370,21 @@ TEST(a_stream_ends_if_the_server_is_freed) {
         assert_int_equal(strlen(body_of(answer)), 10);
 }
 
+TEST(a_client_that_takes_all_at_once_gets_large_pieces) {
+        _cleanup_free_ char *data = malloc(MIB);
+        int fd = fixture_connect(&fixture);
+        ssize_t n;
+
+        source->size = source->allowed = 16 * MIB;
+        send_text(fd, "GET /sized HTTP/1.1\r\n" CLOSE "\r\n");
+        while ((n = recv(fd, data, MIB, 0)) > 0)
+                ;
+        assert_int_equal(n, 0);
+        close(fd);
+        wait_for(&source->closed);
+        assert_int_equal(source->wanted_most, 512 * KIB);
+}
+
 TEST(head_of_a_stream_reads_nothing) {
         source->size = 1000;
         assert_contains(exchange_simple(&fixture, "HEAD", "/sized"),
@@ -394,6 +411,7 @@ int main(void) {
                 REPLY_TEST(a_stream_that_ends_early_cuts_the_connection),
                 REPLY_TEST(a_stream_is_closed_if_the_client_goes_away),
                 REPLY_TEST(a_stream_ends_if_the_server_is_freed),
+                REPLY_TEST(a_client_that_takes_all_at_once_gets_large_pieces),
                 REPLY_TEST(head_of_a_stream_reads_nothing),
         };
 

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "http/http.h"
-#include "http/loop/guard.h"
+#include "http/serve/guard.h"
 
 /* What the handlers saw, and what they are to do. */
 typedef struct Seen {
@@ -439,32 +439,50 @@ TEST(whoever_waits_when_the_server_is_freed_gets_503) {
         assert_int_equal(seen->n_ended, ELEMENTSOF(fds) + 1);
 }
 
+static void nothing(void *userdata) {
+}
+
 TEST(replies_can_be_held_back_and_sent_together) {
         HttpRequest *requests[5];
         char answer[4096];
         int fds[ELEMENTSOF(requests)];
+        Loops *loops;
 
+        fixture_stop(&fixture);
+        assert_ok(loops_new(2, &loops));
+        fixture_start_with(
+                        &fixture, (HttpServerOptions){
+                                                  .loops = loops,
+                                                  .connections_max = 100,
+                                                  .header_max = 8 * KIB,
+                                                  .timeout_usec = NO_TIMEOUT,
+                                                  .routes = routes,
+                                                  .userdata = seen,
+                                  });
         for (size_t i = 0; i < ELEMENTSOF(requests); i++) {
                 fds[i] = fixture_connect(&fixture);
                 send_text(fds[i], "GET /later HTTP/1.1\r\n" CLOSE "\r\n");
                 wait_for(&seen->parked);
                 requests[i] = seen->request;
         }
+        for (size_t i = 0; i < 2; i++)
+                loop_call(loops_get(loops, i), nothing, NULL); /* they are parked by now */
 
-        http_replies_hold();
-        for (size_t i = 0; i < ELEMENTSOF(requests); i++) {
+        loop_hold();
+        for (size_t i = 0; i < ELEMENTSOF(requests); i++)
                 assert_ok(http_request_reply_data(requests[i], 200, NULL, "held", 4));
-                http_request_resume(requests[i]); /* has it look whether there is an answer */
-        }
         assert_int_equal(http_server_active(fixture.server), ELEMENTSOF(requests));
         assert_int_equal(recv(fds[0], answer, 1, MSG_DONTWAIT), -1);
 
-        http_replies_release();
+        loop_release();
         for (size_t i = 0; i < ELEMENTSOF(requests); i++) {
                 (void) receive_all(fds[i], answer, sizeof(answer));
                 assert_status(answer, 200);
                 assert_string_equal(body_of(answer), "held");
         }
+        fixture_stop(&fixture);
+        (void) loops_free(loops);
+        fixture_start(&fixture, routes, seen);
 }
 
 static atomic_bool is_over;

@@ -8,7 +8,7 @@
 #include "master/fake-volume.h"
 #include "master/world.h"
 #include "rpc/gate.h"
-#include "rpc/rpc.h"
+#include "rpc/rpc-service.h"
 
 static int fake_keep(FakeVolume *fake, const void *data, size_t size) {
         if (fake->store_error < 0 && fake->n_failing > 0) {
@@ -23,8 +23,8 @@ static int fake_keep(FakeVolume *fake, const void *data, size_t size) {
         return 0;
 }
 
-static int fake_store_finish(HttpRequest *request) {
-        FakeVolume *fake = http_request_userdata(request);
+static int fake_store_finish(RpcRequest *request) {
+        FakeVolume *fake = rpc_request_userdata(request);
         const Buffer *body = rpc_request_body(request);
         Reader reader = READER(body->data, body->size);
         _cleanup_(buffer_done) Buffer answer = {};
@@ -40,7 +40,7 @@ static int fake_store_finish(HttpRequest *request) {
                 wire_put_error(&answer, fake_keep(fake, data, size));
         }
         assert_int_equal(reader_end(&reader), 0);
-        return http_request_reply_data(request, 200, NULL, answer.data, answer.size);
+        return rpc_request_reply(request, NULL, &answer);
 }
 
 static int fake_put_refuse(HttpRequest *request) {
@@ -139,9 +139,25 @@ static int fake_get_finish(HttpRequest *request) {
                         object.record.size, etag, object.record.mtime_usec);
 }
 
+static int fake_admit(
+                const Handshake *offer,
+                Handshake *answer,
+                char ret_sentence[static FRAME_SENTENCE_MAX + 1],
+                void *userdata) {
+        answer->from = offer->to;
+        memcpy(answer->cluster, offer->cluster, sizeof(answer->cluster));
+        return 0;
+}
+
+static int fake_open(HttpRequest *request) {
+        const FakeVolume *fake = http_request_userdata(request);
+
+        return rpc_service_open(fake->calls, request);
+}
+
 /* clang-format off */
 static const HttpRoute fake_routes[] = {
-        RPC_ROUTE(STORE, NULL, fake_store_finish),
+        RPC_SERVICE_ROUTE(fake_open),
         { "GET",  "/", HTTP_TICKET, .finish = fake_get_finish                        },
         { "PUT",  "/", HTTP_TICKET, fake_put_begin, fake_put_body, fake_put_finish   },
         { "POST", "/", HTTP_TICKET, fake_put_begin, fake_put_body, fake_put_finish   },
@@ -150,9 +166,18 @@ static const HttpRoute fake_routes[] = {
 /* clang-format on */
 
 void fake_start(FakeVolume *fake, uint32_t number) {
+        static const RpcHandler handlers[_CALL_MAX] = {
+                [CALL_STORE].finish = fake_store_finish,
+        };
         Fixture server;
 
         *fake = (FakeVolume){ .number = number, .lock = PTHREAD_MUTEX_INITIALIZER };
+        assert_ok(
+                        rpc_service_new(&(RpcServiceOptions){ .secret = world.secret,
+                                                              .handlers = handlers,
+                                                              .userdata = fake,
+                                                              .admit = fake_admit },
+                                        &fake->calls));
         fixture_start_with(&server, world_server(fake_routes, fake));
         fake->server = server.server;
         (void) snprintf(fake->url, sizeof(fake->url), "http://127.0.0.1:%i", server.port);

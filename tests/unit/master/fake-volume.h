@@ -11,6 +11,7 @@
 #include "core/call/volume-report.h"
 #include "core/record.h"
 #include "http/server.h"
+#include "rpc/rpc-service.h"
 
 #define OBJECTS_MAX 64
 
@@ -29,6 +30,7 @@ typedef struct FakeVolume {
 
         uint32_t number;
         char url[64];
+        RpcService *calls; /* freed behind the loops */
         HttpServer *server;
         atomic_uint n_stores, n_puts, n_gets;
         pthread_mutex_t lock;

@@ -23,21 +23,33 @@ static struct {
         Troubles *troubles;
         Lead *lead;
         HttpClient *client;
+        Loops *loops;
+        Secret *secret;
+        Peers *peers;
 } world;
+
+#define SECRET "0123456789abcdef"
 
 static void open_world(void) {
         HttpClientOptions client = {
                 .connect_timeout_usec = USEC_PER_SEC,
                 .stall_timeout_usec = USEC_PER_MIN,
                 .connections_max = 2,
-                .secret = "0123456789abcdef",
-                .secret_size = 16,
+                .secret = SECRET,
+                .secret_size = strlen(SECRET),
         };
 
         assert_ok(sd_event_new(&world.event));
         assert_ok(conf_init(master_conf_items, &world.conf));
         assert_ok(troubles_new(&world.troubles));
         assert_ok(http_client_new(&client, &world.client));
+        assert_ok(loops_new(1, &world.loops));
+        assert_ok(secret_new(SECRET, strlen(SECRET), &world.secret));
+        assert_ok(
+                        peers_new(&(PeersOptions){ .loops = world.loops,
+                                                   .secret = world.secret,
+                                                   .timeout_usec = USEC_PER_SEC },
+                                  &world.peers));
         assert_ok(index_open(&(IndexOptions){ .directory = world.directory }, &world.index));
         assert_ok(lead_new(
                         &(LeadOptions){
@@ -51,9 +63,13 @@ static void open_world(void) {
 /* As a node does: threads, then clients and index, then the rest. */
 static void close_world(Leader *leader) {
         leader_stop(leader);
+        peers_stop(world.peers);
         world.client = http_client_free(world.client);
         world.index = index_free(world.index);
         (void) leader_free(leader);
+        world.peers = peers_free(world.peers);
+        world.loops = loops_free(world.loops);
+        world.secret = secret_free(world.secret);
         world.lead = lead_free(world.lead);
         world.troubles = troubles_free(world.troubles);
         world.event = sd_event_unref(world.event);
@@ -81,6 +97,7 @@ static int try_to_make(Leader **ret) {
                 .troubles = world.troubles,
                 .client = world.client,
                 .bulk = world.client,
+                .peers = world.peers,
         };
 
         *ret = NULL;

@@ -10,7 +10,7 @@ World world;
 
 HttpServerOptions world_server(const HttpRoute *routes, void *userdata) {
         return (HttpServerOptions){
-                .n_threads = 2,
+                .loops = world.loops,
                 .connections_max = 400,
                 .connections_per_address_max = 400,
                 .header_max = 16 * KIB,
@@ -66,18 +66,19 @@ static void world_connect(void) {
                 .troubles = world.troubles,
                 .client = world.client,
                 .bulk = world.bulk,
+                .peers = world.peers,
         };
         StaleOptions stale = {
                 .index = world.index,
                 .lead = world.lead,
                 .volumes = world.volumes,
                 .troubles = world.troubles,
-                .client = world.bulk,
+                .peers = world.peers,
         };
 
         assert_ok(prober_new(&prober, world.event, &world.prober));
         assert_ok(stale_new(&stale, &world.stale));
-        assert_ok(outbox_new(world.client, world.volumes, &world.outbox));
+        assert_ok(outbox_new(world.peers, world.volumes, &world.outbox));
         requests_init(&world.requests, &(RequestsOptions){
                                                        .index = world.index,
                                                        .lead = world.lead,
@@ -87,7 +88,7 @@ static void world_connect(void) {
                                                        .prober = world.prober,
                                                        .outbox = world.outbox,
                                                        .secret = world.secret,
-                                                       .client = world.client,
+                                                       .peers = world.peers,
                                                        .bulk = world.bulk,
                                                        .settings = world_settings(),
                                        });
@@ -95,6 +96,7 @@ static void world_connect(void) {
 
 static void world_start(uint32_t copies) {
         IndexOptions options = { .directory = world.directory = scratch_new() };
+        RpcServiceOptions calls;
 
         assert_ok(sd_event_new(&world.event));
         assert_ok(secret_new(SECRET, strlen(SECRET), &world.secret));
@@ -117,11 +119,20 @@ static void world_start(uint32_t copies) {
                                     &world.volumes));
         world.client = world_client();
         world.bulk = world_client();
+        assert_ok(loops_new(2, &world.loops));
+        assert_ok(
+                        peers_new(&(PeersOptions){ .loops = world.loops,
+                                                   .secret = world.secret,
+                                                   .timeout_usec = NO_TIMEOUT },
+                                  &world.peers));
         world_connect();
         for (uint32_t i = 1; i <= N_VOLUMES; i++) {
                 fake_start(world.fakes + i, i);
                 world_report(world.fakes + i);
         }
+        calls = master_calls(&world.requests, world.secret);
+        assert_ok(rpc_service_new(&calls, &world.calls));
+        world.requests.calls = world.calls;
         fixture_start_with(&world.master, world_server(master_routes, &world.requests));
 }
 
@@ -139,6 +150,7 @@ int world_teardown(void **state) {
         stale_stop(world.stale);
         world.bulk = http_client_free(world.bulk);
         world.client = http_client_free(world.client);
+        peers_stop(world.peers);
         fixture_stop(&world.master);
         world.index = index_free(world.index);
         world.prober = prober_free(world.prober);
@@ -149,6 +161,11 @@ int world_teardown(void **state) {
         world.troubles = troubles_free(world.troubles);
         for (uint32_t i = 1; i <= N_VOLUMES; i++)
                 fake_done(world.fakes + i);
+        world.peers = peers_free(world.peers);
+        world.loops = loops_free(world.loops);
+        world.calls = rpc_service_free(world.calls);
+        for (uint32_t i = 1; i <= N_VOLUMES; i++)
+                world.fakes[i].calls = rpc_service_free(world.fakes[i].calls);
         world.secret = secret_free(world.secret);
         world.event = sd_event_unref(world.event);
         world.directory = scratch_free(world.directory);

@@ -32,6 +32,9 @@ typedef struct World {
         Outbox *outbox;
         Secret *secret;
         HttpClient *client, *bulk;
+        Loops *loops;
+        Peers *peers;
+        RpcService *calls;
         Requests requests;
         Fixture master;
         FakeVolume fakes[N_VOLUMES + 1]; /* by number, from 1 */

@@ -11,7 +11,7 @@
 #include "core/key.h"
 #include "http/http.h"
 #include "rpc/gate.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-route.h"
 
 #define SECRET "0123456789abcdef"
 #define OTHER  "fedcba9876543210"
@@ -34,9 +34,9 @@ static ssize_t body(HttpRequest *request, const void *data, size_t size) {
         return (ssize_t) size;
 }
 
-static ssize_t signed_body(HttpRequest *request, const void *data, size_t size) {
+static ssize_t daemon_body(HttpRequest *request, const void *data, size_t size) {
         n_bytes += (unsigned) size;
-        return rpc_body(request, data, size);
+        return signed_body(request, data, size);
 }
 
 static int finish(HttpRequest *request) {
@@ -51,8 +51,8 @@ static int ticket_finish(HttpRequest *request) {
 }
 
 static int daemon_finish(HttpRequest *request) {
-        assert_int_equal(rpc_parties(request)->from.number, 1);
-        assert_int_equal(rpc_request_body(request)->size, 4);
+        assert_int_equal(signed_parties(request)->from.number, 1);
+        assert_int_equal(signed_request_body(request)->size, 4);
         return finish(request);
 }
 
@@ -70,8 +70,8 @@ static int on_refuse(HttpRequest *request, int error) {
 static const HttpRoute routes[] = {
         { "GET",  "/-/public",  HTTP_PUBLIC, begin, NULL,        finish,        end },
         { "PUT",  "/-/client",  HTTP_CLIENT, begin, body,        finish,        end },
-        { "POST", "/-/daemon",  HTTP_DAEMON, begin, signed_body, daemon_finish, end },
-        { "POST", "/-/refused", HTTP_DAEMON, begin, signed_body, daemon_finish, end, 0, on_refuse },
+        { "POST", "/-/daemon",  HTTP_DAEMON, begin, daemon_body, daemon_finish, end },
+        { "POST", "/-/refused", HTTP_DAEMON, begin, daemon_body, daemon_finish, end, 0, on_refuse },
         { "PUT",  "/-/copy/",   HTTP_TICKET, begin, body,        ticket_finish, end },
         { "GET",  "/",          HTTP_TICKET, begin, NULL,        ticket_finish, end },
         { "PUT",  "/",          HTTP_TICKET, begin, body,        ticket_finish, end },

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+/* Calls over channels, from whom calls to whom is called, and what keeps them from arriving. */
+
 #include "test.h"
 
-#include "http/stand-in.h"
-#include "rpc/rpc-call.h"
+#include <errno.h>
 
-static StandIn other;
+#include "http/stand-in.h"
 
 static const Parties order = {
-        .lead = { .cluster = "a cluster", .term = 7, .leader = 8 },
-        .to = { .number = 3, .uuid = "a store", .run = 9 },
-        .sequence = 4,
-        .revision = 5,
+        .lead = { .cluster = "a cluster", .term = 7, .leader = 9 },
+        .to = { .number = 3, .uuid = "a store", .run = 5 },
+        .sequence = 11,
+        .revision = 13,
 };
+
+static StandIn other;
 
 static int setup(void **state) {
         stand_in_init(&other);
@@ -27,198 +30,226 @@ static int teardown(void **state) {
 typedef struct Trial {
         sem_t done;
         unsigned n_done;
-        int error;
-        unsigned status;
+        int error, refusal;
+        char detail[128];
+        Leadership lead;
         Buffer answer;
+        Loop *loop; /* on which it ended */
 } Trial;
 
-static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_done(const RpcResult *result, void *userdata) {
         Trial *trial = userdata;
 
         trial->n_done++;
         trial->error = result->error;
-        trial->status = result->status;
+        trial->refusal = result->refusal;
+        trial->lead = result->lead;
+        trial->loop = loop_current();
+        (void) snprintf(trial->detail, sizeof(trial->detail), "%s", result->detail ?: "");
         buffer_put(&trial->answer, result->body, result->body_size);
         assert_ok(sem_post(&trial->done));
 }
 
-static void start(
-                Trial *trial, CallKind kind, const Parties *parties, Buffer *body, HttpCall **ret) {
+static int start(Trial *trial, CallKind kind, Buffer *body, RpcCallHandle **ret) {
         *trial = (Trial){};
         assert_ok(sem_init(&trial->done, 0, 0));
-        assert_ok(rpc_call(
+        return rpc_call(
                         &(RpcCall){
-                                        .client = other.client,
+                                        .peers = other.peers,
                                         .kind = kind,
                                         .url = other.url,
-                                        .parties = parties,
+                                        .parties = &order,
                                         .body = body,
                                         .on_done = on_done,
                                         .userdata = trial,
                         },
-                        ret));
+                        ret);
 }
 
-TEST(a_call_arrives_signed_with_its_body_and_is_answered) {
+TEST(a_call_arrives_with_its_body_and_is_answered) {
+        const Leadership lead = { .cluster = "a cluster", .term = 8, .leader = 10 };
         Buffer body = {}, answer = {};
         Trial trial;
         Reader reader;
 
         stand_in_listen(&other);
         buffer_put(&body, "a body", 6);
-        start(&trial, CALL_STORE, &order, &body, NULL);
+        assert_ok(start(&trial, CALL_STORE, &body, NULL));
         assert_null(body.data); /* it was taken over */
-        reader = stand_in_receive(&other, "/-/store");
+        reader = stand_in_receive(&other, CALL_STORE);
         assert_int_equal(reader.size, 6);
         assert_memory_equal(reader.data, "a body", 6);
-        assert_true(parties_equal(rpc_parties(other.request), &order));
+        assert_true(parties_equal(stand_in_parties(&other), &order));
 
         buffer_put(&answer, "an answer", 9);
-        stand_in_answer(&other, &answer);
+        stand_in_answer_as(&other, &lead, &answer);
         buffer_done(&answer);
         wait_for(&trial.done);
         assert_int_equal(trial.error, 0);
-        assert_int_equal(trial.status, 200);
+        assert_int_equal(trial.refusal, 0);
         assert_int_equal(trial.answer.size, 9);
+        assert_true(leadership_equal(&trial.lead, &lead));
+        assert_ptr_equal(trial.loop, loops_get(other.caller_loops, 0)); /* the home loop */
         buffer_done(&trial.answer);
 }
 
-TEST(each_kind_goes_to_its_path) {
-        const Parties question = { .from = { .number = 3, .run = 1 } };
-        const Parties neighbor = { .from = { .number = 3, .run = 1 }, .to = { .number = 4 } };
-
-        stand_in_listen(&other);
-        for (CallKind kind = 0; kind < _CALL_MAX; kind++) {
-                const CallType *type = call_types + kind;
-                Trial trial;
-
-                start(&trial, kind,
-                      type->caller == CALL_ROLE_MASTER     ? &order
-                      : type->receiver == CALL_ROLE_MASTER ? &question
-                                                           : &neighbor,
-                      NULL, NULL);
-                assert_int_equal(stand_in_receive(&other, type->path).size, 0);
-                stand_in_answer(&other, &(Buffer){});
-                wait_for(&trial.done);
-                assert_int_equal(trial.status, 200);
-                buffer_done(&trial.answer);
-        }
-}
-
-/* A daemon in the place of another one must not fill the memory. */
-TEST(an_answer_larger_than_the_call_allows_ends_it) {
-        _cleanup_(buffer_done) Buffer answer = {};
+TEST(a_refusal_is_told_with_its_sentence) {
         Trial trial;
 
         stand_in_listen(&other);
-        for (uint64_t i = 0; i <= call_types[CALL_CHECK].answer_max / sizeof(i); i++)
-                buffer_put_u64(&answer, i);
-        start(&trial, CALL_CHECK, &order, NULL, NULL);
-        (void) stand_in_receive(&other, "/-/check");
-        stand_in_answer(&other, &answer);
-        wait_for(&trial.done);
-        assert_int_equal(trial.error, -EFBIG);
-        buffer_done(&trial.answer);
-
-        answer.size = call_types[CALL_CHECK].answer_max;
-        start(&trial, CALL_CHECK, &order, NULL, NULL);
-        (void) stand_in_receive(&other, "/-/check");
-        stand_in_answer(&other, &answer);
+        assert_ok(start(&trial, CALL_DELETE, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_DELETE);
+        assert_ok(rpc_request_refuse(TAKE_PTR(other.call), -EREMOTE, "This is volume 4."));
         wait_for(&trial.done);
         assert_int_equal(trial.error, 0);
-        assert_int_equal(trial.answer.size, call_types[CALL_CHECK].answer_max);
-        buffer_done(&trial.answer);
+        assert_int_equal(trial.refusal, -EREMOTE);
+        assert_string_equal(trial.detail, "This is volume 4.");
 }
 
-TEST(a_call_that_is_canceled_ends_once) {
-        HttpCall *call;
+/* It is not our own end, which -ESHUTDOWN means. */
+TEST(a_daemon_that_is_being_stopped_is_as_good_as_down) {
         Trial trial;
 
         stand_in_listen(&other);
-        start(&trial, CALL_PULL, &order, NULL, &call);
-        stand_in_await(&other);
-        http_call_cancel(call);
-        (void) http_call_unref(call);
+        assert_ok(start(&trial, CALL_CHECK, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_CHECK);
+        stand_in_refuse(&other, -ESHUTDOWN);
         wait_for(&trial.done);
-        assert_int_equal(trial.error, -ECANCELED);
-        assert_int_equal(trial.n_done, 1);
-        buffer_done(&trial.answer);
-        (void) stand_in_receive(&other, "/-/pull");
-        stand_in_answer(&other, &(Buffer){});
+        assert_int_equal(trial.refusal, -EHOSTDOWN);
 }
 
 TEST(nobody_there_is_an_answer_as_well) {
+        Trial trials[3];
+
+        for (size_t i = 0; i < ELEMENTSOF(trials); i++) { /* the second one is told at once */
+                assert_ok(start(trials + i, CALL_STORE, NULL, NULL));
+                wait_for(&trials[i].done);
+                assert_int_equal(trials[i].error, -EHOSTDOWN);
+        }
+        stand_in_listen(&other);
+        peers_hurry(other.peers, other.url);
+        assert_ok(start(trials, CALL_STORE, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_STORE);
+        stand_in_answer(&other, &(Buffer){});
+        wait_for(&trials[0].done);
+        assert_int_equal(trials[0].error, 0);
+}
+
+TEST(a_call_whose_connection_breaks_fails_and_the_next_one_gets_through) {
         Trial trial;
 
-        start(&trial, CALL_DELETE, &order, NULL, NULL); /* it does not listen */
-        wait_for(&trial.done);
-        assert_int_equal(trial.error, -EHOSTDOWN);
-        assert_int_equal(trial.status, 0);
-        buffer_done(&trial.answer);
+        stand_in_listen(&other);
+        for (int i = 0; i < 3; i++) {
+                assert_ok(start(&trial, CALL_STORE, NULL, NULL));
+                (void) stand_in_receive(&other, CALL_STORE);
+                if (i == 1)
+                        stand_in_cut(&other);
+                else
+                        stand_in_answer(&other, &(Buffer){});
+                wait_for(&trial.done);
+                assert_int_equal(trial.error < 0, i == 1);
+        }
 }
 
-TEST(without_a_secret_no_call_is_made) {
-        HttpClientOptions options = { .connections_max = 1 };
-        HttpClient *client;
+TEST(a_call_that_is_canceled_ends_once) {
+        RpcCallHandle *handle;
+        Trial trial;
+
+        stand_in_listen(&other);
+        assert_ok(start(&trial, CALL_PULL, NULL, &handle));
+        (void) stand_in_receive(&other, CALL_PULL);
+        assert_ok(rpc_request_check(other.call));
+        rpc_call_cancel(handle);
+        wait_for(&trial.done);
+        assert_int_equal(trial.error, -ECANCELED);
+        while (rpc_request_check(other.call) != -ECANCELED) /* which the other side hears */
+                (void) usleep(USEC_PER_MSEC);
+        stand_in_answer(&other, &(Buffer){});
+        rpc_call_cancel(handle); /* of no effect */
+        (void) rpc_call_unref(handle);
+        assert_int_equal(trial.n_done, 1);
+}
+
+TEST(a_body_that_is_too_large_is_not_sent) {
+        Trial trial;
         Buffer body = {};
 
-        assert_ok(http_client_new(&options, &client));
-        assert_int_equal(
-                        rpc_call(
-                                        &(RpcCall){
-                                                        .client = client,
-                                                        .kind = CALL_STORE,
-                                                        .url = other.url,
-                                                        .parties = &order,
-                                                        .body = &body,
-                                                        .on_done = on_done,
-                                        },
-                                        NULL),
-                        -EACCES);
-        (void) http_client_free(client);
+        while (body.size <= call_types[CALL_CHECK].body_max)
+                buffer_put(&body, order.lead.cluster, sizeof(order.lead.cluster));
+        stand_in_listen(&other);
+        assert_ok(start(&trial, CALL_CHECK, &body, NULL));
+        wait_for(&trial.done);
+        assert_int_equal(trial.error, -EMSGSIZE);
 }
 
-/* A body that is set once the call was signed is not the one that was signed. */
-TEST(signatures_fit) {
-        for (unsigned other_body = 0; other_body < 2; other_body++) {
-                HttpCall *call;
-                char url[128];
-                Trial trial = {};
-                Buffer body = {};
+static sem_t goes_on;
 
-                if (!other.server)
-                        stand_in_listen(&other);
-                assert_ok(sem_init(&trial.done, 0, 0));
-                (void) snprintf(url, sizeof(url), "%s/-/store?x=%%20", other.url);
-                assert_ok(http_call_new(other.client, "POST", url, &call));
-                buffer_put(&body, "the body", 8);
-                http_call_set_body(call, &body);
-                assert_ok(http_call_sign(call, &order));
-                if (other_body) {
-                        buffer_put(&body, "another body", 12);
-                        http_call_set_body(call, &body);
-                }
-                http_call_start(call, on_done, &trial);
-                if (!other_body) {
-                        (void) stand_in_receive(&other, "/-/store");
-                        stand_in_answer(&other, &(Buffer){});
-                }
-                wait_for(&trial.done);
-                assert_int_equal(trial.status, other_body ? 403 : 200);
-                buffer_done(&trial.answer);
+static void stop_for_a_while(void *userdata) {
+        wait_for(&goes_on);
+}
+
+TEST(calls_that_wait_for_a_silent_daemon_are_ended) {
+        Trial trial;
+
+        assert_ok(sem_init(&goes_on, 0, 0));
+        stand_in_listen(&other);
+        assert_ok(start(&trial, CALL_STORE, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_STORE);
+        assert_ok(loop_post(loops_get(other.loops, 0), 0, stop_for_a_while, NULL));
+        while (sem_trywait(&trial.done) < 0) {
+                peers_end_silent(other.peers, other.url, USEC_PER_SEC);
+                (void) usleep(50 * USEC_PER_MSEC);
         }
+        assert_int_equal(trial.error, -ETIMEDOUT);
+        assert_ok(sem_post(&goes_on));
+}
+
+static void never(void *userdata) {
+        fail();
+}
+
+TEST(stopped_peers_end_all_calls_and_run_no_posts) {
+        Trial trial, later;
+
+        stand_in_listen(&other);
+        assert_ok(start(&trial, CALL_STORE, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_STORE);
+        assert_ok(peers_post(other.peers, USEC_PER_HOUR, never, NULL));
+        peers_stop(other.peers);
+        assert_int_equal(trial.n_done, 1);
+        assert_int_equal(trial.error, -ESHUTDOWN);
+        assert_ok(peers_post(other.peers, 0, never, NULL));
+        assert_ok(start(&later, CALL_STORE, NULL, NULL));
+        wait_for(&later.done);
+        assert_int_equal(later.error, -ESHUTDOWN);
+}
+
+TEST(when_the_service_is_stopped_calls_that_take_long_are_told) {
+        Trial trial;
+
+        stand_in_listen(&other);
+        assert_ok(start(&trial, CALL_PULL, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_PULL);
+        rpc_service_stop(other.service);
+        assert_int_equal(rpc_request_check(other.call), -ESHUTDOWN);
+        stand_in_answer(&other, &(Buffer){});
+        wait_for(&trial.done);
+        assert_int_equal(trial.error, 0);
 }
 
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
-                RUN(a_call_arrives_signed_with_its_body_and_is_answered),
-                RUN(each_kind_goes_to_its_path),
-                RUN(an_answer_larger_than_the_call_allows_ends_it),
-                RUN(a_call_that_is_canceled_ends_once),
+                RUN(a_call_arrives_with_its_body_and_is_answered),
+                RUN(a_refusal_is_told_with_its_sentence),
+                RUN(a_daemon_that_is_being_stopped_is_as_good_as_down),
                 RUN(nobody_there_is_an_answer_as_well),
-                RUN(without_a_secret_no_call_is_made),
-                RUN(signatures_fit),
+                RUN(a_call_whose_connection_breaks_fails_and_the_next_one_gets_through),
+                RUN(a_call_that_is_canceled_ends_once),
+                RUN(a_body_that_is_too_large_is_not_sent),
+                RUN(calls_that_wait_for_a_silent_daemon_are_ended),
+                RUN(stopped_peers_end_all_calls_and_run_no_posts),
+                RUN(when_the_service_is_stopped_calls_that_take_long_are_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

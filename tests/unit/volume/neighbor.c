@@ -38,7 +38,7 @@ static int finish(HttpRequest *request) {
         Neighbor *neighbor = http_request_userdata(request);
 
         neighbor->n_calls++;
-        neighbor->n_asked += (unsigned) (rpc_request_body(request)->size / sizeof(uint64_t));
+        neighbor->n_asked += (unsigned) (signed_request_body(request)->size / sizeof(uint64_t));
         if (neighbor->error < 0)
                 return neighbor->error;
         if (neighbor->cut_after > 0)
@@ -47,7 +47,7 @@ static int finish(HttpRequest *request) {
 }
 
 void neighbor_start(Neighbor *neighbor, World *world) {
-        static const HttpRoute routes[] = { RPC_ROUTE(FETCH, NULL, finish), {} };
+        static const HttpRoute routes[] = { SIGNED_ROUTE(FETCH, NULL, finish), {} };
         ObjectStoreOptions options = {
                 .environment.directory = neighbor->directory = scratch_new(),
                 .inline_max = WORLD_INLINE_MAX,

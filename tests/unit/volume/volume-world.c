@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "core/call/wire.h"
 #include "core/key.h"
+#include "http/status.h"
+#include "rpc/signed-call.h"
 #include "store/object/writer.h"
 #include "volume/request/forward.h"
 
@@ -36,7 +38,7 @@ static void open_store(World *world) {
 
 static void start_work(World *world) {
         assert_ok(master_link_new(
-                        world->master.client, world->allegiance, world->master.url, &world->link));
+                        world->master.peers, world->allegiance, world->master.url, &world->link));
         assert_ok(commit_queue_new(world->link, &world->commits));
         assert_ok(damage_new(world->link, WORLD_NUMBER, &world->copies.damage));
         assert_ok(faults_new(
@@ -71,6 +73,7 @@ static void serve(World *world) {
         const Copies *copies = &world->copies;
         HttpClient *client = world->master.client;
         Workers *verifier = &world->verifier;
+        RpcServiceOptions calls;
 
         world->callers = (Callers){ world->master.secret, world->allegiance, copies->store,
                                     world->link };
@@ -88,9 +91,12 @@ static void serve(World *world) {
                 .upload = { callers, copies, client, &world->passed_on, world->commits,
                             world->report },
         };
+        calls = volume_calls(&world->routes);
+        assert_ok(rpc_service_new(&calls, &world->calls));
+        world->routes.calls = world->calls;
         fixture_start_with(
                         &world->server, (HttpServerOptions){
-                                                        .n_threads = 2,
+                                                        .loops = world->master.loops,
                                                         .connections_max = 100,
                                                         .header_max = 8 * KIB,
                                                         .timeout_usec = NO_TIMEOUT,
@@ -119,7 +125,7 @@ int world_teardown(void **state) {
         World *world = *state;
 
         faults_stop(world->copies.faults);
-        world->master.client = http_client_free(world->master.client);
+        stand_in_hang_up(&world->master);
         damage_stop(world->copies.damage);
         fixture_stop(&world->server);
         workers_done(&world->verifier);
@@ -134,6 +140,7 @@ int world_teardown(void **state) {
         (void) deletions_free(world->deletions);
         (void) pending_free(world->copies.pending);
         (void) sweep_free(world->sweep);
+        (void) rpc_service_free(world->calls);
         (void) sd_event_unref(world->event);
         scratch_free(world->directory);
         free(world);
@@ -141,17 +148,16 @@ int world_teardown(void **state) {
 }
 
 void world_hear_grace(World *world, uint64_t grace_usec) {
-        Parties parties = { .lead = world->lead };
         char text[128];
 
         while (sem_trywait(&world->master.arrived) < 0)
                 assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
-        assert_string_equal(http_request_path(world->master.request), "/-/report");
+        assert_int_equal(world->master.kind, CALL_REPORT);
         (void) snprintf(text, sizeof(text), "{\"clock\":%llu,\"grace_usec\":%llu}",
                         (unsigned long long) clock_realtime(), (unsigned long long) grace_usec);
-        assert_ok(
-                        rpc_reply(TAKE_PTR(world->master.request), world->master.secret, &parties,
-                                  "application/json", text, strlen(text)));
+        stand_in_answer_as(
+                        &world->master, &world->lead,
+                        &(Buffer){ .data = (uint8_t *) text, .size = strlen(text) });
         while (report_grace_usec(world->report) != grace_usec)
                 (void) sched_yield();
         report_set(world->report, "here", USEC_PER_HOUR);
@@ -179,6 +185,60 @@ static void on_done(HttpCall *http_call, const HttpResult *result, void *userdat
         assert_ok(sem_post(&call->done));
 }
 
+static void on_result(const RpcResult *result, void *userdata) {
+        int error = rpc_result_error(result);
+        Call *call = userdata;
+
+        call->status = error < 0 ? http_status(error)->code : 200;
+        if (error < 0) {
+                const char *why = result->detail ?: result->reason;
+
+                buffer_put(&call->answer, why, strlen(why));
+        }
+        buffer_put(&call->answer, result->body, result->body_size);
+        assert_ok(sem_post(&call->done));
+}
+
+static void start_signed(
+                World *world,
+                CallKind kind,
+                const char *url,
+                const Parties *parties,
+                Buffer *body,
+                Call *call) {
+        assert_ok(signed_call(
+                        &(SignedCall){
+                                        .client = world->master.client,
+                                        .kind = kind,
+                                        .url = url,
+                                        .parties = parties,
+                                        .body = body,
+                                        .on_done = on_done,
+                                        .userdata = call,
+                        },
+                        NULL));
+}
+
+static void start_call(
+                World *world,
+                CallKind kind,
+                const char *url,
+                const Parties *parties,
+                Buffer *body,
+                Call *call) {
+        assert_ok(rpc_call(
+                        &(RpcCall){
+                                        .peers = world->master.peers,
+                                        .kind = kind,
+                                        .url = url,
+                                        .parties = parties,
+                                        .body = body,
+                                        .on_done = on_result,
+                                        .userdata = call,
+                        },
+                        NULL));
+}
+
 unsigned
 world_call(World *world, CallKind kind, const Parties *parties, Buffer *body, Buffer *ret_answer) {
         Parties made = world_order(world);
@@ -189,17 +249,10 @@ world_call(World *world, CallKind kind, const Parties *parties, Buffer *body, Bu
                 made.from = (StoreIdentity){ .number = 9, .uuid = "a neighbor", .run = 1 };
         (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", world->server.port);
         assert_ok(sem_init(&call.done, 0, 0));
-        assert_ok(rpc_call(
-                        &(RpcCall){
-                                        .client = world->master.client,
-                                        .kind = kind,
-                                        .url = url,
-                                        .parties = parties ?: &made,
-                                        .body = body,
-                                        .on_done = on_done,
-                                        .userdata = &call,
-                        },
-                        NULL));
+        if (*call_types[kind].path)
+                start_signed(world, kind, url, parties ?: &made, body, &call);
+        else
+                start_call(world, kind, url, parties ?: &made, body, &call);
         wait_for(&call.done);
         if (ret_answer)
                 *ret_answer = call.answer;

@@ -32,6 +32,7 @@ typedef struct World {
         Activity activity;
         PipeBudget passed_on;
         VolumeRoutes routes;
+        RpcService *calls;
         Fixture server;
 } World;
 
@@ -49,8 +50,9 @@ void world_hear_grace(World *world, uint64_t grace_usec);
 /* Who calls whom when the master gives an order to the volume. */
 Parties world_order(World *world);
 
-/* Makes a signed call and waits. PARTIES are the default for the kind if NULL. BODY is taken over;
- * NULL for an empty one. Returns the status; RET_ANSWER, unless NULL, gets the answer. */
+/* Makes a call, as it is made, and waits. PARTIES are the default for the kind if NULL. BODY is
+ * taken over; NULL for an empty one. Returns the status, or that of its error; RET_ANSWER, unless
+ * NULL, gets the answer. */
 unsigned
 world_call(World *world, CallKind kind, const Parties *parties, Buffer *body, Buffer *ret_answer);
 

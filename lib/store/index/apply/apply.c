@@ -25,8 +25,11 @@ static int (*const appliers[_REQUEST_TYPE_MAX])(IndexRequest *, Transaction *) =
 
 int apply_request(IndexRequest *request, Transaction *transaction) {
         Tables *tables = tables_of(transaction);
+        int r;
 
         durable_note(&tables->durable);
         tables->now_usec = request->now_usec;
-        return appliers[request->type](request, transaction);
+        r = appliers[request->type](request, transaction);
+        tables_release(tables);
+        return r;
 }

@@ -19,6 +19,18 @@ SurplusKey surplus_key(uint64_t version, uint32_t volume) {
         return (SurplusKey){ htobe64(version), htobe32(volume) };
 }
 
+void surplus_note(Tables *tables, uint32_t volume) {
+        if (!surplus_may_exist(tables, volume))
+                (void) atomic_fetch_or(
+                                &tables->surplus_volumes[volume / 64], UINT64_C(1) << volume % 64);
+}
+
+bool surplus_may_exist(const Tables *tables, uint32_t volume) {
+        if (volume > VOLUME_MAX)
+                return true;
+        return atomic_load(&tables->surplus_volumes[volume / 64]) >> volume % 64 & 1;
+}
+
 /* Reads from START to the end, or to what cannot be read. Leaves in START where to go on. */
 static int load_dead_from(Tables *tables, Cursor *cursor, GarbageKey *start) {
         int r;
@@ -32,6 +44,7 @@ static int load_dead_from(Tables *tables, Cursor *cursor, GarbageKey *start) {
                 memcpy(start, cursor->key.data, sizeof(*start));
                 volume = be32toh(start->volume);
                 version = be64toh(start->version);
+                surplus_note(tables, volume); /* each surplus copy is garbage, too */
                 if (!garbage_is_deadly(volume, version))
                         continue;
 
@@ -49,11 +62,14 @@ static int load_dead_from(Tables *tables, Cursor *cursor, GarbageKey *start) {
  * does not find it either. */
 int garbage_load(Tables *tables) {
         GarbageKey start = garbage_key(0, 0, 0);
-        int r;
+        int r = 0;
 
         do {
                 Cursor cursor;
 
+                if (r == -EBADMSG) /* what was there is unknown */
+                        for (uint32_t volume = 0; volume <= VOLUME_MAX; volume++)
+                                surplus_note(tables, volume);
                 r = cursor_open(tables->environment, tables->garbage, &cursor);
                 if (r < 0)
                         return r;
@@ -65,10 +81,13 @@ int garbage_load(Tables *tables) {
         return r == -ENOENT || r == -EBADMSG ? 0 : r;
 }
 
-static int put_mark(Transaction *transaction, DB *database, const void *key, size_t key_size) {
+/* Returns 1, 0 if it is there already, or a negative errno. */
+static int add_mark(Transaction *transaction, DB *database, const void *key, size_t key_size) {
         const uint8_t format = GARBAGE_FORMAT;
+        int r;
 
-        return transaction_put(transaction, database, key, key_size, &format, sizeof(format));
+        r = transaction_insert(transaction, database, key, key_size, &format, sizeof(format));
+        return r == -EEXIST ? 0 : r < 0 ? r : 1;
 }
 
 int garbage_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, uint64_t version) {
@@ -80,8 +99,8 @@ int garbage_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, ui
         if (r < 0)
                 return r;
 
-        r = transaction_get(transaction, tables->garbage, &key, sizeof(key), &transaction->scratch);
-        if (r != -ENOENT)
+        r = add_mark(transaction, tables->garbage, &key, sizeof(key));
+        if (r <= 0)
                 return r;
 
         if (garbage_is_deadly(volume, version)) {
@@ -91,7 +110,7 @@ int garbage_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, ui
         }
 
         transaction->counters[COUNTER_GARBAGE] += volume != INDEX_TOMBSTONES;
-        return put_mark(transaction, tables->garbage, &key, sizeof(key));
+        return 0;
 }
 
 int garbage_add_copies(Transaction *transaction, const Record *record, uint64_t due_usec) {
@@ -125,6 +144,9 @@ int surplus_find(Transaction *transaction, uint64_t version, uint32_t volume) {
         SurplusKey key = surplus_key(version, volume);
         int r;
 
+        if (!surplus_may_exist(tables_of(transaction), volume))
+                return 0;
+
         r = transaction_get(
                         transaction, tables_of(transaction)->surplus, &key, sizeof(key),
                         &transaction->scratch);
@@ -135,13 +157,9 @@ int surplus_add(Transaction *transaction, uint32_t volume, uint64_t due_usec, ui
         SurplusKey key = surplus_key(version, volume);
         int r;
 
-        r = surplus_find(transaction, version, volume);
-        if (r != 0)
-                return MIN(r, 0);
-        r = garbage_add(transaction, volume, due_usec, version);
-        if (r < 0)
-                return r;
-        return put_mark(transaction, tables_of(transaction)->surplus, &key, sizeof(key));
+        surplus_note(tables_of(transaction), volume);
+        r = add_mark(transaction, tables_of(transaction)->surplus, &key, sizeof(key));
+        return r <= 0 ? r : garbage_add(transaction, volume, due_usec, version);
 }
 
 int surplus_delete(Transaction *transaction, uint64_t version, uint32_t volume) {

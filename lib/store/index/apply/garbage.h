@@ -35,6 +35,13 @@ int garbage_add_copies(Transaction *transaction, const Record *record, uint64_t 
 /* Returns 1, or 0 if there is no such entry, or a negative errno. */
 int garbage_delete(Transaction *transaction, uint32_t volume, const Garbage *item);
 
+/* Whether there may be surplus copies on the volume. A new one has none, and when many are moved to
+ * it, no search is needed for each. On any thread. */
+bool surplus_may_exist(const Tables *tables, uint32_t volume);
+
+/* There may be some from now on; surplus_add() notes that itself. */
+void surplus_note(Tables *tables, uint32_t volume);
+
 /* Returns 1, 0, or a negative errno. */
 int surplus_find(Transaction *transaction, uint64_t version, uint32_t volume);
 

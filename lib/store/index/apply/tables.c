@@ -32,12 +32,18 @@ int tables_open(Tables *tables) {
                 { "strays" DATABASE_SUFFIX, &tables->surplus },
                 { "damage" DATABASE_SUFFIX, &tables->damages },
         };
+        Environment *environment = tables->environment;
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(databases) && r >= 0; i++)
-                r = environment_open_database(
-                                tables->environment, databases[i].name, databases[i].ret);
-        return r;
+                r = environment_open_database(environment, databases[i].name, databases[i].ret);
+        if (r < 0)
+                return r;
+
+        /* An overwrite leaves garbage: a free page for records alone is no room. */
+        environment->growing[0] = tables->records;
+        environment->growing[1] = tables->garbage;
+        return 0;
 }
 
 static int load_marks(Tables *tables) {
@@ -118,11 +124,21 @@ static int decode_current(Tables *tables, const char *key, int r, Record *ret) {
         return r < 0 ? r : 1;
 }
 
+void tables_release(Tables *tables) {
+        place_close(&tables->place);
+        tables->key = NULL;
+}
+
 int tables_get(Transaction *transaction, const char *key, Record *ret) {
         Tables *tables = tables_of(transaction);
         int r;
 
-        r = transaction_get(transaction, tables->records, key, strlen(key), &tables->current);
+        tables_release(tables);
+        r = transaction_find(
+                        transaction, tables->records, key, strlen(key), &tables->current,
+                        &tables->place);
+        if (r >= 0)
+                tables->key = key;
         return decode_current(tables, key, r, ret);
 }
 
@@ -147,6 +163,8 @@ int tables_put(Transaction *transaction, const char *key, const Record *record) 
                 marks_raise(&tables->marks, record->copies[i], record->version, tables->now_usec);
 
         durable_note_key(&tables->durable, key);
+        if (tables->key && strcmp(tables->key, key) == 0)
+                return place_replace(transaction, &tables->place, buffer->data, buffer->size);
         return transaction_put(
                         transaction, tables->records, key, strlen(key), buffer->data, buffer->size);
 }
@@ -154,6 +172,7 @@ int tables_put(Transaction *transaction, const char *key, const Record *record) 
 int tables_delete(Transaction *transaction, const char *key) {
         Tables *tables = tables_of(transaction);
 
+        tables_release(tables);
         durable_note_key(&tables->durable, key);
         return transaction_delete(transaction, tables->records, key, strlen(key));
 }

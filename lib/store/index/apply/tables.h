@@ -7,6 +7,7 @@
  * Functions that take a transaction run on the committer's thread; an error of the database sticks
  * in the transaction. */
 
+#include "core/limits.h"
 #include "core/record.h"
 #include "store/environment/database.h"
 #include "store/index/memory/damage-set.h"
@@ -35,6 +36,8 @@ typedef struct Tables {
         DamageSet damage;
         Marks marks;
         Durable durable;
+        /* A bit for each volume that may have surplus copies. */
+        atomic_uint_least64_t surplus_volumes[VOLUME_MAX / 64 + 1];
         atomic_uint_least64_t durable_revision;
 
         /* Under the environment's lock; changed by the committer. */
@@ -46,6 +49,8 @@ typedef struct Tables {
         Dead dead; /* the garbage table, by version; see rules.h */
         Fenced fences;
         Buffer current;    /* the record that was read last */
+        Place place;       /* where it is */
+        const char *key;   /* of it; NULL if it is nowhere; not owned */
         uint64_t now_usec; /* of the request that is being applied */
 } Tables;
 
@@ -68,6 +73,9 @@ int tables_ending(Transaction *transaction, void *userdata);
 void tables_ended(bool committed, void *userdata);
 void tables_flushed(void *userdata);
 
+/* A request was applied: the record that was read last may move. */
+void tables_release(Tables *tables);
+
 /* Returns 1 and the record of the key, 0 if there is none, or a negative errno. A page that cannot
  * be read fails the transaction, a damaged record on a good page does not. */
 int tables_get(Transaction *transaction, const char *key, Record *ret);
@@ -75,6 +83,7 @@ int tables_get(Transaction *transaction, const char *key, Record *ret);
 /* Likewise, but neither fails the transaction. */
 int tables_peek(Transaction *transaction, const char *key, Record *ret);
 
+/* A record that was read by tables_get() in the same request is not searched again. */
 int tables_put(Transaction *transaction, const char *key, const Record *record);
 int tables_delete(Transaction *transaction, const char *key);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ static int adopt(Transaction *transaction, Cursor *cursor) {
                         return -EBADMSG;
                 memcpy(&item, cursor->key.data, sizeof(item));
                 key = (SurplusKey){ item.version, item.volume };
+                surplus_note(tables, be32toh(item.volume));
                 r = transaction_put(
                                 transaction, tables->surplus, &key, sizeof(key), &value,
                                 sizeof(value));

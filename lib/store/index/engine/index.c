@@ -19,10 +19,10 @@ static int open_environment(
         const EnvironmentHooks hooks = {
                 .required = required,
                 .format = format,
-                .older = older,
+                .older = { older },
                 .is_loading = strcmp(format, INDEX_FORMAT_LOADING) == 0,
                 .upgrade = upgrade_revision,
-                .collected = submit_on_collected,
+                .prepare = submit_on_prepare,
                 .ending = tables_ending,
                 .ended = tables_ended,
                 .flushed = tables_flushed,

@@ -11,9 +11,10 @@
 #include "store/index/engine/index-internal.h"
 #include "store/index/index.h"
 #include "store/index/move.h"
+#include "store/index/wait.h"
 
-/* So many entries are read under one lock. */
-#define SLICE 256
+/* So many entries are better read one by one than as a slice. */
+#define FEW 16
 
 void index_counters(Index *index, IndexCounters *ret) {
         atomic_uint_least64_t *counters = index->tables.environment->counters;
@@ -25,22 +26,57 @@ void index_counters(Index *index, IndexCounters *ret) {
         };
 }
 
-int index_get(Index *index, const char *key, Buffer *scratch, Record *ret) {
-        uint64_t round;
+/* RET_ROUND is set in any case: that there is nothing has to be durable, too. */
+static int look_up(
+                Index *index, const char *key, Buffer *scratch, Record *ret, uint64_t *ret_round) {
         int r;
 
         environment_read_lock(index->tables.environment);
         r = database_get(
                         index->tables.environment, index->tables.records, key, strlen(key),
                         scratch);
-        round = durable_round_of_key(&index->tables.durable, key);
+        *ret_round = durable_round_of_key(&index->tables.durable, key);
         environment_read_unlock(index->tables.environment);
 
-        durable_wait(&index->tables.durable, round);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : record_decode(scratch->data, scratch->size, key, ret);
+}
 
-        return record_decode(scratch->data, scratch->size, key, ret);
+int index_get(Index *index, const char *key, Buffer *scratch, Record *ret) {
+        uint64_t round;
+        int r;
+
+        r = look_up(index, key, scratch, ret, &round);
+        durable_wait(&index->tables.durable, round);
+        return r;
+}
+
+static_assert(sizeof(DurableWait) <= sizeof(((IndexWait *) 0)->carrier));
+
+static void on_flushed(DurableWait *durable_wait) {
+        IndexWait *wait = CONTAINER_OF((void *) durable_wait, IndexWait, carrier);
+
+        wait->done(wait, wait->result);
+}
+
+int index_get_or_wait(
+                Index *index, const char *key, Buffer *scratch, Record *ret, IndexWait *wait) {
+        DurableWait *durable_wait = (DurableWait *) (void *) &wait->carrier;
+        uint64_t round;
+        int r;
+
+        r = look_up(index, key, scratch, ret, &round);
+
+        durable_wait->flushed = on_flushed;
+        wait->result = r;
+        return durable_call(&index->tables.durable, round, durable_wait) ? -EAGAIN : r;
+}
+
+int index_get_now(Index *index, const char *key, Buffer *scratch, Record *ret) {
+        uint64_t round;
+        int r;
+
+        r = look_up(index, key, scratch, ret, &round);
+        return durable_is_flushed(&index->tables.durable, round) ? r : -EAGAIN;
 }
 
 typedef struct Scan {
@@ -50,42 +86,43 @@ typedef struct Scan {
         bool is_exclusive; /* the entry at POSITION itself is not meant */
         size_t left;
         uint64_t round; /* that has to be flushed before what was read is told */
+        Slice slice;
 
         int (*on_entry)(const char *key, const Record *record, void *userdata);
         void *userdata;
 } Scan;
 
 /* Returns what on_entry() returned, or -ENOENT behind the last key with the prefix. */
-static int scan_entry(Scan *scan, const Cursor *cursor) {
+static int scan_entry(Scan *scan, const DBT *key_dbt, const DBT *value) {
         char key[KEY_MAX + 1];
         Record record;
         int r;
 
-        if (cursor->key.size > KEY_MAX)
+        if (key_dbt->size > KEY_MAX)
                 return -EBADMSG;
 
-        memcpy(key, cursor->key.data, cursor->key.size);
-        key[cursor->key.size] = '\0';
+        memcpy(key, key_dbt->data, key_dbt->size);
+        key[key_dbt->size] = '\0';
 
         if (strncmp(key, scan->prefix, strlen(scan->prefix)) != 0)
                 return -ENOENT;
         if (scan->is_exclusive && strcmp(key, scan->position) == 0)
                 return 0;
 
-        r = record_decode(cursor->value.data, cursor->value.size, key, &record);
+        r = record_decode(value->data, value->size, key, &record);
         if (r < 0)
                 return r;
 
-        memcpy(scan->position, key, cursor->key.size + 1);
+        memcpy(scan->position, key, key_dbt->size + 1);
         scan->is_exclusive = true;
         scan->left--;
         return scan->on_entry(key, &record, scan->userdata);
 }
 
-/* Reads one slice. Returns 0 if there may be more, else like scan_entry(). */
-static int scan_slice(Scan *scan) {
+/* Reads some entries, one by one. Returns 0 if there may be more, else like scan_entry(). */
+static int scan_few(Scan *scan) {
         Environment *environment = scan->index->tables.environment;
-        size_t stop = scan->left - MIN(scan->left, (size_t) SLICE);
+        size_t stop = scan->left - MIN(scan->left, (size_t) FEW);
         Cursor cursor;
         int r;
 
@@ -97,7 +134,7 @@ static int scan_slice(Scan *scan) {
 
         r = cursor_seek(&cursor, scan->position, strlen(scan->position));
         while (r >= 0) {
-                r = scan_entry(scan, &cursor);
+                r = scan_entry(scan, &cursor.key, &cursor.value);
                 if (r != 0 || scan->left == stop)
                         break;
                 r = cursor_next(&cursor);
@@ -108,6 +145,30 @@ unlock:
         scan->round = durable_round(&scan->index->tables.durable);
         environment_read_unlock(environment);
         return r;
+}
+
+/* Reads a slice, and goes through it without the lock. Where a page of it is damaged, or an entry
+ * is too long, each entry counts alone. Returns likewise. */
+static int scan_slice(Scan *scan) {
+        Tables *tables = &scan->index->tables;
+        size_t before = scan->left;
+        DBT key, value;
+        int r;
+
+        environment_read_lock(tables->environment);
+        r = slice_read(tables->environment, tables->records, scan->position, strlen(scan->position),
+                       &scan->slice);
+        scan->round = durable_round(&tables->durable);
+        environment_read_unlock(tables->environment);
+        if (r < 0)
+                return r == -ENOENT ? r : scan_few(scan);
+
+        while (scan->left > 0 && slice_next(&scan->slice, &key, &value)) {
+                r = scan_entry(scan, &key, &value);
+                if (r != 0)
+                        return r;
+        }
+        return scan->left < before ? 0 : scan_few(scan);
 }
 
 int index_scan(Index *index,
@@ -132,7 +193,8 @@ int index_scan(Index *index,
 
         memcpy(scan.position, start, strlen(start) + 1);
         while (r == 0 && scan.left > 0)
-                r = scan_slice(&scan);
+                r = scan.left > FEW ? scan_slice(&scan) : scan_few(&scan);
+        slice_done(&scan.slice);
 
         durable_wait(&index->tables.durable, scan.round);
         return r == -ENOENT ? 0 : r;
@@ -141,12 +203,13 @@ int index_scan(Index *index,
 bool index_is_surplus(Index *index, uint64_t version, uint32_t volume) {
         _cleanup_(buffer_done) Buffer scratch = {};
         SurplusKey key = surplus_key(version, volume);
-        int r;
+        int r = -ENOENT;
 
         environment_read_lock(index->tables.environment);
-        r = database_get(
-                        index->tables.environment, index->tables.surplus, &key, sizeof(key),
-                        &scratch);
+        if (surplus_may_exist(&index->tables, volume))
+                r = database_get(
+                                index->tables.environment, index->tables.surplus, &key, sizeof(key),
+                                &scratch);
         environment_read_unlock(index->tables.environment);
         return r != -ENOENT;
 }

@@ -78,15 +78,15 @@ void submit_request(Submitter *submitter, RequestType type, IndexRequest *reques
         environment_submit(submitter->environment, carrier_of(request));
 }
 
-void submit_on_collected(Operation *first, size_t max, bool has_room, void *userdata) {
+void submit_on_prepare(Batch *batch, void *userdata) {
         uint64_t now_usec = clock_realtime();
+        Operation *operation = batch->first;
 
-        for (Operation *operation = first; operation && max > 0; operation = operation->next) {
-                max--;
+        for (size_t n = 0; operation && n < batch->max; n++, operation = operation->next) {
                 if (operation->apply != apply)
                         continue;
                 request_of(operation)->now_usec = now_usec;
-                request_of(operation)->has_room = has_room;
+                request_of(operation)->has_room = batch->has_room;
         }
 }
 

@@ -37,7 +37,7 @@ IndexResult index_result(int error);
 
 /* The environment's hook: what applying may depend on besides the tables is asked here, once for a
  * batch, and noted in its requests. */
-void submit_on_collected(Operation *first, size_t max, bool has_room, void *userdata);
+void submit_on_prepare(Batch *batch, void *userdata);
 
 /* Asks for each request that is submitted from now on, on the thread that does. NULL ends it. */
 void submit_intercept(

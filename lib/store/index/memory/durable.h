@@ -10,18 +10,31 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DURABLE_SLOTS 32768
+
+/* Somebody who is called instead of waiting. */
+typedef struct DurableWait DurableWait;
+
+struct DurableWait {
+        void (*flushed)(DurableWait *wait);
+
+        /* private */
+        DurableWait *next;
+        uint64_t round;
+};
 
 typedef struct Durable {
         atomic_uint_least64_t flushed; /* rounds that are on the disk */
         atomic_uint_least64_t changed; /* the last round that changed anything */
         atomic_uint_least64_t
                         slots[DURABLE_SLOTS]; /* by hash: the last round that changed the key */
-        atomic_uint n_waiting;
+        atomic_uint n_waiting;                /* of both kinds */
         pthread_mutex_t lock;
         pthread_cond_t flush;
+        DurableWait *waits; /* under the lock; newest first */
 } Durable;
 
 void durable_init(Durable *durable);
@@ -39,5 +52,11 @@ void durable_note_flush(Durable *durable);
 uint64_t durable_round_of_key(const Durable *durable, const char *key);
 uint64_t durable_round(const Durable *durable);
 
+bool durable_is_flushed(const Durable *durable, uint64_t round);
+
 /* Without that lock: waits for the round. Never on the committer's thread while it applies. */
 void durable_wait(Durable *durable, uint64_t round);
+
+/* Without that lock, never blocks: if the round is not on the disk yet, WAIT->flushed() will be
+ * called once it is, on the committer's thread; then it may be freed. Returns whether it will. */
+bool durable_call(Durable *durable, uint64_t round, DurableWait *wait);

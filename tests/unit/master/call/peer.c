@@ -2,7 +2,9 @@
 
 #include "test.h"
 
+#include "http/status.h"
 #include "master/call/peer.h"
+#include "rpc/rpc-call.h"
 #include "store/index/identity.h"
 
 Answer answer;
@@ -49,8 +51,33 @@ unsigned call_at(const char *target, const Parties *parties, Buffer *body) {
         return answer.status;
 }
 
+static void on_result(const RpcResult *result, void *userdata) {
+        int error = rpc_result_error(result);
+
+        answer.error = error;
+        answer.status = error < 0 ? http_status(error)->code : 200;
+        (void) snprintf(answer.detail, sizeof(answer.detail), "%s", result->detail ?: "");
+        buffer_clear(&answer.body);
+        buffer_put(&answer.body, result->body, result->body_size);
+        assert_ok(sem_post(&answer.done));
+}
+
 unsigned call_as(const Parties *parties, CallKind kind, Buffer *body) {
-        return call_at(call_types[kind].path, parties, body);
+        char url[64];
+
+        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i", world.master.port);
+        assert_ok(rpc_call(
+                        &(RpcCall){
+                                        .peers = world.peers,
+                                        .kind = kind,
+                                        .url = url,
+                                        .parties = parties,
+                                        .body = body,
+                                        .on_done = on_result,
+                        },
+                        NULL));
+        wait_for(&answer.done);
+        return answer.status;
 }
 
 unsigned call(CallKind kind, Buffer *body) {

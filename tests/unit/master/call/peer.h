@@ -8,7 +8,9 @@
 #include "master/world.h"
 
 typedef struct Answer {
-        unsigned status;
+        unsigned status;  /* of HTTP: what its error would be to a client */
+        int error;        /* of a call over a channel */
+        char detail[512]; /* of a refusal */
         Buffer body;
         sem_t done;
 } Answer;
@@ -23,13 +25,13 @@ int peer_teardown(void **state);
 /* A call of volume NUMBER to this master; each has a number of its own. */
 Parties parties_of(uint32_t number);
 
-/* Calls, taking BODY over, and waits. Returns the status; 0 if there was no answer. */
+/* Calls over a channel, taking BODY over, and waits. Returns the status. */
 unsigned call_as(const Parties *parties, CallKind kind, Buffer *body);
 
 /* The same as volume 1. */
 unsigned call(CallKind kind, Buffer *body);
 
-/* The same to any target; without a signature if PARTIES are NULL. */
+/* A POST to any target, without a signature if PARTIES are NULL. */
 unsigned call_at(const char *target, const Parties *parties, Buffer *body);
 
 /* A version that the master has given out for a write with a ticket. */

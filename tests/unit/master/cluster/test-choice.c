@@ -24,11 +24,11 @@ static void report_as(Fixture *fixture, VolumeReport *of_volume) {
 }
 
 static void fail_call(Fixture *fixture, uint32_t number) {
-        volumes_note_call(fixture->volumes, number, &(HttpResult){ .error = -EHOSTDOWN });
+        volumes_note_call(fixture->volumes, number, &(RpcResult){ .error = -EHOSTDOWN });
 }
 
 static void pass_call(Fixture *fixture, uint32_t number) {
-        volumes_note_call(fixture->volumes, number, &(HttpResult){ .status = 200 });
+        volumes_note_call(fixture->volumes, number, &(RpcResult){});
 }
 
 /* Which volumes are placed on, over many keys: a bit for each. Each placement must have COPIES of
@@ -95,6 +95,19 @@ TEST(every_volume_that_is_up_gets_values_and_is_read) {
         assert_int_equal(placed(fixture, 1, 0), BITS(1, 2, 3, 4));
         assert_int_equal(placed(fixture, N, 0), BITS(1, 2, 3, 4));
         assert_int_equal(chosen(fixture, 0), BITS(1, 2, 3, 4));
+}
+
+/* By turns, each of them would always be sent to the same copy. */
+TEST(whoever_reads_two_values_again_and_again_sees_all_copies) {
+        Fixture *fixture = *state;
+        Record record = { .n_copies = 2, .copies = { 1, 2 } };
+        unsigned used[2] = {};
+        char url[VOLUME_URL_SIZE];
+
+        for (size_t i = 0; i < 64; i++)
+                used[i % 2] |= 1U << volumes_choose(fixture->volumes, &record, 0, url);
+        assert_int_equal(used[0], BITS(1, 2));
+        assert_int_equal(used[1], BITS(1, 2));
 }
 
 TEST(without_volumes_there_is_no_choice) {
@@ -444,6 +457,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                                 without_volumes_there_is_no_choice, setup, teardown),
                 RUN(every_volume_that_is_up_gets_values_and_is_read),
+                RUN(whoever_reads_two_values_again_and_again_sees_all_copies),
                 RUN(more_copies_than_volumes_get_as_many_as_there_are),
                 RUN(a_volume_that_is_not_reached_is_the_last_choice),
                 RUN(if_too_few_are_reached_for_a_majority_all_that_are_up_are_tried),

@@ -59,12 +59,33 @@ TEST(an_unfit_volume_gets_nothing_for_a_while) {
         assert_true(contacts_is_fit(contacts, 1, 500));
 }
 
+TEST(what_was_at_another_address_is_forgotten) {
+        ContactState now;
+
+        contacts_note(contacts, 7, 0, 0, 50);
+        contacts_note(contacts, 7, -EHOSTDOWN, ECONNREFUSED, 100);
+        contacts_note(contacts, 8, -EHOSTDOWN, ECONNREFUSED, 100);
+        contacts_forget(contacts, 7);
+        assert_true(contacts_is_good(contacts, 7));
+        contacts_get(contacts, 7, &now);
+        assert_int_equal(now.n_failed, 0);
+        assert_int_equal(now.error, 0);
+        assert_int_equal(now.good_usec, 0);
+        assert_false(contacts_is_good(contacts, 8));
+
+        contacts_note(contacts, 7, -ETIMEDOUT, 0, 200);
+        contacts_get(contacts, 7, &now);
+        assert_int_equal(now.n_failed, 1);
+        assert_int_equal(now.failed_usec, 200);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
         static const struct CMUnitTest tests[] = {
                 RUN(a_failed_call_counts_until_one_gets_through),
                 RUN(what_is_of_our_side_says_nothing),
                 RUN(an_unfit_volume_gets_nothing_for_a_while),
+                RUN(what_was_at_another_address_is_forgotten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,15 @@ TEST(settings_of_the_administrator_win) {
         assert_string_equal(status_of(fixture, 2).url, moved.url);
         assert_string_equal(status_of(fixture, 2).zone, "cellar");
 
+        /* What calls came to before is of another address, but only then. */
+        volumes_note_call(fixture->volumes, 1, &(RpcResult){ .error = -EHOSTDOWN });
+        assert_int_equal(set(fixture, 1, (VolumeSettings){ .weight = 4 }), 0);
+        assert_int_equal(status_of(fixture, 1).contact.n_failed, 1);
+        assert_int_equal(set(fixture, 1, (VolumeSettings){ .url = "http://other:1" }), 0);
+        assert_int_equal(status_of(fixture, 1).contact.n_failed, 0);
+        settings.weight = 3;
+        assert_int_equal(set(fixture, 1, settings), 0);
+
         /* One goes back to what the volume says, the other one stays. */
         assert_int_equal(set(fixture, 1, (VolumeSettings){ .zone = "" }), 0);
         moved = make_report(1);

@@ -9,7 +9,7 @@
 #include "master/cluster/report.h"
 #include "master/job/job-fixture.h"
 #include "rpc/gate.h"
-#include "rpc/rpc.h"
+#include "rpc/rpc-service.h"
 #include "shift.h"
 #include "store/index/move.h"
 
@@ -36,17 +36,42 @@ static void answer_look(JobFixture *fixture, Reader *reader, Buffer *answer) {
         }
 }
 
-static int job_fixture_finish(HttpRequest *request) {
-        JobFixture *fixture = http_request_userdata(request);
-        _cleanup_(buffer_done) Buffer answer = {};
+static int pull_finish(RpcRequest *request) {
         const Buffer *body = rpc_request_body(request);
         Reader reader = READER(body->data, body->size);
+        Buffer answer = {};
 
-        if (strcmp(http_request_path(request), "/-/pull") == 0)
-                answer_pull(fixture, &reader, &answer);
-        else if (strcmp(http_request_path(request), "/-/check") == 0)
-                answer_look(fixture, &reader, &answer);
-        return http_request_reply_data(request, 200, NULL, answer.data, answer.size);
+        answer_pull(rpc_request_userdata(request), &reader, &answer);
+        return rpc_request_reply(request, NULL, &answer);
+}
+
+static int check_finish(RpcRequest *request) {
+        const Buffer *body = rpc_request_body(request);
+        Reader reader = READER(body->data, body->size);
+        Buffer answer = {};
+
+        answer_look(rpc_request_userdata(request), &reader, &answer);
+        return rpc_request_reply(request, NULL, &answer);
+}
+
+static int store_finish(RpcRequest *request) {
+        return rpc_request_reply(request, NULL, NULL);
+}
+
+static int admit(
+                const Handshake *offer,
+                Handshake *answer,
+                char ret_sentence[static FRAME_SENTENCE_MAX + 1],
+                void *userdata) {
+        answer->from = offer->to;
+        memcpy(answer->cluster, offer->cluster, sizeof(answer->cluster));
+        return 0;
+}
+
+static int open_channel(HttpRequest *request) {
+        const JobFixture *fixture = http_request_userdata(request);
+
+        return rpc_service_open(fixture->calls, request);
 }
 
 static bool job_fixture_has_clients(void *userdata) {
@@ -110,8 +135,7 @@ static void make_kinds(JobFixture *fixture) {
                 .index = fixture->index,
                 .volumes = fixture->volumes,
                 .outbox = fixture->outbox,
-                .client = fixture->client,
-                .bulk = fixture->client,
+                .peers = fixture->peers,
                 .grace_usec = &fixture->grace_usec,
                 .has_clients = job_fixture_has_clients,
                 .userdata = fixture,
@@ -124,7 +148,7 @@ static void make_kinds(JobFixture *fixture) {
                         &fixture->drain));
         assert_ok(
                         repair_new(&(RepairOptions){ fixture->queue, fixture->passes,
-                                                     fixture->client, fixture->troubles },
+                                                     fixture->peers, fixture->troubles },
                                    &fixture->repair));
         kind = rebalance_kind(fixture->passes);
         job_queue_add_kind(fixture->queue, &kind);
@@ -141,18 +165,15 @@ void open_all(JobFixture *fixture) {
                 .copies = 1,
                 .auto_add = true,
         };
-        HttpClientOptions client = {
-                .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
-                .stall_timeout_usec = NO_TIMEOUT,
-                .connections_max = 4,
-                .secret = SECRET,
-                .secret_size = strlen(SECRET),
-        };
 
-        assert_ok(http_client_new(&client, &fixture->client));
+        assert_ok(
+                        peers_new(&(PeersOptions){ .loops = fixture->loops,
+                                                   .secret = fixture->secret,
+                                                   .timeout_usec = NO_TIMEOUT },
+                                  &fixture->peers));
         assert_ok(index_open(&options, &fixture->index));
         assert_ok(volumes_new(fixture->index, &volumes, &fixture->volumes));
-        assert_ok(outbox_new(fixture->client, fixture->volumes, &fixture->outbox));
+        assert_ok(outbox_new(fixture->peers, fixture->volumes, &fixture->outbox));
 
         job_table_init(&fixture->table);
         assert_ok(job_store_new(fixture->index, &fixture->table, &fixture->store));
@@ -164,7 +185,7 @@ void open_all(JobFixture *fixture) {
 
 void close_all(JobFixture *fixture) {
         job_queue_stop(fixture->queue);
-        fixture->client = http_client_free(fixture->client);
+        peers_stop(fixture->peers);
         fixture->index = index_free(fixture->index);
         fixture->outbox = outbox_free(fixture->outbox);
         fixture->volumes = volumes_free(fixture->volumes);
@@ -176,6 +197,7 @@ void close_all(JobFixture *fixture) {
         fixture->store = job_store_free(fixture->store);
         fixture->queue = job_queue_free(fixture->queue);
         job_table_done(&fixture->table);
+        fixture->peers = peers_free(fixture->peers);
 }
 
 void reopen(JobFixture *fixture) {
@@ -184,8 +206,11 @@ void reopen(JobFixture *fixture) {
 }
 
 int job_setup(void **state) {
-        static const HttpRoute routes[] = {
-                { "POST", "/-/", HTTP_DAEMON, .body = rpc_body, .finish = job_fixture_finish }, {}
+        static const HttpRoute routes[] = { RPC_SERVICE_ROUTE(open_channel), {} };
+        static const RpcHandler handlers[_CALL_MAX] = {
+                [CALL_PULL].finish = pull_finish,
+                [CALL_CHECK].finish = check_finish,
+                [CALL_STORE].finish = store_finish,
         };
         JobFixture *fixture = calloc(1, sizeof(*fixture));
 
@@ -193,9 +218,16 @@ int job_setup(void **state) {
         fixture->grace_usec = USEC_PER_HOUR;
         fixture->ticket_usec = TICKET_SEC * USEC_PER_SEC;
         assert_ok(secret_new(SECRET, strlen(SECRET), &fixture->secret));
+        assert_ok(loops_new(2, &fixture->loops));
+        assert_ok(
+                        rpc_service_new(&(RpcServiceOptions){ .secret = fixture->secret,
+                                                              .handlers = handlers,
+                                                              .userdata = fixture,
+                                                              .admit = admit },
+                                        &fixture->calls));
         fixture_start_with(
                         &fixture->http, (HttpServerOptions){
-                                                        .n_threads = 2,
+                                                        .loops = fixture->loops,
                                                         .connections_max = 100,
                                                         .header_max = 8 * KIB,
                                                         .timeout_usec = NO_TIMEOUT,
@@ -216,6 +248,8 @@ int job_teardown(void **state) {
 
         close_all(fixture);
         fixture_stop(&fixture->http);
+        fixture->loops = loops_free(fixture->loops);
+        (void) rpc_service_free(fixture->calls);
         (void) secret_free(fixture->secret);
         (void) troubles_free(fixture->troubles);
         (void) sd_event_unref(fixture->event);

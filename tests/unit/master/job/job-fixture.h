@@ -14,6 +14,7 @@
 #include "master/job/rebalance.h"
 #include "master/job/repair.h"
 #include "master/queue/store.h"
+#include "rpc/rpc-service.h"
 #include "rpc/secret.h"
 #include "scratch.h"
 #include "store/index/damage.h"
@@ -41,7 +42,9 @@ typedef struct JobFixture {
         /* The volumes' side. */
         Fixture http;
         Secret *secret;
-        HttpClient *client;
+        Loops *loops;
+        Peers *peers;
+        RpcService *calls;
         atomic_int pull_error, look_error; /* that they answer for each copy */
         atomic_uint n_pulled, n_looked;    /* copies */
         atomic_bool has_clients;

@@ -25,8 +25,7 @@ static void start_jobs(JobFixture *fixture) {
                 .volumes = fixture->volumes,
                 .troubles = fixture->troubles,
                 .outbox = fixture->outbox,
-                .client = fixture->client,
-                .bulk = fixture->client,
+                .peers = fixture->peers,
                 .grace_usec = &fixture->grace_usec,
                 .ticket_usec = &fixture->ticket_usec,
         };
@@ -48,7 +47,7 @@ static int teardown(void **state) {
         JobFixture *fixture = *state;
 
         jobs_stop(jobs);
-        fixture->client = http_client_free(fixture->client);
+        peers_stop(fixture->peers);
         fixture->index = index_free(fixture->index);
         jobs = jobs_free(jobs);
         return job_teardown(state);
@@ -56,7 +55,7 @@ static int teardown(void **state) {
 
 static void restart(JobFixture *fixture) {
         jobs_stop(jobs);
-        fixture->client = http_client_free(fixture->client);
+        peers_stop(fixture->peers);
         fixture->index = index_free(fixture->index);
         jobs = jobs_free(jobs);
         reopen(fixture);

@@ -9,9 +9,10 @@
 #include "master/cluster/membership.h"
 #include "master/cluster/report.h"
 #include "master/cluster/run.h"
+#include "rpc/rpc-call.h"
 #include "store/index/identity.h"
 
-#define ADMITTED 204
+#define ADMITTED 200
 
 /* A call that is about a copy which there is not. */
 static unsigned ask_nothing(const Parties *parties) {
@@ -24,14 +25,7 @@ static unsigned ask_nothing(const Parties *parties) {
 }
 
 static const char *detail_of_answer(void) {
-        static char detail[1024];
-        _cleanup_(json_freep) Json *json = NULL;
-        const char *text;
-
-        assert_ok(json_parse((const char *) answer.body.data, answer.body.size, &json));
-        text = json_get_string(json, "detail");
-        (void) snprintf(detail, sizeof(detail), "%s", text ?: "");
-        return detail;
+        return answer.detail;
 }
 
 static bool has_trouble(TroubleKind kind, uint32_t volume) {
@@ -129,22 +123,6 @@ TEST(a_run_that_has_not_reported_has_to_report_first) {
         assert_int_equal(ask_nothing(&unknown), 425);
 }
 
-/* A copy of a call on its way, or one that was kept: its signature is right. */
-TEST(a_call_is_good_once) {
-        Parties first = parties_of(1), second = parties_of(1);
-        unsigned again;
-
-        assert_int_equal(ask_nothing(&second), ADMITTED);
-        assert_int_equal(ask_nothing(&first), ADMITTED); /* they may change places */
-        again = ask_nothing(&first);
-        assert_true(again >= 400);
-        assert_int_equal(ask_nothing(&second), again);
-
-        /* One volume's calls are not another's. */
-        second.from = parties_of(2).from;
-        assert_int_equal(ask_nothing(&second), ADMITTED);
-}
-
 TEST(a_run_that_was_started_again_counts_its_calls_anew) {
         Parties parties = parties_of(1);
         VolumeReport report = fake_report(world.fakes + 1);
@@ -160,71 +138,27 @@ TEST(a_run_that_was_started_again_counts_its_calls_anew) {
         assert_int_equal(ask_nothing(&parties), 425);
 }
 
-TEST(a_call_without_a_signature_is_refused) {
-        Buffer body = {};
-
-        assert_int_equal(call_at("/-/settle", NULL, &body), 403);
-        put_report(&body, world.fakes[1].url);
-        assert_int_equal(call_at("/-/report", NULL, &body), 403);
+TEST(without_an_offer_nobody_opens_a_channel) {
+        assert_status(get("/-/channel"), 403);
         assert_false(has_trouble(TROUBLE_SECRET, 0)); /* anybody may knock */
 }
 
-static void on_answered(HttpCall *http_call, const HttpResult *result, void *userdata) {
-        answer.status = result->status;
-        buffer_clear(&answer.body);
-        buffer_put(&answer.body, result->body, result->body_size);
-        assert_ok(sem_post(&answer.done));
-}
-
-/* Signs with CLIENT's secret, and sends DELAY_USEC later, by the clock of the cluster. */
-static unsigned send_late(HttpClient *client, CallKind kind, uint64_t delay_usec) {
-        Parties parties = parties_of(1);
-        HttpCall *http_call;
-        Buffer body = {};
-        char url[128];
-
-        (void) snprintf(url, sizeof(url), "http://127.0.0.1:%i%s", world.master.port,
-                        call_types[kind].path);
-        assert_ok(http_call_new(client, "POST", url, &http_call));
-        if (kind == CALL_REPORT)
-                put_report(&body, world.fakes[1].url);
-        http_call_set_body(http_call, &body);
-        assert_ok(http_call_sign(http_call, &parties));
-        clock_set_cluster(clock_realtime() + delay_usec);
-        http_call_start(http_call, on_answered, NULL);
-        wait_for(&answer.done);
-        clock_set_cluster(clock_realtime());
-        return answer.status;
-}
-
 TEST(a_volume_with_another_secret_is_told_to_the_administrator) {
-        HttpClientOptions options = {
-                .connect_timeout_usec = PATIENCE_SEC * USEC_PER_SEC,
-                .stall_timeout_usec = NO_TIMEOUT,
-                .connections_max = 4,
-                .secret = "another secret, ",
-                .secret_size = 16,
-        };
-        HttpClient *client;
+        Parties parties = parties_of(1);
+        PeersOptions options = { .timeout_usec = NO_TIMEOUT };
+        Peers *own = world.peers;
+        Buffer body = {};
 
-        assert_ok(http_client_new(&options, &client));
-        assert_int_equal(send_late(client, CALL_SETTLE, 0), 403);
-        assert_false(has_trouble(TROUBLE_SECRET, 0)); /* who only reports is a volume for sure */
-        assert_int_equal(send_late(client, CALL_REPORT, 0), 403);
+        assert_ok(loops_new(1, &options.loops));
+        assert_ok(secret_new("another secret, ", 16, &options.secret));
+        assert_ok(peers_new(&options, &world.peers));
+        put_report(&body, world.fakes[1].url);
+        assert_int_equal(call_as(&parties, CALL_REPORT, &body), 403);
         assert_true(has_trouble(TROUBLE_SECRET, 0));
-        client = http_client_free(client);
-}
-
-TEST(a_volume_whose_clock_is_behind_learns_what_time_it_is) {
-        _cleanup_(json_freep) Json *json = NULL;
-        uint64_t clock;
-
-        assert_int_equal(send_late(world.client, CALL_REPORT, USEC_PER_HOUR), 200);
-        assert_ok(json_parse((const char *) answer.body.data, answer.body.size, &json));
-        assert_ok(json_get_uint(json, "clock", &clock));
-        assert_in_range(clock, clock_realtime() - USEC_PER_MIN, clock_realtime());
-        assert_null(json_get(json, "grace_usec")); /* nothing was taken note of */
-        assert_int_equal(send_late(world.client, CALL_SETTLE, USEC_PER_HOUR), 403);
+        world.peers = peers_free(world.peers);
+        world.peers = own;
+        (void) loops_free(options.loops);
+        (void) secret_free(options.secret);
 }
 
 TEST(a_store_with_the_number_of_another_is_told_why_it_is_refused) {
@@ -308,11 +242,9 @@ int main(void) {
                 RUN(whoever_follows_an_earlier_start_has_to_report_first),
                 RUN(a_store_that_is_not_the_volume_is_refused),
                 RUN(a_run_that_has_not_reported_has_to_report_first),
-                RUN(a_call_is_good_once),
                 RUN(a_run_that_was_started_again_counts_its_calls_anew),
-                RUN(a_call_without_a_signature_is_refused),
+                RUN(without_an_offer_nobody_opens_a_channel),
                 RUN(a_volume_with_another_secret_is_told_to_the_administrator),
-                RUN(a_volume_whose_clock_is_behind_learns_what_time_it_is),
                 RUN(a_store_with_the_number_of_another_is_told_why_it_is_refused),
                 RUN(a_copied_directory_under_another_number_is_told_why_it_is_refused),
                 RUN(of_two_daemons_on_one_store_the_second_is_told_where_the_first_is),

@@ -84,10 +84,10 @@ static Answer good_answer(void) {
 static void answer_signed(const Answer *answer, const char *text) {
         Parties parties = { .lead = answer->lead, .from = answer->store };
 
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         assert_ok(
-                        rpc_reply(TAKE_PTR(volume.request), volume.secret, &parties,
-                                  "application/json", text, strlen(text)));
+                        signed_reply(TAKE_PTR(volume.request), volume.secret, &parties,
+                                     "application/json", text, strlen(text)));
 }
 
 static int judge_answer(const Answer *answer) {
@@ -111,14 +111,14 @@ static int judge_text(const char *text) {
 
 static int judge_refusal(int error, const char *detail) {
         assert_ok(greet(NUMBER));
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         assert_ok(http_request_reply_error(TAKE_PTR(volume.request), error, detail));
         return await_judgement();
 }
 
 static int judge_status(unsigned status) {
         assert_ok(greet(NUMBER));
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         assert_ok(http_request_reply_data(TAKE_PTR(volume.request), status, NULL, "{}", 2));
         return await_judgement();
 }
@@ -129,7 +129,7 @@ TEST(a_greeting_names_the_store_that_is_meant_and_nothing_else_is_carried_out) {
 
         assert_ok(greet(NUMBER));
         stand_in_await(&volume);
-        parties = rpc_parties(volume.request);
+        parties = stand_in_parties(&volume);
         assert_int_equal(parties->from.number, 0); /* the master */
         assert_int_equal(parties->to.number, NUMBER);
         assert_int_equal(parties->to.uuid[0], NUMBER);
@@ -163,7 +163,7 @@ TEST(where_nobody_listens_nobody_is_judged) {
 TEST(a_greeting_may_end_with_the_client) {
         assert_ok(greet(NUMBER));
         stand_in_await(&volume);
-        volume.client = http_client_free(volume.client);
+        stand_in_hang_up(&volume);
         assert_int_equal(await_judgement(), -ESHUTDOWN);
         assert_ok(http_request_reply_error(TAKE_PTR(volume.request), -EIO, NULL));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Orders: to whom they go, and what their answers mean. */
+/* Orders: to whom they go, and what they come to. */
 
 #include "test.h"
 
@@ -31,8 +31,8 @@ static int teardown(void **state) {
         return 0;
 }
 
-static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
-        outcome = order_result(result);
+static void on_done(const RpcResult *result, void *userdata) {
+        outcome = rpc_result_error(result);
         assert_ok(sem_post(&answered));
 }
 
@@ -41,7 +41,7 @@ static int send_order(uint32_t number) {
         Order order = {
                 .volume = number,
                 .kind = CALL_CHECK,
-                .client = volume.client,
+                .peers = volume.peers,
                 .body = &body,
                 .on_done = on_done,
         };
@@ -67,10 +67,10 @@ TEST(an_order_names_the_run_that_has_reported) {
 
         master_know(NUMBER, volume.url);
         assert_ok(send_order(NUMBER));
-        body = stand_in_receive(&volume, "/-/check");
+        body = stand_in_receive(&volume, CALL_CHECK);
         assert_int_equal(reader_get_u64(&body), 42);
 
-        parties = rpc_parties(volume.request);
+        parties = stand_in_parties(&volume);
         assert_int_equal(parties->from.number, 0);
         assert_int_equal(parties->to.number, NUMBER);
         assert_int_equal(parties->to.uuid[0], NUMBER);
@@ -87,9 +87,9 @@ TEST(each_order_has_a_number_of_its_own) {
         for (int i = 0; i < 3; i++) {
                 assert_ok(send_order(NUMBER));
                 stand_in_await(&volume);
-                (void) stand_in_receive(&volume, "/-/check");
-                assert_true(rpc_parties(volume.request)->sequence > last);
-                last = rpc_parties(volume.request)->sequence;
+                (void) stand_in_receive(&volume, CALL_CHECK);
+                assert_true(stand_in_parties(&volume)->sequence > last);
+                last = stand_in_parties(&volume)->sequence;
                 answer_nothing();
                 assert_int_equal(await_outcome(), 0);
         }
@@ -105,7 +105,7 @@ TEST(a_volume_that_is_down_gets_no_orders) {
         assert_int_equal(send_order(NUMBER), -EHOSTDOWN);
         master_know(NUMBER, volume.url);
         assert_ok(send_order(NUMBER));
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         answer_nothing();
         assert_int_equal(await_outcome(), 0);
 }
@@ -120,7 +120,7 @@ TEST(a_volume_that_has_not_reported_in_this_term_gets_no_orders) {
 
         master_know(NUMBER, volume.url);
         assert_ok(send_order(NUMBER));
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         answer_nothing();
         assert_int_equal(await_outcome(), 0);
 }
@@ -136,42 +136,11 @@ TEST(orders_go_where_the_volume_says_it_is_though_the_map_is_behind) {
         report = master_report_of(NUMBER, moved.url);
         assert_int_equal(volumes_report(master.volumes, &report), 0);
         assert_ok(send_order(NUMBER));
-        (void) stand_in_receive(&moved, "/-/check");
+        (void) stand_in_receive(&moved, CALL_CHECK);
         stand_in_answer(&moved, &(Buffer){});
         assert_int_equal(await_outcome(), 0);
         master_settle();
         stand_in_done(&moved);
-}
-
-TEST(an_answer_is_an_errno) {
-        static const struct {
-                HttpResult result;
-                int error;
-        } cases[] = {
-                { { .status = 200 }, 0 },
-                { { .error = -EHOSTDOWN }, -EHOSTDOWN },
-                { { .error = -ETIMEDOUT }, -ETIMEDOUT },
-                { { .error = -ESHUTDOWN, .status = 200 }, -ESHUTDOWN },
-                { { .status = 100 }, -EREMOTEIO },
-                { { .status = 204 }, -EREMOTEIO },
-                { { .status = 302 }, -EREMOTEIO },
-                { { .status = 403 }, -EACCES },
-                { { .status = 421 }, -EREMOTE },
-                { { .status = 425 }, -EINPROGRESS },
-                { { .status = 507 }, -ENOSPC },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                assert_int_equal(order_result(&cases[i].result), cases[i].error);
-        for (unsigned status = 400; status < 600; status++)
-                assert_true(order_result(&(HttpResult){ .status = status }) < 0);
-}
-
-/* A call that came twice, because a connection broke, is not refused for good: its next try has
- * another number. */
-TEST(an_order_that_came_before_is_given_again) {
-        for (unsigned status = 400; status < 600; status++)
-                assert_int_not_equal(order_result(&(HttpResult){ .status = status }), -EEXIST);
 }
 
 TEST(a_refused_order_is_told) {
@@ -180,7 +149,7 @@ TEST(a_refused_order_is_told) {
         master_know(NUMBER, volume.url);
         for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
                 assert_ok(send_order(NUMBER));
-                (void) stand_in_receive(&volume, "/-/check");
+                (void) stand_in_receive(&volume, CALL_CHECK);
                 stand_in_refuse(&volume, errors[i]);
                 assert_int_equal(await_outcome(), errors[i]);
         }
@@ -189,7 +158,7 @@ TEST(a_refused_order_is_told) {
 TEST(an_order_whose_answer_is_cut_off_has_failed) {
         master_know(NUMBER, volume.url);
         assert_ok(send_order(NUMBER));
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_cut(&volume);
         assert_true(await_outcome() < 0);
 }
@@ -203,8 +172,6 @@ int main(void) {
                 RUN(a_volume_that_is_down_gets_no_orders),
                 RUN(a_volume_that_has_not_reported_in_this_term_gets_no_orders),
                 RUN(orders_go_where_the_volume_says_it_is_though_the_map_is_behind),
-                cmocka_unit_test(an_answer_is_an_errno),
-                cmocka_unit_test(an_order_that_came_before_is_given_again),
                 RUN(a_refused_order_is_told),
                 RUN(an_order_whose_answer_is_cut_off_has_failed),
         };

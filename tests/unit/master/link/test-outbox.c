@@ -20,6 +20,7 @@ typedef struct Trial {
         OutboxItem item;
         uint8_t data[2];
         int error;
+        Loop *loop; /* on which it was done */
 } Trial;
 
 static char *directory;
@@ -27,7 +28,7 @@ static struct {
         sd_event *event;
         Index *index;
         Volumes *volumes;
-        HttpClient *client;
+        Peers *peers;
 } master;
 static StandIn volume, refused;
 static Outbox *outbox;
@@ -65,18 +66,19 @@ static int setup(void **state) {
         stand_in_init(&volume);
         stand_in_listen(&volume);
         stand_in_init(&refused);
-        master.client = volume.client;
-        assert_int_equal(outbox_new(master.client, master.volumes, &outbox), 0);
+        master.peers = volume.peers;
+        assert_int_equal(outbox_new(master.peers, master.volumes, &outbox), 0);
         report(LIVE, volume.url);
         report(REFUSED, refused.url);
         return 0;
 }
 
 static int teardown(void **state) {
+        stand_in_hang_up(&volume);
+        outbox = outbox_free(outbox);
         stand_in_done(&volume);
         stand_in_done(&refused);
         master.index = index_free(master.index);
-        outbox = outbox_free(outbox);
         master.volumes = volumes_free(master.volumes);
         master.event = sd_event_unref(master.event);
         directory = scratch_free(directory);
@@ -84,7 +86,10 @@ static int teardown(void **state) {
 }
 
 static void on_done(OutboxItem *item, int error) {
-        CONTAINER_OF(item, Trial, item)->error = error;
+        Trial *trial = CONTAINER_OF(item, Trial, item);
+
+        trial->error = error;
+        trial->loop = loop_current();
         assert_ok(sem_post(&done));
 }
 
@@ -104,12 +109,19 @@ static void wait_for_all(size_t n) {
                 wait_for(&done);
 }
 
+static void do_nothing(void *userdata) { }
+
+/* Waits until what this thread has submitted lies in its tray, so that it goes with the next call. */
+static void await_trays(void) {
+        loop_call(loops_get(peers_loops(master.peers), 0), do_nothing, NULL);
+}
+
 /* Takes a call with exactly these confirmed versions and answers the first MAX_ANSWERS items as
  * they want it. Returns the names of the items, which are good until the next call. */
 static const char *serve_with(const uint64_t *confirmed, size_t n_confirmed, size_t max_answers) {
         static char names[2048];
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader reader = stand_in_receive(&volume, "/-/store");
+        Reader reader = stand_in_receive(&volume, CALL_STORE);
         size_t n_items;
 
         assert_int_equal(reader_get_varint(&reader), n_confirmed);
@@ -130,6 +142,7 @@ static const char *serve_with(const uint64_t *confirmed, size_t n_confirmed, siz
         names[n_items] = '\0';
         assert_int_equal(reader_end(&reader), 0);
 
+        await_trays();
         stand_in_answer(&volume, &answer);
         return names;
 }
@@ -185,19 +198,23 @@ TEST(a_call_has_a_limit) {
         assert_int_equal(last.error, 0);
 }
 
+/* While a call is under way, so that they do not go by themselves. */
 TEST(confirmed_versions_go_with_the_next_call_once) {
         const uint64_t confirmed[] = { 7, UINT64_MAX, 8 };
         Trial trials[2];
 
+        submit(trials + 0, LIVE, 0, 'a');
+        stand_in_await(&volume);
         outbox_confirm(outbox, REFUSED, 1);
         for (size_t i = 0; i < ELEMENTSOF(confirmed); i++)
                 outbox_confirm(outbox, LIVE, confirmed[i]);
-
-        submit(trials + 0, LIVE, 0, 'a');
-        assert_string_equal(serve_with(confirmed, ELEMENTSOF(confirmed), SIZE_MAX), "a");
-        wait_for_all(1);
         submit(trials + 1, LIVE, 0, 'b');
-        assert_string_equal(serve(), "b");
+
+        assert_string_equal(serve(), "a");
+        assert_string_equal(serve_with(confirmed, ELEMENTSOF(confirmed), SIZE_MAX), "b");
+        wait_for_all(2);
+        submit(trials + 0, LIVE, 0, 'c');
+        assert_string_equal(serve(), "c");
         wait_for_all(1);
 }
 
@@ -221,14 +238,18 @@ TEST(items_for_a_dead_volume_fail) {
 TEST(a_call_that_fails_takes_only_its_own_items_along) {
         Trial trials[4];
 
+        submit(trials + 0, LIVE, 0, 'z'); /* else the next connection would wait a moment */
+        assert_string_equal(serve(), "z");
+        wait_for_all(1);
+
         submit(trials + 0, LIVE, 0, 'a');
-        (void) stand_in_receive(&volume, "/-/store");
+        (void) stand_in_receive(&volume, CALL_STORE);
         submit(trials + 1, LIVE, 0, 'b');
         stand_in_cut(&volume);
         wait_for_all(1);
         assert_true(trials[0].error < 0);
 
-        (void) stand_in_receive(&volume, "/-/store");
+        (void) stand_in_receive(&volume, CALL_STORE);
         submit(trials + 2, LIVE, 0, 'c');
         stand_in_refuse(&volume, -ENOSPC);
         wait_for_all(1);
@@ -245,9 +266,10 @@ TEST(a_volume_that_has_to_report_first_is_asked_again) {
 
         submit(trials + 0, LIVE, 0, 'a');
         for (int i = 0; i < 3; i++) {
-                (void) stand_in_receive(&volume, "/-/store");
+                (void) stand_in_receive(&volume, CALL_STORE);
                 if (i == 1)
                         submit(trials + 1, LIVE, ENOSPC, 'b');
+                await_trays();
                 stand_in_refuse(&volume, -EINPROGRESS);
         }
         assert_string_equal(serve(), "ab");
@@ -293,8 +315,8 @@ TEST(the_end_of_the_client_ends_the_call) {
         Trial trial;
 
         submit(&trial, LIVE, 0, 'a');
-        (void) stand_in_receive(&volume, "/-/store");
-        volume.client = http_client_free(volume.client);
+        (void) stand_in_receive(&volume, CALL_STORE);
+        stand_in_hang_up(&volume);
         assert_int_equal(sem_trywait(&done), 0);
         assert_int_equal(trial.error, -ESHUTDOWN);
         stand_in_refuse(&volume, -ESHUTDOWN);
@@ -330,8 +352,139 @@ TEST(many_threads_may_submit) {
                         assert_int_equal(trials[i][k].error, -(k % 100));
 }
 
+/* Of a master with two loops, in place of the one with which each test begins */
+static Loops *loops;
+static Peers *peers;
+
+static int setup_two_loops(void **state) {
+        setup(state);
+        outbox = outbox_free(outbox);
+        assert_ok(loops_new(2, &loops));
+        assert_ok(
+                        peers_new(&(PeersOptions){ .loops = loops,
+                                                   .secret = volume.secret,
+                                                   .timeout_usec = NO_TIMEOUT },
+                                  &peers));
+        assert_ok(outbox_new(peers, master.volumes, &outbox));
+        return 0;
+}
+
+static int teardown_two_loops(void **state) {
+        peers_stop(peers);
+        outbox = outbox_free(outbox);
+        peers = peers_free(peers);
+        loops = loops_free(loops);
+        return teardown(state);
+}
+
+static void submit_here(void *userdata) {
+        submit(userdata, LIVE, 0, 'x');
+}
+
+TEST(what_a_loop_submits_is_done_there) {
+        for (size_t i = 0; i < loops_count(loops); i++) {
+                Trial trial;
+
+                loop_call(loops_get(loops, i), submit_here, &trial);
+                assert_string_equal(serve(), "x");
+                wait_for_all(1);
+                assert_int_equal(trial.error, 0);
+                assert_ptr_equal(trial.loop, loops_get(loops, i));
+        }
+}
+
+TEST(what_other_threads_submit_is_done_on_the_first_loop) {
+        Trial trial;
+
+        submit(&trial, LIVE, 0, 'x');
+        assert_string_equal(serve(), "x");
+        wait_for_all(1);
+        assert_ptr_equal(trial.loop, loops_get(loops, 0));
+}
+
+TEST(a_loop_does_not_wait_for_the_call_of_another) {
+        RpcRequest *first;
+        Trial trials[2];
+
+        loop_call(loops_get(loops, 0), submit_here, trials + 0);
+        (void) stand_in_receive(&volume, CALL_STORE);
+        first = TAKE_PTR(volume.call);
+        loop_call(loops_get(loops, 1), submit_here, trials + 1);
+        assert_string_equal(serve(), "x");
+        wait_for_all(1);
+        assert_ptr_equal(trials[1].loop, loops_get(loops, 1));
+
+        volume.call = first;
+        stand_in_refuse(&volume, -ENOSPC);
+        wait_for_all(1);
+        assert_int_equal(trials[0].error, -ENOSPC);
+}
+
+static void confirm_here(void *userdata) {
+        outbox_confirm(outbox, LIVE, 9);
+}
+
+TEST(what_a_loop_confirms_goes_with_its_own_call) {
+        const uint64_t confirmed[] = { 9 };
+        RpcRequest *first;
+        Trial trials[3];
+
+        loop_call(loops_get(loops, 1), submit_here, trials + 0);
+        (void) stand_in_receive(&volume, CALL_STORE);
+        first = TAKE_PTR(volume.call);
+        loop_call(loops_get(loops, 1), confirm_here, NULL);
+        loop_call(loops_get(loops, 0), submit_here, trials + 1);
+        assert_string_equal(serve(), "x");
+        wait_for_all(1);
+
+        loop_call(loops_get(loops, 1), submit_here, trials + 2);
+        volume.call = first;
+        stand_in_refuse(&volume, -ENOSPC);
+        assert_string_equal(serve_with(confirmed, 1, SIZE_MAX), "x");
+        wait_for_all(2);
+}
+
+TEST(what_a_loop_confirms_goes_by_itself_if_nothing_is_to_be_stored) {
+        _cleanup_(buffer_done) Buffer empty = {};
+
+        for (unsigned i = 0; i < 2; i++) {
+                Reader reader;
+
+                loop_call(loops_get(loops, 1), confirm_here, NULL);
+                reader = stand_in_receive(&volume, CALL_STORE);
+                assert_int_equal(reader_get_varint(&reader), 1);
+                assert_int_equal(reader_get_u64(&reader), 9);
+                assert_int_equal(reader_get_varint(&reader), 0);
+                assert_int_equal(reader_end(&reader), 0);
+                stand_in_answer(&volume, &empty);
+        }
+}
+
+/* Nobody sends it any more. */
+TEST(what_is_confirmed_may_wait_at_the_end) {
+        loop_call(loops_get(loops, 1), confirm_here, NULL);
+        peers_stop(peers);
+        loop_call(loops_get(loops, 1), confirm_here, NULL);
+}
+
+static void submit_three(void *userdata) {
+        Trial *trials = userdata;
+
+        for (size_t i = 0; i < 3; i++)
+                submit(trials + i, LIVE, 0, 'x');
+}
+
+TEST(what_is_submitted_in_one_turn_goes_in_one_call) {
+        Trial trials[3];
+
+        loop_call(loops_get(loops, 1), submit_three, trials);
+        assert_string_equal(serve(), "xxx");
+        wait_for_all(3);
+}
+
 int main(void) {
-#define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define RUN(test)     cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define RUN_TWO(test) cmocka_unit_test_setup_teardown(test, setup_two_loops, teardown_two_loops)
         const struct CMUnitTest tests[] = {
                 RUN(what_waits_goes_together_and_each_gets_its_own_answer),
                 RUN(a_call_has_a_limit),
@@ -343,6 +496,13 @@ int main(void) {
                 RUN(an_answer_that_is_too_short_fails_the_rest),
                 RUN(the_end_of_the_client_ends_the_call),
                 RUN(many_threads_may_submit),
+                RUN_TWO(what_a_loop_submits_is_done_there),
+                RUN_TWO(what_other_threads_submit_is_done_on_the_first_loop),
+                RUN_TWO(a_loop_does_not_wait_for_the_call_of_another),
+                RUN_TWO(what_a_loop_confirms_goes_with_its_own_call),
+                RUN_TWO(what_a_loop_confirms_goes_by_itself_if_nothing_is_to_be_stored),
+                RUN_TWO(what_is_confirmed_may_wait_at_the_end),
+                RUN_TWO(what_is_submitted_in_one_turn_goes_in_one_call),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,7 @@ static void start_prober(void) {
                                         .troubles = master.troubles,
                                         .client = volume.client,
                                         .bulk = absent.client,
+                                        .peers = volume.peers,
                         },
                         master.event, &prober));
 }
@@ -46,8 +47,8 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-        volume.client = http_client_free(volume.client); /* all that the prober waits for ends */
-        absent.client = http_client_free(absent.client);
+        stand_in_hang_up(&volume); /* all that the prober waits for ends */
+        stand_in_hang_up(&absent);
         prober = prober_free(prober);
         stand_in_done(&volume);
         stand_in_done(&absent);
@@ -63,10 +64,10 @@ static void answer_hello(void) {
                 .from = { .number = NUMBER, .uuid = { NUMBER }, .run = NUMBER },
         };
 
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         assert_ok(
-                        rpc_reply(TAKE_PTR(volume.request), volume.secret, &parties,
-                                  "application/json", text, strlen(text)));
+                        signed_reply(TAKE_PTR(volume.request), volume.secret, &parties,
+                                     "application/json", text, strlen(text)));
 }
 
 static VolumeStatus status_of(uint32_t number) {
@@ -170,7 +171,7 @@ TEST(where_nobody_listens_is_known_from_the_greeting) {
 TEST(a_volume_is_reached_again_as_soon_as_a_greeting_gets_through) {
         master_know(NUMBER, volume.url);
         prober_hurry(prober, NUMBER);
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         stand_in_cut(&volume);
         await_failures(NUMBER, 1);
         prober_hurry(prober, NUMBER);
@@ -182,7 +183,7 @@ TEST(a_volume_is_reached_again_as_soon_as_a_greeting_gets_through) {
 TEST(somebody_else_at_the_address_is_no_contact) {
         master_know(NUMBER, volume.url);
         prober_hurry(prober, NUMBER);
-        (void) stand_in_receive(&volume, "/-/hello");
+        (void) stand_in_receive(&volume, CALL_HELLO);
         assert_ok(http_request_reply_data(TAKE_PTR(volume.request), 404, NULL, "", 0));
         await_failures(NUMBER, 1);
         assert_int_equal(status_of(NUMBER).contact.error, -EREMOTE);
@@ -208,7 +209,7 @@ TEST(that_it_can_be_reached_again_ends_the_trouble) {
         master_know(NUMBER, volume.url);
         for (unsigned i = 1; i <= 2; i++) {
                 prober_hurry(prober, NUMBER);
-                (void) stand_in_receive(&volume, "/-/hello");
+                (void) stand_in_receive(&volume, CALL_HELLO);
                 stand_in_cut(&volume);
                 await_failures(NUMBER, i);
         }
@@ -240,7 +241,7 @@ TEST(a_volume_that_refuses_the_master_is_told_as_that) {
         master_know(NUMBER, volume.url);
         for (unsigned i = 1; i <= 2; i++) {
                 prober_hurry(prober, NUMBER);
-                (void) stand_in_receive(&volume, "/-/hello");
+                (void) stand_in_receive(&volume, CALL_HELLO);
                 stand_in_refuse(&volume, -EACCES);
                 await_failures(NUMBER, i);
         }
@@ -254,42 +255,40 @@ TEST(a_volume_that_refuses_the_master_is_told_as_that) {
 static sem_t ended;
 static int end_of_order;
 
-static void on_order_done(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_order_done(const RpcResult *result, void *userdata) {
         end_of_order = result->error;
         assert_ok(sem_post(&ended));
 }
 
+static sem_t goes_on;
+
+static void stop_for_a_while(void *userdata) {
+        wait_for(&goes_on);
+}
+
 /* A call to a machine behind a firewall would hang as long as a connection may. */
 TEST(calls_that_wait_for_a_silent_volume_are_ended) {
-        HttpClient *const clients[] = { volume.client, bulk };
+        Order order = {
+                .volume = NUMBER,
+                .kind = CALL_CHECK,
+                .peers = volume.peers,
+                .on_done = on_order_done,
+        };
 
         assert_ok(sem_init(&ended, 0, 0));
-        for (size_t i = 0; i < ELEMENTSOF(clients); i++) {
-                Order order = { .volume = NUMBER,
-                                .kind = CALL_CHECK,
-                                .client = clients[i],
-                                .on_done = on_order_done };
-
-                master_know(NUMBER, volume.url);
-                assert_ok(order_send(master.volumes, &order, NULL));
-                stand_in_await(&volume);
-                (void) stand_in_receive(&volume, "/-/check");
-                shift_clock(3601); /* it does not report any more */
-                for (int k = 0; k < 1000 && sem_trywait(&ended) < 0; k++) {
-                        prober_start(prober);
-                        shift_clock(1);
-                        (void) usleep(10 * USEC_PER_MSEC);
-                        if (sem_trywait(&volume.arrived) == 0) /* the greeting, which waits, too */
-                                break;
-                }
-                for (int k = 0; k < 1000 && end_of_order == 0; k++) {
-                        prober_start(prober);
-                        shift_clock(1);
-                        (void) usleep(10 * USEC_PER_MSEC);
-                }
-                assert_int_equal(end_of_order, -EHOSTDOWN);
-                end_of_order = 0;
+        master_know(NUMBER, volume.url);
+        assert_ok(order_send(master.volumes, &order, NULL));
+        stand_in_await(&volume);
+        (void) stand_in_receive(&volume, CALL_CHECK);
+        shift_clock(3601); /* it does not report any more, and falls silent */
+        assert_ok(sem_init(&goes_on, 0, 0));
+        assert_ok(loop_post(loops_get(volume.loops, 0), 0, stop_for_a_while, NULL));
+        for (int k = 0; k < 1000 && sem_trywait(&ended) < 0; k++) {
+                prober_start(prober);
+                (void) usleep(10 * USEC_PER_MSEC);
         }
+        assert_true(end_of_order == -EHOSTDOWN || end_of_order == -ETIMEDOUT);
+        assert_ok(sem_post(&goes_on));
 }
 
 static void on_changed(VolumesChange *change, int result) {
@@ -331,6 +330,7 @@ TEST(an_index_without_room_is_told) {
                                         .troubles = master.troubles,
                                         .client = volume.client,
                                         .bulk = bulk,
+                                        .peers = volume.peers,
                         },
                         master.event, &other));
         prober_start(other);

@@ -72,13 +72,12 @@ static inline int setup(void **state) {
         assert_int_equal(volumes_new(the_index, &volumes_options, &volumes), 0);
         stand_in_init(&volume);
         stand_in_listen(&volume);
-        assert_int_equal(outbox_new(volume.client, volumes, &outbox), 0);
+        assert_int_equal(outbox_new(volume.peers, volumes, &outbox), 0);
         mover_options = (MoverOptions){
                 .index = the_index,
                 .volumes = volumes,
                 .outbox = outbox,
-                .client = volume.client,
-                .bulk = volume.client,
+                .peers = volume.peers,
                 .grace_usec = &grace_usec,
                 .has_clients = has_clients,
         };
@@ -90,10 +89,11 @@ static inline int setup(void **state) {
 }
 
 static inline int teardown(void **state) {
-        stand_in_done(&volume);
+        stand_in_hang_up(&volume);
         the_index = index_free(the_index);
         mover = mover_free(mover);
         outbox = outbox_free(outbox);
+        stand_in_done(&volume);
         volumes = volumes_free(volumes);
         event = sd_event_unref(event);
         directory = scratch_free(directory);

@@ -29,7 +29,7 @@ static inline void work(size_t n) {
 /* Answers the next pull, of one object. Returns the port of the source. */
 static inline char answer_pull(uint64_t version, int error) {
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader reader = stand_in_receive(&volume, "/-/pull");
+        Reader reader = stand_in_receive(&volume, CALL_PULL);
         WirePullItem item;
         WirePull pull;
         char port;

@@ -37,7 +37,7 @@ static void submit_some(void) {
 /* Answers the pull of all of them with the first N_ANSWERED of these errors. */
 static void answer_some(const int errors[], size_t n_answered) {
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader reader = stand_in_receive(&volume, "/-/pull");
+        Reader reader = stand_in_receive(&volume, CALL_PULL);
         WirePull pull;
 
         assert_int_equal(reader_get_varint(&reader), 0); /* confirmed */
@@ -102,7 +102,7 @@ TEST(an_empty_answer_moves_nothing) {
 
 TEST(a_connection_that_is_cut_moves_nothing_now) {
         submit_some();
-        (void) stand_in_receive(&volume, "/-/pull");
+        (void) stand_in_receive(&volume, CALL_PULL);
         stand_in_cut(&volume);
         work(N);
         assert_int_equal(count(MOVE_DONE), 0);
@@ -142,7 +142,7 @@ TEST(the_target_is_told_which_copies_it_replaces) {
         assert_ok(scratch_wait());
         assert_ok(mover_submit(mover, "k1", &record, &plan));
         mover_work(mover, 0);
-        reader = stand_in_receive(&volume, "/-/pull");
+        reader = stand_in_receive(&volume, CALL_PULL);
         assert_int_equal(reader_get_varint(&reader), 0);
         assert_ok(wire_get_pull(&reader, &pull));
         assert_ok(wire_get_pull_item(&reader, pull.n_sources, &got));

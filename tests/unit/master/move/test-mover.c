@@ -22,7 +22,7 @@ TEST(what_was_pulled_is_swapped_and_confirmed) {
         assert_copy("k", TARGET);
         assert_true(index_is_surplus(the_index, 2, FIRST));
 
-        reader = stand_in_receive(&volume, "/-/store");
+        reader = stand_in_receive(&volume, CALL_STORE);
         assert_int_equal(reader_get_varint(&reader), 1);
         assert_int_equal(reader_get_u64(&reader), 2);
         stand_in_answer(&volume, &empty);
@@ -100,7 +100,7 @@ static void submit_many(size_t n, uint64_t size) {
 
 /* Lets the next pull fail. Returns how many objects it is about. */
 static size_t refuse_pull(void) {
-        Reader reader = stand_in_receive(&volume, "/-/pull");
+        Reader reader = stand_in_receive(&volume, CALL_PULL);
         WirePull pull;
 
         assert_int_equal(reader_get_varint(&reader), 0); /* confirmed */
@@ -136,7 +136,7 @@ TEST(the_rate_is_passed_on) {
 
         mover_set_limits(mover, &(JobLimits){ .parallel = 1, .rate = 12345 });
         submit_many(1, 10);
-        reader = stand_in_receive(&volume, "/-/pull");
+        reader = stand_in_receive(&volume, CALL_PULL);
         assert_int_equal(reader_get_varint(&reader), 0); /* confirmed */
         assert_int_equal(wire_get_pull(&reader, &pull), 0);
         assert_int_equal(pull.rate, 12345);

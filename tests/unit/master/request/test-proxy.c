@@ -140,7 +140,7 @@ TEST(a_damaged_value_is_cut_and_its_copy_marked) {
 /* Has all volumes be asked again, though their last answers were of no use. */
 static void forgive(void) {
         for (uint32_t v = 1; v <= N_VOLUMES; v++)
-                volumes_note_call(world.volumes, v, &(HttpResult){ .status = 200 });
+                volumes_note_call(world.volumes, v, &(RpcResult){});
 }
 
 /* An answer of 200 that does not say its length cannot be passed on. */

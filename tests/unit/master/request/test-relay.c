@@ -196,7 +196,7 @@ TEST(beyond_the_budget_clients_are_redirected_or_told_to_come_again) {
         RequestSettings settings = world_settings();
         const char *answer;
 
-        world.requests.budget.max = RELAY_BUFFER_SIZE - 1;
+        world.requests.budget.max = LARGE - 1;
         assert_status(put("/k", make_value(LARGE)), 307);
         answer = put("/k?again=3", make_value(LARGE)); /* who is not redirected any more */
         assert_status(answer, 503);
@@ -206,7 +206,7 @@ TEST(beyond_the_budget_clients_are_redirected_or_told_to_come_again) {
         assert_status(put("/k", make_value(LARGE)), 503);
         assert_status(put("/small", "value"), 201);
 
-        world.requests.budget.max = RELAY_BUFFER_SIZE;
+        world.requests.budget.max = LARGE; /* of which each takes no more than its size */
         for (unsigned i = 0; i < 3; i++) {
                 assert_status(put("/k", make_value(LARGE)), 201);
                 await_no_buffers();
@@ -218,7 +218,7 @@ TEST(beyond_the_budget_clients_are_redirected_or_told_to_come_again) {
 TEST(clients_that_stall_cannot_take_more_than_the_budget) {
         int fds[10];
 
-        world.requests.budget.max = 4 * RELAY_BUFFER_SIZE;
+        world.requests.budget.max = 4 * 1000000;
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
                 fds[i] = fixture_connect(&world.master);
                 send_text(fds[i], "PUT /k HTTP/1.1\r\n" CLOSE "Content-Length: 1000000\r\n\r\nabc");

@@ -82,7 +82,7 @@ static int look_at(uint32_t number, size_t n) {
         const DamageLookOptions options = {
                 .index = master.index,
                 .volumes = master.volumes,
-                .client = volume.client,
+                .peers = volume.peers,
                 .on_good = on_good,
         };
         DamageCopy *copies = calloc(n, sizeof(*copies));
@@ -95,7 +95,7 @@ static int look_at(uint32_t number, size_t n) {
 /* Answers what it was asked to look at. */
 static void answer_look(const int errors[], size_t n) {
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader body = stand_in_receive(&volume, "/-/check");
+        Reader body = stand_in_receive(&volume, CALL_CHECK);
 
         assert_int_equal(reader_get_u8(&body), WIRE_CHECK_WHOLE); /* not only whether it is there */
         assert_true(reader_get_u64(&body) == version);
@@ -220,9 +220,9 @@ TEST(a_copy_that_is_still_damaged_keeps_its_mark) {
                 answer_look(errors + i, 1);
         }
         assert_ok(look_at(NUMBER, 1)); /* when it is asked again the answers before are judged */
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_refuse(&volume, -EBUSY);
-        volume.client = http_client_free(volume.client);
+        stand_in_hang_up(&volume);
         master_settle();
         assert_int_equal(kind_on(NUMBER), DAMAGE_CORRUPT);
         assert_int_equal(sem_trywait(&good), -1);
@@ -247,7 +247,7 @@ TEST(an_answer_that_is_too_short_says_nothing_of_the_rest) {
         mark(NUMBER, DAMAGE_CORRUPT);
         assert_ok(look_at(NUMBER, 1));
         answer_look(NULL, 0);
-        volume.client = http_client_free(volume.client);
+        stand_in_hang_up(&volume);
         master_settle();
         assert_int_equal(kind_on(NUMBER), DAMAGE_CORRUPT);
 }
@@ -256,7 +256,7 @@ TEST(a_volume_that_cannot_be_asked_changes_nothing) {
         mark(OTHER, DAMAGE_CORRUPT);
         assert_int_equal(look_at(77, 1), -ENOENT); /* and the copies are freed */
         assert_ok(look_at(OTHER, 1));
-        volume.client = http_client_free(volume.client);
+        stand_in_hang_up(&volume);
         master_settle();
         assert_int_equal(kind_on(OTHER), DAMAGE_CORRUPT);
 }

@@ -19,7 +19,7 @@
 #define ITEMS_MAX   5000
 
 static StandIn volumes[VOLUMES_MAX + 1]; /* by number, from 1 */
-static HttpClient *client;
+static Peers *peers;
 static GarbageCollector *collector;
 static uint64_t last_number; /* of a call */
 
@@ -29,7 +29,7 @@ static void start_collector(void) {
                                         .index = master.index,
                                         .lead = master.lead,
                                         .volumes = master.volumes,
-                                        .client = client,
+                                        .peers = peers,
                         },
                         master.event, &collector));
 }
@@ -41,7 +41,7 @@ static void start_all(void) {
                 stand_in_listen(volumes + i);
                 master_know(i, volumes[i].url);
         }
-        client = volumes[1].client;
+        peers = volumes[1].peers;
         last_number = 0;
         start_collector();
 }
@@ -106,7 +106,7 @@ static int count_due(uint32_t volume) {
 static void await_call(StandIn *volume) {
         for (int i = 0; i < 2000 && sem_trywait(&volume->arrived) < 0; i++)
                 assert_ok(sd_event_run(master.event, 10 * USEC_PER_MSEC));
-        assert_non_null(volume->request);
+        assert_non_null(volume->call);
         assert_ok(sem_post(&volume->arrived));
 }
 
@@ -131,7 +131,7 @@ static size_t receive_call(StandIn *volume, const uint8_t **ret_versions) {
         size_t n;
 
         await_call(volume);
-        body = stand_in_receive(volume, "/-/delete");
+        body = stand_in_receive(volume, CALL_DELETE);
         number = reader_get_u64(&body);
         assert_true(number > last_number);
         last_number = number;

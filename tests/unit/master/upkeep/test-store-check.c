@@ -31,7 +31,7 @@ static void start_all(void) {
                         &(StoreCheckOptions){
                                         .index = master.index,
                                         .volumes = master.volumes,
-                                        .client = volume.client,
+                                        .peers = volume.peers,
                         },
                         &check));
         store_check_begin(check, NUMBER);
@@ -127,7 +127,7 @@ static size_t find_version(uint64_t version) {
  * many it was asked about. */
 static size_t answer_call(ErrorOf error_of, int surplus) {
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader body = stand_in_receive(&volume, "/-/check");
+        Reader body = stand_in_receive(&volume, CALL_CHECK);
         size_t n;
 
         assert_int_equal(reader_get_u8(&body), WIRE_CHECK_PRESENT);
@@ -252,7 +252,7 @@ TEST(a_page_that_could_not_be_checked_is_checked_again) {
                 int result;
                 pthread_t thread = begin_page(&result);
 
-                (void) stand_in_receive(&volume, "/-/check");
+                (void) stand_in_receive(&volume, CALL_CHECK);
                 stand_in_refuse(&volume, errors[i]);
                 assert_int_equal(pthread_join(thread, NULL), 0);
                 assert_true(result < 0);
@@ -280,7 +280,7 @@ TEST(a_check_that_is_stopped_ends_though_the_volume_hangs) {
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_true(result < 0);
         assert_int_equal(store_check_page(check), -ESHUTDOWN);
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_refuse(&volume, -EIO);
 }
 

@@ -26,7 +26,7 @@ static void start_stale(void) {
                                         .index = master.index,
                                         .volumes = master.volumes,
                                         .troubles = master.troubles,
-                                        .client = volume.client,
+                                        .peers = volume.peers,
                         },
                         &stale));
 }
@@ -123,7 +123,7 @@ static bool is_known(void) {
 /* Answers the same of each copy that the volume is asked about. Returns how many there were. */
 static size_t answer_check(int error) {
         _cleanup_(buffer_done) Buffer answer = {};
-        Reader body = stand_in_receive(&volume, "/-/check");
+        Reader body = stand_in_receive(&volume, CALL_CHECK);
         size_t n;
 
         assert_int_equal(reader_get_u8(&body), WIRE_CHECK_PRESENT);
@@ -226,7 +226,7 @@ TEST(what_it_lacks_is_marked_before_it_is_read_again) {
 TEST(a_store_that_does_not_answer_is_asked_again) {
         commit("a");
         go_back();
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_refuse(&volume, -EIO);
         assert_true(is_avoided());
         assert_int_equal(answer_check(0), 1);
@@ -285,7 +285,7 @@ TEST(it_is_remembered_over_a_restart) {
         go_back();
         stand_in_await(&volume);
         assert_true(is_swept(&before, &version));
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_refuse(&volume, -EIO);
         restart();
         assert_true(is_avoided());
@@ -365,7 +365,7 @@ static void go_back_with_an_accident(Sweep *sweep, void *userdata) {
         sweep_end(sweep, master.index);
         master_settle();
         assert_true(is_avoided());
-        (void) stand_in_receive(&volume, "/-/check");
+        (void) stand_in_receive(&volume, CALL_CHECK);
         stand_in_refuse(&volume, -EIO);
 
         hear(last_version - 1, 0);

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
+#include "base/clock.h"
 #include "scratch.h"
 #include "store/environment/checkpointer.h"
 #include "store/environment/database.h"
@@ -21,7 +23,25 @@ typedef struct Fixture {
         DB *database;
 } Fixture;
 
-static const EnvironmentHooks hooks = { .format = "test 1" };
+/* What prepare() says of the batches that begin with an operation of apply_add(). */
+static struct {
+        size_t max; /* 0 for as many as there are */
+        bool is_durable;
+        unsigned n_batches, n_flushed;
+        bool had_room;
+} prepared;
+
+static void prepare(Batch *batch, void *userdata);
+
+static void on_flushed(void *userdata) {
+        prepared.n_flushed++;
+}
+
+static const EnvironmentHooks hooks = {
+        .format = "test 1",
+        .prepare = prepare,
+        .flushed = on_flushed,
+};
 
 static void open_environment(Fixture *fixture, uint64_t reserve_size) {
         EnvironmentOptions options = {
@@ -41,6 +61,7 @@ static void open_environment(Fixture *fixture, uint64_t reserve_size) {
 static int setup(void **state) {
         Fixture *fixture = calloc(1, sizeof(*fixture));
 
+        memset(&prepared, 0, sizeof(prepared));
         fixture->directory = scratch_new();
         open_environment(fixture, 0);
         *state = fixture;
@@ -86,6 +107,17 @@ static int apply_add(Operation *operation, Transaction *transaction) {
         }
 
         return add->error;
+}
+
+static void prepare(Batch *batch, void *userdata) {
+        if (batch->first->apply != apply_add)
+                return;
+
+        prepared.n_batches++;
+        prepared.had_room = batch->has_room;
+        batch->is_durable = prepared.is_durable;
+        if (prepared.max > 0)
+                batch->max = prepared.max;
 }
 
 static void on_added(Operation *operation, int result) {
@@ -223,6 +255,135 @@ TEST(without_room_only_what_needs_none_goes_on) {
 
         assert_int_equal(adds[0].result, -ENOSPC);
         assert_int_equal(adds[1].result, 0);
+        assert_false(prepared.had_room);
+}
+
+/* The file system, how often it was asked, and what it says is free; 0 for the truth. */
+static atomic_uint n_looks;
+static atomic_uint_least64_t free_bytes;
+
+int __real_fstatvfs64(int fd, struct statvfs *ret);
+int __wrap_fstatvfs64(int fd, struct statvfs *ret);
+
+int __wrap_fstatvfs64(int fd, struct statvfs *ret) {
+        uint64_t bytes = atomic_load(&free_bytes);
+        int r;
+
+        atomic_fetch_add(&n_looks, 1);
+        r = __real_fstatvfs64(fd, ret);
+        if (r == 0 && bytes > 0)
+                ret->f_bavail = bytes / ret->f_frsize;
+        return r;
+}
+
+static int add_with_need(Fixture *fixture, uint64_t key) {
+        atomic_uint done = 0;
+        Add add = { .operation = { .apply = apply_add, .done = on_added },
+                    .database = fixture->database,
+                    .key = key,
+                    .done = &done,
+                    .needs_room = true };
+
+        environment_submit(fixture->environment, &add.operation);
+        while (atomic_load(&done) == 0)
+                (void) sched_yield();
+        return add.result;
+}
+
+TEST(plenty_of_room_is_looked_at_once_a_second_and_little_with_each_batch) {
+        Fixture *fixture = *state;
+        Room *room = &fixture->environment->committer.room;
+
+        atomic_store(&free_bytes, 100 * GIB);
+        wait_until_done(fixture);
+        room->looked_usec = 0;
+        atomic_store(&n_looks, 0);
+        for (uint64_t i = 0; i < 20; i++) {
+                room->looked_usec = MAX(room->looked_usec, clock_monotonic()); /* no time passes */
+                assert_int_equal(add_with_need(fixture, i), 0);
+        }
+        assert_in_range(atomic_load(&n_looks), 0, 1);
+        assert_in_range(room->written, 20 * sizeof(uint64_t), 20 * KIB);
+
+        /* Somebody else fills the disk, and a second is over. */
+        atomic_store(&free_bytes, 64 * KIB);
+        room->looked_usec = 0;
+        assert_int_equal(add_with_need(fixture, 100), -ENOSPC);
+
+        /* There is room again, though little. */
+        atomic_store(&free_bytes, fixture->environment->options.reserve_size + 16 * MIB);
+        atomic_store(&n_looks, 0);
+        for (uint64_t i = 0; i < 20; i++)
+                assert_int_equal(add_with_need(fixture, 200 + i), 0);
+        assert_int_equal(atomic_load(&n_looks), 20);
+        atomic_store(&free_bytes, 0);
+}
+
+static DB_LOG_STAT log_stat(Fixture *fixture) {
+        DB_ENV *db_env = fixture->environment->db_env;
+        DB_LOG_STAT *stat, copy;
+
+        assert_int_equal(db_env->log_stat(db_env, &stat, 0), 0);
+        copy = *stat;
+        free(stat);
+        return copy;
+}
+
+/* A batch of so many, and nothing else. */
+static void add_and_wait(Fixture *fixture, Add adds[], size_t n) {
+        atomic_uint done = 0;
+
+        submit_all(fixture, adds, n, &done);
+        while (atomic_load(&done) < n)
+                (void) sched_yield();
+}
+
+TEST(a_batch_that_is_durable_elsewhere_is_neither_written_nor_flushed) {
+        Fixture *fixture = *state;
+        Add add = {}, other = {};
+        DB_LOG_STAT before, after;
+        unsigned n_flushed;
+
+        wait_until_done(fixture);
+        before = log_stat(fixture);
+        n_flushed = prepared.n_flushed;
+        prepared.is_durable = true;
+        add_and_wait(fixture, &add, 1);
+        after = log_stat(fixture);
+        assert_true(exists(fixture, 0));
+        assert_true(prepared.had_room);
+        assert_int_equal(prepared.n_flushed, n_flushed + 1);
+        assert_int_equal(after.st_scount, before.st_scount);
+        assert_int_equal(after.st_wcount, before.st_wcount);
+        assert_int_equal(after.st_disk_offset, before.st_disk_offset);
+
+        /* The next one takes it along. */
+        prepared.is_durable = false;
+        before = after;
+        add_and_wait(fixture, &other, 1);
+        after = log_stat(fixture);
+        assert_true(after.st_scount > before.st_scount);
+        assert_true(after.st_disk_offset >= before.st_cur_offset);
+        assert_int_equal(fixture->environment->counters[0], 2);
+}
+
+TEST(a_batch_is_as_long_as_prepare_says) {
+        Fixture *fixture = *state;
+        Add adds[10] = {};
+        atomic_uint done = 0;
+        Gate gate;
+
+        close_gate(fixture, &gate);
+        prepared.max = 3;
+        prepared.is_durable = true;
+        submit_all(fixture, adds, ELEMENTSOF(adds), &done);
+        (void) sem_post(&gate.open);
+        wait_until_done(fixture);
+
+        assert_int_equal(done, ELEMENTSOF(adds));
+        assert_int_equal(prepared.n_batches, 4);
+        for (size_t i = 0; i < ELEMENTSOF(adds); i++)
+                assert_int_equal(adds[i].applied, 1);
 }
 
 TEST(a_crash_is_noticed_at_the_next_start) {
@@ -283,8 +444,9 @@ TEST(the_log_has_a_limit) {
         }
         (void) closedir(dir);
 
-        /* Of the 12 MB that were written. */
-        assert_in_range(log_size, 1, 256 * KIB * (CHECKPOINT_LATE + 2));
+        /* Of the 12 MB that were written. What came while the last checkpoint was made is still
+         * needed, and the committer waits for the next one only after as much again. */
+        assert_in_range(log_size, 1, 256 * KIB * (2 * CHECKPOINT_LATE + 2));
 }
 
 /* Many threads submit and read at the same time, through checkpoints and several logs. */
@@ -347,6 +509,9 @@ int main(void) {
                 RUN(an_operation_that_meets_a_failing_database_fails_alone),
                 RUN(a_refusal_passes_through_with_its_changes),
                 RUN(without_room_only_what_needs_none_goes_on),
+                RUN(plenty_of_room_is_looked_at_once_a_second_and_little_with_each_batch),
+                RUN(a_batch_that_is_durable_elsewhere_is_neither_written_nor_flushed),
+                RUN(a_batch_is_as_long_as_prepare_says),
                 RUN(a_crash_is_noticed_at_the_next_start),
                 RUN(a_committer_that_does_not_get_on_is_stuck),
                 RUN(the_log_has_a_limit),

@@ -524,7 +524,7 @@ TEST(a_flipped_bit_is_found_wherever_it_is) {
         assert_int_equal(put(fixture, 52, 100000, 100000), 0);
         fixture->store = object_store_free(fixture->store);
 
-        path = scratch_path(fixture->directory, "objects.db");
+        path = scratch_path(fixture->directory, "values/0000000001");
         scratch_flip_bit(path, scratch_find(path, value + 1000, 100) + 50);
         scratch_flip_bit(file_path(fixture, 50), 99999);
         assert_int_equal(truncate(file_path(fixture, 51), 99999), 0);

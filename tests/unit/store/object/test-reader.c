@@ -116,6 +116,8 @@ TEST(whatever_part_is_wanted_comes) {
                 make(fixture, size);
                 assert_int_equal(read_part(fixture, 0, size, BLOCK_SIZE), 0);
                 assert_int_equal(read_part(fixture, 0, size, 7777), 0);
+                assert_int_equal(read_part(fixture, 0, size, 3 * BLOCK_SIZE), 0);
+                assert_int_equal(read_part(fixture, size / 3, size / 3, 4 * BLOCK_SIZE + 1), 0);
                 assert_int_equal(read_part(fixture, size / 2, size - size / 2, BLOCK_SIZE), 0);
                 assert_int_equal(read_part(fixture, size - 1, 1, BLOCK_SIZE), 0);
                 assert_int_equal(read_part(fixture, size / 3, size / 3, 100), 0);
@@ -136,6 +138,54 @@ TEST(a_damaged_block_is_not_given_out_and_the_others_are) {
         make(fixture, 1000);
         flip(fixture, 999);
         assert_int_equal(read_part(fixture, 0, 1, BLOCK_SIZE), -EBADMSG);
+}
+
+/* How many bytes come at first, of a value whose FLIPPED byte was changed. */
+static ssize_t read_first(
+                Fixture *fixture, size_t size, uint64_t flipped, size_t piece, int *ret_next) {
+        _cleanup_(object_reader_freep) ObjectReader *reader = NULL;
+        _cleanup_free_ uint8_t *data = malloc(piece);
+        ssize_t n;
+
+        make(fixture, size);
+        flip(fixture, flipped);
+        reader = open_reader(fixture, 0, size);
+        n = object_reader_read(reader, data, piece);
+        if (n > 0)
+                assert_memory_equal(data, fixture->value, (size_t) n);
+        *ret_next = (int) object_reader_read(reader, data, piece);
+        return n;
+}
+
+TEST(of_blocks_that_are_read_at_once_those_before_a_damaged_one_are_given_out) {
+        Fixture *fixture = *state;
+        size_t size = 9 * BLOCK_SIZE + 5;
+        int next;
+
+        assert_int_equal(
+                        read_first(fixture, size, 3 * BLOCK_SIZE, 8 * BLOCK_SIZE, &next),
+                        3 * BLOCK_SIZE);
+        assert_int_equal(next, -EBADMSG);
+        assert_int_equal(
+                        read_first(fixture, size, size - 1, 10 * BLOCK_SIZE, &next),
+                        9 * BLOCK_SIZE);
+        assert_int_equal(next, -EBADMSG);
+        assert_int_equal(read_first(fixture, size, 17, 8 * BLOCK_SIZE, &next), -EBADMSG);
+        assert_int_equal(next, -EBADMSG);
+}
+
+TEST(what_is_before_the_end_of_a_shorter_file_is_given_out) {
+        _cleanup_(object_reader_freep) ObjectReader *reader = NULL;
+        _cleanup_free_ uint8_t *data = malloc(8 * BLOCK_SIZE);
+        Fixture *fixture = *state;
+
+        make(fixture, 8 * BLOCK_SIZE);
+        reader = open_reader(fixture, 0, 8 * BLOCK_SIZE);
+        assert_int_equal(object_reader_read(reader, data, BLOCK_SIZE), BLOCK_SIZE);
+        assert_ok(ftruncate(fixture->fd, 3 * BLOCK_SIZE));
+        assert_int_equal(object_reader_read(reader, data, 7 * BLOCK_SIZE), 2 * BLOCK_SIZE);
+        assert_memory_equal(data, fixture->value + BLOCK_SIZE, 2 * BLOCK_SIZE);
+        assert_int_equal(object_reader_read(reader, data, BLOCK_SIZE), -EBADMSG);
 }
 
 TEST(the_first_block_is_looked_at_before) {
@@ -206,6 +256,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(whatever_part_is_wanted_comes),
                 RUN(a_damaged_block_is_not_given_out_and_the_others_are),
+                RUN(of_blocks_that_are_read_at_once_those_before_a_damaged_one_are_given_out),
+                RUN(what_is_before_the_end_of_a_shorter_file_is_given_out),
                 RUN(the_first_block_is_looked_at_before),
                 RUN(damaged_checksums_of_blocks_lose_nothing),
                 RUN(a_file_from_before_is_verified_as_a_whole),

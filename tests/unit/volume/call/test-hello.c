@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
+#include "rpc/signed-route.h"
 
 static Json *greet(World *world, const Parties *parties) {
         _cleanup_(buffer_done) Buffer answer = {};

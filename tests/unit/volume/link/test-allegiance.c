@@ -126,25 +126,6 @@ TEST(orders_are_for_this_store_and_run) {
         assert_int_equal(allegiance_check_order(allegiance, &order), -EREMOTE);
 }
 
-TEST(an_order_is_good_once) {
-        Parties order;
-
-        follow(&first);
-        order = make_order(&first);
-        assert_int_equal(allegiance_check_order(allegiance, &order), 0);
-        assert_int_equal(allegiance_check_order(allegiance, &order), -EALREADY);
-}
-
-TEST(an_order_under_way_ends_with_its_leader) {
-        Parties order;
-
-        follow(&first);
-        order = make_order(&first);
-        assert_int_equal(allegiance_confirm_order(allegiance, &order), 0);
-        follow(&second);
-        assert_int_equal(allegiance_confirm_order(allegiance, &order), -EKEYREVOKED);
-}
-
 /* Its reports are taken all the same, which the old leader has nothing to do with. */
 TEST(a_leader_that_cannot_be_stored_is_not_followed) {
         follow(&first);
@@ -248,8 +229,6 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 CASE(orders_come_from_the_leader_that_is_followed),
                 CASE(orders_are_for_this_store_and_run),
-                CASE(an_order_is_good_once),
-                CASE(an_order_under_way_ends_with_its_leader),
                 CASE(a_leader_that_cannot_be_stored_is_not_followed),
                 CASE(a_store_stays_in_its_cluster_and_goes_forward),
                 CASE(all_of_that_survives_a_restart_but_not_the_run),

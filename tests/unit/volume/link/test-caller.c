@@ -21,14 +21,6 @@ TEST(the_leader_that_is_followed_may_give_orders) {
         assert_int_equal(give(world, NULL), 200);
 }
 
-TEST(an_order_is_carried_out_once) {
-        World *world = *state;
-        Parties order = world_order(world);
-
-        assert_int_equal(give(world, &order), 200);
-        assert_int_not_equal(give(world, &order), 200);
-}
-
 TEST(orders_for_others_and_of_others_are_refused) {
         World *world = *state;
         Parties order;
@@ -114,7 +106,6 @@ int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
                 RUN(the_leader_that_is_followed_may_give_orders),
-                RUN(an_order_is_carried_out_once),
                 RUN(orders_for_others_and_of_others_are_refused),
                 RUN(a_leader_that_was_followed_before_is_told_so),
                 RUN(an_order_that_comes_too_early_asks_for_a_report),

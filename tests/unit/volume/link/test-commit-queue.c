@@ -45,7 +45,7 @@ static int setup(void **state) {
         assert_ok(sem_init(&done, 0, 0));
         stand_in_init(&master);
         follow();
-        assert_ok(master_link_new(master.client, allegiance, master.url, &link_to_master));
+        assert_ok(master_link_new(master.peers, allegiance, master.url, &link_to_master));
         assert_ok(commit_queue_new(link_to_master, &queue));
         return 0;
 }
@@ -125,7 +125,7 @@ typedef struct Call {
 
 static const Call *receive(void) {
         static Call call;
-        Reader reader = stand_in_receive(&master, "/-/commit");
+        Reader reader = stand_in_receive(&master, CALL_COMMIT);
 
         call.n_commits = 0;
         buffer_clear(&call.answer);
@@ -372,7 +372,7 @@ TEST(the_end_of_the_client_ends_the_call) {
         wait_for_all(1);
 
         (void) receive();
-        master.client = http_client_free(master.client);
+        stand_in_hang_up(&master);
         for (size_t i = 1; i < ELEMENTSOF(trials); i++) {
                 assert_int_equal(trials[i].n_done, 1);
                 assert_int_equal(trials[i].result.error, -ESHUTDOWN);

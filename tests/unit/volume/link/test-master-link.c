@@ -10,25 +10,22 @@ static void on_refresh(void *userdata) {
         n_refreshed++;
 }
 
-static int result_of(World *world, int error, unsigned status) {
+static int result_of(World *world, int error, int refusal) {
         n_refreshed = 0;
-        return master_link_result(world->link, &(HttpResult){ .error = error, .status = status });
+        return master_link_result(world->link, &(RpcResult){ .error = error, .refusal = refusal });
 }
 
 TEST(what_answers_mean) {
         const struct {
                 int error;
-                unsigned status;
-                int result;
+                int refusal, result;
                 bool refreshes;
         } table[] = {
-                { 0, 200, 0, false },
-                { 0, 204, 0, false },
-                { 0, 302, -EREMOTEIO, false },
-                { 0, 307, -EREMOTEIO, false },
-                { 0, 403, -EACCES, false },
-                { 0, 410, -EKEYREVOKED, true },
-                { 0, 421, -EREMOTE, false },
+                { 0, 0, 0, false },
+                { 0, -EACCES, -EACCES, false },
+                { 0, -EKEYREVOKED, -EKEYREVOKED, true },
+                { 0, -EINPROGRESS, -EINPROGRESS, true },
+                { 0, -EREMOTE, -EREMOTE, false },
                 { -EHOSTDOWN, 0, -EHOSTDOWN, false },
                 { -ETIMEDOUT, 0, -ETIMEDOUT, false },
                 { -EINPROGRESS, 0, -EINPROGRESS, true }, /* it was not even sent */
@@ -39,12 +36,13 @@ TEST(what_answers_mean) {
         master_link_set_refresh(world->link, on_refresh, NULL);
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 assert_int_equal(
-                                result_of(world, table[i].error, table[i].status), table[i].result);
+                                result_of(world, table[i].error, table[i].refusal),
+                                table[i].result);
                 assert_int_equal(n_refreshed, table[i].refreshes);
         }
 }
 
-static void on_done(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_done(const RpcResult *result, void *userdata) {
         assert_ok(sem_post(userdata));
 }
 
@@ -52,24 +50,22 @@ TEST(nobody_is_called_before_anybody_is_followed) {
         World *world = *state;
         Allegiance *stray;
         MasterLink *link;
-        uint64_t sequence = 0;
         uint32_t other;
         sem_t done;
 
         assert_ok(sem_init(&done, 0, 0));
         assert_ok(allegiance_new(world->copies.store, WORLD_NUMBER, &stray, &other));
-        assert_ok(master_link_new(world->master.client, stray, world->master.url, &link));
+        assert_ok(master_link_new(world->master.peers, stray, world->master.url, &link));
         assert_int_equal(
                         master_link_call(link, CALL_SETTLE, &(Buffer){}, on_done, &done),
                         -EINPROGRESS);
-        assert_ok(master_link_report(link, &(Buffer){}, on_done, &done, &sequence));
-        assert_int_not_equal(sequence, 0); /* but for the report */
+        assert_ok(master_link_report(link, &(Buffer){}, on_done, &done)); /* but for the report */
         wait_for(&done);
         (void) master_link_free(link);
         (void) allegiance_free(stray);
 }
 
-TEST(calls_are_signed_as_of_this_store_and_for_the_master) {
+TEST(calls_come_from_this_store_and_are_for_the_master) {
         World *world = *state;
         const Parties *parties;
         sem_t done;
@@ -77,8 +73,8 @@ TEST(calls_are_signed_as_of_this_store_and_for_the_master) {
         assert_ok(sem_init(&done, 0, 0));
         stand_in_listen(&world->master);
         assert_ok(master_link_call(world->link, CALL_SETTLE, &(Buffer){}, on_done, &done));
-        (void) stand_in_receive(&world->master, "/-/settle");
-        parties = rpc_parties(world->master.request);
+        (void) stand_in_receive(&world->master, CALL_SETTLE);
+        parties = stand_in_parties(&world->master);
         assert_int_equal(parties->from.number, WORLD_NUMBER);
         assert_true(store_identity_equal(&parties->from, allegiance_store(world->allegiance)));
         assert_int_equal(parties->to.number, 0);
@@ -92,7 +88,7 @@ TEST(the_url_is_a_copy) {
         char url[] = "http://10.0.0.1:3000";
         MasterLink *link;
 
-        assert_ok(master_link_new(world->master.client, world->allegiance, url, &link));
+        assert_ok(master_link_new(world->master.peers, world->allegiance, url, &link));
         memset(url, 'x', sizeof(url) - 1);
         assert_string_equal(master_link_url(link), "http://10.0.0.1:3000");
         master_link_refresh(link); /* without anybody who listens */
@@ -137,7 +133,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(what_answers_mean),
                 RUN(nobody_is_called_before_anybody_is_followed),
-                RUN(calls_are_signed_as_of_this_store_and_for_the_master),
+                RUN(calls_come_from_this_store_and_are_for_the_master),
                 RUN(the_url_is_a_copy),
                 RUN(clients_without_a_ticket_are_sent_to_the_master_where_they_can_reach_it),
         };

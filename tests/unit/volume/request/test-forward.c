@@ -282,15 +282,26 @@ TEST(half_a_value_without_a_length_is_not_taken_for_a_whole_one) {
         assert_int_equal(sender->receiver.n_complete, 0);
 }
 
+TEST(a_small_value_takes_no_more_memory_than_its_size) {
+        Sender *sender = *state;
+
+        sender->budget.max = 40000;
+        sender->receiver.mode = RECEIVER_STALLS;
+        start(sender, 40000);
+        assert_int_equal(sender->budget.used, 40000);
+        sender->forward = forward_free(sender->forward);
+        wait_for(&sender->done);
+}
+
 TEST(the_memory_of_all_forwards_has_a_limit) {
         Sender *sender = *state;
         Forward *forwards[4], *other;
 
         sender->receiver.mode = RECEIVER_STALLS;
         for (size_t i = 0; i < ELEMENTSOF(forwards); i++)
-                assert_ok(start_to(sender, sender->receiver.authority, 1, forwards + i));
+                assert_ok(start_to(sender, sender->receiver.authority, MIB + 1, forwards + i));
         assert_int_equal(sender->budget.used, sender->budget.max);
-        assert_int_equal(start_to(sender, sender->receiver.authority, 1, &other), -EAGAIN);
+        assert_int_equal(start_to(sender, sender->receiver.authority, MIB + 1, &other), -EAGAIN);
         assert_int_equal(sender->budget.used, sender->budget.max);
 
         for (size_t i = 0; i < ELEMENTSOF(forwards); i++)
@@ -325,6 +336,7 @@ int main(void) {
                 RUN(a_slow_receiver_holds_the_sender_back),
                 RUN(a_sender_that_gives_up_leaves_nothing_complete),
                 RUN(half_a_value_without_a_length_is_not_taken_for_a_whole_one),
+                RUN(a_small_value_takes_no_more_memory_than_its_size),
                 RUN(the_memory_of_all_forwards_has_a_limit),
                 RUN(the_end_of_the_client_ends_what_is_under_way),
         };

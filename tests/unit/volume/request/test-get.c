@@ -116,7 +116,7 @@ TEST(a_damaged_copy_is_told_to_the_master_before_the_client_gets_an_answer) {
         fd = fixture_connect(&world->server);
         send_text(fd, request);
 
-        body = stand_in_receive(&world->master, "/-/damaged");
+        body = stand_in_receive(&world->master, CALL_DAMAGED);
         assert_int_equal(reader_get_u32(&body), WORLD_NUMBER);
         assert_ok(wire_get_damage(&body, &damage));
         assert_int_equal(damage.version, 2);

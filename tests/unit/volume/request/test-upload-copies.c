@@ -201,7 +201,7 @@ TEST(a_client_that_goes_away_in_the_middle_leaves_nothing) {
         ticket = ticket_for(world, 60, &receiver, 1);
         fd = start_part(world, &ticket, 100000, "the beginning");
         receiver_await_begun(&receiver, 1);
-        assert_int_equal(world->passed_on.used, FORWARD_BUFFER_SIZE);
+        assert_int_equal(world->passed_on.used, 100000);
         close(fd);
         receiver_await_over(&receiver, 1);
         await_no_buffers(world);
@@ -222,14 +222,14 @@ TEST(beyond_the_budget_a_write_is_refused) {
         ticket = ticket_for(world, 70, receivers, 2);
         ticket.wanted = 7; /* so that nobody is asked for a commit */
 
-        world->passed_on.max = 2 * FORWARD_BUFFER_SIZE - 1;
+        world->passed_on.max = 2 * strlen("hello") - 1;
         assert_overloaded(put(world, &ticket, "key", "", "hello"));
         await_no_buffers(world);
         assert_int_equal(world_verify(world, 70), -ENOENT);
         assert_false(pending_contains(world->copies.pending, 70));
         assert_status(put(world, &alone, "key", "", "hello"), 201); /* nothing is passed on */
 
-        world->passed_on.max = 2 * FORWARD_BUFFER_SIZE;
+        world->passed_on.max = 2 * strlen("hello");
         assert_contains(put(world, &ticket, "key", "", "hello"), "Too few copies");
         await_no_buffers(world);
         assert_int_equal(receivers[1].n_complete, 1);
@@ -280,7 +280,7 @@ TEST(a_slow_second_copy_takes_no_more_memory_than_the_budget) {
         Ticket ticket;
         int fds[4];
 
-        world->passed_on.max = ELEMENTSOF(fds) * FORWARD_BUFFER_SIZE;
+        world->passed_on.max = ELEMENTSOF(fds) * 1000000;
         receiver_start(&receiver, world->master.secret);
         ticket = ticket_for(world, 80, &receiver, 1);
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {

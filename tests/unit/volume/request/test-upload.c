@@ -10,7 +10,7 @@
 #include "volume/request/writer.h"
 
 static void commit(World *world, const WireCommitResult *result) {
-        Reader body = stand_in_receive(&world->master, "/-/commit");
+        Reader body = stand_in_receive(&world->master, CALL_COMMIT);
         _cleanup_(buffer_done) Buffer answer = {};
         WireCommit commit;
 

@@ -80,7 +80,7 @@ static void damage_at(World *world, uint64_t offset) {
 
 /* The master hears of damage to version 2, and says where that leaves readers. */
 static void hear_damage(World *world, int answer) {
-        Reader body = stand_in_receive(&world->master, "/-/damaged");
+        Reader body = stand_in_receive(&world->master, CALL_DAMAGED);
         _cleanup_(buffer_done) Buffer reply = {};
         WireDamage damage;
 

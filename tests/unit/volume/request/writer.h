@@ -45,7 +45,7 @@ static inline Ticket ticket_for(
 
 /* Which copies the master is asked to make current. */
 static inline WireCommit await_commit(World *world) {
-        Reader body = stand_in_receive(&world->master, "/-/commit");
+        Reader body = stand_in_receive(&world->master, CALL_COMMIT);
         WireCommit commit;
 
         assert_ok(wire_get_commit(&body, &commit));

@@ -27,7 +27,7 @@ static bool found(World *world, uint64_t version, int error, Trial *trial) {
 
 /* Answers the next call, which tells of N copies. */
 static void answer(World *world, size_t n, int error) {
-        Reader body = stand_in_receive(&world->master, "/-/damaged");
+        Reader body = stand_in_receive(&world->master, CALL_DAMAGED);
         _cleanup_(buffer_done) Buffer reply = {};
         WireDamage damage;
 

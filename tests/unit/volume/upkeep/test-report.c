@@ -7,28 +7,25 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "core/call/wire.h"
-#include "rpc/rpc.h"
 
 /* Runs the volume's loop until a call has come. */
-static Json *receive(World *world, const char *path) {
+static Json *receive(World *world, CallKind kind) {
         Reader body;
         Json *json;
 
         while (sem_trywait(&world->master.arrived) < 0)
                 assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
         assert_ok(sem_post(&world->master.arrived));
-        body = stand_in_receive(&world->master, path);
+        body = stand_in_receive(&world->master, kind);
         if (json_parse((const char *) body.data, body.size, &json) < 0)
                 return NULL;
         return json;
 }
 
 static void accept_report(World *world, const Leadership *lead, const char *text) {
-        Parties parties = { .lead = *lead };
-
-        assert_ok(
-                        rpc_reply(TAKE_PTR(world->master.request), world->master.secret, &parties,
-                                  "application/json", text, strlen(text)));
+        stand_in_answer_as(
+                        &world->master, lead,
+                        &(Buffer){ .data = (uint8_t *) text, .size = strlen(text) });
 }
 
 static void format_answer(char *ret, size_t size, uint64_t grace_usec) {
@@ -49,7 +46,7 @@ TEST(a_report_says_who_and_where_the_volume_is) {
 
         pending_add(world->copies.pending, 2);
         stand_in_listen(&world->master);
-        json = receive(world, "/-/report");
+        json = receive(world, CALL_REPORT);
         assert_non_null(json);
         assert_string_equal(json_get_string(json, "url"), "http://127.0.0.1:1");
         assert_string_equal(json_get_string(json, "zone"), "here");
@@ -57,8 +54,8 @@ TEST(a_report_says_who_and_where_the_volume_is) {
         assert_int_equal(wire, WIRE_VERSION);
         assert_ok(json_get_uint(json, "pending", &pending));
         assert_int_equal(pending, 1);
-        assert_int_equal(rpc_parties(world->master.request)->from.number, WORLD_NUMBER);
-        stand_in_refuse(&world->master, EINVAL);
+        assert_int_equal(stand_in_parties(&world->master)->from.number, WORLD_NUMBER);
+        stand_in_refuse(&world->master, -EINVAL);
 }
 
 TEST(the_answer_of_the_leader_counts) {
@@ -68,7 +65,7 @@ TEST(the_answer_of_the_leader_counts) {
         assert_int_equal(report_age_usec(world->report), UINT64_MAX);
         assert_int_equal(report_grace_usec(world->report), 0);
         stand_in_listen(&world->master);
-        (void) json_free(receive(world, "/-/report"));
+        (void) json_free(receive(world, CALL_REPORT));
         format_answer(text, sizeof(text), 60 * USEC_PER_SEC);
         accept_report(world, &world->lead, text);
         wait_until_accepted(world, true);
@@ -83,9 +80,9 @@ TEST(a_refusal_is_explained) {
         char error[REPORT_ERROR_SIZE] = "";
 
         stand_in_listen(&world->master);
-        (void) json_free(receive(world, "/-/report"));
-        assert_ok(http_request_reply_error(
-                        TAKE_PTR(world->master.request), EEXIST, "Another store has this number."));
+        (void) json_free(receive(world, CALL_REPORT));
+        assert_ok(rpc_request_refuse(
+                        TAKE_PTR(world->master.call), -EEXIST, "Another store has this number."));
         for (unsigned i = 0; i < 2000 && !*error; i++) {
                 usleep(USEC_PER_MSEC);
                 report_error(world->report, error);
@@ -101,7 +98,7 @@ TEST(a_leader_of_another_cluster_is_not_followed) {
 
         other.cluster[0] ^= 1;
         stand_in_listen(&world->master);
-        (void) json_free(receive(world, "/-/report"));
+        (void) json_free(receive(world, CALL_REPORT));
         format_answer(text, sizeof(text), USEC_PER_SEC);
         accept_report(world, &other, text);
         for (unsigned i = 0; i < 2000 && !*error; i++) {

@@ -33,7 +33,7 @@ static int setup(void **state) {
         stand_in_listen(&world->master);
         stand_in_init(&master);
         stand_in_listen(&master);
-        assert_ok(master_link_new(master.client, world->allegiance, master.url, &link_to_master));
+        assert_ok(master_link_new(master.peers, world->allegiance, master.url, &link_to_master));
         assert_ok(resolver_new(
                         &(ResolverOptions){
                                         .event = world->event,
@@ -50,13 +50,11 @@ static int setup(void **state) {
 static int teardown(void **state) {
         World *world = *state;
 
-        if (master.request)
-                stand_in_refuse(&master, -ESHUTDOWN);
         stand_in_done(&master);
         resolver = resolver_free(resolver);
         link_to_master = master_link_free(link_to_master);
-        world->master.client = http_client_free(world->master.client);
-        if (world->master.request) /* a report, or damage */
+        stand_in_hang_up(&world->master);
+        if (world->master.call) /* a report, or damage */
                 stand_in_refuse(&world->master, -ESHUTDOWN);
         return world_teardown(state);
 }
@@ -76,7 +74,7 @@ static Question await_question(World *world) {
         while (sem_trywait(&master.arrived) < 0)
                 assert_ok(sd_event_run(world->event, 10 * USEC_PER_MSEC));
         assert_ok(sem_post(&master.arrived));
-        body = stand_in_receive(&master, "/-/settle");
+        body = stand_in_receive(&master, CALL_SETTLE);
         assert_int_equal(reader_get_u32(&body), WORLD_NUMBER);
         while (body.size > 0) {
                 assert_true(question.n < ELEMENTSOF(question.versions));

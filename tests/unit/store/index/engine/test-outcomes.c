@@ -6,9 +6,11 @@
 #include "test.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "store/index/index-fixture.h"
+#include "store/index/wait.h"
 
 static Interception chosen;
 
@@ -167,12 +169,81 @@ TEST(each_request_is_waited_for) {
         assert_is_noted(index);
 }
 
+/* Holds the committer up when a batch is applied and nobody has been told yet. */
+static sem_t is_held, may_go_on;
+
+static void hold_up(void) {
+        (void) sem_post(&is_held);
+        (void) sem_wait(&may_go_on);
+}
+
+typedef struct Waiting {
+        IndexWait wait;
+        atomic_int result;
+} Waiting;
+
+#define NOT_CALLED 1
+
+static void on_found(IndexWait *wait, int result) {
+        Waiting *waiting = CONTAINER_OF(wait, Waiting, wait);
+
+        assert_int_equal(atomic_load(&waiting->result), NOT_CALLED);
+        atomic_store(&waiting->result, result);
+}
+
+static void begin_batch(Index *index) {
+        assert_int_equal(sem_init(&is_held, 0, 0), 0);
+        assert_int_equal(sem_init(&may_go_on, 0, 0), 0);
+        index->tables.environment->options.before_done = hold_up;
+}
+
+/* Waits for what is found and for what is not, without a thread. */
+TEST(who_looks_up_what_is_not_flushed_is_called_after_the_flush) {
+        Fixture *fixture = *state;
+        Index *index = fixture->index;
+        IndexDelete deletion = { .request.done = scratch_answered, .key = "gone" };
+        IndexCommit request = { .request.done = scratch_answered,
+                                .key = "k",
+                                .record = make_record(2, 3) };
+        Waiting made = { .wait.done = on_found, .result = NOT_CALLED };
+        Waiting gone = { .wait.done = on_found, .result = NOT_CALLED };
+        _cleanup_(buffer_done) Buffer scratch = {};
+        Record record, other;
+
+        assert_int_equal(commit(index, "gone", 1, 3), 0);
+        assert_int_equal(index_get_or_wait(index, "gone", &scratch, &record, &gone.wait), 0);
+        assert_int_equal(record.version, 1);
+
+        begin_batch(index);
+        index_commit(index, &request);
+        (void) sem_wait(&is_held);
+        assert_int_equal(
+                        index_get_or_wait(index, "k", &fixture->scratch, &record, &made.wait),
+                        -EAGAIN);
+        assert_int_equal(record.version, 2);
+        assert_int_equal(index_get_or_wait(index, "other", &scratch, &other, &gone.wait), -ENOENT);
+        assert_int_equal(atomic_load(&made.result), NOT_CALLED);
+        (void) sem_post(&may_go_on);
+        assert_int_equal(scratch_wait(), 0);
+        assert_int_equal(atomic_load(&made.result), 0);
+
+        index_delete(index, &deletion);
+        (void) sem_wait(&is_held);
+        assert_int_equal(index_get_or_wait(index, "gone", &scratch, &other, &gone.wait), -EAGAIN);
+        index->tables.environment->options.before_done = NULL;
+        (void) sem_post(&may_go_on);
+        assert_int_equal(scratch_wait(), 0);
+        assert_int_equal(atomic_load(&gone.result), -ENOENT);
+        assert_int_equal(atomic_load(&made.result), 0);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 RUN(outcomes_say_what_became_of_a_request),
                 RUN(what_is_fenced_stays_so_over_a_restart),
                 RUN(each_request_is_waited_for),
+                RUN(who_looks_up_what_is_not_flushed_is_called_after_the_flush),
                 cmocka_unit_test(an_error_has_one_outcome),
                 cmocka_unit_test(only_readers_of_what_is_not_flushed_wait),
         };

@@ -106,11 +106,78 @@ TEST(who_waits_is_woken_by_the_flush_that_it_waits_for) {
         assert_int_equal(sem_destroy(&passed[1]), 0);
 }
 
+typedef struct Called {
+        DurableWait wait;
+        unsigned n; /* how often */
+        unsigned order;
+} Called;
+
+static unsigned n_called;
+
+static void on_called(DurableWait *wait) {
+        Called *called = CONTAINER_OF(wait, Called, wait);
+
+        called->n++;
+        called->order = ++n_called;
+}
+
+static bool call(Called *called, uint64_t round) {
+        *called = (Called){ .wait.flushed = on_called };
+        return durable_call(&durable, round, &called->wait);
+}
+
+TEST(who_asks_for_a_call_is_called_once_and_in_order) {
+        Called past, first, also_first, second;
+
+        n_called = 0;
+        durable_note_flush(&durable);
+        assert_false(call(&past, 1));
+        assert_true(call(&first, 2));
+        assert_true(call(&second, 3));
+        assert_true(call(&also_first, 2));
+
+        durable_note_flush(&durable);
+        assert_int_equal(first.order, 1);
+        assert_int_equal(also_first.order, 2);
+        assert_int_equal(second.n, 0);
+        durable_note_flush(&durable);
+        durable_note_flush(&durable);
+        assert_int_equal(second.order, 3);
+        assert_int_equal(n_called, 3);
+        assert_int_equal(atomic_load(&durable.n_waiting), 0);
+}
+
 #define ROUNDS 2000
 
 static atomic_bool is_over;
 
 /* Nobody passes before its round is flushed, and nobody is forgotten. */
+typedef struct Flushed {
+        DurableWait wait;
+        sem_t passed;
+        uint64_t round;
+} Flushed;
+
+static void on_flushed(DurableWait *wait) {
+        Flushed *flushed = CONTAINER_OF(wait, Flushed, wait);
+
+        assert_true(atomic_load(&durable.flushed) >= flushed->round);
+        (void) sem_post(&flushed->passed);
+}
+
+static void *call_main(void *userdata) {
+        Flushed flushed = { .wait.flushed = on_flushed };
+
+        (void) sem_init(&flushed.passed, 0, 0);
+        while (!atomic_load(&is_over)) {
+                flushed.round = durable_round(&durable);
+                if (durable_call(&durable, flushed.round, &flushed.wait))
+                        (void) sem_wait(&flushed.passed);
+        }
+        (void) sem_destroy(&flushed.passed);
+        return NULL;
+}
+
 static void *read_main(void *userdata) {
         while (!atomic_load(&is_over)) {
                 uint64_t round = durable_round(&durable);
@@ -126,7 +193,10 @@ TEST(many_readers_and_flushes_never_miss_each_other) {
 
         atomic_store(&is_over, false);
         for (size_t i = 0; i < ELEMENTSOF(readers); i++)
-                assert_int_equal(pthread_create(&readers[i], NULL, read_main, NULL), 0);
+                assert_int_equal(
+                                pthread_create(&readers[i], NULL, i % 2 ? call_main : read_main,
+                                               NULL),
+                                0);
         for (unsigned i = 0; i < ROUNDS; i++) {
                 durable_note(&durable);
                 if (i % 16 == 0)
@@ -149,6 +219,7 @@ int main(void) {
                 RUN(other_keys_do_not_wait_for_it),
                 RUN(a_change_of_something_else_holds_up_who_reads_everything),
                 RUN(who_waits_is_woken_by_the_flush_that_it_waits_for),
+                RUN(who_asks_for_a_call_is_called_once_and_in_order),
                 RUN(many_readers_and_flushes_never_miss_each_other),
         };
 

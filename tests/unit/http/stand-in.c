@@ -220,6 +220,7 @@ void stand_in_cut(StandIn *stand_in) {
         for (int fd = 3; fd < 1024; fd++)
                 if (is_connection_to(fd, stand_in->port))
                         (void) shutdown(fd, SHUT_RDWR);
-        (void) usleep(10 * USEC_PER_MSEC); /* the answer must not be there before */
+        while (rpc_request_check(call) == 0) /* the answer must not get through */
+                (void) usleep(1000);
         assert_ok(rpc_request_refuse(call, -EIO, NULL));
 }

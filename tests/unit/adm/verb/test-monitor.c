@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* clang-format off */
@@ -14,18 +15,29 @@ static const Answer cluster[ANSWERS_MAX] = {
 };
 /* clang-format on */
 
-static void *end_soon(void *userdata) {
-        (void) usleep(300000);
+/* Whether stdout is another file than BEFORE, since it is captured, and something is in it. */
+static bool has_printed(const struct stat *before) {
+        struct stat now;
+
+        return fstat(STDOUT_FILENO, &now) >= 0 && now.st_size > 0 &&
+               (now.st_ino != before->st_ino || now.st_dev != before->st_dev);
+}
+
+static void *end_once_it_has_printed(void *userdata) {
+        for (int i = 0; i < 20000 && !has_printed(userdata); i++)
+                (void) usleep(1000);
         (void) kill(getpid(), SIGTERM);
         return NULL;
 }
 
 /* What it prints until it is told to end, without a terminal. */
 static void watch(const char *words, const char *out_pattern) {
+        struct stat before;
         pthread_t thread;
         char *out, *err;
 
-        assert_int_equal(pthread_create(&thread, NULL, end_soon, NULL), 0);
+        assert_ok(fstat(STDOUT_FILENO, &before));
+        assert_int_equal(pthread_create(&thread, NULL, end_once_it_has_printed, &before), 0);
         assert_int_equal(verb_run(words, NULL, &out, &err), 0);
         (void) pthread_join(thread, NULL);
         assert_matches(out, out_pattern);

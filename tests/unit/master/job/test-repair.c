@@ -156,12 +156,12 @@ TEST(a_copy_that_turns_out_to_be_good_is_a_source) {
 
         mark_copy(fixture, "k", version, 4);
         watch(fixture);
-        assert_int_equal(work(fixture, REPAIR), JOB_STEP_AGAIN);
 
-        /* Both are found to be good. */
+        /* Both are found to be good, perhaps before the first pass has ended. */
         deadline = clock_monotonic() + PATIENCE_SEC * USEC_PER_SEC;
-        while (count_marks(fixture) > 0 && clock_monotonic() < deadline)
+        while (work(fixture, REPAIR) == JOB_STEP_AGAIN && clock_monotonic() < deadline)
                 (void) usleep(1000);
+        assert_int_equal(count_marks(fixture), 0);
         assert_int_equal(work(fixture, REPAIR), JOB_STEP_DONE);
         assert_int_equal(job_of(fixture, REPAIR)->status.lost_keys, 0);
 }

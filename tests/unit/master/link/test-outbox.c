@@ -109,9 +109,11 @@ static void wait_for_all(size_t n) {
                 wait_for(&done);
 }
 
-static void do_nothing(void *userdata) { }
+static void do_nothing(void *userdata) {
+}
 
-/* Waits until what this thread has submitted lies in its tray, so that it goes with the next call. */
+/* Waits until what this thread has submitted lies in its tray, so that it goes with the next call.
+ */
 static void await_trays(void) {
         loop_call(loops_get(peers_loops(master.peers), 0), do_nothing, NULL);
 }

@@ -117,9 +117,10 @@ TEST(a_page_that_ends_with_the_last_key_says_so) {
 TEST(a_long_page_is_complete) {
         static char answer[512 * KIB];
         unsigned n = 0;
-        int fd = fixture_connect(&world.master);
+        int fd;
 
         add_keys("a-long-key-so-that-the-page-is-long/", 600);
+        fd = fixture_connect(&world.master);
         send_text(fd, "GET /?limit=600 HTTP/1.0\r\n\r\n");
         (void) receive_all(fd, answer, sizeof(answer));
         for (const char *p = answer; (p = strstr(p, "\"key\":")); p++)

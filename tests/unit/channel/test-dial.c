@@ -197,18 +197,19 @@ TEST(who_does_not_answer_is_given_up) {
 }
 
 static void end_silent(void *userdata) {
-        channel_end_silent(world_channel(world), 100 * USEC_PER_MSEC);
+        channel_end_silent(world_channel(world), *(uint64_t *) userdata);
 }
 
 TEST(who_does_not_answer_may_be_given_up_sooner) {
+        uint64_t lengthy = USEC_PER_HOUR, brief = 100 * USEC_PER_MSEC;
         Outcome outcome;
 
         world = world_new(&(WorldOptions){ .is_mute = true });
         assert_ok(world_call(world, WORLD_ECHO, 10, 1, &outcome));
-        world_run(world, end_silent, NULL);
-        assert_int_equal(outcome.n, 0);
         (void) usleep(120000);
-        world_run(world, end_silent, NULL);
+        world_run(world, end_silent, &lengthy);
+        assert_int_equal(outcome.n, 0);
+        world_run(world, end_silent, &brief);
         outcome_assert_error(&outcome, -EHOSTDOWN, true);
         outcome_done(&outcome);
 }

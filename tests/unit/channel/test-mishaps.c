@@ -46,10 +46,13 @@ static bool converse(void) {
         return is_good;
 }
 
-/* Ends the connection, and waits until both sides know. */
+/* Ends the connection, and waits until both sides know. The receiver may be behind: connections
+ * that were cut early may still stand at its door, and the next one would have to wait for them. */
 static void cut(void) {
         const ChannelCounters *counters = channel_counters(world_channel(world));
 
+        while (world_has_visitors(world))
+                (void) usleep(200);
         world_cut(world);
         while (world_receivers(world) > 0 || counters->broken < counters->opened)
                 (void) usleep(200);
@@ -79,7 +82,7 @@ TEST(a_connection_may_break_at_any_byte) {
 
                         mishap.cut_at[direction] = i;
                         way_set_mishap(world_way(world), mishap);
-                        assert_false(converse());
+                        assert_false(converse() && way_has_struck(world_way(world)));
                         if (i % 50 == 0)
                                 assert_recovers();
                 }
@@ -105,7 +108,7 @@ TEST(a_bit_that_is_another_breaks_the_connection) {
                         mishap.flip_at[direction] = i;
                         way_set_mishap(world_way(world), mishap);
                         is_good = converse();
-                        assert_false(is_good && i > http);
+                        assert_false(is_good && i > http && way_has_struck(world_way(world)));
                         n_good += is_good;
                         cut();
                 }
@@ -149,6 +152,7 @@ TEST(who_answers_late_but_is_there_is_not_given_up) {
 
         begin(500 * USEC_PER_MSEC);
         assert_ok(world_call(world, WORLD_HOLD, 10, 1, &outcome));
+        world_wait_held(world, 1);
         (void) usleep(1700 * 1000);
         assert_int_equal(outcome.n, 0);
         world_release(world);
@@ -165,20 +169,25 @@ static void end_silent(void *userdata) {
 TEST(who_is_silent_may_be_given_up_sooner) {
         Mishap mishap = MISHAP_NONE;
         Outcome outcome;
+        int error;
 
         begin(0);
         cut();
         mishap.stall_at[TO_CALLER] = way_passed(world_way(world), TO_CALLER) - 60;
         way_set_mishap(world_way(world), mishap);
         world_run(world, hurry, NULL);
-        assert_ok(world_call(world, WORLD_ECHO, 100, 1, &outcome));
-        for (unsigned i = 0; outcome.n == 0 && i < 2000; i++) {
-                (void) usleep(1000);
-                world_run(world, end_silent, NULL);
-        }
-        outcome_wait(&outcome);
-        outcome_assert_error(&outcome, -ETIMEDOUT, false);
-        outcome_done(&outcome);
+        do { /* until so many bytes have passed */
+                assert_ok(world_call(world, WORLD_ECHO, 100, 1, &outcome));
+                for (unsigned i = 0; outcome.n == 0 && i < 2000; i++) {
+                        (void) usleep(1000);
+                        world_run(world, end_silent, NULL);
+                }
+                outcome_wait(&outcome);
+                error = outcome.error;
+                outcome_done(&outcome);
+        } while (error == 0);
+        assert_int_equal(error, -ETIMEDOUT);
+        assert_false(outcome.is_unsent);
 }
 
 #define BESIDE 50

@@ -19,6 +19,7 @@ struct Way {
         pthread_mutex_t lock;
         Mishap mishap;
         _Atomic uint64_t passed[2];
+        atomic_bool has_struck;
 };
 
 int way_listen(uint16_t *port) {
@@ -47,14 +48,18 @@ static bool pass(Way *way, const Mishap *mishap, unsigned direction, int from, i
         if (n <= 0)
                 return false;
         end = begin + (uint64_t) n;
-        if (mishap->flip_at[direction] >= begin && mishap->flip_at[direction] < end)
+        if (mishap->flip_at[direction] >= begin && mishap->flip_at[direction] < end) {
                 data[mishap->flip_at[direction] - begin] ^= 1U << mishap->flip_at[direction] % 8;
+                way->has_struck = true;
+        }
         if (mishap->stall_at[direction] < end)
                 n = mishap->stall_at[direction] > begin
                                     ? (ssize_t) (mishap->stall_at[direction] - begin)
                                     : 0;
-        if (mishap->cut_at[direction] < end)
+        if (mishap->cut_at[direction] < end) {
                 n = (ssize_t) (mishap->cut_at[direction] - begin);
+                way->has_struck = true;
+        }
         if (n > 0 && send(to, data, (size_t) n, MSG_NOSIGNAL) != n)
                 return false;
         way->passed[direction] = end;
@@ -73,6 +78,7 @@ static void relay(Way *way, int caller) {
         mishap = way->mishap;
         assert_ok(pthread_mutex_unlock(&way->lock));
         way->passed[0] = way->passed[1] = 0;
+        way->has_struck = false;
         if (connect(receiver, (struct sockaddr *) &address, sizeof(address)) < 0)
                 is_alive = false;
         while (is_alive && !way->is_ending) {
@@ -102,6 +108,10 @@ void way_set_mishap(Way *way, Mishap mishap) {
         assert_ok(pthread_mutex_lock(&way->lock));
         way->mishap = mishap;
         assert_ok(pthread_mutex_unlock(&way->lock));
+}
+
+bool way_has_struck(const Way *way) {
+        return way->has_struck;
 }
 
 uint64_t way_passed(const Way *way, unsigned direction) {

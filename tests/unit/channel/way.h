@@ -29,6 +29,9 @@ uint16_t way_port(const Way *way);
 /* What the next connections meet. */
 void way_set_mishap(Way *way, Mishap mishap);
 
+/* Whether the last connection was cut, or has passed on a bit that is another. */
+bool way_has_struck(const Way *way);
+
 /* How many bytes have passed, in the last connection. */
 uint64_t way_passed(const Way *way, unsigned direction);
 

@@ -257,6 +257,24 @@ void world_hear(World *world) {
         loop_call(world->receiver_loop, hear, world);
 }
 
+typedef struct Door {
+        int fd;
+        bool has_visitors;
+} Door;
+
+static void look_out(void *userdata) {
+        Door *door = userdata;
+
+        door->has_visitors = poll(&(struct pollfd){ .fd = door->fd, .events = POLLIN }, 1, 0) > 0;
+}
+
+bool world_has_visitors(World *world) {
+        Door door = { .fd = world->listen_fd };
+
+        loop_call(world->receiver_loop, look_out, &door);
+        return door.has_visitors;
+}
+
 /* -- The world -- */
 
 static void introduce(Handshake *offer, void *userdata) {

@@ -83,6 +83,9 @@ uint16_t world_port(const World *world); /* of the receiver */
 Channel *world_channel(World *world);
 Loop *world_caller_loop(World *world);
 
+/* Whether somebody has connected to the receiver and was not let in yet. */
+bool world_has_visitors(World *world);
+
 /* Runs FUNCTION on the channel's loop. */
 void world_run(World *world, void (*function)(void *userdata), void *userdata);
 

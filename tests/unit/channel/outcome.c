@@ -19,6 +19,7 @@ void outcome_take(const ChannelResult *result, void *userdata) {
         if (outcome->n++ > 0)
                 return;
 
+        outcome->at = loop_current() ? loop_now(loop_current()) : 0;
         outcome->error = result->error;
         outcome->is_unsent = result->is_unsent;
         outcome->stamp = result->stamp;

@@ -11,6 +11,7 @@
 typedef struct Outcome {
         sem_t done;
         atomic_uint n; /* outcomes; there must be just one */
+        uint64_t at;   /* by the clock of the loop */
         int error;
         bool is_unsent;
         char reason[FRAME_SENTENCE_MAX + 1];

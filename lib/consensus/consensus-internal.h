@@ -4,15 +4,9 @@
 /* What the parts of the core share: election.c (who leads), replication.c (entries get to the
  * others and are decided), receive.c (messages), change.c (members). */
 
+#include "base/mutant.h"
 #include "consensus/consensus.h"
 #include "consensus/trail.h"
-
-/* In the simulator, one of the rules below can be left out, to see that it notices. */
-#ifdef CONSENSUS_MUTANTS
-#include CONSENSUS_MUTANTS
-#else
-#define MUTANT(name) false
-#endif
 
 #define ENTRY_HEAD_SIZE 16 /* what an entry takes in a message, about, besides what is in it */
 #define MESSAGES_MAX    ((size_t) 64) /* in an update; what does not fit is sent with a later one */

@@ -21,7 +21,7 @@ static Node *victim(World *world) {
         return happens(world, 500000) ? any_leader(world) : any_node(world);
 }
 
-static void crash(World *world, Node *node) {
+static void crash(World *world, Node *node, bool is_short) {
         uint64_t usec;
 
         if (!node->is_up)
@@ -29,6 +29,8 @@ static void crash(World *world, Node *node) {
 
         node_crash(world, node);
         usec = happens(world, 500000) ? 20 * USEC_PER_MSEC : 3 * world->election_usec;
+        if (is_short)
+                usec = 2 * USEC_PER_MSEC;
         world_at(world, world->now + 1000 + chance(world, usec), EVENT_START, node->id - 1, 0, 0);
 }
 
@@ -42,18 +44,18 @@ static void take_turns(World *world, Node *node) {
 }
 
 static void crash_one(World *world) {
-        crash(world, victim(world));
+        crash(world, victim(world), false);
 }
 
 static void crash_some(World *world) {
         for (size_t i = 0; i < world->n_nodes; i++)
                 if (happens(world, 400000))
-                        crash(world, world->nodes + i);
+                        crash(world, world->nodes + i, false);
 }
 
 static void crash_all(World *world) {
         for (size_t i = 0; i < world->n_nodes; i++)
-                crash(world, world->nodes + i);
+                crash(world, world->nodes + i, false);
 }
 
 static void freeze(World *world) {
@@ -199,11 +201,11 @@ void accident_on_leader(World *world, Node *node) {
 }
 
 /* Of what is now on its way to the disk, a start has to find the right part: a vote, for example,
- * when another one asks. */
+ * when another one asks, which is soon. */
 void accident_on_promise(World *world, Node *node) {
         if (!world->is_calm && happens(world, world->fragile_ppm / 5))
                 world_at(world, world->now + chance(world, 2 * MIN(node->flush_usec, 5000U)),
-                         EVENT_CRASH, node->id - 1, node->incarnation, 0);
+                         EVENT_CRASH, node->id - 1, node->incarnation, happens(world, 500000));
 }
 
 /* Entries are on their way to the disk; before they are there the node crashes, and its leader as
@@ -223,7 +225,7 @@ void accident_deafen(World *world, Node *node) {
                 network_cut(world, i, node->id - 1);
 }
 
-void accident_crash(World *world, Node *node) {
+void accident_crash(World *world, Node *node, bool is_short) {
         if (world->is_calm)
                 return;
 
@@ -232,7 +234,7 @@ void accident_crash(World *world, Node *node) {
         if (world->is_duel && node->role == CONSENSUS_LEADER)
                 take_turns(world, node);
         else
-                crash(world, node);
+                crash(world, node, is_short);
 }
 
 void accident_change(World *world, Node *node) {

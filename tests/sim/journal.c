@@ -86,12 +86,3 @@ void journal_append(Journal *journal, const Item *item) {
 Entry entry_of(const Item *item) {
         return (Entry){ item->term, item->type, item->blob->size, item->blob->data };
 }
-
-Entry *journal_entries(const Journal *journal) {
-        Entry *entries = calloc(MAX(journal->n, (size_t) 1), sizeof *entries);
-
-        assert(entries);
-        for (size_t i = 0; i < journal->n; i++)
-                entries[i] = entry_of(journal->items + i);
-        return entries;
-}

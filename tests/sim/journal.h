@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Journal: a log of entries in memory, as a master has it, and as it is on its disk. */
+/* Journal: a log of entries in memory, as a master has it. */
 
 #include "consensus/consensus.h"
 
@@ -38,9 +38,6 @@ void journal_reset(Journal *journal, uint64_t index, uint64_t term);
 void journal_append(Journal *journal, const Item *item); /* takes a reference */
 
 Entry entry_of(const Item *item); /* its bytes stay the item's */
-
-/* For the core. Its entries are for the caller to free, what they point to stays the journal's. */
-Entry *journal_entries(const Journal *journal);
 
 static inline Entry *entries_free(Entry *entries) {
         free(entries);

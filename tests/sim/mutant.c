@@ -24,6 +24,10 @@ static const char *const names[_MUTANT_MAX] = {
         [MUTANT_LOSSY_SNAPSHOT] = "lossy-snapshot",
         [MUTANT_ENDLESS_LEASE] = "endless-lease",
         [MUTANT_LOST_RESET] = "lost-reset",
+        [MUTANT_UNFLUSHED_APPEND] = "unflushed-append",
+        [MUTANT_UNSETTLED_START] = "unsettled-start",
+        [MUTANT_TORN_TAIL] = "torn-tail",
+        [MUTANT_GREEDY_COMPACTION] = "greedy-compaction",
 };
 
 const char *mutant_name(Mutant which) {

@@ -209,8 +209,6 @@ static void follow(World *world, Node *node, int r, const ConsensusUpdate *updat
 }
 
 void node_start(World *world, Node *node) {
-        const Disk *disk = &node->disk;
-        _cleanup_(entries_freep) Entry *entries = journal_entries(&disk->journal);
         ConsensusOptions options = {
                 .self = node->id,
                 .group = "simulated group",
@@ -222,16 +220,8 @@ void node_start(World *world, Node *node) {
                 .backlog_size = 4 * NODE_WINDOW,
                 .lease = world->lease,
         };
-        ConsensusDisk state = {
-                .term = disk->term,
-                .vote = MUTANT(FORGOTTEN_VOTE) ? 0 : disk->vote,
-                .base_index = disk->journal.base_index,
-                .base_term = disk->journal.base_term,
-                .entries = entries,
-                .n = disk->journal.n,
-                .applied = &disk->machine.applied,
-        };
         ConsensusUpdate update;
+        ConsensusDisk disk;
         int r;
 
         node->is_up = true;
@@ -239,15 +229,14 @@ void node_start(World *world, Node *node) {
         node->incarnation++;
         node->frozen_until = 0;
         node->tick_usec = node->cut = node->notice_usec = 0;
-        node->machine = disk->machine;
-        journal_reset(&node->journal, disk->journal.base_index, disk->journal.base_term);
-        for (size_t i = 0; i < disk->journal.n; i++)
-                journal_append(&node->journal, disk->journal.items + i);
-
-        world_say(world, "node %u starts: term %lu, log %lu to %lu, database %lu", node->id,
-                  disk->term, disk->journal.base_index, journal_last(&disk->journal),
-                  disk->machine.applied.index);
-        r = consensus_new(&options, clock_of(world, node), &state, &node->core, &update);
+        node->machine = node->disk.machine;
+        r = disk_open(world, node, &disk);
+        if (r >= 0) {
+                disk.applied = &node->disk.machine.applied;
+                world_say(world, "node %u starts: term %lu, log %lu to %lu, database %lu", node->id,
+                          disk.term, disk.base_index, disk_last(node), disk.applied->index);
+                r = consensus_new(&options, clock_of(world, node), &disk, &node->core, &update);
+        }
         if (r < 0) {
                 judge_condemn(world, "node %u does not start: %d", node->id, r);
                 return;
@@ -293,7 +282,7 @@ void node_checkpoint(World *world, Node *node) {
 
         index = consensus_compact(node->core, index - kept);
         journal_cut_head(&node->journal, index);
-        journal_cut_head(&node->disk.journal, index);
+        disk_compact(world, node, index);
 }
 
 int node_change(World *world, Node *node, const MemberChange *change) {

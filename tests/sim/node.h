@@ -5,6 +5,8 @@
  * takes. */
 
 #include "sim/machine.h"
+#include "sim/memory-disk.h"
+#include "store/entries/entry-log.h"
 
 typedef struct Event Event;
 typedef struct Node Node;
@@ -21,18 +23,24 @@ typedef struct Packet {
 
 /* What a disk has been given and has not on it yet, in order. */
 typedef struct DiskJob {
-        bool is_vote; /* or else a write */
+        enum { JOB_VOTE, JOB_WRITE, JOB_COMPACTION } type;
         uint64_t term, vote;
-        ConsensusWrite write; /* without its entries */
-        Item *items;          /* owned, with references */
-        Packet **packets;     /* wait for it; owned */
+        ConsensusWrite write;
+        Item *items;      /* of the write; owned, with references */
+        Entry *entries;   /* likewise; owned */
+        uint64_t index;   /* up to which nothing is needed */
+        Packet **packets; /* wait for it; owned */
         size_t n_packets;
         struct DiskJob *next;
 } DiskJob;
 
 typedef struct Disk {
-        uint64_t term, vote;
-        Journal journal;
+        MemoryDisk *files; /* owned; what is below but for the machine is in there */
+        bool is_begun;     /* there was a log once */
+        int fd;            /* of the process, as is the log */
+        EntryLog *log;     /* owned */
+        uint32_t segment_size;
+        uint64_t term; /* that of the vote */
         Machine machine;
         DiskJob *first, *last;
         size_t n_jobs, n_flushing;
@@ -75,7 +83,10 @@ struct Node {
 };
 
 /* disk.c */
+int disk_open(World *world, Node *node, ConsensusDisk *ret); /* fills the journal as well */
 void disk_push(World *world, Node *node, const ConsensusUpdate *update);
+void disk_compact(World *world, Node *node, uint64_t index);
+uint64_t disk_last(const Node *node);   /* the last entry on it */
 bool disk_holds_vote(const Node *node); /* a vote that is not on the disk yet */
 void disk_flushed(World *world, Node *node);
 void disk_crash(World *world, Node *node);

@@ -83,7 +83,7 @@ static void keep_from_third(World *world) {
 static bool other_alone_has_more(const World *world) {
         const Node *other = seen(world, SCENE_OTHER);
 
-        return journal_last(&other->disk.journal) >= world->scene_index + 3;
+        return disk_last(other) >= world->scene_index + 3;
 }
 
 static void restart_leader(World *world) {

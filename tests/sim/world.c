@@ -121,7 +121,7 @@ static void for_node(World *world, Event *event) {
                  (event->incarnation > 0 && event->incarnation != node->incarnation))
                 ;
         else if (event->type == EVENT_CRASH)
-                accident_crash(world, node);
+                accident_crash(world, node, event->argument > 0);
         else if (event->type == EVENT_DEAFEN)
                 accident_deafen(world, node);
         else if (event->type == EVENT_CHANGE && node->frozen_until <= world->now)
@@ -252,7 +252,7 @@ static void end(World *world) {
                 world->options.verbose = false;
                 node_crash(world, node);
                 journal_done(&node->journal);
-                journal_done(&node->disk.journal);
+                node->disk.files = memory_disk_free(node->disk.files);
         }
         for (size_t i = 0; i < world->n_events; i++)
                 free(world->events[i].packet);

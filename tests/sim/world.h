@@ -117,7 +117,7 @@ void accident_on_event(World *world);
 void accident_on_leader(World *world, Node *node);
 void accident_on_promise(World *world, Node *node);
 void accident_on_entries(World *world, Node *node);
-void accident_crash(World *world, Node *node);
+void accident_crash(World *world, Node *node, bool is_short); /* starts again soon */
 void accident_deafen(World *world, Node *node);
 void accident_change(World *world, Node *node);
 void accident_end(World *world);

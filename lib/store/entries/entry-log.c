@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/mutant.h"
 #include "store/disk/disk.h"
 #include "store/disk/members.h"
 #include "store/entries/entry-log.h"
@@ -270,7 +271,7 @@ int entry_log_load(EntryLog *log, ConsensusDisk *ret) {
 
         *ret = (ConsensusDisk){
                 .term = log->vote.term,
-                .vote = log->vote.vote,
+                .vote = MUTANT(FORGOTTEN_VOTE) ? 0 : log->vote.vote,
                 .base_index = table->base_index,
                 .base_term = table->base_term,
                 .entries = log->loaded,
@@ -340,7 +341,7 @@ static int add_write(
         LogPosition at;
         int r;
 
-        if (write->reset || write->first <= last) {
+        if ((write->reset && !MUTANT(LOST_RESET)) || write->first <= last) {
                 record.kind = write->reset ? RECORD_RESET : RECORD_CUT;
                 record.term = write->reset ? write->base_term
                                            : term_after(log, writes, n - 1, record.index);
@@ -348,7 +349,7 @@ static int add_write(
                 if (r < 0)
                         return r;
         } else
-                assert(write->first == last + 1);
+                assert(write->first == last + 1 || MUTANT(LOST_RESET));
 
         for (uint64_t index = write->first; index <= write->last; index++) {
                 const Entry *entry = write->entries + (index - write->first);
@@ -559,7 +560,8 @@ static bool remove_name(EntryLog *log) {
 }
 
 void entry_log_compact(EntryLog *log, uint64_t index) {
-        const EntrySlot *needed = entry_table_find(&log->table, index + 1);
+        uint64_t first = index + (MUTANT(GREEDY_COMPACTION) ? 5 : 1);
+        const EntrySlot *needed = entry_table_find(&log->table, first);
         uint32_t file = needed ? needed->at.file : log->flushed.file;
         uint32_t number, size;
 

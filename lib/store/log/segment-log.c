@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/mutant.h"
 #include "store/disk/disk.h"
 #include "store/log/log-recovery.h"
 #include "store/log/segment-files.h"
@@ -142,7 +143,7 @@ int segment_log_open(
         if (r < 0)
                 return r;
 
-        r = settle_last_append(log, from);
+        r = MUTANT(UNSETTLED_START) ? 0 : settle_last_append(log, from);
         if (r < 0)
                 return r;
         r = log_recover(&log->files, options, from, on_entry, userdata, &log->end);
@@ -330,7 +331,8 @@ int segment_log_append(SegmentLog *log) {
                 segment_log_seal(log);
                 return -ENOSPC;
         }
-        disk_flush(log->fd);
+        if (!MUTANT(UNFLUSHED_APPEND))
+                disk_flush(log->fd);
 
         log->end.offset = (uint32_t) pending_end(log);
         segment_files_set_size(&log->files, log->end.file, log->end.offset);

@@ -183,30 +183,37 @@ TEST(what_waits_goes_in_one_call_and_each_gets_its_own_answer) {
         assert_answered(trials);
 }
 
-static void on_refused(HttpCall *call, const HttpResult *result, void *userdata) {
+static void on_refused(const RpcResult *result, void *userdata) {
         assert_int_equal(result->error, -EHOSTDOWN);
         assert_ok(sem_post(userdata));
 }
 
-/* Calls until a call that was under way before has been refused as well. */
-static void wait_for_refusals(void) {
+/* Makes a call that is refused. One that was under way before has been, too, then, as they use the
+ * same channel. */
+static void wait_for_refusal(void) {
+        const Parties parties = {
+                .from = { .number = 3, .uuid = { 3 }, .run = 1 },
+                .sequence = 1,
+        };
         sem_t semaphore;
 
         assert_ok(sem_init(&semaphore, 0, 0));
-        for (int i = 0; i < 3; i++) {
-                HttpCall *call;
-
-                assert_ok(http_call_new(master.client, "GET", master.url, &call));
-                http_call_start(call, on_refused, &semaphore);
-                wait_for(&semaphore);
-        }
+        assert_ok(
+                        rpc_call(&(RpcCall){ .peers = master.peers,
+                                             .kind = CALL_COMMIT,
+                                             .url = master.url,
+                                             .parties = &parties,
+                                             .on_done = on_refused,
+                                             .userdata = &semaphore },
+                                 NULL));
+        wait_for(&semaphore);
 }
 
 TEST(a_master_that_is_not_there_yet_is_asked_again) {
         Trial trials[2];
 
         submit(trials + 0, 1);
-        wait_for_refusals();
+        wait_for_refusal();
         submit(trials + 1, 2);
         stand_in_listen(&master);
 

@@ -208,7 +208,10 @@ static void on_evicted(void *userdata) {
 
 static void on_closed(Receiver *receiver, int error, const char *reason, void *userdata) {
         Line *line = userdata;
+        const RpcServiceOptions *options = &line->service->options;
 
+        if (options->on_closed)
+                options->on_closed(&line->offer, options->userdata);
         (void) http_place_free(line->place);
         free(line);
 }

@@ -37,6 +37,9 @@ typedef struct RpcServiceOptions {
                      char ret_sentence[static FRAME_SENTENCE_MAX + 1],
                      void *userdata);
 
+        /* The connection of an OFFER that was admitted has ended. Optional. On a loop. */
+        void (*on_closed)(const Handshake *offer, void *userdata);
+
         /* Somebody wants to call who does not have the secret. Optional. On a loop. */
         void (*on_stranger)(const char *address, void *userdata);
 } RpcServiceOptions;

@@ -40,6 +40,7 @@ ALLOWED = {
     'daemon': CORE | {'store/disk', 'store/environment', 'loop', 'http', 'rpc', 'bus'},
     'master': LIB | {'bus', 'daemon', 'store/*', 'master/*'},
     'master/trouble': LIB,
+    'master/group': CORE | {'consensus', 'store/entries', 'channel', 'rpc'},
     'master/lead': LIB | {'master/trouble'},
     'master/cluster': LIB | {'master/lead'},
     'master/health': LIB | {'master/trouble', 'master/cluster'},

@@ -28,7 +28,8 @@ typedef enum CallRole { CALL_ROLE_MASTER, CALL_ROLE_VOLUME } CallRole;
         CALL(REPORT,  "",            VOLUME,  MASTER,    64 * KIB,  64 * KIB,  REPORT_TIMEOUT_USEC)\
         CALL(COMMIT,  "",            VOLUME,  MASTER,    8 * MIB,   64 * KIB,  0)                  \
         CALL(SETTLE,  "",            VOLUME,  MASTER,    2 * MIB,   64 * KIB,  0)                  \
-        CALL(DAMAGED, "",            VOLUME,  MASTER,    2 * MIB,   64 * KIB,  0)
+        CALL(DAMAGED, "",            VOLUME,  MASTER,    2 * MIB,   64 * KIB,  0)                  \
+        CALL(GROUP,   "",            MASTER,  MASTER,    8 * MIB,   64,        0)
 /* clang-format on */
 
 #define CALL_ENTRY(name, ...) CALL_##name,

@@ -36,11 +36,11 @@ TEST(a_daemon_without_a_number_is_the_master) {
         assert_int_equal(call_role(&(StoreIdentity){ .number = 1 }), CALL_ROLE_VOLUME);
 }
 
-TEST(nobody_calls_itself_but_volumes_fetch_from_each_other) {
+TEST(daemons_of_one_role_fetch_or_are_a_group) {
         for (CallKind kind = 0; kind < _CALL_MAX; kind++)
                 assert_int_equal(
                                 call_types[kind].caller == call_types[kind].receiver,
-                                kind == CALL_FETCH);
+                                kind == CALL_FETCH || kind == CALL_GROUP);
 }
 
 /* The greatest body that the encoders of wire.h are given must pass, and so must its answer. */
@@ -61,7 +61,7 @@ int main(void) {
                 cmocka_unit_test(each_call_that_is_a_request_has_a_path_of_its_own),
                 cmocka_unit_test(no_other_path_is_a_call),
                 cmocka_unit_test(a_daemon_without_a_number_is_the_master),
-                cmocka_unit_test(nobody_calls_itself_but_volumes_fetch_from_each_other),
+                cmocka_unit_test(daemons_of_one_role_fetch_or_are_a_group),
                 cmocka_unit_test(the_largest_batches_fit),
         };
 

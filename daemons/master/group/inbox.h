@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Inbox: what has come for a group's thread, in order. */
+
+#include <pthread.h>
+
+#include "base/buffer.h"
+
+typedef enum LetterType {
+        LETTER_MESSAGE,
+        LETTER_LOST,   /* a message to the member */
+        LETTER_CLOSED, /* the connection of the member */
+        LETTER_PROPOSAL,
+} LetterType;
+
+typedef struct Letter {
+        LetterType type;
+        uint64_t member;
+        Buffer data; /* owned */
+        void *proposal;
+        struct Letter *next;
+} Letter;
+
+Letter *letter_free(Letter *letter);
+
+typedef struct Inbox {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        Letter *first, **last; /* with the lock, as the rest */
+        size_t size;           /* of messages, in bytes */
+        bool is_closed;
+} Inbox;
+
+void inbox_init(Inbox *inbox);
+void inbox_done(Inbox *inbox);
+
+/* DATA, which may be NULL, is taken over on success. Returns 0, -ENOMEM, -ESHUTDOWN, or -EAGAIN for
+ * a message if too much waits. Thread: any. */
+int inbox_put(Inbox *inbox, const Letter *letter, Buffer *data);
+
+/* Waits for letters, for so long at most or until the inbox is closed, and takes them all. Returns
+ * whether it is open. */
+bool inbox_wait(Inbox *inbox, uint64_t usec, Letter **ret);
+
+/* Takes no more. Thread: any. */
+void inbox_close(Inbox *inbox);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Mail: messages between the members of a group, as calls over channels (rpc/rpc-call.h) that are
+ * answered with nothing as soon as they are there.
+ *
+ * A channel is authenticated, and says which member of which group is at either end. Messages are
+ * numbered by the process that sends them, so what an old connection still brings when a new one
+ * has begun is dropped, as is what comes a second time. Some get lost, and nobody repeats them. */
+
+#include "channel/handshake.h"
+#include "consensus/members.h"
+#include "consensus/message.h"
+#include "rpc/rpc-call.h"
+#include "rpc/rpc-request.h"
+
+typedef struct Mail Mail;
+
+typedef struct MailOptions {
+        uint64_t self;
+        uint8_t group[GROUP_ID_SIZE];
+        uint8_t cluster[CLUSTER_ID_SIZE];
+        uint64_t run; /* of this process: random, not 0 */
+        Peers *peers; /* not owned */
+
+        /* A message has not arrived, or may not have. On a loop. */
+        void (*on_lost)(uint64_t member, void *userdata);
+        void *userdata;
+} MailOptions;
+
+/* Returns 0 or -ENOMEM. */
+int mail_new(const MailOptions *options, Mail **ret);
+
+/* The peers were stopped before. Accepts NULL. */
+Mail *mail_free(Mail *mail);
+DEFINE_CLEANUP(Mail *, mail_free);
+
+/* Sends a message, whose BYTES are taken over. Those of one thread to one member keep their order.
+ * Returns 0, or a negative errno, and then nothing was sent. Thread: one at a time. */
+int mail_send(Mail *mail, const Member *to, Buffer *bytes);
+
+/* Whether this is the member that the OFFER is for. Returns 0 with the ANSWER, or -EREMOTE. Thread:
+ * any. */
+int mail_admit(const Mail *mail, const Handshake *offer, Handshake *answer);
+
+/* Who calls. Returns 0, -EALREADY for what comes from an old connection or once more, and -EREMOTE
+ * for whom no member can be. Thread: any. */
+int mail_check(Mail *mail, const Parties *parties, uint64_t *ret_member);
+
+/* The member at an end of a channel; 0 if that is none of this group. Thread: any. */
+uint64_t mail_member(const Mail *mail, const StoreIdentity *identity);

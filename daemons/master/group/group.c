@@ -470,8 +470,10 @@ int group_new(const GroupOptions *options, Group **ret) {
 
         *ret = group; /* callbacks may come from now on */
         r = -pthread_create(&group->thread, NULL, run, group);
-        if (r < 0)
+        if (r < 0) {
+                *ret = NULL;
                 return r;
+        }
 
         group->has_thread = true;
         (void) TAKE_PTR(group);

@@ -256,23 +256,17 @@ TEST(a_family_that_is_not_there_has_no_members) {
 
 #define INTERVAL (50 * USEC_PER_MSEC)
 
-/* The first change comes when the interval since the member was new is over; the last one is told,
- * though nothing more happens. */
-TEST(changes_are_held_back) {
+/* What changes while a change is held back goes along; the last one is told, though nothing more
+ * happens. */
+TEST(changes_are_told_together) {
         uint64_t begin;
 
         family = bus_family_free(family);
         start(INTERVAL);
-        begin = clock_monotonic();
-        set(1, (Thing){});
-        for (uint32_t i = 1; i <= 10; i++)
+        for (uint32_t i = 0; i <= 10; i++)
                 set(1, (Thing){ .size = i });
-        if (clock_monotonic() - begin < INTERVAL)
-                assert_signals("new /1;");
-        *signals = '\0';
-        bus_ends_await(&ends, *signals);
-        assert_true(clock_monotonic() - begin >= INTERVAL);
-        assert_string_equal(signals, "/1:Size,;");
+        bus_ends_await(&ends, strstr(signals, "Size"));
+        assert_string_equal(signals, "new /1;/1:Size,;");
         assert_int_equal(((const Thing *) bus_family_find(family, 1)->told)->size, 10);
 
         /* And then nothing is left to be told. */
@@ -293,7 +287,7 @@ TEST(what_is_held_back_is_told_before_the_end) {
 
         set(1, (Thing){ .size = 7 });
         set(2, (Thing){ .weight = 8 });
-        *signals = '\0';
+        assert_signals("");
         assert_ok(bus_family_remove(family, 1));
         assert_signals("/1:Size,;gone /1;");
 
@@ -316,7 +310,7 @@ int main(void) {
                 ROW(members_are_in_order_however_they_come),
                 ROW(a_number_has_one_spelling),
                 ROW(a_family_that_is_not_there_has_no_members),
-                ROW(changes_are_held_back),
+                ROW(changes_are_told_together),
                 ROW(what_is_held_back_is_told_before_the_end),
         };
 

@@ -26,7 +26,7 @@ typedef struct Peer {
         Hub *hub;
         Channel *channel;
         size_t n_calls;
-        bool is_outdated; /* the store is called elsewhere, or in another run, by now */
+        bool is_outdated; /* the daemon is called otherwise by now: see peers.h */
         UT_hash_handle hh;
 } Peer;
 

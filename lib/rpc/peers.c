@@ -185,13 +185,20 @@ static void free_outdated_soon(Hub *hub) {
         (void) hub_post(hub, 0, free_outdated, NULL, hub);
 }
 
-/* The store of KEY is to be called by that from now on. */
+/* Whether both are the same daemon, in whatever run. A volume has one store at a time, so another
+ * store of its number has replaced it; masters all have number 0, and only their uuid tells those
+ * of a group apart. */
+static bool is_same_daemon(const StoreIdentity *a, const StoreIdentity *b) {
+        return a->number == 0 ? store_identity_equal(a, b) : a->number == b->number;
+}
+
+/* The daemon of KEY is to be called by that from now on. */
 static void outdate_others(Hub *hub, const PeerKey *key) {
         bool any = false;
 
         for (Peer *peer = hub->table; peer; peer = peer->hh.next)
-                if (peer->key.to.number == key->to.number &&
-                    peer->key.from.number == key->from.number &&
+                if (is_same_daemon(&peer->key.to, &key->to) &&
+                    is_same_daemon(&peer->key.from, &key->from) &&
                     memcmp(&peer->key, key, sizeof(*key)) != 0)
                         any = peer->is_outdated = true;
         if (any)

@@ -29,7 +29,7 @@ typedef struct Line {
         Loop *loop;
         Receiver *receiver;
         HttpPlace *place;
-        bool is_trusted;
+        bool is_trusted; /* a call has shown that the other side has the keys */
 } Line;
 
 struct RpcRequest {
@@ -172,14 +172,24 @@ static RpcRequest *make_request(Line *line, Incoming *incoming) {
         return request;
 }
 
+static void trust(Line *line) {
+        const RpcServiceOptions *options = &line->service->options;
+
+        if (line->is_trusted)
+                return;
+
+        line->is_trusted = true;
+        http_place_trust(line->place);
+        if (options->on_opened)
+                options->on_opened(&line->offer, options->userdata);
+}
+
 static void on_call(Incoming *incoming, void *userdata) {
         Line *line = userdata;
         RpcRequest *request;
         int r;
 
-        if (!line->is_trusted)
-                http_place_trust(line->place); /* it has shown that it has the keys */
-        line->is_trusted = true;
+        trust(line);
 
         request = make_request(line, incoming);
         if (!request) {
@@ -210,7 +220,7 @@ static void on_closed(Receiver *receiver, int error, const char *reason, void *u
         Line *line = userdata;
         const RpcServiceOptions *options = &line->service->options;
 
-        if (options->on_closed)
+        if (line->is_trusted && options->on_closed)
                 options->on_closed(&line->offer, options->userdata);
         (void) http_place_free(line->place);
         free(line);

@@ -37,7 +37,11 @@ typedef struct RpcServiceOptions {
                      char ret_sentence[static FRAME_SENTENCE_MAX + 1],
                      void *userdata);
 
-        /* The connection of an OFFER that was admitted has ended. Optional. On a loop. */
+        /* The first call has come over a connection, which is taken next; and that connection has
+         * ended, once for each that was told of. An OFFER that was admitted may be a recording: a
+         * call shows that who sent it has the keys, and of a connection without any, or one that
+         * came to nothing, nothing is told. Optional. On the connection's loop. */
+        void (*on_opened)(const Handshake *offer, void *userdata);
         void (*on_closed)(const Handshake *offer, void *userdata);
 
         /* Somebody wants to call who does not have the secret. Optional. On a loop. */

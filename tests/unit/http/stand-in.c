@@ -53,6 +53,19 @@ static int stand_in_admit(
         return 0;
 }
 
+static void stand_in_on_opened(const Handshake *offer, void *userdata) {
+        StandIn *stand_in = userdata;
+
+        stand_in->n_opened++;
+}
+
+static void stand_in_on_closed(const Handshake *offer, void *userdata) {
+        StandIn *stand_in = userdata;
+
+        stand_in->n_closed++;
+        assert_ok(sem_post(&stand_in->closed));
+}
+
 static int stand_in_open(HttpRequest *request) {
         const StandIn *stand_in = http_request_userdata(request);
 
@@ -81,6 +94,7 @@ void stand_in_init(StandIn *stand_in) {
         (void) snprintf(stand_in->url, sizeof(stand_in->url), "http://127.0.0.1:%i",
                         stand_in->port);
         assert_ok(sem_init(&stand_in->arrived, 0, 0));
+        assert_ok(sem_init(&stand_in->closed, 0, 0));
         assert_ok(secret_new(SECRET, strlen(SECRET), &stand_in->secret));
         assert_ok(http_client_new(&options, &stand_in->client));
         assert_ok(loops_new(1, &stand_in->loops));
@@ -105,6 +119,8 @@ void stand_in_listen(StandIn *stand_in) {
                 .handlers = handlers,
                 .userdata = stand_in,
                 .admit = stand_in_admit,
+                .on_opened = stand_in_on_opened,
+                .on_closed = stand_in_on_closed,
         };
         HttpServerOptions options = {
                 .listen_fd = TAKE_FD(stand_in->fd),

@@ -24,7 +24,7 @@ typedef struct StandIn {
         HttpClient *client; /* for whoever calls */
         Peers *peers;       /* likewise */
 
-        sem_t arrived;
+        sem_t arrived, closed;
         HttpRequest *request; /* what waits: a signed request, */
         RpcRequest *call;     /* or a call */
         CallKind kind;
@@ -34,7 +34,8 @@ typedef struct StandIn {
         RpcRequest *overtaken[8]; /* calls that waited when another came, which end with the
                                      stand-in */
         size_t n_overtaken;
-        bool is_leaving; /* calls are refused at once */
+        bool is_leaving;             /* calls are refused at once */
+        unsigned n_opened, n_closed; /* connections over which calls have come */
 } StandIn;
 
 /* Connections are refused until stand_in_listen(). */

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 
+#include "channel/handshake.h"
 #include "http/stand-in.h"
+#include "rpc/channel-types.h"
 
 static const Parties order = {
         .lead = { .cluster = "a cluster", .term = 7, .leader = 9 },
@@ -50,7 +52,8 @@ static void on_done(const RpcResult *result, void *userdata) {
         assert_ok(sem_post(&trial->done));
 }
 
-static int start(Trial *trial, CallKind kind, Buffer *body, RpcCallHandle **ret) {
+static int
+start_as(Trial *trial, const Parties *parties, CallKind kind, Buffer *body, RpcCallHandle **ret) {
         *trial = (Trial){};
         assert_ok(sem_init(&trial->done, 0, 0));
         return rpc_call(
@@ -58,12 +61,16 @@ static int start(Trial *trial, CallKind kind, Buffer *body, RpcCallHandle **ret)
                                         .peers = other.peers,
                                         .kind = kind,
                                         .url = other.url,
-                                        .parties = &order,
+                                        .parties = parties,
                                         .body = body,
                                         .on_done = on_done,
                                         .userdata = trial,
                         },
                         ret);
+}
+
+static int start(Trial *trial, CallKind kind, Buffer *body, RpcCallHandle **ret) {
+        return start_as(trial, &order, kind, body, ret);
 }
 
 TEST(a_call_arrives_with_its_body_and_is_answered) {
@@ -237,6 +244,80 @@ TEST(when_the_service_is_stopped_calls_that_take_long_are_told) {
         assert_int_equal(trial.error, 0);
 }
 
+/* Calls each of the two in turn. Returns how many connections that took. */
+static unsigned call_in_turn(CallKind kind, const StoreIdentity to[static 2]) {
+        Parties parties = order;
+        Trial trial;
+
+        stand_in_listen(&other);
+        for (size_t i = 0; i < 6; i++) {
+                parties.to = to[i % 2];
+                assert_ok(start_as(&trial, &parties, kind, NULL, NULL));
+                (void) stand_in_receive(&other, kind);
+                stand_in_answer(&other, &(Buffer){});
+                wait_for(&trial.done);
+                assert_int_equal(trial.error, 0);
+        }
+        return other.n_opened; /* the loop has counted before it took the call */
+}
+
+TEST(masters_of_a_group_do_not_take_each_others_channels_away) {
+        const StoreIdentity masters[] = { { .uuid = "one of them" }, { .uuid = "another" } };
+
+        assert_int_equal(call_in_turn(CALL_GROUP, masters), 2);
+}
+
+TEST(another_store_of_a_volume_takes_its_place) {
+        const StoreIdentity stores[] = { { .number = 3, .uuid = "a store", .run = 5 },
+                                         { .number = 3, .uuid = "another", .run = 6 } };
+
+        assert_int_equal(call_in_turn(CALL_STORE, stores), 6);
+}
+
+/* The offer is signed, but who sends it is only known by what it does with the keys. */
+static void open_without_keys(void) {
+        const Handshake offer = { .purpose = RPC_PURPOSE, .cluster = "a cluster" };
+        char text[HANDSHAKE_TEXT_SIZE], request[HANDSHAKE_TEXT_SIZE + 256], piece[1024];
+        struct sockaddr_in address = {
+                .sin_family = AF_INET,
+                .sin_port = htons((uint16_t) other.port),
+                .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        size_t n = 0;
+
+        assert_ok(handshake_offer(&offer, secret_signer(other.secret), text));
+        (void) snprintf(request, sizeof(request),
+                        "GET " HANDSHAKE_PATH " HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                        "Upgrade: " HANDSHAKE_PROTOCOL "\r\n" HANDSHAKE_HEADER ": %s\r\n\r\n",
+                        text);
+        assert_ok(connect(fd, (struct sockaddr *) &address, sizeof(address)));
+        assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+        assert_ok(shutdown(fd, SHUT_WR));
+        for (ssize_t got = 1; got > 0; n += (size_t) MAX(got, (ssize_t) 0)) {
+                got = recv(fd, piece + n, sizeof(piece) - 1 - n, 0);
+                assert_true(got >= 0 || errno == ECONNRESET);
+        }
+        piece[n] = '\0';
+        assert_memory_equal(piece, "HTTP/1.1 101", 12);
+        (void) close(fd);
+}
+
+TEST(nothing_is_told_of_a_connection_before_it_has_shown_that_it_has_the_keys) {
+        Trial trial;
+
+        stand_in_listen(&other);
+        open_without_keys();
+        assert_ok(start(&trial, CALL_STORE, NULL, NULL));
+        (void) stand_in_receive(&other, CALL_STORE);
+        stand_in_answer(&other, &(Buffer){});
+        wait_for(&trial.done);
+        peers_stop(other.peers);
+        wait_for(&other.closed);
+        assert_int_equal(other.n_opened, 1);
+        assert_int_equal(other.n_closed, 1);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -250,6 +331,9 @@ int main(void) {
                 RUN(calls_that_wait_for_a_silent_daemon_are_ended),
                 RUN(stopped_peers_end_all_calls_and_run_no_posts),
                 RUN(when_the_service_is_stopped_calls_that_take_long_are_told),
+                RUN(masters_of_a_group_do_not_take_each_others_channels_away),
+                RUN(another_store_of_a_volume_takes_its_place),
+                RUN(nothing_is_told_of_a_connection_before_it_has_shown_that_it_has_the_keys),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

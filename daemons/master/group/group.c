@@ -159,6 +159,13 @@ static void send_message(Group *group, const Message *message) {
                 (void) mail_send(group->mail, to, &bytes); /* or it is lost */
 }
 
+/* A set of members is decided: who is not in it, or in one that follows, is not sent anything. */
+static void forget_members(Group *group) {
+        bool is_decided;
+
+        mail_keep(group->mail, consensus_members(group->core, &is_decided));
+}
+
 static void on_lost(uint64_t member, void *userdata) {
         Group *group = userdata;
 
@@ -215,6 +222,8 @@ static void tell_decided(Group *group, uint64_t commit) {
                         return;
                 }
                 group->told = index;
+                if (entry.type == ENTRY_MEMBERS)
+                        forget_members(group);
                 group->options.on_decided(
                                 index, &entry, take_proposal(group, index, entry.term),
                                 group->options.userdata);
@@ -267,14 +276,17 @@ static void take_message(Group *group, const Letter *letter) {
         carry_out(group, r, &update);
 }
 
-/* A leader sends what may be lost once more, a follower has lost its leader; who leads is not told
- * of the others' connections, nor who follows of its own, which may have ended for any reason. */
+/* A leader sends again what may not have arrived. A follower whose leader's channels have all ended
+ * has lost it, and need not wait for the election time. Nothing else is a reason to act: a member
+ * that closes its channels to the leader may still be there, and so may a leader that a message of
+ * a follower did not get to. */
 static void take_disconnection(Group *group, const Letter *letter) {
         bool leads = group->view.role == CONSENSUS_LEADER;
         ConsensusUpdate update;
         int r;
 
-        if (leads != (letter->type == LETTER_LOST))
+        if (leads != (letter->type == LETTER_LOST) ||
+            (!leads && mail_is_open(group->mail, letter->member)))
                 return;
         r = consensus_disconnected(group->core, now_usec(), letter->member, &update);
         carry_out(group, r, &update);
@@ -532,10 +544,13 @@ int group_receive(Group *group, RpcRequest *request) {
         return r < 0 ? r : rpc_request_reply(request, NULL, NULL);
 }
 
+void group_connected(Group *group, const Handshake *offer) {
+        (void) mail_opened(group->mail, &offer->from);
+}
+
 void group_disconnected(Group *group, const Handshake *offer) {
-        (void) inbox_put(
-                        &group->inbox,
-                        &(Letter){ LETTER_CLOSED,
-                                   .member = mail_member(group->mail, &offer->from) },
-                        NULL);
+        uint64_t member = mail_closed(group->mail, &offer->from);
+
+        if (member > 0)
+                (void) inbox_put(&group->inbox, &(Letter){ LETTER_CLOSED, .member = member }, NULL);
 }

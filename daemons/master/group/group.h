@@ -73,8 +73,9 @@ DEFINE_CLEANUP(Group *, group_free);
  * Thread: any. */
 int group_propose(Group *group, Buffer *data, void *proposal);
 
-/* For the RPC service: whether this is the member that the OFFER is for, a message of another one,
- * and that the connection of one has ended. Thread: any. */
+/* For the RPC service: whether this is the member that the OFFER is for, that the connection of
+ * another one is open, a message of it, and that the connection has ended. Thread: any. */
 int group_admit(const Group *group, const Handshake *offer, Handshake *answer);
+void group_connected(Group *group, const Handshake *offer);
 int group_receive(Group *group, RpcRequest *request);
 void group_disconnected(Group *group, const Handshake *offer);

@@ -2,15 +2,17 @@
 
 #include <endian.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "master/group/mail.h"
 
-#define SENDERS_MAX (4 * MEMBERS_MAX) /* members come and go */
+#define MEMBERS_KNOWN (4 * MEMBERS_MAX) /* members come and go */
 
 /* The number of the last message of a member, and those of its processes that are over. */
 typedef struct Sender {
         uint64_t member; /* 0 for none */
+        size_t n_open;   /* channels */
         uint64_t run, sequence;
         uint64_t ended[8];
         size_t n_ended;
@@ -19,16 +21,17 @@ typedef struct Sender {
 /* To whom messages go. */
 typedef struct Receiver {
         Mail *mail;
-        uint64_t member;
+        uint64_t member;      /* 0 for none */
+        atomic_size_t n_sent; /* messages that are under way */
 } Receiver;
 
 struct Mail {
         MailOptions options;
         uint64_t sequence; /* of the thread that sends, as are the receivers */
-        Receiver receivers[SENDERS_MAX];
+        Receiver receivers[MEMBERS_KNOWN];
 
         pthread_mutex_t lock;
-        Sender senders[SENDERS_MAX]; /* with the lock */
+        Sender senders[MEMBERS_KNOWN]; /* with the lock */
 };
 
 /* The group and the member are what the uuid is made of. */
@@ -41,7 +44,8 @@ static StoreIdentity identity_of(const Mail *mail, uint64_t member, uint64_t run
         return identity;
 }
 
-uint64_t mail_member(const Mail *mail, const StoreIdentity *identity) {
+/* The member at an end of a channel; 0 if that is none of this group. */
+static uint64_t member_of(const Mail *mail, const StoreIdentity *identity) {
         uint64_t number;
         StoreIdentity known;
 
@@ -72,22 +76,27 @@ Mail *mail_free(Mail *mail) {
 }
 
 static Receiver *find_receiver(Mail *mail, uint64_t member) {
-        for (size_t i = 0; i < SENDERS_MAX; i++) {
+        Receiver *free_one = NULL;
+
+        for (size_t i = 0; i < MEMBERS_KNOWN; i++) {
                 Receiver *receiver = mail->receivers + i;
 
-                if (receiver->member == 0)
-                        *receiver = (Receiver){ mail, member };
                 if (receiver->member == member)
                         return receiver;
+                if (receiver->member == 0 && !free_one)
+                        free_one = receiver;
         }
-        return NULL;
+        if (free_one)
+                *free_one = (Receiver){ mail, member, 0 };
+        return free_one;
 }
 
 static void on_done(const RpcResult *result, void *userdata) {
-        const Receiver *receiver = userdata;
+        Receiver *receiver = userdata;
 
         if (rpc_result_error(result) < 0)
                 receiver->mail->options.on_lost(receiver->member, receiver->mail->options.userdata);
+        (void) atomic_fetch_sub(&receiver->n_sent, 1); /* it may be forgotten from now on */
 }
 
 int mail_send(Mail *mail, const Member *to, Buffer *bytes) {
@@ -97,12 +106,14 @@ int mail_send(Mail *mail, const Member *to, Buffer *bytes) {
                 .to = identity_of(mail, to->id, 0),
                 .sequence = ++mail->sequence,
         };
+        int r;
 
         if (!receiver)
                 return -E2BIG;
 
         memcpy(parties.lead.cluster, mail->options.cluster, sizeof(parties.lead.cluster));
-        return rpc_call(
+        (void) atomic_fetch_add(&receiver->n_sent, 1);
+        r = rpc_call(
                         &(RpcCall){
                                         .peers = mail->options.peers,
                                         .kind = CALL_GROUP,
@@ -113,12 +124,14 @@ int mail_send(Mail *mail, const Member *to, Buffer *bytes) {
                                         .userdata = receiver,
                         },
                         NULL);
+        if (r < 0)
+                (void) atomic_fetch_sub(&receiver->n_sent, 1);
+        return r;
 }
 
 int mail_admit(const Mail *mail, const Handshake *offer, Handshake *answer) {
         if (!cluster_id_equal(offer->cluster, mail->options.cluster) ||
-            mail_member(mail, &offer->to) != mail->options.self ||
-            mail_member(mail, &offer->from) == 0)
+            member_of(mail, &offer->to) != mail->options.self || member_of(mail, &offer->from) == 0)
                 return -EREMOTE;
 
         answer->from = identity_of(mail, mail->options.self, mail->options.run);
@@ -126,16 +139,59 @@ int mail_admit(const Mail *mail, const Handshake *offer, Handshake *answer) {
         return 0;
 }
 
+/* With the lock, as the next one. */
 static Sender *find_sender(Mail *mail, uint64_t member) {
-        for (size_t i = 0; i < SENDERS_MAX; i++) {
-                Sender *sender = mail->senders + i;
-
-                if (sender->member == 0)
-                        sender->member = member;
-                if (sender->member == member)
-                        return sender;
-        }
+        for (size_t i = 0; i < MEMBERS_KNOWN; i++)
+                if (mail->senders[i].member == member)
+                        return mail->senders + i;
         return NULL;
+}
+
+/* Makes one for who is not known yet. NULL for none of the group, or if there is no room. */
+static Sender *ensure_sender(Mail *mail, uint64_t member) {
+        Sender *sender = member > 0 ? find_sender(mail, member) : NULL;
+
+        if (sender || member == 0)
+                return sender;
+        sender = find_sender(mail, 0);
+        if (sender)
+                *sender = (Sender){ .member = member };
+        return sender;
+}
+
+uint64_t mail_opened(Mail *mail, const StoreIdentity *from) {
+        uint64_t member = member_of(mail, from);
+        Sender *sender;
+
+        (void) pthread_mutex_lock(&mail->lock);
+        sender = ensure_sender(mail, member);
+        if (sender)
+                sender->n_open++;
+        (void) pthread_mutex_unlock(&mail->lock);
+        return member;
+}
+
+uint64_t mail_closed(Mail *mail, const StoreIdentity *from) {
+        uint64_t member = member_of(mail, from);
+        Sender *sender;
+
+        (void) pthread_mutex_lock(&mail->lock);
+        sender = find_sender(mail, member);
+        if (sender && sender->n_open > 0)
+                sender->n_open--;
+        (void) pthread_mutex_unlock(&mail->lock);
+        return member;
+}
+
+bool mail_is_open(Mail *mail, uint64_t member) {
+        const Sender *sender;
+        bool is_open;
+
+        (void) pthread_mutex_lock(&mail->lock);
+        sender = find_sender(mail, member);
+        is_open = sender && sender->n_open > 0;
+        (void) pthread_mutex_unlock(&mail->lock);
+        return is_open;
 }
 
 static bool has_ended(const Sender *sender, uint64_t run) {
@@ -156,15 +212,33 @@ static bool is_next(Sender *sender, uint64_t run, uint64_t sequence) {
 }
 
 int mail_check(Mail *mail, const Parties *parties, uint64_t *ret_member) {
-        uint64_t member = mail_member(mail, &parties->from);
+        uint64_t member = member_of(mail, &parties->from);
         Sender *sender;
         int r = -EREMOTE;
 
         (void) pthread_mutex_lock(&mail->lock);
-        sender = member > 0 ? find_sender(mail, member) : NULL;
+        sender = ensure_sender(mail, member);
         if (sender)
                 r = is_next(sender, parties->from.run, parties->sequence) ? 0 : -EALREADY;
         (void) pthread_mutex_unlock(&mail->lock);
         *ret_member = member;
         return r;
+}
+
+void mail_keep(Mail *mail, const Members *members) {
+        for (size_t i = 0; i < MEMBERS_KNOWN; i++) {
+                Receiver *receiver = mail->receivers + i;
+
+                if (atomic_load(&receiver->n_sent) == 0 && !members_find(members, receiver->member))
+                        receiver->member = 0;
+        }
+
+        (void) pthread_mutex_lock(&mail->lock);
+        for (size_t i = 0; i < MEMBERS_KNOWN; i++) {
+                Sender *sender = mail->senders + i;
+
+                if (sender->n_open == 0 && !members_find(members, sender->member))
+                        sender->member = 0;
+        }
+        (void) pthread_mutex_unlock(&mail->lock);
 }

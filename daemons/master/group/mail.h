@@ -36,7 +36,8 @@ Mail *mail_free(Mail *mail);
 DEFINE_CLEANUP(Mail *, mail_free);
 
 /* Sends a message, whose BYTES are taken over. Those of one thread to one member keep their order.
- * Returns 0, or a negative errno, and then nothing was sent. Thread: one at a time. */
+ * Returns 0, or a negative errno, such as -E2BIG for too many members, and then nothing was sent.
+ * Thread: one at a time. */
 int mail_send(Mail *mail, const Member *to, Buffer *bytes);
 
 /* Whether this is the member that the OFFER is for. Returns 0 with the ANSWER, or -EREMOTE. Thread:
@@ -44,8 +45,19 @@ int mail_send(Mail *mail, const Member *to, Buffer *bytes);
 int mail_admit(const Mail *mail, const Handshake *offer, Handshake *answer);
 
 /* Who calls. Returns 0, -EALREADY for what comes from an old connection or once more, and -EREMOTE
- * for whom no member can be. Thread: any. */
+ * for who is none of the group, or if there are too many. Thread: any. */
 int mail_check(Mail *mail, const Parties *parties, uint64_t *ret_member);
 
-/* The member at an end of a channel; 0 if that is none of this group. Thread: any. */
-uint64_t mail_member(const Mail *mail, const StoreIdentity *identity);
+/* A channel from somebody has been opened, and has ended. Both return the member, or 0 if that is
+ * none of this group. Thread: any. */
+uint64_t mail_opened(Mail *mail, const StoreIdentity *from);
+uint64_t mail_closed(Mail *mail, const StoreIdentity *from);
+
+/* Forgets who is none of MEMBERS, unless something is still under way to or from it. There is room
+ * for MEMBERS_MAX several times over, so nobody is turned away who has taken the place of another.
+ * Thread: that of mail_send(). */
+void mail_keep(Mail *mail, const Members *members);
+
+/* Whether there is a channel from the member, whichever of its processes it comes from: when an old
+ * one ends late, the member is not gone. Thread: any. */
+bool mail_is_open(Mail *mail, uint64_t member);

@@ -32,8 +32,9 @@ struct Group {
         bool has_thread;
 
         /* of the thread */
-        Consensus *core; /* owned */
-        EntryLog *log;   /* owned */
+        Consensus *core;       /* owned */
+        ConsensusUpdate first; /* with which it begins */
+        EntryLog *log;         /* owned */
         Recent recent;
         GroupView view;
         uint64_t told; /* the last entry that on_decided() had */
@@ -43,8 +44,8 @@ struct Group {
         size_t n_staged;
         ConsensusWrite written; /* the last one that the core was not told of; number 0 if none */
 
-        Waiting *waiting; /* owned; in the order of the entries */
-        size_t n_waiting, waiting_allocated;
+        Waiting *waiting; /* owned; in the order of the entries, from FIRST_WAITING on */
+        size_t first_waiting, n_waiting, waiting_allocated;
         Buffer scratch;
 };
 
@@ -115,6 +116,7 @@ static void stage(Group *group, const ConsensusWrite *write) {
         for (size_t i = 0; write->first + i <= write->last; i++)
                 if (recent_append(&group->recent, write->entries + i) < 0)
                         note_broken(group, -ENOMEM);
+        assert(group->n_staged < STAGED_MAX);
         group->staged[group->n_staged++] = *write;
 }
 
@@ -174,37 +176,55 @@ static void on_lost(uint64_t member, void *userdata) {
 
 /* -- Proposals -- */
 
-static int wait_for_entry(Group *group, uint64_t index, uint64_t term, void *proposal) {
-        if (group->n_waiting == group->waiting_allocated) {
-                size_t allocated = MAX(2 * group->n_waiting, (size_t) 64);
-                Waiting *waiting = reallocarray(group->waiting, allocated, sizeof(*waiting));
+/* Makes room for one behind the others. They are moved only if that frees half of it. */
+static int reserve_waiting(Group *group) {
+        size_t allocated = MAX(2 * group->waiting_allocated, (size_t) 64);
+        Waiting *waiting;
 
-                if (!waiting)
-                        return -ENOMEM;
-                group->waiting = waiting;
-                group->waiting_allocated = allocated;
+        if (group->first_waiting + group->n_waiting < group->waiting_allocated)
+                return 0;
+        if (group->n_waiting < group->waiting_allocated / 2) {
+                memmove(group->waiting, group->waiting + group->first_waiting,
+                        group->n_waiting * sizeof(*waiting));
+                group->first_waiting = 0;
+                return 0;
         }
-        group->waiting[group->n_waiting++] = (Waiting){ index, term, proposal };
+
+        waiting = reallocarray(group->waiting, allocated, sizeof(*waiting));
+        if (!waiting)
+                return -ENOMEM;
+        group->waiting = waiting;
+        group->waiting_allocated = allocated;
         return 0;
+}
+
+static int note_waiting(Group *group, uint64_t index, uint64_t term, void *proposal) {
+        int r;
+
+        r = reserve_waiting(group);
+        if (r >= 0)
+                group->waiting[group->first_waiting + group->n_waiting++] = (Waiting){ index, term,
+                                                                                       proposal };
+        return r;
 }
 
 /* What was proposed with the entry that is decided at an index. */
 static void *take_proposal(Group *group, uint64_t index, uint64_t term) {
-        Waiting first;
+        const Waiting *first = group->waiting + group->first_waiting;
 
-        if (group->n_waiting == 0 || group->waiting[0].index != index)
+        if (group->n_waiting == 0 || first->index != index)
                 return NULL;
 
-        first = group->waiting[0];
+        group->first_waiting++;
         group->n_waiting--;
-        memmove(group->waiting, group->waiting + 1, group->n_waiting * sizeof(first));
-        return first.term == term ? first.proposal : NULL;
+        return first->term == term ? first->proposal : NULL;
 }
 
 static void give_up_waiting(Group *group) {
         for (size_t i = 0; i < group->n_waiting; i++)
                 group->options.on_refused(
-                                group->waiting[i].proposal, -EINPROGRESS, group->options.userdata);
+                                group->waiting[group->first_waiting + i].proposal, -EINPROGRESS,
+                                group->options.userdata);
         group->n_waiting = 0;
 }
 
@@ -251,7 +271,7 @@ static void carry_out(Group *group, int r, const ConsensusUpdate *update) {
 
         if (update->vote_changed)
                 write_vote(group, update->term, update->vote);
-        if (update->write.number > 0)
+        if (update->write.number > 0 && group->broken == 0)
                 stage(group, &update->write);
         for (size_t i = 0; i < update->n_messages && group->broken == 0; i++)
                 send_message(group, update->messages + i);
@@ -308,8 +328,8 @@ static const Letter *take_proposals(Group *group, const Letter *first) {
         }
         r = consensus_propose(group->core, now_usec(), entries, n, &update);
         for (size_t i = 0; i < n; i++, first = first->next) {
-                if (r >= 0 && wait_for_entry(group, update.write.first + i, update.term,
-                                             first->proposal) >= 0)
+                if (r >= 0 &&
+                    note_waiting(group, update.write.first + i, update.term, first->proposal) >= 0)
                         continue;
                 group->options.on_refused(
                                 first->proposal, r < 0 ? r : -EINPROGRESS, group->options.userdata);
@@ -364,13 +384,14 @@ static void refuse_letters(Group *group, Letter *letter) {
                                         letter->proposal, -ESHUTDOWN, group->options.userdata);
 }
 
-static void free_letters(Letter *letter) {
+static Letter *free_letters(Letter *letter) {
         while (letter) {
                 Letter *next = letter->next;
 
                 (void) letter_free(letter);
                 letter = next;
         }
+        return NULL;
 }
 
 static uint64_t time_left(const Group *group) {
@@ -381,20 +402,22 @@ static uint64_t time_left(const Group *group) {
 
 static void *run(void *userdata) {
         Group *group = userdata;
-        Letter *letters;
+        Letter *letters = NULL;
 
-        while (inbox_wait(&group->inbox, time_left(group), &letters) && group->broken == 0) {
+        carry_out(group, 0, &group->first);
+        finish_turn(group);
+        while (group->broken == 0 && inbox_wait(&group->inbox, time_left(group), &letters)) {
                 take_letters(group, letters);
                 tick(group);
                 finish_turn(group);
-                free_letters(letters);
+                letters = free_letters(letters);
         }
         inbox_close(&group->inbox);
         refuse_letters(group, letters);
-        free_letters(letters);
+        (void) free_letters(letters);
         (void) inbox_wait(&group->inbox, 0, &letters);
         refuse_letters(group, letters);
-        free_letters(letters);
+        (void) free_letters(letters);
         give_up_waiting(group);
         if (group->broken < 0 && group->broken != -ESHUTDOWN)
                 group->options.on_broken(group->broken, group->options.userdata);
@@ -428,7 +451,6 @@ static int open_core(Group *group) {
                 .window_size = WINDOW_SIZE,
                 .backlog_size = BACKLOG_SIZE,
         };
-        ConsensusUpdate update;
         ConsensusDisk disk;
         int r;
 
@@ -437,14 +459,12 @@ static int open_core(Group *group) {
         if (r < 0)
                 return r;
         disk.applied = &options->applied;
-        r = consensus_new(&core, now_usec(), &disk, &group->core, &update);
+        r = consensus_new(&core, now_usec(), &disk, &group->core, &group->first);
         if (r < 0)
                 return r;
 
         group->told = options->applied.index;
-        carry_out(group, 0, &update);
-        finish_turn(group);
-        return group->broken;
+        return 0;
 }
 
 static int open_mail(Group *group) {

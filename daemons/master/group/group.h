@@ -50,13 +50,14 @@ typedef struct GroupOptions {
         void (*on_view)(const GroupView *view, void *userdata);
 
         /* The thread has ended, and takes no more part: -EBADMSG for a damaged log, -EUCLEAN if
-         * another member has lost what it had promised to keep, or -ENOMEM. */
+         * another member has lost what it had promised to keep, -ENOMEM, or what else the disk
+         * says, such as -EIO; all but that it is full. */
         void (*on_broken)(int error, void *userdata);
         void *userdata;
 } GroupOptions;
 
-/* Opens the log and begins to take part. Returns 0, what entry_log_open() and consensus_new() say,
- * or another negative errno. */
+/* Opens the log and begins to take part. *RET is set before the first callback. Returns 0, what
+ * entry_log_open() and consensus_new() say, or another negative errno. */
 int group_new(const GroupOptions *options, Group **ret);
 
 /* Ends the thread, and tells what is unknown of proposals. Thread: any but the group's, a loop's.
@@ -69,7 +70,8 @@ Group *group_free(Group *group);
 DEFINE_CLEANUP(Group *, group_free);
 
 /* Proposes an entry. DATA is taken over on success, and exactly one of on_decided() and
- * on_refused() comes with the PROPOSAL, which is not NULL. Returns 0, -ESHUTDOWN or -ENOMEM.
+ * on_refused() comes with the PROPOSAL, which is not NULL. Returns 0, -EFBIG beyond ENTRY_SIZE_MAX,
+ * -EAGAIN if too much waits for the thread, as while the disk is full, -ESHUTDOWN or -ENOMEM.
  * Thread: any. */
 int group_propose(Group *group, Buffer *data, void *proposal);
 

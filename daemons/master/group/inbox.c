@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "master/group/inbox.h"
 
-#define SIZE_MAX_WAITING (64 * MIB)
-
 Letter *letter_free(Letter *letter) {
         if (!letter)
                 return NULL;
@@ -40,10 +38,13 @@ void inbox_done(Inbox *inbox) {
 }
 
 /* With the lock. */
-static int check(const Inbox *inbox, const Letter *letter) {
+static int ensure_room(Inbox *inbox, LetterType type, size_t size) {
         if (inbox->is_closed)
                 return -ESHUTDOWN;
-        return letter->type == LETTER_MESSAGE && inbox->size > SIZE_MAX_WAITING ? -EAGAIN : 0;
+        if (size > INBOX_SIZE_MAX - inbox->sizes[type])
+                return -EAGAIN;
+        inbox->sizes[type] += size;
+        return 0;
 }
 
 int inbox_put(Inbox *inbox, const Letter *template, Buffer *data) {
@@ -55,7 +56,7 @@ int inbox_put(Inbox *inbox, const Letter *template, Buffer *data) {
 
         *letter = *template;
         (void) pthread_mutex_lock(&inbox->lock);
-        r = check(inbox, letter);
+        r = ensure_room(inbox, letter->type, sizeof(*letter) + (data ? data->size : 0));
         if (r >= 0) {
                 if (data) {
                         letter->data = *data;
@@ -63,7 +64,6 @@ int inbox_put(Inbox *inbox, const Letter *template, Buffer *data) {
                 }
                 *inbox->last = letter;
                 inbox->last = &letter->next;
-                inbox->size += letter->type == LETTER_MESSAGE ? letter->data.size : 0;
                 (void) pthread_cond_signal(&inbox->changed);
         }
         (void) pthread_mutex_unlock(&inbox->lock);
@@ -84,7 +84,7 @@ bool inbox_wait(Inbox *inbox, uint64_t usec, Letter **ret) {
                 r = pthread_cond_timedwait(&inbox->changed, &inbox->lock, &until);
         *ret = TAKE_PTR(inbox->first);
         inbox->last = &inbox->first;
-        inbox->size = 0;
+        memset(inbox->sizes, 0, sizeof(inbox->sizes));
         is_open = !inbox->is_closed;
         (void) pthread_mutex_unlock(&inbox->lock);
         return is_open;

@@ -12,7 +12,11 @@ typedef enum LetterType {
         LETTER_LOST,   /* a message to the member */
         LETTER_CLOSED, /* the connection of the member */
         LETTER_PROPOSAL,
+        _LETTER_MAX,
 } LetterType;
+
+/* As much may wait of each type, so that many proposals do not keep the messages out. */
+#define INBOX_SIZE_MAX (64 * MIB)
 
 typedef struct Letter {
         LetterType type;
@@ -27,16 +31,16 @@ Letter *letter_free(Letter *letter);
 typedef struct Inbox {
         pthread_mutex_t lock;
         pthread_cond_t changed;
-        Letter *first, **last; /* with the lock, as the rest */
-        size_t size;           /* of messages, in bytes */
+        Letter *first, **last;     /* with the lock, as the rest */
+        size_t sizes[_LETTER_MAX]; /* of the letters, in bytes */
         bool is_closed;
 } Inbox;
 
 void inbox_init(Inbox *inbox);
 void inbox_done(Inbox *inbox);
 
-/* DATA, which may be NULL, is taken over on success. Returns 0, -ENOMEM, -ESHUTDOWN, or -EAGAIN for
- * a message if too much waits. Thread: any. */
+/* DATA, which may be NULL, is taken over on success. Returns 0, -ENOMEM, -ESHUTDOWN, or -EAGAIN if
+ * too much of its type waits. Thread: any. */
 int inbox_put(Inbox *inbox, const Letter *letter, Buffer *data);
 
 /* Waits for letters, for so long at most or until the inbox is closed, and takes them all. Returns

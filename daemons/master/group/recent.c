@@ -4,8 +4,13 @@
 
 #include "master/group/recent.h"
 
+/* With what malloc() takes for itself. */
+static uint64_t size_of(const Entry *entry) {
+        return sizeof(*entry) + 16 + entry->size;
+}
+
 static void forget(Recent *recent, const Entry *entry) {
-        recent->size -= entry->size;
+        recent->size -= size_of(entry);
         free((void *) entry->data);
 }
 
@@ -48,7 +53,7 @@ int recent_append(Recent *recent, const Entry *entry) {
                 memcpy(data, entry->data, entry->size);
         recent->items[recent->n] = *entry;
         recent->items[recent->n++].data = data;
-        recent->size += entry->size;
+        recent->size += size_of(entry);
         return 0;
 }
 
@@ -61,6 +66,8 @@ void recent_cut(Recent *recent, uint64_t index) {
 void recent_trim(Recent *recent, uint64_t index, uint64_t size) {
         size_t n = 0;
 
+        if (recent->size <= size + size / 8)
+                return;
         while (n < recent->n && recent->size > size && recent->base + n < index)
                 forget(recent, recent->items + n++);
         if (n == 0)

@@ -10,7 +10,7 @@ typedef struct Recent {
         uint64_t base; /* the entry before the first one */
         Entry *items;  /* owned, with their data; in one piece */
         size_t n, allocated;
-        uint64_t size; /* of the data, in bytes */
+        uint64_t size; /* what all of it takes in memory, in bytes */
 } Recent;
 
 void recent_done(Recent *recent);
@@ -24,7 +24,8 @@ int recent_append(Recent *recent, const Entry *entry);
 /* Forgets what is behind INDEX. */
 void recent_cut(Recent *recent, uint64_t index);
 
-/* Forgets entries up to INDEX, the first ones first, until SIZE bytes are left. */
+/* Once there are more than SIZE bytes and an eighth, forgets entries up to INDEX, the first ones
+ * first, until SIZE bytes are left. The others move, so it is done for many at a time. */
 void recent_trim(Recent *recent, uint64_t index, uint64_t size);
 
 uint64_t recent_last(const Recent *recent) _pure_;

@@ -43,6 +43,11 @@ struct SegmentLog {
         size_t n_pending;
 };
 
+/* A quota that is used up is a disk that is full. */
+static int disk_error(void) {
+        return errno == EDQUOT ? -ENOSPC : -errno;
+}
+
 static uint64_t pending_end(const SegmentLog *log) {
         return log->end.offset + log->pending.size;
 }
@@ -181,7 +186,7 @@ static int open_segment(SegmentLog *log, uint32_t number) {
                 fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
         else
                 fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-        return fd < 0 ? -errno : fd;
+        return fd < 0 ? disk_error() : fd;
 }
 
 /* The header goes with the first append. */
@@ -229,7 +234,7 @@ static int claim(SegmentLog *log, uint64_t end) {
         if (end <= log->claimed)
                 return 0;
         if (fallocate(log->fd, 0, 0, (off_t) claimed) < 0 && errno != EOPNOTSUPP)
-                return -errno;
+                return disk_error();
 
         log->claimed = claimed;
         return 0;

@@ -298,6 +298,32 @@ TEST(a_full_disk_refuses_and_loses_nothing) {
         assert_int_equal(status, 0);
 }
 
+static int claim_error; /* errno, if no room is given out */
+
+int __real_fallocate64(int fd, int mode, off_t offset, off_t size);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t size);
+
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t size) {
+        if (claim_error == 0)
+                return __real_fallocate64(fd, mode, offset, size);
+        errno = claim_error;
+        return -1;
+}
+
+TEST(a_quota_that_is_used_up_is_a_full_disk) {
+        static const int errors[] = { EDQUOT, ENOSPC };
+        Fixture *fixture = *state;
+        LogPosition at;
+
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
+                claim_error = errors[i];
+                assert_int_equal(segment_log_reserve(fixture->log, 100), -ENOSPC);
+                assert_int_equal(segment_log_add(fixture->log, 1, 1, "a", 1, &at), -ENOSPC);
+        }
+        claim_error = 0;
+        assert_int_equal(segment_log_reserve(fixture->log, 100), 0);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         static const struct CMUnitTest tests[] = {
@@ -314,6 +340,7 @@ int main(void) {
                 RUN(many_segments_are_read_with_few_descriptors),
                 RUN(a_name_that_is_taken_is_no_obstacle),
                 RUN(a_full_disk_refuses_and_loses_nothing),
+                RUN(a_quota_that_is_used_up_is_a_full_disk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -346,10 +346,12 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         if (service->stopping)
                 return sd_event_exit(service->event, 0);
 
-        service_notify("STOPPING=1\nSTATUS=Waiting for running requests to end");
         service->stop_deadline = clock_monotonic() + service->stop_usec;
-        if (periodic_new(service->event, 0, STOP_USEC, on_stop, service, &service->stopping) < 0)
-                return sd_event_exit(service->event, 0);
+        if (periodic_new(service->event, STOP_USEC, STOP_USEC, on_stop, service,
+                         &service->stopping) < 0)
+                (void) sd_event_exit(service->event, 0);
+        on_stop(service); /* before it is told, so that who hears it is right */
+        service_notify("STOPPING=1\nSTATUS=Waiting for running requests to end");
         return 0;
 }
 

@@ -276,7 +276,8 @@ static void carry_out(Group *group, int r, const ConsensusUpdate *update) {
         for (size_t i = 0; i < update->n_messages && group->broken == 0; i++)
                 send_message(group, update->messages + i);
         tell_decided(group, update->commit);
-        note_view(group, update);
+        if (group->broken == 0)
+                note_view(group, update);
 }
 
 /* -- What comes -- */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A group of one, which asks nobody: what it does when its disk is full or fails, and on which
- * thread it tells of it. */
+/* One member, with nobody else there: what it does when its disk is full or fails, on which thread
+ * it tells of it, and what it makes of a leader that the test stands in for. */
 
 #include "test.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
+#include "consensus/message-codec.h"
 #include "master/group/group.h"
 #include "scratch.h"
 #include "store/entries/entry-log.h"
@@ -25,7 +27,7 @@ static Group *group;
 static pthread_t thread; /* the test's own */
 
 /* What writes end with, and how many have ended so. */
-static atomic_int disk_error;
+static atomic_int disk_error, vote_error;
 static atomic_uint n_failed;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,8 +35,12 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* with the lock */
 static GroupView view;
-static unsigned n_decided, n_refused;
+static unsigned n_decided, n_refused, n_lost; /* the last: the leader */
 static int refusal, broken;
+
+/* If it is to follow, it waits for this one when it has heard of the leader first. */
+static bool follows;
+static sem_t goes_on;
 
 int __real_entry_log_write(EntryLog *log, const ConsensusWrite *writes, size_t n);
 int __wrap_entry_log_write(EntryLog *log, const ConsensusWrite *writes, size_t n);
@@ -44,6 +50,35 @@ int __wrap_entry_log_write(EntryLog *log, const ConsensusWrite *writes, size_t n
                 return __real_entry_log_write(log, writes, n);
         n_failed++;
         return disk_error;
+}
+
+int __real_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote);
+int __wrap_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote);
+
+int __wrap_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote) {
+        return vote_error < 0 ? vote_error : __real_entry_log_vote(log, term, vote);
+}
+
+/* A message that comes. */
+struct RpcRequest {
+        Parties parties;
+        Buffer body;
+};
+
+const Parties *__wrap_rpc_request_parties(const RpcRequest *request);
+const Buffer *__wrap_rpc_request_body(const RpcRequest *request);
+int __wrap_rpc_request_reply(RpcRequest *request, const Leadership *lead, Buffer *answer);
+
+const Parties *__wrap_rpc_request_parties(const RpcRequest *request) {
+        return &request->parties;
+}
+
+const Buffer *__wrap_rpc_request_body(const RpcRequest *request) {
+        return &request->body;
+}
+
+int __wrap_rpc_request_reply(RpcRequest *request, const Leadership *lead, Buffer *answer) {
+        return 0;
 }
 
 /* Each callback begins so. */
@@ -73,8 +108,12 @@ static void on_refused(void *proposal, int error, void *userdata) {
 
 static void on_view(const GroupView *now, void *userdata) {
         enter();
+        n_lost += view.leader > 0 && now->leader == 0;
         view = *now;
         leave();
+        if (follows && now->leader > 0)
+                while (sem_wait(&goes_on) < 0)
+                        ;
 }
 
 static void on_broken(int error, void *userdata) {
@@ -83,14 +122,20 @@ static void on_broken(int error, void *userdata) {
         leave();
 }
 
+#define URL "http://127.0.0.1:1" /* where nobody is */
+
 /* With a database that has the entries up to APPLIED. */
 static void start(uint64_t applied) {
+        const Members alone = { 1, { { 1, MEMBER_VOTER, URL } } };
+        const Members many = {
+                3, { { 1, MEMBER_VOTER, URL }, { 2, MEMBER_VOTER, URL }, { 3, MEMBER_VOTER, URL } }
+        };
         GroupOptions options = {
                 .self = 1,
                 .group = "a group",
                 .seed = 1,
                 .run = 1,
-                .election_usec = 10 * USEC_PER_MSEC,
+                .election_usec = follows ? USEC_PER_HOUR : 10 * USEC_PER_MSEC,
                 .heartbeat_usec = 3 * USEC_PER_MSEC,
                 .peers = peers,
                 .dir_fd = dir_fd,
@@ -98,7 +143,7 @@ static void start(uint64_t applied) {
                 .segment_size = 64 * KIB,
                 .applied = { .index = applied,
                              .term = applied > 0,
-                             .members = { 1, { { 1, MEMBER_VOTER, "http://127.0.0.1:1" } } } },
+                             .members = follows ? many : alone },
                 .on_decided = on_decided,
                 .on_refused = on_refused,
                 .on_view = on_view,
@@ -106,15 +151,17 @@ static void start(uint64_t applied) {
         };
 
         view = (GroupView){};
-        n_decided = n_refused = 0;
+        n_decided = n_refused = n_lost = 0;
         refusal = broken = 0;
         assert_int_equal(group_new(&options, &group), 0);
 }
 
 static int setup(void **state) {
         thread = pthread_self();
-        disk_error = 0;
+        disk_error = vote_error = 0;
         n_failed = 0;
+        follows = false;
+        assert_ok(sem_init(&goes_on, 0, 0));
         directory = scratch_new();
         dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_ok(dir_fd);
@@ -125,9 +172,9 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
+        group_stop(group); /* its last callbacks still find it */
         peers = peers_free(peers);
         loops = loops_free(loops);
-        group_stop(group); /* its last callbacks still find it */
         group = group_free(group);
         secret = secret_free(secret);
         closep(&dir_fd);
@@ -201,6 +248,67 @@ TEST(a_disk_that_fails_is_told_of_at_once) {
         assert_int_equal(group_propose(group, &(Buffer){}, (void *) directory), -ESHUTDOWN);
 }
 
+/* Number 2, in one of its processes. */
+static Handshake leader(uint64_t run) {
+        return (Handshake){ .from = { .uuid = "a group\0\2", .run = run } };
+}
+
+/* A message of number 2 as the leader of TERM: a heartbeat, or an entry at INDEX. */
+static void hear_leader(uint64_t term, uint64_t index) {
+        static uint64_t sequence;
+        const Entry entry = { .term = term, .type = ENTRY_REQUESTS };
+        Message message = {
+                .type = MESSAGE_APPEND,
+                .group = "a group",
+                .from = 2,
+                .to = 1,
+                .term = term,
+                .index = index > 0 ? index - 1 : 0,
+                .index_term = index > 1,
+                .n = index > 0,
+                .entries = &entry,
+        };
+        RpcRequest request = { .parties = { .from = leader(1).from, .sequence = ++sequence } };
+
+        message_encode(&message, &request.body);
+        assert_int_equal(group_receive(group, &request), 0);
+        buffer_done(&request.body);
+}
+
+TEST(a_leader_is_lost_when_its_last_connection_ends) {
+        const Handshake old = leader(1), new = leader(2);
+
+        follows = true;
+        start(0);
+        hear_leader(1, 0);
+        WAIT_FOR(view.leader == 2);
+        group_connected(group, &old);
+        group_connected(group, &new);
+        group_disconnected(group, &old);
+        hear_leader(2, 0); /* behind that */
+        assert_ok(sem_post(&goes_on));
+        WAIT_FOR(view.term == 2 && view.leader == 2);
+        assert_ok(sem_post(&goes_on));
+        assert_int_equal(n_lost, 0);
+        group_disconnected(group, &new);
+        WAIT_FOR(n_lost == 1);
+}
+
+/* As many writes as one flush is for, and then a vote that cannot be kept and another write. */
+TEST(nothing_is_written_behind_a_vote_that_is_not_on_the_disk) {
+        follows = true;
+        start(0);
+        hear_leader(1, 0);
+        WAIT_FOR(view.leader == 2);
+        for (uint64_t index = 1; index <= 64; index++)
+                hear_leader(1, index);
+        hear_leader(2, 65);
+        vote_error = -EIO;
+        assert_ok(sem_post(&goes_on));
+        WAIT_FOR(broken < 0);
+        assert_int_equal(broken, -EIO);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -208,6 +316,8 @@ int main(void) {
                 RUN(a_group_can_be_made_and_freed_while_the_disk_is_full),
                 RUN(it_goes_on_when_there_is_room_again),
                 RUN(a_disk_that_fails_is_told_of_at_once),
+                RUN(a_leader_is_lost_when_its_last_connection_ends),
+                RUN(nothing_is_written_behind_a_vote_that_is_not_on_the_disk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

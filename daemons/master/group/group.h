@@ -7,8 +7,8 @@
  * be on the disk after that gets there by one write and one flush; a vote, before anything leaves
  * that counts on it. Messages go over channels (master/group/mail.h).
  *
- * All that is decided is told in order, once in each process, from the entry behind .applied on. A
- * disk that is full makes the thread wait, so that another member leads.
+ * All that is decided is told in order, once in each process, from the entry behind .applied on.
+ * While the disk is full the thread waits.
  *
  * No daemon uses it yet. What is to come here: reads by probes, changes of members, hand-over,
  * giving back what the log does not need any more, and databases that are fetched. */

@@ -70,26 +70,43 @@ static int run(uint64_t first, uint64_t n, double limit, bool verbose) {
         return status;
 }
 
+/* Runs a seed, and returns whether the judge has something to say. */
+static bool is_found(uint64_t seed, const Scene *scene, Judge *judge) {
+        uint64_t trace;
+
+        judge_done(judge);
+        (void) world_run(&(Options){ .seed = seed, .scene = scene }, judge, &trace);
+        return judge->verdict[0];
+}
+
+/* What is found must be the mutant's, so the seed is run without it as well. */
+static bool find_mutant(Mutant wanted, uint64_t first, uint64_t n) {
+        const Scene *scene = scene_of(wanted);
+        Judge judge = {}, without = {};
+        uint64_t i = 0;
+        bool found = false;
+
+        mutant = wanted;
+        while (!found && i < n)
+                found = is_found(first + i++, scene, &judge);
+        mutant = MUTANT_NONE;
+        if (found && is_found(first + i - 1, scene, &without)) {
+                printf("%-16s is not what is found: %s\n", mutant_name(wanted), without.verdict);
+                found = false;
+        } else
+                printf("%-16s %s after %lu seeds: %s\n", mutant_name(wanted),
+                       found ? "found" : "NOT FOUND", i, judge.verdict);
+        fflush(stdout);
+        judge_done(&judge);
+        judge_done(&without);
+        return found;
+}
+
 static int run_mutants(uint64_t first, uint64_t n) {
         int status = 0;
 
-        for (mutant = 1; mutant < _MUTANT_MAX; mutant++) {
-                const Scene *scene = scene_of(mutant);
-                uint64_t trace, i = 0;
-                Judge judge = { 0 };
-
-                while (i < n && !judge.verdict[0]) {
-                        judge_done(&judge);
-                        (void) world_run(
-                                        &(Options){ .seed = first + i++, .scene = scene }, &judge,
-                                        &trace);
-                }
-                printf("%-16s %s after %lu seeds: %s\n", mutant_name(mutant),
-                       judge.verdict[0] ? "found" : "NOT FOUND", i, judge.verdict);
-                fflush(stdout);
-                status |= judge.verdict[0] == 0;
-                judge_done(&judge);
-        }
+        for (Mutant wanted = 1; wanted < _MUTANT_MAX; wanted++)
+                status |= !find_mutant(wanted, first, n);
         return status;
 }
 
@@ -116,15 +133,17 @@ static int run_scenes(uint64_t first, uint64_t n) {
 static int run_twice(uint64_t first, uint64_t n) {
         for (uint64_t i = 0; i < n; i++) {
                 uint64_t trace[2];
+                bool is_good = true;
 
                 for (size_t j = 0; j < 2; j++) {
                         Judge judge;
 
                         (void) world_run(&(Options){ .seed = first + i }, &judge, trace + j);
+                        is_good = is_good && !judge.verdict[0];
                         judge_done(&judge);
                 }
                 printf("seed %lu: trace %016lx, %016lx\n", first + i, trace[0], trace[1]);
-                if (trace[0] != trace[1])
+                if (!is_good || trace[0] != trace[1])
                         return 1;
         }
         return 0;

@@ -48,13 +48,12 @@ static int put(Index *index, unsigned key, uint64_t version) {
         return scratch_wait();
 }
 
-/* Every key is written, and every third once more: pages from before the last checkpoint change
- * after it, too. */
 static uint64_t version_of(unsigned key) {
         return key % 3 == 0 ? KEYS + key : key + 1;
 }
 
-static void fill(const char *directory, bool clean) {
+/* In a process of its own: every key, or every third once more. */
+static void write_keys(const char *directory, bool again, bool clean) {
         EnvironmentOptions options = make_options(directory);
         Index *index;
         int status;
@@ -65,11 +64,8 @@ static void fill(const char *directory, bool clean) {
         if (pid == 0) {
                 if (scratch_open_index(&options, &index) < 0)
                         _exit(1);
-                for (unsigned i = 0; i < KEYS; i++)
-                        if (put(index, i, i + 1) < 0)
-                                _exit(1);
-                for (unsigned i = 0; i < KEYS; i += 3)
-                        if (put(index, i, KEYS + i) < 0)
+                for (unsigned i = 0; i < KEYS; i += again ? 3 : 1)
+                        if (put(index, i, again ? version_of(i) : i + 1) < 0)
                                 _exit(1);
                 if (clean)
                         (void) index_free(index);
@@ -77,6 +73,13 @@ static void fill(const char *directory, bool clean) {
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
+}
+
+/* Pages from before the last checkpoint change after it, too: there is one at the first end, and
+ * not enough is written behind it for another one. */
+static void fill(const char *directory, bool clean) {
+        write_keys(directory, false, true);
+        write_keys(directory, true, clean);
 }
 
 typedef struct Tally {

@@ -6,8 +6,8 @@
  *
  * A channel is made when it is first needed, for one daemon in one run at one address; it goes once
  * the daemon is called elsewhere or in another run, or, if it is a volume, with another store. A
- * call from one of the loops travels and ends on
- * that loop; calls from all other threads do so on the home loop, which is the first one. */
+ * call from one of the loops travels and ends on that loop; calls from all other threads do so on
+ * the home loop, which is the first one. */
 
 #include "base/macro.h"
 #include "loop/loops.h"

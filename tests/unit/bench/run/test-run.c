@@ -87,10 +87,10 @@ TEST(redirects_are_followed_or_not) {
 }
 
 TEST(rate_and_duration_are_kept) {
-        bench_begin(OPTIONS("--rate=100", "--duration=100ms"));
+        bench_begin(OPTIONS("--rate=100", "--duration=500ms"));
         assert_ok(bench_run(0, OPERATION_PUT));
-        assert_in_range(tally_answered(&tally), 1, 10); /* fewer if the machine is slow */
-        assert_true(tally.usec >= 80 * USEC_PER_MSEC);
+        assert_in_range(tally_answered(&tally), 10, 50); /* fewer if the machine is slow */
+        assert_true(tally.usec >= 480 * USEC_PER_MSEC);
         bench_end();
 }
 

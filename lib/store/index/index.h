@@ -34,6 +34,7 @@ typedef struct IndexOptions {
         uint64_t log_size;        /* of one file of the log; 0 for what suits the file system */
         uint64_t checkpoint_size; /* bytes of log after which a checkpoint is made; 0 likewise */
         uint64_t reserve_size;    /* free space below which requests that need room get -ENOSPC */
+        const struct IndexGroup *group; /* see group.h; NULL for a master alone */
 
         /* On the committer's thread, before and after the answers to a batch; optional. */
         void (*before_done)(void);
@@ -45,7 +46,7 @@ typedef struct IndexOptions {
 
 /* Opens or creates the index, after recovery. Returns 0, -EBUSY if another process has it open,
  * -EPROTONOSUPPORT for an unknown format, -EBADMSG if it is damaged, -ENOMEDIUM if a file is
- * missing, or another negative errno. */
+ * missing, -EXDEV if it belongs to a group and .group is NULL, or another negative errno. */
 int index_open(const IndexOptions *options, Index **ret);
 Index *index_free(Index *index);
 DEFINE_CLEANUP(Index *, index_free);
@@ -137,8 +138,7 @@ typedef struct IndexDelete {
 /* Refused with -ENOENT, -ECANCELED, or -EBADMSG as above. */
 void index_delete(Index *index, IndexDelete *deletion);
 
-/* Named blobs of the master's state that live and recover with the index: the cluster map, jobs.
- * Names with a dot in front are the index's own. */
+/* Named blobs of the master's state: the cluster map, jobs. Names in ".…" are the index's own. */
 typedef struct IndexSet {
         IndexRequest request;
         const char *name;

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Group: this master's part in a group of masters. It has one thread, in which the core
- * (consensus/consensus.h) decides and its log (store/entries/entry-log.h) is written. In a turn the
- * thread takes all that has come meanwhile: messages of the others, proposals, the time. What is to
- * be on the disk after that gets there by one write and one flush; a vote, before anything leaves
- * that counts on it. Messages go over channels (master/group/mail.h).
+/* Group: this master's part in a group of masters. One thread steps the core
+ * (consensus/consensus.h); another one writes the log (master/group/log-writer.h), so that a disk
+ * that is slow, or full, keeps neither messages nor reads waiting. What counts on a vote leaves
+ * when that is on the disk. Messages go over channels (master/group/mail.h).
  *
  * All that is decided is told in order, once in each process, from the entry behind .applied on.
- * While the disk is full the thread waits.
- *
- * No daemon uses it yet. What is to come here: reads by probes, changes of members, hand-over,
- * giving back what the log does not need any more, and databases that are fetched. */
+ * Reads are in probe.h, changes of members and of the lead in change.h, what is known of all this
+ * in status.h. */
 
 #include "consensus/consensus.h"
 #include "master/group/mail.h"
@@ -21,20 +18,28 @@ typedef struct Group Group;
 typedef struct GroupView {
         ConsensusRole role;
         uint64_t term, leader; /* 0 while none is known */
+
+        /* Of a leader: the first entry of its term, once on_decided() has had it; before that, and
+         * of others, 0. A consumer that carries out what on_decided() and on_view() say in their
+         * order may give the term out to readers when it comes to such a view, until it comes to
+         * the next one. */
+        uint64_t start;
 } GroupView;
 
-/* The callbacks come on the group's thread, and must not wait for it. */
+/* The callbacks come on the group's thread, and must not wait for it, nor for a disk. */
 typedef struct GroupOptions {
         uint64_t self; /* a member */
         uint8_t group[GROUP_ID_SIZE];
         uint8_t cluster[CLUSTER_ID_SIZE];
         uint64_t seed, run; /* random; not 0 */
         uint64_t election_usec, heartbeat_usec;
+        bool lease;   /* group_has_lease() will be used */
         Peers *peers; /* not owned */
 
         int dir_fd;       /* of the log; stays the caller's, and open */
         uint64_t new_log; /* as .new_id of EntryLogOptions */
         uint32_t segment_size;
+        uint64_t kept_size;       /* see group_compact() */
         ConsensusApplied applied; /* what the database has */
 
         /* An entry is decided. PROPOSAL is what group_propose() was given with it in this process,
@@ -46,8 +51,12 @@ typedef struct GroupOptions {
          * log. They are those of consensus_propose(). */
         void (*on_refused)(void *proposal, int error, void *userdata);
 
-        /* Role, term or leader have changed. */
+        /* Role, term, leader or start have changed. */
         void (*on_view)(const GroupView *view, void *userdata);
+
+        /* A database that has the entry at INDEX, or a later one, is needed: see group_installed().
+         * Once for each index; meanwhile all goes on, and it may turn out not to be needed. */
+        void (*on_fetch)(uint64_t index, void *userdata);
 
         /* The thread has ended, and takes no more part: -EBADMSG for a damaged log, -EUCLEAN if
          * another member has lost what it had promised to keep, -ENOMEM, or what else the disk
@@ -60,8 +69,8 @@ typedef struct GroupOptions {
  * entry_log_open() and consensus_new() say, or another negative errno. */
 int group_new(const GroupOptions *options, Group **ret);
 
-/* Ends the thread, and tells what is unknown of proposals. Thread: any but the group's, a loop's.
- * Accepts NULL. */
+/* Ends the threads, and tells what is unknown. Thread: any but the group's, a loop's. Accepts NULL.
+ */
 void group_stop(Group *group);
 
 /* Stops it, if it is not yet. The server, the peers and the loops were freed before. Accepts NULL.
@@ -71,9 +80,19 @@ DEFINE_CLEANUP(Group *, group_free);
 
 /* Proposes an entry. DATA is taken over on success, and exactly one of on_decided() and
  * on_refused() comes with the PROPOSAL, which is not NULL. Returns 0, -EFBIG beyond ENTRY_SIZE_MAX,
- * -EAGAIN if too much waits for the thread, as while the disk is full, -ESHUTDOWN or -ENOMEM.
- * Thread: any. */
+ * -EAGAIN if too much waits for the thread, -ESHUTDOWN or -ENOMEM. Thread: any. */
 int group_propose(Group *group, Buffer *data, void *proposal);
+
+/* The entries up to INDEX are applied and on the disk in the database. They go from the log, but
+ * for the last .kept_size bytes of them, and what lies in the same segment: a member that lags less
+ * than that needs no database. Thread: any. */
+void group_compact(Group *group, uint64_t index);
+
+/* The database has been replaced by one of a member, which is on the disk. The consumer goes on
+ * with what it was told behind that, and from then on ignores what is told once more or late: that
+ * is, all up to APPLIED->index. It has not put a database in place that was behind its own.
+ * Thread: any. */
+void group_installed(Group *group, const ConsensusApplied *applied);
 
 /* For the RPC service: whether this is the member that the OFFER is for, that the connection of
  * another one is open, a message of it, and that the connection has ended. Thread: any. */

@@ -1,171 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "consensus/message-codec.h"
-#include "master/group/group.h"
-#include "master/group/inbox.h"
-#include "master/group/recent.h"
-#include "store/entries/entry-log.h"
+#include "master/group/group-internal.h"
 
 #define MESSAGE_SIZE (1 * MIB)
 #define WINDOW_SIZE  (8 * MIB)
-#define BACKLOG_SIZE (64 * MIB)
-#define RECENT_SIZE  (64 * MIB)    /* of entries that are on the disk */
-#define STAGED_MAX   ((size_t) 64) /* writes that one flush is for */
-#define PROPOSED_MAX ((size_t) 64) /* in one call of the core */
-#define FULL_USEC    (100 * USEC_PER_MSEC)
+#define RECENT_SIZE  (64 * MIB) /* of entries that are on the disk */
 
-/* An entry of this process that is not decided yet. */
-typedef struct Waiting {
-        uint64_t index, term;
-        void *proposal;
-} Waiting;
-
-struct Group {
-        GroupOptions options;
-        Inbox inbox;
-        Mail *mail; /* owned */
-        pthread_t thread;
-        bool has_thread;
-
-        /* of the thread */
-        Consensus *core;       /* owned */
-        ConsensusUpdate first; /* with which it begins */
-        EntryLog *log;         /* owned */
-        Recent recent;
-        GroupView view;
-        uint64_t told; /* the last entry that on_decided() had */
-        int broken;
-
-        ConsensusWrite staged[STAGED_MAX]; /* without their entries, which are among the recent */
-        size_t n_staged;
-        ConsensusWrite written; /* the last one that the core was not told of; number 0 if none */
-
-        Waiting *waiting; /* owned; in the order of the entries, from FIRST_WAITING on */
-        size_t first_waiting, n_waiting, waiting_allocated;
-        Buffer scratch;
-};
-
-static uint64_t now_usec(void) {
-        return clock_usec(CLOCK_BOOTTIME);
-}
-
-static void note_broken(Group *group, int error) {
+void group_note_broken(Group *group, int error) {
         if (group->broken == 0)
                 group->broken = error;
-}
-
-/* -- The disk -- */
-
-static bool may_repeat(int r) {
-        return r == -ENOSPC || r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
-/* The disk is full, for example: nothing goes on until there is room. */
-static bool wait_for_room(Group *group, int r) {
-        if (!may_repeat(r))
-                note_broken(group, r);
-        if (group->broken < 0)
-                return false;
-
-        (void) pthread_mutex_lock(&group->inbox.lock);
-        if (group->inbox.is_closed)
-                group->broken = -ESHUTDOWN;
-        (void) pthread_mutex_unlock(&group->inbox.lock);
-        (void) usleep(FULL_USEC);
-        return group->broken == 0;
-}
-
-static void write_vote(Group *group, uint64_t term, uint64_t vote) {
-        int r;
-
-        do
-                r = entry_log_vote(group->log, term, vote);
-        while (r < 0 && wait_for_room(group, r));
-}
-
-/* Carries out what is staged, by one flush. The core is told later. */
-static void write_staged(Group *group) {
-        int r;
-
-        if (group->n_staged == 0 || group->broken < 0)
-                return;
-
-        for (size_t i = 0; i < group->n_staged; i++)
-                group->staged[i].entries = recent_find(&group->recent, group->staged[i].first);
-        do
-                r = entry_log_write(group->log, group->staged, group->n_staged);
-        while (r < 0 && wait_for_room(group, r));
-        group->written = group->staged[group->n_staged - 1];
-        group->n_staged = 0;
-}
-
-/* Entries that are to be on the disk, and are cut off again, are there before that is. */
-static void stage(Group *group, const ConsensusWrite *write) {
-        bool cuts = write->reset || write->first <= recent_last(&group->recent);
-
-        if (cuts || group->n_staged == STAGED_MAX)
-                write_staged(group);
-        if (write->reset)
-                recent_reset(&group->recent, write->first - 1);
-        else if (cuts)
-                recent_cut(&group->recent, write->first - 1);
-        for (size_t i = 0; write->first + i <= write->last; i++)
-                if (recent_append(&group->recent, write->entries + i) < 0)
-                        note_broken(group, -ENOMEM);
-        assert(group->n_staged < STAGED_MAX);
-        group->staged[group->n_staged++] = *write;
-}
-
-static int find_entry(Group *group, uint64_t index, Entry *ret) {
-        const Entry *entry = recent_find(&group->recent, index);
-
-        if (!entry)
-                return entry_log_read(group->log, index, &group->scratch, ret);
-        *ret = *entry;
-        return 0;
-}
-
-/* -- Messages -- */
-
-static int encode(Group *group, const Message *message, Buffer *ret) {
-        message_encode_head(message, ret);
-        for (size_t i = 0; i < message->n; i++) {
-                Entry entry;
-                int r;
-
-                r = find_entry(group, message->index + 1 + i, &entry);
-                if (r < 0)
-                        return r;
-                message_encode_entry(&entry, ret);
-        }
-        return buffer_error(ret);
-}
-
-static void send_message(Group *group, const Message *message) {
-        _cleanup_(buffer_done) Buffer bytes = {};
-        const Member *to;
-        bool is_decided;
-        int r;
-
-        to = members_find(consensus_members(group->core, &is_decided), message->to);
-        if (!to)
-                return;
-        r = encode(group, message, &bytes);
-        if (r == -EBADMSG)
-                note_broken(group, r);
-        if (r >= 0)
-                (void) mail_send(group->mail, to, &bytes); /* or it is lost */
-}
-
-/* A set of members is decided: who is not in it, or in one that follows, is not sent anything. */
-static void forget_members(Group *group) {
-        bool is_decided;
-
-        mail_keep(group->mail, consensus_members(group->core, &is_decided));
 }
 
 static void on_lost(uint64_t member, void *userdata) {
@@ -174,110 +22,10 @@ static void on_lost(uint64_t member, void *userdata) {
         (void) inbox_put(&group->inbox, &(Letter){ LETTER_LOST, .member = member }, NULL);
 }
 
-/* -- Proposals -- */
+static void on_progress(void *userdata) {
+        Group *group = userdata;
 
-/* Makes room for one behind the others. They are moved only if that frees half of it. */
-static int reserve_waiting(Group *group) {
-        size_t allocated = MAX(2 * group->waiting_allocated, (size_t) 64);
-        Waiting *waiting;
-
-        if (group->first_waiting + group->n_waiting < group->waiting_allocated)
-                return 0;
-        if (group->n_waiting < group->waiting_allocated / 2) {
-                memmove(group->waiting, group->waiting + group->first_waiting,
-                        group->n_waiting * sizeof(*waiting));
-                group->first_waiting = 0;
-                return 0;
-        }
-
-        waiting = reallocarray(group->waiting, allocated, sizeof(*waiting));
-        if (!waiting)
-                return -ENOMEM;
-        group->waiting = waiting;
-        group->waiting_allocated = allocated;
-        return 0;
-}
-
-static int note_waiting(Group *group, uint64_t index, uint64_t term, void *proposal) {
-        int r;
-
-        r = reserve_waiting(group);
-        if (r >= 0)
-                group->waiting[group->first_waiting + group->n_waiting++] = (Waiting){ index, term,
-                                                                                       proposal };
-        return r;
-}
-
-/* What was proposed with the entry that is decided at an index. */
-static void *take_proposal(Group *group, uint64_t index, uint64_t term) {
-        const Waiting *first = group->waiting + group->first_waiting;
-
-        if (group->n_waiting == 0 || first->index != index)
-                return NULL;
-
-        group->first_waiting++;
-        group->n_waiting--;
-        return first->term == term ? first->proposal : NULL;
-}
-
-static void give_up_waiting(Group *group) {
-        for (size_t i = 0; i < group->n_waiting; i++)
-                group->options.on_refused(
-                                group->waiting[group->first_waiting + i].proposal, -EINPROGRESS,
-                                group->options.userdata);
-        group->n_waiting = 0;
-}
-
-/* -- Updates -- */
-
-static void tell_decided(Group *group, uint64_t commit) {
-        while (group->told < commit && group->broken == 0) {
-                uint64_t index = group->told + 1;
-                Entry entry;
-                int r;
-
-                r = find_entry(group, index, &entry);
-                if (r < 0) {
-                        note_broken(group, r == -ENODATA ? -EBADMSG : r);
-                        return;
-                }
-                group->told = index;
-                if (entry.type == ENTRY_MEMBERS)
-                        forget_members(group);
-                group->options.on_decided(
-                                index, &entry, take_proposal(group, index, entry.term),
-                                group->options.userdata);
-        }
-}
-
-static void note_view(Group *group, const ConsensusUpdate *update) {
-        GroupView view = { update->role, update->term, update->leader };
-        bool is_other = view.term != group->view.term || view.role != group->view.role;
-
-        if (is_other && group->view.role == CONSENSUS_LEADER)
-                give_up_waiting(group);
-        if (is_other || view.leader != group->view.leader) {
-                group->view = view;
-                group->options.on_view(&view, group->options.userdata);
-        }
-}
-
-/* After each call of the core. */
-static void carry_out(Group *group, int r, const ConsensusUpdate *update) {
-        if (r == -EUCLEAN)
-                note_broken(group, r);
-        if (r < 0 || group->broken < 0)
-                return;
-
-        if (update->vote_changed)
-                write_vote(group, update->term, update->vote);
-        if (update->write.number > 0 && group->broken == 0)
-                stage(group, &update->write);
-        for (size_t i = 0; i < update->n_messages && group->broken == 0; i++)
-                send_message(group, update->messages + i);
-        tell_decided(group, update->commit);
-        if (group->broken == 0)
-                note_view(group, update);
+        inbox_wake(&group->inbox);
 }
 
 /* -- What comes -- */
@@ -293,8 +41,8 @@ static void take_message(Group *group, const Letter *letter) {
         if (r < 0 || message.from != letter->member)
                 return;
 
-        r = consensus_receive(group->core, now_usec(), &message, &update);
-        carry_out(group, r, &update);
+        r = consensus_receive(group->core, group_now(), &message, &update);
+        group_carry_out(group, r, &update);
 }
 
 /* A leader sends again what may not have arrived. A follower whose leader's channels have all ended
@@ -309,40 +57,14 @@ static void take_disconnection(Group *group, const Letter *letter) {
         if (leads != (letter->type == LETTER_LOST) ||
             (!leads && mail_is_open(group->mail, letter->member)))
                 return;
-        r = consensus_disconnected(group->core, now_usec(), letter->member, &update);
-        carry_out(group, r, &update);
-}
-
-/* Takes the proposals that come first, at most PROPOSED_MAX. Returns the last of them. */
-static const Letter *take_proposals(Group *group, const Letter *first) {
-        Entry entries[PROPOSED_MAX];
-        const Letter *last = first, *letter = first;
-        ConsensusUpdate update;
-        size_t n = 0;
-        int r;
-
-        for (; letter && letter->type == LETTER_PROPOSAL && n < PROPOSED_MAX;
-             letter = letter->next, n++) {
-                entries[n] = (Entry){ .size = (uint32_t) letter->data.size,
-                                      .data = letter->data.data };
-                last = letter;
-        }
-        r = consensus_propose(group->core, now_usec(), entries, n, &update);
-        for (size_t i = 0; i < n; i++, first = first->next) {
-                if (r >= 0 &&
-                    note_waiting(group, update.write.first + i, update.term, first->proposal) >= 0)
-                        continue;
-                group->options.on_refused(
-                                first->proposal, r < 0 ? r : -EINPROGRESS, group->options.userdata);
-        }
-        carry_out(group, r, &update);
-        return last;
+        r = consensus_disconnected(group->core, group_now(), letter->member, &update);
+        group_carry_out(group, r, &update);
 }
 
 static void take_letters(Group *group, const Letter *letter) {
         for (; letter; letter = letter->next)
                 if (letter->type == LETTER_PROPOSAL)
-                        letter = take_proposals(group, letter);
+                        letter = group_take_proposals(group, letter);
                 else if (letter->type == LETTER_MESSAGE)
                         take_message(group, letter);
                 else
@@ -350,31 +72,27 @@ static void take_letters(Group *group, const Letter *letter) {
 }
 
 static void tick(Group *group) {
-        uint64_t now = now_usec();
+        uint64_t now = group_now();
         ConsensusUpdate update;
         int r;
 
         if (consensus_deadline(group->core) > now)
                 return;
         r = consensus_tick(group->core, now, &update);
-        carry_out(group, r, &update);
+        group_carry_out(group, r, &update);
 }
 
-/* What is staged gets to the disk, and then what follows on that. */
-static void finish_turn(Group *group) {
-        ConsensusUpdate update;
-        int r;
-
-        write_staged(group);
-        while (group->written.number > 0 && group->broken == 0) {
-                ConsensusWrite written = group->written;
-
-                group->written = (ConsensusWrite){};
-                r = consensus_written(group->core, now_usec(), &written, &update);
-                carry_out(group, r, &update);
-                write_staged(group);
-        }
-        recent_trim(&group->recent, group->told, RECENT_SIZE);
+static void turn(Group *group, const Letter *letters) {
+        group_take_progress(group);
+        take_letters(group, letters);
+        group_take_errands(group);
+        tick(group);
+        group_settle_transfer(group);
+        log_writer_begin(group->writer);
+        recent_trim(&group->recent,
+                    MIN(group->told, consensus_match(group->core, group->options.self)),
+                    RECENT_SIZE);
+        group_publish_status(group);
 }
 
 /* What is refused was not proposed, for nobody can say so any more. */
@@ -396,32 +114,37 @@ static Letter *free_letters(Letter *letter) {
 }
 
 static uint64_t time_left(const Group *group) {
-        uint64_t deadline = consensus_deadline(group->core), now = now_usec();
+        uint64_t deadline = consensus_deadline(group->core), now = group_now();
 
         return deadline > now ? deadline - now : 0;
 }
 
-static void *run(void *userdata) {
-        Group *group = userdata;
-        Letter *letters = NULL;
-
-        carry_out(group, 0, &group->first);
-        finish_turn(group);
-        while (group->broken == 0 && inbox_wait(&group->inbox, time_left(group), &letters)) {
-                take_letters(group, letters);
-                tick(group);
-                finish_turn(group);
-                letters = free_letters(letters);
-        }
+/* Tells what is not known of what is asked for. */
+static void end(Group *group, Letter *letters) {
+        atomic_store(&group->lease_end, 0);
         inbox_close(&group->inbox);
         refuse_letters(group, letters);
         (void) free_letters(letters);
         (void) inbox_wait(&group->inbox, 0, &letters);
         refuse_letters(group, letters);
         (void) free_letters(letters);
-        give_up_waiting(group);
-        if (group->broken < 0 && group->broken != -ESHUTDOWN)
+        group_give_up(group, -ESHUTDOWN);
+        group_refuse_errands(group);
+        if (group->broken < 0)
                 group->options.on_broken(group->broken, group->options.userdata);
+}
+
+static void *run(void *userdata) {
+        Group *group = userdata;
+        Letter *letters = NULL;
+
+        group_carry_out(group, 0, &group->first);
+        turn(group, NULL);
+        while (group->broken == 0 && inbox_wait(&group->inbox, time_left(group), &letters)) {
+                turn(group, letters);
+                letters = free_letters(letters);
+        }
+        end(group, letters);
         return NULL;
 }
 
@@ -450,7 +173,8 @@ static int open_core(Group *group) {
                 .heartbeat_usec = options->heartbeat_usec,
                 .batch_size = MESSAGE_SIZE,
                 .window_size = WINDOW_SIZE,
-                .backlog_size = BACKLOG_SIZE,
+                .backlog_size = GROUP_BACKLOG_SIZE,
+                .lease = options->lease,
         };
         ConsensusDisk disk;
         int r;
@@ -460,11 +184,11 @@ static int open_core(Group *group) {
         if (r < 0)
                 return r;
         disk.applied = &options->applied;
-        r = consensus_new(&core, now_usec(), &disk, &group->core, &group->first);
+        r = consensus_new(&core, group_now(), &disk, &group->core, &group->first);
         if (r < 0)
                 return r;
 
-        group->told = options->applied.index;
+        group->told = group->commit = options->applied.index;
         return 0;
 }
 
@@ -491,6 +215,8 @@ int group_new(const GroupOptions *options, Group **ret) {
 
         group->options = *options;
         inbox_init(&group->inbox);
+        errands_init(&group->errands);
+        (void) pthread_mutex_init(&group->status_lock, NULL);
         r = open_mail(group);
         if (r < 0)
                 return r;
@@ -501,6 +227,11 @@ int group_new(const GroupOptions *options, Group **ret) {
         if (r < 0)
                 return r;
 
+        r = log_writer_new(group->log, on_progress, group, &group->writer);
+        if (r < 0)
+                return r;
+
+        group_publish_status(group);
         *ret = group; /* callbacks may come from now on */
         r = -pthread_create(&group->thread, NULL, run, group);
         if (r < 0) {
@@ -519,6 +250,7 @@ void group_stop(Group *group) {
 
         inbox_close(&group->inbox);
         (void) pthread_join(group->thread, NULL);
+        group->writer = log_writer_free(group->writer);
         group->has_thread = false;
 }
 
@@ -527,11 +259,16 @@ Group *group_free(Group *group) {
                 return NULL;
 
         group_stop(group);
+        (void) log_writer_free(group->writer);
         (void) mail_free(group->mail);
         (void) consensus_free(group->core);
         (void) entry_log_free(group->log);
         recent_done(&group->recent);
         inbox_done(&group->inbox);
+        errands_done(&group->errands);
+        (void) pthread_mutex_destroy(&group->status_lock);
+        for (size_t i = 0; i < HELD_MAX; i++)
+                buffer_done(&group->held[i].bytes);
         buffer_done(&group->scratch);
         free(group->waiting);
         free(group);
@@ -542,6 +279,48 @@ int group_propose(Group *group, Buffer *data, void *proposal) {
         if (data->size > ENTRY_SIZE_MAX)
                 return -EFBIG;
         return inbox_put(&group->inbox, &(Letter){ LETTER_PROPOSAL, .proposal = proposal }, data);
+}
+
+/* Who was first has the thread woken. */
+static int ask(Group *group, int r) {
+        if (r > 0)
+                inbox_wake(&group->inbox);
+        return MIN(r, 0);
+}
+
+int group_probe(Group *group, GroupProbe *probe) {
+        return ask(group, errands_put_probe(&group->errands, probe));
+}
+
+int group_change(Group *group, GroupChange *change) {
+        return ask(group, errands_put_change(&group->errands, change));
+}
+
+int group_transfer(Group *group, GroupTransfer *transfer) {
+        return ask(group, errands_put_transfer(&group->errands, transfer));
+}
+
+/* Who is stopped need not be told. */
+void group_compact(Group *group, uint64_t index) {
+        (void) ask(group, errands_put_compaction(&group->errands, index));
+}
+
+void group_installed(Group *group, const ConsensusApplied *applied) {
+        (void) ask(group, errands_put_database(&group->errands, applied));
+}
+
+bool group_has_lease(const Group *group, uint64_t term) {
+        uint64_t end = atomic_load(&group->lease_end);
+
+        return atomic_load(&group->lease_term) == term && group_now() < end;
+}
+
+void group_status(Group *group, GroupStatus *ret) {
+        (void) pthread_mutex_lock(&group->status_lock);
+        *ret = group->status;
+        (void) pthread_mutex_unlock(&group->status_lock);
+        for (size_t i = 0; i < ret->members.n; i++)
+                ret->is_open[i] = mail_is_open(group->mail, ret->members.member[i].id);
 }
 
 int group_admit(const Group *group, const Handshake *offer, Handshake *answer) {

@@ -20,9 +20,10 @@ typedef struct GroupView {
         uint64_t term, leader; /* 0 while none is known */
 
         /* Of a leader: the first entry of its term, once on_decided() has had it; before that, and
-         * of others, 0. A consumer that carries out what on_decided() and on_view() say in their
-         * order may give the term out to readers when it comes to such a view, until it comes to
-         * the next one. */
+         * of others, 0. Before that its vote may not be on the disk, so nothing is done in the name
+         * of the term. A consumer that carries out what on_decided() and on_view() say in their
+         * order gives the term out to readers when it comes to such a view, until it comes to the
+         * next one. */
         uint64_t start;
 } GroupView;
 

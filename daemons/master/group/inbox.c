@@ -80,14 +80,22 @@ bool inbox_wait(Inbox *inbox, uint64_t usec, Letter **ret) {
         int r = 0;
 
         (void) pthread_mutex_lock(&inbox->lock);
-        while (!inbox->first && !inbox->is_closed && r == 0)
+        while (!inbox->first && !inbox->is_closed && !inbox->is_woken && r == 0)
                 r = pthread_cond_timedwait(&inbox->changed, &inbox->lock, &until);
         *ret = TAKE_PTR(inbox->first);
         inbox->last = &inbox->first;
         memset(inbox->sizes, 0, sizeof(inbox->sizes));
+        inbox->is_woken = false;
         is_open = !inbox->is_closed;
         (void) pthread_mutex_unlock(&inbox->lock);
         return is_open;
+}
+
+void inbox_wake(Inbox *inbox) {
+        (void) pthread_mutex_lock(&inbox->lock);
+        inbox->is_woken = true;
+        (void) pthread_cond_signal(&inbox->changed);
+        (void) pthread_mutex_unlock(&inbox->lock);
 }
 
 void inbox_close(Inbox *inbox) {

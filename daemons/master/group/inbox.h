@@ -33,7 +33,7 @@ typedef struct Inbox {
         pthread_cond_t changed;
         Letter *first, **last;     /* with the lock, as the rest */
         size_t sizes[_LETTER_MAX]; /* of the letters, in bytes */
-        bool is_closed;
+        bool is_closed, is_woken;
 } Inbox;
 
 void inbox_init(Inbox *inbox);
@@ -43,9 +43,12 @@ void inbox_done(Inbox *inbox);
  * too much of its type waits. Thread: any. */
 int inbox_put(Inbox *inbox, const Letter *letter, Buffer *data);
 
-/* Waits for letters, for so long at most or until the inbox is closed, and takes them all. Returns
- * whether it is open. */
+/* Waits for letters, for so long at most or until the inbox is closed or woken, and takes them all.
+ * Returns whether it is open. */
 bool inbox_wait(Inbox *inbox, uint64_t usec, Letter **ret);
+
+/* Ends a wait, or the next one. Thread: any. */
+void inbox_wake(Inbox *inbox);
 
 /* Takes no more. Thread: any. */
 void inbox_close(Inbox *inbox);

@@ -548,6 +548,20 @@ uint64_t entry_log_base(EntryLog *log, uint64_t *ret_term) {
         return base;
 }
 
+uint64_t entry_log_before(EntryLog *log, uint64_t index, uint64_t size) {
+        uint64_t taken = 0;
+
+        (void) pthread_mutex_lock(&log->lock);
+        index = MIN(index, entry_table_last(&log->table));
+        for (const EntrySlot *slot; (slot = entry_table_find(&log->table, index)); index--) {
+                taken += entry_size(RECORD_TERM_SIZE + slot->size);
+                if (taken > size)
+                        break;
+        }
+        (void) pthread_mutex_unlock(&log->lock);
+        return index;
+}
+
 /* Makes sure that the last segment that was removed is gone. */
 static bool remove_name(EntryLog *log) {
         char name[SEGMENT_NAME_SIZE];

@@ -58,6 +58,9 @@ int entry_log_read(EntryLog *log, uint64_t index, Buffer *scratch, Entry *ret);
 uint64_t entry_log_last(EntryLog *log, uint64_t *ret_term);
 uint64_t entry_log_base(EntryLog *log, uint64_t *ret_term);
 
+/* The entry before the last ones up to INDEX that take SIZE bytes, or a little less. */
+uint64_t entry_log_before(EntryLog *log, uint64_t index, uint64_t size);
+
 /* Removes segments of which nothing behind INDEX is needed; entries up to INDEX may be in what is
  * left. INDEX is at most what consensus_compact() has returned, and all writes that the core had
  * given out before that are carried out before this. */

@@ -116,6 +116,10 @@ static void on_view(const GroupView *now, void *userdata) {
                         ;
 }
 
+static void on_fetch(uint64_t index, void *userdata) {
+        abort();
+}
+
 static void on_broken(int error, void *userdata) {
         enter();
         broken = error;
@@ -147,6 +151,7 @@ static void start(uint64_t applied) {
                 .on_decided = on_decided,
                 .on_refused = on_refused,
                 .on_view = on_view,
+                .on_fetch = on_fetch,
                 .on_broken = on_broken,
         };
 

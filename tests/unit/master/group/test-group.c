@@ -103,6 +103,10 @@ static void on_view(const GroupView *view, void *userdata) {
         (void) pthread_mutex_unlock(&lock);
 }
 
+static void on_fetch(uint64_t index, void *userdata) {
+        abort();
+}
+
 static void on_broken(int error, void *userdata) {
         abort();
 }
@@ -164,6 +168,7 @@ static void start_group(Seat *seat) {
                 .on_decided = on_decided,
                 .on_refused = on_refused,
                 .on_view = on_view,
+                .on_fetch = on_fetch,
                 .on_broken = on_broken,
                 .userdata = seat,
         };

@@ -43,7 +43,7 @@ BUS_DEFINE_GETTER(get_directory, "s", VolumeBus, object->options.conf->directory
 BUS_DEFINE_GETTER(get_listen, "s", VolumeBus, object->options.conf->endpoint.listen)
 BUS_DEFINE_GETTER(get_url, "s", VolumeBus, object->options.conf->url)
 BUS_DEFINE_GETTER(get_zone, "s", VolumeBus, object->zone)
-BUS_DEFINE_GETTER(get_master, "s", VolumeBus, object->options.conf->master)
+BUS_DEFINE_GETTER(get_master, "s", VolumeBus, report_master(object->options.report))
 BUS_DEFINE_GETTER(get_pending, "t", VolumeBus, (uint64_t) pending_count(object->options.pending))
 
 static int append_uuid(const VolumeBus *object, sd_bus_message *reply) {
@@ -110,7 +110,7 @@ static const sd_bus_vtable store_vtable[] = {
         SD_BUS_PROPERTY("Listen",        "s", get_listen,       0,                  BUS_CONST),
         SD_BUS_PROPERTY("Url",           "s", get_url,          0,                  BUS_CONST),
         SD_BUS_PROPERTY("Zone",          "s", get_zone,         0,                  BUS_TELLS),
-        SD_BUS_PROPERTY("Master",        "s", get_master,       0,                  BUS_CONST),
+        SD_BUS_PROPERTY("Master",        "s", get_master,       0,                  0),
         SD_BUS_PROPERTY("StartedAt",     "t", NULL,             AT(started_usec),   BUS_CONST),
         SD_BUS_PROPERTY("MasterAccepts", "b", bus_get_flag,     AT(master_accepts), BUS_TELLS),
         SD_BUS_PROPERTY("MasterError",   "s", get_master_error, 0,                  0),

@@ -24,7 +24,7 @@ const ConfItem volume_conf_items[] = {
         { "Volume", "Url",            CONF_STRING, AT(url),                      "",      0, 0,
           "URL to which clients are redirected; http:// and the address of Listen= if empty.", .complain = url_complain },
         { "Volume", "Master",         CONF_STRING, AT(master),                   "http://127.0.0.1:3000", 0, 0,
-          "URL of the master.", .complain = url_complain },
+          "URL of the master, or the URLs of all masters of a group, with commas between them.", .complain = url_list_complain },
         { "Volume", "Zone",           CONF_STRING, AT(zone),                     "",      0, 0,
           "Name shared by volumes that may fail together; copies go to different zones if possible.", .live = true },
         { "Volume", "SecretFile",     CONF_STRING, AT(endpoint.secret_file),     "/etc/credstore/dkv.secret", 0, 0,
@@ -88,6 +88,20 @@ static int normalize(char **string) {
         return 0;
 }
 
+static int normalize_list(char **string) {
+        const char *reason;
+        char *list;
+        int r;
+
+        r = url_list_normalize(*string, &list, &reason);
+        if (r < 0)
+                return r;
+
+        free(*string);
+        *string = list;
+        return 0;
+}
+
 /* Where clients find the volume, unless Url= says it: where it listens. */
 static int fill_in_url(VolumeConf *conf) {
         const char *listen = conf->endpoint.listen, *reason;
@@ -119,7 +133,7 @@ static int fill_in(VolumeConf *conf) {
         if (r >= 0)
                 r = fill(&conf->endpoint.listen, "127.0.0.1:", 3000 + conf->number);
         if (r >= 0)
-                r = normalize(&conf->master);
+                r = normalize_list(&conf->master);
         if (r >= 0 && *conf->url)
                 r = normalize(&conf->url);
         if (r < 0)
@@ -154,10 +168,28 @@ int volume_conf_load(VolumeConf *conf, const ProgramArguments *arguments) {
         return fill_in(conf);
 }
 
+/* By which address of this machine a master sees it: the first one to which there is a way. */
+static int find_own_address(const char *masters, uint16_t port, Address *ret) {
+        int r;
+
+        do {
+                _cleanup_free_ char *url = NULL;
+                Address master;
+
+                r = url_list_take(&masters, &url);
+                if (r <= 0)
+                        return r < 0 ? r : -EHOSTUNREACH;
+                r = url_host(url, &master);
+                if (r >= 0)
+                        r = own_address_find(master.host, port, ret);
+        } while (r < 0);
+        return 0;
+}
+
 int volume_conf_find_url(VolumeConf *conf) {
         const char *listen = conf->endpoint.listen, *reason;
         _cleanup_free_ char *url = NULL;
-        Address address, master, own;
+        Address address, own;
         int r;
 
         if (*conf->url)
@@ -166,8 +198,7 @@ int volume_conf_find_url(VolumeConf *conf) {
         r = address_parse(listen, &address, &reason);
         if (r < 0)
                 return log_error_errno(r, "Listen= must not be '%s', which %s.", listen, reason);
-        if (url_host(conf->master, &master) < 0 ||
-            own_address_find(master.host, address.port, &own) < 0)
+        if (find_own_address(conf->master, address.port, &own) < 0)
                 return log_error_errno(
                                 -EHOSTUNREACH,
                                 "Listen=%s is all addresses of this machine, and clients have to be told one. It "

@@ -318,7 +318,7 @@ static void on_status(char *ret, size_t size, void *userdata) {
                         report_is_accepted(volume->report) ? "reporting to"
                         : *error                           ? error
                                                            : "about to report to",
-                        *error ? "" : volume->conf.master);
+                        *error ? "" : report_master(volume->report));
 }
 
 static bool on_stop(void *userdata) {

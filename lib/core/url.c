@@ -134,3 +134,79 @@ const char *url_complain(const char *text) {
 
         return url_normalize(text, &url, &reason) == -EINVAL ? reason : NULL;
 }
+
+/* The text between two commas, without the spaces around it. */
+static char *take_item(const char **text) {
+        const char *start = *text, *end = start + strcspn(start, ",");
+
+        *text = *end ? end + 1 : end;
+        start += strspn(start, " ");
+        while (end > start && end[-1] == ' ')
+                end--;
+        return strndup(start, (size_t) (end - start));
+}
+
+static bool list_has(const char *list, const char *url) {
+        size_t size = strlen(url);
+
+        for (const char *item = list; *item; item += strcspn(item, ","), item += *item == ',')
+                if (strncmp(item, url, size) == 0 && (!item[size] || item[size] == ','))
+                        return true;
+        return false;
+}
+
+/* Appends URL to LIST, a string. */
+static int list_add(char **list, const char *url) {
+        char *longer;
+
+        if (asprintf(&longer, "%s%s%s", *list ?: "", *list ? "," : "", url) < 0)
+                return -ENOMEM;
+
+        free(*list);
+        *list = longer;
+        return 0;
+}
+
+int url_list_normalize(const char *text, char **ret, const char **reterr_reason) {
+        _cleanup_free_ char *list = NULL;
+        size_t n = 0;
+        bool more;
+
+        do {
+                _cleanup_free_ char *url = NULL, *item = NULL;
+                int r;
+
+                more = strchr(text, ',');
+                item = take_item(&text);
+                if (!item)
+                        return -ENOMEM;
+                r = url_normalize(item, &url, reterr_reason);
+                if (r < 0)
+                        return r;
+                if (list && list_has(list, url))
+                        return refuse("names the same daemon twice", reterr_reason);
+                if (++n > URLS_MAX)
+                        return refuse("names more than 16 daemons", reterr_reason);
+                r = list_add(&list, url);
+                if (r < 0)
+                        return r;
+        } while (more);
+
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
+const char *url_list_complain(const char *text) {
+        _cleanup_free_ char *list = NULL;
+        const char *reason = NULL;
+
+        return url_list_normalize(text, &list, &reason) == -EINVAL ? reason : NULL;
+}
+
+int url_list_take(const char **list, char **ret) {
+        if (!**list)
+                return 0;
+
+        *ret = take_item(list);
+        return *ret ? 1 : -ENOMEM;
+}

@@ -20,6 +20,18 @@ int url_normalize(const char *text, char **ret, const char **reterr_reason);
 /* Returns why TEXT cannot be the URL of a daemon, or NULL if it can. */
 const char *url_complain(const char *text);
 
+/* The daemons of which any may be asked, such as the masters of a group: URLs with commas between
+ * them, each of another daemon, URLS_MAX at most. Spaces around the commas are left out. As
+ * url_normalize() and url_complain(). */
+#define URLS_MAX ((size_t) 16)
+
+int url_list_normalize(const char *text, char **ret, const char **reterr_reason);
+const char *url_list_complain(const char *text);
+
+/* Takes the first URL, a new string, off a list that url_list_normalize() has made: LIST is behind
+ * it then. Returns 1, 0 at the end, or -ENOMEM. */
+int url_list_take(const char **list, char **ret);
+
 /* Reads host and port of a URL that url_normalize() has made. Returns 0 or -EINVAL. */
 int url_host(const char *url, Address *ret);
 

@@ -30,11 +30,13 @@ static const HttpStatus table[] = {
         { ERANGE,          416, 0 },
         { EBADRQC,         417, 0 },
         { EREMOTE,         421, 0 },
+        { EDESTADDRREQ,    421, 0 },
         { EINPROGRESS,     425, 1 },
         { E2BIG,           431, 0 },
         { EBADMSG,         502, 0 },
         { EHOSTDOWN,       503, 1 },
         { EOWNERDEAD,      503, 1 },
+        { ENOLINK,         503, 1 },
         { ESTALE,          503, 1 },
         { ESHUTDOWN,       503, 1 },
         { EAGAIN,          503, 1 },
@@ -59,7 +61,14 @@ const HttpStatus *http_status(int error) {
 }
 
 const char *http_status_problem_type(int error) {
-        return error == ECOMM || error == -ECOMM ? "outcome-unknown" : "about:blank";
+        switch (abs(error)) {
+        case ECOMM:
+                return "outcome-unknown";
+        case ENOLINK:
+                return "no-leader";
+        default:
+                return "about:blank";
+        }
 }
 
 int http_status_to_error(unsigned code) {

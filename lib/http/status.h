@@ -16,8 +16,9 @@ typedef struct HttpStatus {
  * either sign. */
 const HttpStatus *http_status(int error) _const_;
 
-/* The type of the problem in the body of an answer (RFC 9457): "outcome-unknown" for ECOMM, where
- * the status does not tell a client what happened, else "about:blank". */
+/* The type of the problem in the body of an answer (RFC 9457): "outcome-unknown" for ECOMM and
+ * "no-leader" for ENOLINK, where the status does not tell a client what happened, else
+ * "about:blank". */
 const char *http_status_problem_type(int error) _const_;
 
 /* The errno (positive) that the status of another daemon's answer stands for: the first of its row

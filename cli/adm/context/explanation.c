@@ -41,6 +41,8 @@ static const Advice advices[] = {
           "See what has changed (dkvadm volume list), then try again with the new --epoch= or without it.", NULL },
         { "org.dkv.Error.OutcomeUnknown", NULL,
           "See whether it was done (dkvadm status, dkvadm job list) before you repeat it.", NULL },
+        { "org.dkv.Error.NoLeader",       NULL,
+          "Try again in a moment; if that does not help, see whether a majority of the masters is up.", NULL },
         { "org.dkv.Error.Internal",       NULL,                              LOOK,  LOOK_THERE  },
         {}
 };

@@ -146,16 +146,21 @@ static int find(sd_bus *bus, uint32_t number, VolumePlace *place) {
 /* A master on another machine needs an address that it can reach. Returns 0, EXIT_USAGE or
  * -ENOMEM. */
 static int find_listen(uint32_t number, VolumePlace *place) {
-        const char *authority = url_authority(place->master), *reason;
+        _cleanup_free_ char *first = NULL; /* of several masters */
+        const char *masters = place->master;
         Address master, own;
+        int r;
 
-        if (address_parse(authority, &master, &reason) < 0 || address_is_loopback(&master))
+        r = url_list_take(&masters, &first);
+        if (r <= 0)
+                return r;
+        if (url_host(first, &master) < 0 || address_is_loopback(&master))
                 return 0;
         if (own_address_find(master.host, 0, &own) < 0)
                 return complain_usage(
                                 "Name the address by which the master at '%s' and clients reach this machine: "
                                 "--listen=ADDRESS:%" PRIu32,
-                                place->master, MASTER_PORT + number);
+                                first, MASTER_PORT + number);
 
         place->listen = with_port(&own, MASTER_PORT + number);
         return place->listen ? 0 : -ENOMEM;
@@ -182,7 +187,7 @@ static int take_options(const char *listen, const char *master, VolumePlace *pla
                         return -ENOMEM;
         }
         if (master) {
-                r = url_normalize(master, &place->master, &reason);
+                r = url_list_normalize(master, &place->master, &reason);
                 if (r == -EINVAL)
                         return complain_usage(
                                         "--master takes http://ADDRESS:PORT, but '%s' %s.", master,

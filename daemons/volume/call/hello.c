@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "core/call/wire.h"
+#include "core/url.h"
 #include "rpc/signed-route.h"
 #include "volume/call/hello.h"
 
@@ -24,6 +26,27 @@ static int format_answer(const HelloOptions *options, Parties *ret, char **ret_t
         return *ret_text ? 0 : -ENOMEM;
 }
 
+/* A master of a group says in the body where it is, so that the volume finds a new leader at once.
+ */
+static int hear_where(const Callers *callers, HttpRequest *request, const Leadership *followed) {
+        const Leadership *lead = &signed_parties(request)->lead;
+        const Buffer *body = signed_request_body(request);
+        char url[WIRE_URL_MAX + 1];
+
+        if (body->size == 0)
+                return 0;
+        if (body->size >= sizeof(url) || memchr(body->data, '\0', body->size))
+                return -EINVAL;
+
+        memcpy(url, body->data, body->size);
+        url[body->size] = '\0';
+        if (url_complain(url))
+                return -EINVAL;
+        if (lead->term > followed->term)
+                master_link_turn_to(callers->master, url);
+        return 0;
+}
+
 int hello_finish(const HelloOptions *options, HttpRequest *request) {
         const Callers *callers = options->callers;
         _cleanup_free_ char *text = NULL;
@@ -31,6 +54,9 @@ int hello_finish(const HelloOptions *options, HttpRequest *request) {
         int r;
 
         r = format_answer(options, &answer, &text);
+        if (r < 0)
+                return r;
+        r = hear_where(callers, request, &answer.lead);
         if (r < 0)
                 return r;
         if (!leadership_equal(&answer.lead, &signed_parties(request)->lead))

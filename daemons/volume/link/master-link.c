@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,38 +9,58 @@
 #include "core/url.h"
 #include "http/record.h"
 #include "volume/link/master-link.h"
+#include "volume/link/masters.h"
 
 static const char redirect_text[] =
                 "Ask the master, at the address in the Location header. With curl, use -L to follow it.\n";
 
+/* How long one of several masters may take for a report. */
+#define PATIENCE_USEC USEC_PER_SEC
+
 struct MasterLink {
         Peers *peers;           /* not owned */
         Allegiance *allegiance; /* not owned */
+        Masters *masters;
+        const char *_Atomic taken_by; /* the last one that has taken a report; NULL if none has */
         void (*on_refresh)(void *userdata);
         void *userdata; /* of that */
-        char url[];
 };
 
-int master_link_new(Peers *peers, Allegiance *allegiance, const char *url, MasterLink **ret) {
-        size_t size = strlen(url) + 1;
-        MasterLink *link = malloc(sizeof(*link) + size);
+int master_link_new(Peers *peers, Allegiance *allegiance, const char *urls, MasterLink **ret) {
+        _cleanup_(master_link_freep) MasterLink *link = malloc(sizeof(*link));
+        int r;
 
         if (!link)
                 return -ENOMEM;
 
         *link = (MasterLink){ .peers = peers, .allegiance = allegiance };
-        memcpy(link->url, url, size);
-        *ret = link;
+        r = masters_new(urls, &link->masters);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(link);
         return 0;
 }
 
 MasterLink *master_link_free(MasterLink *link) {
+        if (!link)
+                return NULL;
+
+        (void) masters_free(link->masters);
         free(link);
         return NULL;
 }
 
 const char *master_link_url(const MasterLink *link) {
-        return link->url;
+        return masters_url(link->masters);
+}
+
+size_t master_link_count(const MasterLink *link) {
+        return masters_count(link->masters);
+}
+
+void master_link_turn_to(MasterLink *link, const char *url) {
+        (void) masters_turn_to(link->masters, url);
 }
 
 void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata), void *userdata) {
@@ -60,25 +81,6 @@ int master_link_post(
         return peers_post(link->peers, delay_usec, function, userdata);
 }
 
-static int call(MasterLink *link,
-                CallKind kind,
-                const Parties *parties,
-                Buffer *body,
-                void (*on_done)(const RpcResult *result, void *userdata),
-                void *userdata) {
-        return rpc_call(
-                        &(RpcCall){
-                                        .peers = link->peers,
-                                        .kind = kind,
-                                        .url = link->url,
-                                        .parties = parties,
-                                        .body = body,
-                                        .on_done = on_done,
-                                        .userdata = userdata,
-                        },
-                        NULL);
-}
-
 int master_link_call(
                 MasterLink *link,
                 CallKind kind,
@@ -89,24 +91,88 @@ int master_link_call(
 
         if (!allegiance_call(link->allegiance, &parties))
                 return -EINPROGRESS;
-        return call(link, kind, &parties, body, on_done, userdata);
+        return rpc_call(
+                        &(RpcCall){
+                                        .peers = link->peers,
+                                        .kind = kind,
+                                        .url = masters_url(link->masters),
+                                        .parties = &parties,
+                                        .body = body,
+                                        .on_done = on_done,
+                                        .userdata = userdata,
+                        },
+                        NULL);
 }
 
 int master_link_report(
                 MasterLink *link,
                 Buffer *body,
                 void (*on_done)(const RpcResult *result, void *userdata),
-                void *userdata) {
+                void *userdata,
+                RpcCallHandle **ret,
+                const char **ret_url) {
         Parties parties;
 
         (void) allegiance_call(link->allegiance, &parties);
-        return call(link, CALL_REPORT, &parties, body, on_done, userdata);
+        *ret_url = masters_url(link->masters);
+        return rpc_call(
+                        &(RpcCall){
+                                        .peers = link->peers,
+                                        .kind = CALL_REPORT,
+                                        .url = *ret_url,
+                                        .parties = &parties,
+                                        .body = body,
+                                        .timeout_usec = masters_count(link->masters) > 1
+                                                                        ? PATIENCE_USEC
+                                                                        : 0,
+                                        .on_done = on_done,
+                                        .userdata = userdata,
+                        },
+                        ret);
+}
+
+/* Whether the master itself has said nothing, or that it does not lead. */
+static bool is_no_leader(int error, const RpcResult *result) {
+        switch (error) {
+        case -ESHUTDOWN: /* this side is stopped */
+        case -ECANCELED: /* by who knows where to go instead */
+        case -EINPROGRESS:
+                return false;
+        case -EKEYREVOKED: /* an older leader does not know yet that it is one */
+        case -EDESTADDRREQ:
+        case -ENOLINK:
+        case -EHOSTDOWN:
+                return true;
+        default:
+                return result->error < 0;
+        }
+}
+
+/* What still waits for the leader of before, perhaps since it hangs, is repeated at the new one. */
+static void note_taken(MasterLink *link, const char *url) {
+        const char *before = atomic_exchange(&link->taken_by, url);
+
+        if (before && before != url)
+                peers_end_silent(link->peers, before, 0);
+}
+
+bool master_link_judge(MasterLink *link, const char *url, int error, const RpcResult *result) {
+        const char *told = result->refusal == -EDESTADDRREQ ? result->detail : NULL;
+
+        if (error == 0)
+                note_taken(link, url);
+        else if (told && !url_complain(told))
+                (void) masters_turn_to(link->masters, told);
+        else if (is_no_leader(error, result))
+                masters_turn_from(link->masters, url);
+        return masters_url(link->masters) != url;
 }
 
 int master_link_result(MasterLink *link, const RpcResult *result) {
         int r = rpc_result_error(result);
 
-        if (r == -EINPROGRESS || r == -EKEYREVOKED)
+        if (r == -EINPROGRESS || r == -EKEYREVOKED ||
+            (r < 0 && masters_count(link->masters) > 1 && is_no_leader(r, result)))
                 master_link_refresh(link);
         return r;
 }
@@ -141,7 +207,9 @@ int master_link_redirect(const MasterLink *link, HttpRequest *request) {
         _cleanup_free_ char *authority = NULL, *url = NULL;
         int r;
 
-        authority = make_authority(url_authority(link->url), http_request_header(request, "Host"));
+        authority = make_authority(
+                        url_authority(masters_url(link->masters)),
+                        http_request_header(request, "Host"));
         if (!authority)
                 return -ENOMEM;
         r = url_format(&url, authority, "%s%s%s", http_request_path(request), *query ? "?" : "",

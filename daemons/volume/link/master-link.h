@@ -4,8 +4,9 @@
 /* Master link: where this volume's master is, and how to call it.
  *
  * Everything that talks to the master goes through here: this is the one module that knows the
- * URL, and what it means when the master answers "you are not known here" or "I do not lead".
- * All of it may be called from any thread. */
+ * URL, and what it means when the master answers "you are not known here" or "I do not lead". Of
+ * several masters one is talked to (link/masters.h); the reports find out which one that is, and
+ * all other calls go there. All of it may be called from any thread. */
 
 #include "http/request.h"
 #include "rpc/rpc-call.h"
@@ -13,15 +14,19 @@
 
 typedef struct MasterLink MasterLink;
 
-/* PEERS and ALLEGIANCE are not owned; URL ("http://host:port") is copied. Returns 0 or -ENOMEM. */
-int master_link_new(Peers *peers, Allegiance *allegiance, const char *url, MasterLink **ret);
+/* PEERS and ALLEGIANCE are not owned; URLS, a list as of url_list_normalize(), is copied. Returns 0
+ * or -ENOMEM. */
+int master_link_new(Peers *peers, Allegiance *allegiance, const char *urls, MasterLink **ret);
 
 /* The peers must have been freed before. Accepts NULL. */
 MasterLink *master_link_free(MasterLink *link);
 DEFINE_CLEANUP(MasterLink *, master_link_free);
 
-/* The master's URL, borrowed. */
+/* The URL of the master that is talked to, borrowed. */
 const char *master_link_url(const MasterLink *link);
+
+/* How many masters there are to try. */
+size_t master_link_count(const MasterLink *link);
 
 /* Registers what master_link_refresh() runs; before there are other threads. */
 void master_link_set_refresh(MasterLink *link, void (*on_refresh)(void *userdata), void *userdata);
@@ -46,16 +51,26 @@ int master_link_call(
                 void (*on_done)(const RpcResult *result, void *userdata),
                 void *userdata);
 
-/* Sends a report: a call that is also made before the volume follows anybody. Returns 0 or a
- * negative errno. */
+/* Sends a report: a call that is also made before the volume follows anybody. RET is a reference to
+ * the call, as of rpc_call(), and RET_URL where it goes, borrowed; both are set before it begins.
+ * Returns 0 or a negative errno. */
 int master_link_report(
                 MasterLink *link,
                 Buffer *body,
                 void (*on_done)(const RpcResult *result, void *userdata),
-                void *userdata);
+                void *userdata,
+                RpcCallHandle **ret,
+                const char **ret_url);
 
-/* What a call came to: 0, or a negative errno. If the master does not know this volume, or leads no
- * longer, it asks for a report as well. */
+/* A report to URL came to ERROR: 0 if it was taken, else the negative errno of RESULT, or what was
+ * wrong with the answer. Returns whether another master is to be asked now. */
+bool master_link_judge(MasterLink *link, const char *url, int error, const RpcResult *result);
+
+/* Somebody who has the secret says that the master at URL leads. */
+void master_link_turn_to(MasterLink *link, const char *url);
+
+/* What another call came to: 0, or a negative errno. If the master does not know this volume, leads
+ * no longer, or cannot be reached while there are others, it asks for a report as well. */
 int master_link_result(MasterLink *link, const RpcResult *result);
 
 /* Replies 307 to the same path and query at the master. If this volume reaches the master on its

@@ -23,6 +23,9 @@
 /* The least time between reports that were asked for. */
 #define SOON_USEC (20 * USEC_PER_MSEC)
 
+/* And once all masters were asked and none leads. */
+#define ROUND_USEC (100 * USEC_PER_MSEC)
+
 /* Hides the id of the machine, which is nobody else's business. */
 #define DISK_APPLICATION \
         SD_ID128_MAKE(1f, 6a, 0e, 5d, 92, c4, 4b, 7e, 8d, 33, 70, 51, ae, 0b, c9, 46)
@@ -42,6 +45,9 @@ struct Report {
         /* On the client's thread only */
         bool is_busy;         /* a call is under way */
         bool is_wanted_again; /* and another one is to follow at once */
+        RpcCallHandle *call;  /* that one */
+        const char *url;      /* where it goes; borrowed */
+        size_t n_turns;       /* from master to master, since one has taken a report */
         uint64_t sent_usec;   /* when the last one was; monotonic */
         uint64_t delay_usec;  /* half of the way there and back, at the last one */
         int error;            /* of the last one, so that each kind of failure is logged once */
@@ -204,6 +210,10 @@ static void explain(
                 (void) snprintf(ret, REPORT_ERROR_SIZE,
                                 "The master at '%s' leads another cluster than that of the store in '%s'.",
                                 master, directory);
+        else if (result->refusal == -ENOLINK || result->refusal == -EDESTADDRREQ)
+                (void) snprintf(ret, REPORT_ERROR_SIZE,
+                                "No master leads at the moment; the last one that was asked is at '%s'.",
+                                master);
         else if (result->refusal < 0)
                 explain_refusal(master, result, ret);
         else if (error < 0)
@@ -214,7 +224,7 @@ static void explain(
 
 /* Logs once why the master does not take reports, and once that it does again. */
 static void log_change(Report *report, int error, const RpcResult *result) {
-        const char *master = master_link_url(report->options.master);
+        const char *master = report->url;
         char reason[REPORT_ERROR_SIZE];
 
         if (error == report->error)
@@ -227,7 +237,8 @@ static void log_change(Report *report, int error, const RpcResult *result) {
                 log_event(LOG_ERR, EVENT_SECRET_MISMATCH, NULL, "%s", reason);
         else if (error == -EREMOTE)
                 log_event(LOG_ERR, EVENT_FOREIGN_STORE, NULL, "%s", reason);
-        else if (result->refusal < 0)
+        else if (result->refusal < 0 && result->refusal != -ENOLINK &&
+                 result->refusal != -EDESTADDRREQ)
                 log_error("%s", reason);
         else
                 log_warning("%s", reason);
@@ -240,19 +251,40 @@ static void log_change(Report *report, int error, const RpcResult *result) {
 
 static void send_report(void *userdata);
 
+/* Asks for a report; from any thread. */
+static void ask(Report *report, uint64_t delay_usec) {
+        if (!atomic_exchange(&report->is_due, true))
+                (void) master_link_post(report->options.master, delay_usec, send_report, report);
+}
+
+/* The report did not get to a master that leads; another one is asked. Returns whether all were
+ * asked by now. */
+static bool turn(Report *report) {
+        bool is_round = ++report->n_turns % master_link_count(report->options.master) == 0;
+
+        ask(report, is_round ? ROUND_USEC : SOON_USEC);
+        return is_round;
+}
+
 static void on_answer(const RpcResult *result, void *userdata) {
         Report *report = userdata;
         int r = rpc_result_error(result);
 
+        report->call = rpc_call_unref(report->call);
         if (r == 0)
                 r = read_answer(report, result);
-        if (r == 0)
+        if (r == 0) {
                 report->delay_usec = (clock_monotonic() - report->sent_usec) / 2;
+                report->n_turns = 0;
+        }
 
         /* A master that does not know yet who is who says so within a moment. */
         if (r == -ETIME) {
                 report->is_wanted_again = report->error != r; /* by the right time */
                 report->error = r;
+        } else if (master_link_judge(report->options.master, report->url, r, result)) {
+                if (turn(report))
+                        log_change(report, r, result);
         } else if (r != -ESHUTDOWN && r != -EINPROGRESS)
                 log_change(report, r, result);
         atomic_store(&report->is_accepted, r == 0);
@@ -290,7 +322,9 @@ static int start_call(Report *report) {
 
         report->sent_usec = clock_monotonic();
         report->is_busy = true;
-        r = master_link_report(report->options.master, &body, on_answer, report);
+        r = master_link_report(
+                        report->options.master, &body, on_answer, report, &report->call,
+                        &report->url);
         if (r < 0)
                 report->is_busy = false;
         return r;
@@ -303,6 +337,8 @@ static void send_report(void *userdata) {
         atomic_store(&report->is_due, false);
         if (report->is_busy) {
                 report->is_wanted_again = true;
+                if (report->url != master_link_url(report->options.master))
+                        rpc_call_cancel(report->call); /* another master leads */
                 return;
         }
 
@@ -328,10 +364,7 @@ static void on_tick(void *userdata) {
 
 /* For the master link; from any thread. */
 static void on_refresh(void *userdata) {
-        Report *report = userdata;
-
-        if (!atomic_exchange(&report->is_due, true))
-                (void) master_link_post(report->options.master, SOON_USEC, send_report, report);
+        ask(userdata, SOON_USEC);
 }
 
 static int set_zone(Report *report, const char *text) {
@@ -389,6 +422,10 @@ void report_error(Report *report, char ret[static REPORT_ERROR_SIZE]) {
         (void) pthread_mutex_lock(&report->lock);
         memcpy(ret, report->reason, REPORT_ERROR_SIZE);
         (void) pthread_mutex_unlock(&report->lock);
+}
+
+const char *report_master(const Report *report) {
+        return master_link_url(report->options.master);
 }
 
 bool report_is_accepted(const Report *report) {

@@ -43,6 +43,9 @@ void report_set(Report *report, const char *zone, uint64_t interval_usec);
 /* How long ago the leader that is followed accepted a report; UINT64_MAX if it never did. */
 uint64_t report_age_usec(const Report *report);
 
+/* The URL of the master that it reports to; borrowed. */
+const char *report_master(const Report *report);
+
 /* Whether the master accepted the last report. */
 bool report_is_accepted(const Report *report);
 

@@ -19,7 +19,7 @@ typedef enum CallRole { CALL_ROLE_MASTER, CALL_ROLE_VOLUME } CallRole;
 /* clang-format off */
 #define CALLS(CALL)                                                                                \
         /*   name     path           caller   receiver   body       answer     time-out */         \
-        CALL(HELLO,   "/-/hello",    MASTER,  VOLUME,    64,        64 * KIB,  USEC_PER_SEC)       \
+        CALL(HELLO,   "/-/hello",    MASTER,  VOLUME,    256,       64 * KIB,  USEC_PER_SEC)       \
         CALL(STORE,   "",            MASTER,  VOLUME,    4 * MIB,   64 * KIB,  0)                  \
         CALL(DELETE,  "",            MASTER,  VOLUME,    64 * KIB,  64 * KIB,  0)                  \
         CALL(PULL,    "",            MASTER,  VOLUME,    1 * MIB,   64 * KIB,  0)                  \

@@ -3,7 +3,7 @@
 
 /* Wire: the bodies of calls between daemons, which are lists of many small things.
  *
- *   POST /-/hello   master -> volume: nothing; answered, signed, by whom it follows, as JSON
+ *   POST /-/hello   master -> volume: its URL, if it is one of several; answered, signed, as JSON
  *   STORE           master -> volume: confirmed versions, then objects;
  *                   answered by an errno for each object
  *   DELETE          master -> volume: a number that is greater than that of the call before it,

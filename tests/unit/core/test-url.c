@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/url.h"
@@ -131,6 +132,42 @@ TEST(what_is_refused_leaves_nothing_behind) {
         assert_int_equal(address.port, 7);
 }
 
+TEST(a_list_has_each_daemon_once_in_the_form_that_urls_have) {
+        _cleanup_free_ char *list = NULL, *one = NULL;
+        const char *reason, *rest;
+        char *url;
+
+        assert_ok(url_list_normalize("http://a/, b:1 ,http://[::1]:2", &list, &reason));
+        assert_string_equal(list, "http://a,http://b:1,http://[::1]:2");
+        rest = list;
+        for (size_t i = 0; i < 3; i++) {
+                static const char *const urls[] = { "http://a", "http://b:1", "http://[::1]:2" };
+
+                assert_int_equal(url_list_take(&rest, &url), 1);
+                assert_string_equal(url, urls[i]);
+                free(url);
+        }
+        assert_int_equal(url_list_take(&rest, &url), 0);
+        assert_ok(url_list_normalize("http://a:1", &one, &reason));
+        assert_string_equal(one, "http://a:1");
+}
+
+TEST(a_refusal_says_what_is_wrong_with_a_list) {
+        char many[40 * (URLS_MAX + 1)] = "http://a:1";
+
+        assert_string_equal(
+                        url_list_complain("a:1,b:2,http://a:1/"), "names the same daemon twice");
+        assert_null(url_list_complain("a:1,a:12,aa:1"));
+        assert_string_equal(url_list_complain("a:1,,b:2"), url_complain(""));
+        assert_string_equal(url_list_complain("a:1,"), url_complain(""));
+        assert_string_equal(url_list_complain(""), url_complain(""));
+        for (size_t i = 2; i <= URLS_MAX; i++)
+                (void) sprintf(many + strlen(many), ",http://a:%zu", i);
+        assert_null(url_list_complain(many));
+        strcat(many, ",http://b:1");
+        assert_string_equal(url_list_complain(many), "names more than 16 daemons");
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test(test)
         const struct CMUnitTest tests[] = {
@@ -142,6 +179,8 @@ int main(void) {
                 RUN(a_refusal_says_what_is_wrong_with_a_url),
                 RUN(a_host_that_is_too_long_is_refused),
                 RUN(what_is_refused_leaves_nothing_behind),
+                RUN(a_list_has_each_daemon_once_in_the_form_that_urls_have),
+                RUN(a_refusal_says_what_is_wrong_with_a_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

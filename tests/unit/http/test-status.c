@@ -74,11 +74,12 @@ TEST(only_errors_of_ours_ask_to_be_tried_again) {
 }
 
 /* After 503 a client may think that nothing has happened, unless it is told otherwise. */
-TEST(an_outcome_that_is_unknown_has_a_type_of_its_own) {
+TEST(what_a_status_does_not_tell_has_a_type_of_its_own) {
         assert_string_equal(http_status_problem_type(ECOMM), "outcome-unknown");
         assert_string_equal(http_status_problem_type(-ECOMM), "outcome-unknown");
+        assert_string_equal(http_status_problem_type(-ENOLINK), "no-leader");
         for (int error = 0; error < 200; error++)
-                if (error != ECOMM)
+                if (error != ECOMM && error != ENOLINK)
                         assert_string_equal(http_status_problem_type(error), "about:blank");
 }
 
@@ -113,7 +114,7 @@ int main(void) {
                 cmocka_unit_test(status_goes_back_to_its_error),
                 cmocka_unit_test(status_of_a_call_says_nothing_of_what_the_call_is_about),
                 cmocka_unit_test(only_errors_of_ours_ask_to_be_tried_again),
-                cmocka_unit_test(an_outcome_that_is_unknown_has_a_type_of_its_own),
+                cmocka_unit_test(what_a_status_does_not_tell_has_a_type_of_its_own),
                 cmocka_unit_test(no_status_of_a_call_is_about_a_value),
                 cmocka_unit_test(unknown_format_of_what_is_stored_is_internal),
         };

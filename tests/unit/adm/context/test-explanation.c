@@ -48,6 +48,7 @@ TEST(error_of_the_bus_is_a_sentence_with_advice) {
                 { SD_BUS_ERROR_UNKNOWN_PROPERTY,  "Unknown property", "Unknown property", "dkvadm and the master are different *", "dkvadm and *" },
                 { "org.dkv.Error.Conflict",       "It is epoch 9.", "It is epoch 9.", "See what has changed (dkvadm volume list), *", "See what has changed *" },
                 { "org.dkv.Error.OutcomeUnknown", "Who knows.", "Who knows.", "See whether it was done *", "See whether it was done *" },
+                { "org.dkv.Error.NoLeader",       "Nobody leads.", "Nobody leads.", "Try again in a moment; *", "Try again *" },
                 { "org.dkv.Error.Internal",       "Internal error.", "Internal error.", "See what it is doing: systemctl *", "See what it is doing: dkv-sandbox *" },
                 /* The sentences of others say it all. */
                 { "org.dkv.Error.Invalid",        "The zone is odd.", "The zone is odd.", "", "" },

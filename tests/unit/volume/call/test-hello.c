@@ -54,6 +54,28 @@ TEST(another_master_of_the_cluster_has_the_volume_report) {
         assert_int_equal(n_refreshed, 1);
 }
 
+static unsigned greet_from(World *world, const char *url, uint64_t term) {
+        Parties parties = world_order(world);
+        Buffer body = {};
+
+        buffer_put(&body, url, strlen(url));
+        parties.lead.term = term;
+        parties.lead.leader = term;
+        return world_call(world, CALL_HELLO, &parties, &body, NULL);
+}
+
+TEST(a_later_leader_says_where_it_is_and_an_older_one_is_not_heard) {
+        World *world = *state;
+        uint64_t term = world->lead.term;
+
+        assert_int_equal(greet_from(world, "http://old:1", term), 200);
+        assert_string_equal(master_link_url(world->link), world->master.url);
+        assert_int_equal(greet_from(world, "http://new:1", term + 1), 200);
+        assert_string_equal(master_link_url(world->link), "http://new:1");
+        assert_int_equal(greet_from(world, "nowhere", term + 2), 400);
+        assert_string_equal(master_link_url(world->link), "http://new:1");
+}
+
 TEST(masters_of_other_clusters_and_callers_of_other_stores_are_refused) {
         World *world = *state;
         Parties parties = world_order(world);
@@ -99,6 +121,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(the_leader_that_is_followed_hears_so),
                 RUN(another_master_of_the_cluster_has_the_volume_report),
+                RUN(a_later_leader_says_where_it_is_and_an_older_one_is_not_heard),
                 RUN(masters_of_other_clusters_and_callers_of_other_stores_are_refused),
                 RUN(health_is_for_everybody),
         };

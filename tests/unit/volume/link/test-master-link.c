@@ -42,6 +42,64 @@ TEST(what_answers_mean) {
         }
 }
 
+TEST(with_other_masters_a_call_that_went_nowhere_asks_for_a_report) {
+        World *world = *state;
+        MasterLink *alone = world->link;
+
+        assert_ok(
+                        master_link_new(world->master.peers, world->allegiance,
+                                        "http://a:1,http://b:1", &world->link));
+        master_link_set_refresh(world->link, on_refresh, NULL);
+        assert_int_equal(result_of(world, -EHOSTDOWN, 0), -EHOSTDOWN);
+        assert_int_equal(n_refreshed, 1);
+        assert_int_equal(result_of(world, 0, -ENOLINK), -ENOLINK);
+        assert_int_equal(n_refreshed, 1);
+        assert_int_equal(result_of(world, 0, -EINVAL), -EINVAL);
+        assert_int_equal(n_refreshed, 0);
+        (void) master_link_free(world->link);
+        world->link = alone;
+}
+
+/* clang-format off */
+TEST(what_a_report_comes_to_says_whom_to_ask_next) {
+        static const struct {
+                int error, refusal;
+                bool turns;
+        } rows[] = {
+                { -EHOSTDOWN,   0,             true  },
+                { -ETIMEDOUT,   0,             true  },
+                { -EACCES,      0,             true  },
+                { -ECANCELED,   0,             false },
+                { -ESHUTDOWN,   0,             false },
+                { -EINPROGRESS, 0,             false },
+                { 0,            -ENOLINK,      true  },
+                { 0,            -EDESTADDRREQ, true  },
+                { 0,            -EHOSTDOWN,    true  },
+                { 0,            -EKEYREVOKED,  true  },
+                { 0,            -EOWNERDEAD,   false },
+                { 0,            -EEXIST,       false },
+        };
+        /* clang-format on */
+        World *world = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                RpcResult result = { .error = rows[i].error, .refusal = rows[i].refusal };
+                MasterLink *link;
+
+                assert_ok(
+                                master_link_new(world->master.peers, world->allegiance,
+                                                "http://a:1,http://b:1", &link));
+                assert_int_equal(
+                                master_link_judge(
+                                                link, master_link_url(link),
+                                                rpc_result_error(&result), &result),
+                                rows[i].turns);
+                assert_string_equal(
+                                master_link_url(link), rows[i].turns ? "http://b:1" : "http://a:1");
+                (void) master_link_free(link);
+        }
+}
+
 static void on_done(const RpcResult *result, void *userdata) {
         assert_ok(sem_post(userdata));
 }
@@ -49,7 +107,9 @@ static void on_done(const RpcResult *result, void *userdata) {
 TEST(nobody_is_called_before_anybody_is_followed) {
         World *world = *state;
         Allegiance *stray;
+        RpcCallHandle *call;
         MasterLink *link;
+        const char *url;
         uint32_t other;
         sem_t done;
 
@@ -59,8 +119,11 @@ TEST(nobody_is_called_before_anybody_is_followed) {
         assert_int_equal(
                         master_link_call(link, CALL_SETTLE, &(Buffer){}, on_done, &done),
                         -EINPROGRESS);
-        assert_ok(master_link_report(link, &(Buffer){}, on_done, &done)); /* but for the report */
+        assert_ok(master_link_report(
+                        link, &(Buffer){}, on_done, &done, &call, &url)); /* but for the report */
         wait_for(&done);
+        (void) rpc_call_unref(call);
+        assert_string_equal(url, world->master.url);
         (void) master_link_free(link);
         (void) allegiance_free(stray);
 }
@@ -132,6 +195,8 @@ int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
                 RUN(what_answers_mean),
+                RUN(with_other_masters_a_call_that_went_nowhere_asks_for_a_report),
+                RUN(what_a_report_comes_to_says_whom_to_ask_next),
                 RUN(nobody_is_called_before_anybody_is_followed),
                 RUN(calls_come_from_this_store_and_are_for_the_master),
                 RUN(the_url_is_a_copy),

@@ -110,6 +110,76 @@ TEST(a_leader_of_another_cluster_is_not_followed) {
         assert_int_equal(report_grace_usec(world->report), 0);
 }
 
+/* The world's master says that another one leads. */
+static void refer(World *world, const char *url) {
+        (void) json_free(receive(world, CALL_REPORT));
+        assert_ok(rpc_request_refuse(TAKE_PTR(world->master.call), -EDESTADDRREQ, url));
+}
+
+static void wait_for_url(World *world, const char *url) {
+        for (unsigned i = 0; i < 2000 && strcmp(report_master(world->report), url) != 0; i++)
+                usleep(USEC_PER_MSEC);
+        assert_string_equal(report_master(world->report), url);
+}
+
+TEST(a_follower_says_where_the_leader_is) {
+        World *world = *state;
+        StandIn leader;
+
+        stand_in_init(&leader);
+        stand_in_listen(&leader);
+        stand_in_listen(&world->master);
+        refer(world, leader.url);
+        (void) stand_in_receive(&leader, CALL_REPORT);
+        assert_string_equal(report_master(world->report), leader.url);
+        stand_in_refuse(&leader, -EINVAL);
+        stand_in_hang_up(&leader);
+        stand_in_done(&leader);
+}
+
+TEST(what_is_no_url_is_nowhere_to_turn_to) {
+        World *world = *state;
+
+        stand_in_listen(&world->master);
+        refer(world, "ftp://elsewhere");
+        (void) json_free(receive(world, CALL_REPORT)); /* the same one is asked again */
+        assert_string_equal(report_master(world->report), world->master.url);
+        stand_in_refuse(&world->master, -EINVAL);
+}
+
+/* As when the leader of a while ago is gone, and the others have none yet. */
+TEST(who_cannot_be_reached_is_given_up_for_those_that_are_listed) {
+        World *world = *state;
+        StandIn gone;
+
+        stand_in_init(&gone); /* it refuses connections */
+        stand_in_listen(&world->master);
+        refer(world, gone.url);
+        (void) json_free(receive(world, CALL_REPORT));
+        wait_for_url(world, world->master.url);
+        stand_in_refuse(&world->master, -EINVAL);
+        stand_in_hang_up(&gone);
+        stand_in_done(&gone);
+}
+
+/* The one of before hangs. */
+TEST(a_report_under_way_is_given_up_once_another_master_is_known_to_lead) {
+        World *world = *state;
+        StandIn leader;
+
+        stand_in_init(&leader);
+        stand_in_listen(&leader);
+        stand_in_listen(&world->master);
+        (void) json_free(receive(world, CALL_REPORT)); /* and gets no answer */
+        master_link_turn_to(world->link, leader.url);
+        master_link_refresh(world->link);
+        (void) stand_in_receive(&leader, CALL_REPORT);
+        stand_in_refuse(&leader, -EINVAL);
+        stand_in_refuse(&world->master, -EINVAL);
+        stand_in_hang_up(&leader);
+        stand_in_done(&leader);
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
         const struct CMUnitTest tests[] = {
@@ -117,6 +187,10 @@ int main(void) {
                 RUN(the_answer_of_the_leader_counts),
                 RUN(a_refusal_is_explained),
                 RUN(a_leader_of_another_cluster_is_not_followed),
+                RUN(a_follower_says_where_the_leader_is),
+                RUN(what_is_no_url_is_nowhere_to_turn_to),
+                RUN(who_cannot_be_reached_is_given_up_for_those_that_are_listed),
+                RUN(a_report_under_way_is_given_up_once_another_master_is_known_to_lead),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -332,12 +332,13 @@ int group_receive(Group *group, RpcRequest *request) {
         _cleanup_(buffer_done) Buffer data = {};
         const Buffer *body = rpc_request_body(request);
         Letter letter = { .type = LETTER_MESSAGE };
+        size_t begin;
         int r;
 
-        r = mail_check(group->mail, rpc_request_parties(request), &letter.member);
+        r = mail_take(group->mail, rpc_request_parties(request), body, &letter.member, &begin);
         if (r < 0)
                 return r;
-        buffer_put(&data, body->data, body->size);
+        buffer_put(&data, (const uint8_t *) body->data + begin, body->size - begin);
         r = buffer_error(&data);
         if (r >= 0)
                 r = inbox_put(&group->inbox, &letter, &data);

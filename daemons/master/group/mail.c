@@ -11,8 +11,9 @@
 
 /* The number of the last message of a member, and those of its processes that are over. */
 typedef struct Sender {
-        uint64_t member; /* 0 for none */
-        size_t n_open;   /* channels */
+        uint64_t member;              /* 0 for none */
+        size_t n_open;                /* channels */
+        char url[MEMBER_URL_MAX + 1]; /* "" if it has not said it */
         uint64_t run, sequence;
         uint64_t ended[8];
         size_t n_ended;
@@ -211,18 +212,64 @@ static bool is_next(Sender *sender, uint64_t run, uint64_t sequence) {
         return true;
 }
 
-int mail_check(Mail *mail, const Parties *parties, uint64_t *ret_member) {
-        uint64_t member = member_of(mail, &parties->from);
-        Sender *sender;
-        int r = -EREMOTE;
+void mail_begin(const char *url, Buffer *ret) {
+        uint8_t size = (uint8_t) strlen(url);
 
+        static_assert(MEMBER_URL_MAX <= UINT8_MAX);
+        buffer_put(ret, &size, 1);
+        buffer_put(ret, url, size);
+}
+
+/* Where a message begins, behind the address. */
+static int read_url(const Buffer *bytes, char ret[static MEMBER_URL_MAX + 1], size_t *ret_begin) {
+        const uint8_t *data = bytes->data;
+        size_t size = bytes->size > 0 ? data[0] : 0;
+
+        if (bytes->size < 1 + size || memchr(data + 1, 0, size))
+                return -EBADMSG;
+        memcpy(ret, data + 1, size);
+        ret[size] = '\0';
+        *ret_begin = 1 + size;
+        return 0;
+}
+
+int mail_take(Mail *mail,
+              const Parties *parties,
+              const Buffer *bytes,
+              uint64_t *ret_member,
+              size_t *ret_begin) {
+        uint64_t member = member_of(mail, &parties->from);
+        char url[MEMBER_URL_MAX + 1];
+        Sender *sender;
+        int r;
+
+        r = read_url(bytes, url, ret_begin);
+        if (r < 0)
+                return r;
+
+        r = -EREMOTE;
         (void) pthread_mutex_lock(&mail->lock);
         sender = ensure_sender(mail, member);
         if (sender)
                 r = is_next(sender, parties->from.run, parties->sequence) ? 0 : -EALREADY;
+        if (r >= 0 && url[0] != '\0')
+                memcpy(sender->url, url, sizeof(url));
         (void) pthread_mutex_unlock(&mail->lock);
         *ret_member = member;
         return r;
+}
+
+bool mail_find_url(Mail *mail, uint64_t member, char ret[static MEMBER_URL_MAX + 1]) {
+        const Sender *sender;
+        bool is_known;
+
+        (void) pthread_mutex_lock(&mail->lock);
+        sender = find_sender(mail, member);
+        is_known = sender && sender->url[0] != '\0';
+        if (is_known)
+                memcpy(ret, sender->url, sizeof(sender->url));
+        (void) pthread_mutex_unlock(&mail->lock);
+        return is_known;
 }
 
 void mail_keep(Mail *mail, const Members *members) {

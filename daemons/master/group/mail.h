@@ -6,7 +6,10 @@
  *
  * A channel is authenticated, and says which member of which group is at either end. Messages are
  * numbered by the process that sends them, so what an old connection still brings when a new one
- * has begun is dropped, as is what comes a second time. Some get lost, and nobody repeats them. */
+ * has begun is dropped, as is what comes a second time. Some get lost, and nobody repeats them.
+ *
+ * Each begins with the sender's address, so that it can be answered by who does not know the sender
+ * yet: a machine that joins, or one whose set of members is old. */
 
 #include "channel/handshake.h"
 #include "consensus/members.h"
@@ -35,6 +38,10 @@ int mail_new(const MailOptions *options, Mail **ret);
 Mail *mail_free(Mail *mail);
 DEFINE_CLEANUP(Mail *, mail_free);
 
+/* Begins a message: what is said comes behind that. URL is this member's own; "" if that is not
+ * known. */
+void mail_begin(const char *url, Buffer *ret);
+
 /* Sends a message, whose BYTES are taken over. Those of one thread to one member keep their order.
  * Returns 0, or a negative errno, such as -E2BIG for too many members, and then nothing was sent.
  * Thread: one at a time. */
@@ -44,9 +51,17 @@ int mail_send(Mail *mail, const Member *to, Buffer *bytes);
  * any. */
 int mail_admit(const Mail *mail, const Handshake *offer, Handshake *answer);
 
-/* Who calls. Returns 0, -EALREADY for what comes from an old connection or once more, and -EREMOTE
- * for who is none of the group, or if there are too many. Thread: any. */
-int mail_check(Mail *mail, const Parties *parties, uint64_t *ret_member);
+/* Takes a message, and finds out who sends it and where what is said begins. Returns 0, -EALREADY
+ * for what comes from an old connection or once more, -EBADMSG, and -EREMOTE for who is none of the
+ * group, or if there are too many. Thread: any. */
+int mail_take(Mail *mail,
+              const Parties *parties,
+              const Buffer *bytes,
+              uint64_t *ret_member,
+              size_t *ret_begin);
+
+/* What a member has said last of where it is. Returns whether that is known. Thread: any. */
+bool mail_find_url(Mail *mail, uint64_t member, char ret[static MEMBER_URL_MAX + 1]);
 
 /* A channel from somebody has been opened, and has ended. Both return the member, or 0 if that is
  * none of this group. Thread: any. */

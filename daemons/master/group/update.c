@@ -54,6 +54,11 @@ static int find_entry(Group *group, uint64_t index, Entry *ret) {
 }
 
 static int encode(Group *group, const Message *message, Buffer *ret) {
+        bool is_decided;
+        const Member *self = members_find(
+                        consensus_members(group->core, &is_decided), group->options.self);
+
+        mail_begin(self ? self->url : "", ret);
         message_encode_head(message, ret);
         for (size_t i = 0; i < message->n; i++) {
                 Entry entry;
@@ -78,10 +83,14 @@ static void hold(Group *group, uint64_t to, Buffer *bytes) {
         group->n_held++;
 }
 
+/* To who is a member, or at least has said where it is. */
 static void send_bytes(Group *group, uint64_t to, Buffer *bytes) {
+        Member stranger = { .id = to };
         bool is_decided;
         const Member *member = members_find(consensus_members(group->core, &is_decided), to);
 
+        if (!member && mail_find_url(group->mail, to, stranger.url))
+                member = &stranger;
         if (member)
                 (void) mail_send(group->mail, member, bytes); /* or it is lost */
 }

@@ -275,6 +275,7 @@ static void hear_leader(uint64_t term, uint64_t index) {
         };
         RpcRequest request = { .parties = { .from = leader(1).from, .sequence = ++sequence } };
 
+        mail_begin("", &request.body);
         message_encode(&message, &request.body);
         assert_int_equal(group_receive(group, &request), 0);
         buffer_done(&request.body);

@@ -209,6 +209,25 @@ static Operation *apply_alone(
         }
 }
 
+/* Likewise for a batch of which either everything passes or nothing. */
+static Operation *apply_again(
+                Environment *environment, const Batch *batch, Buffer *scratch, int error) {
+        const EnvironmentHooks *hooks = &environment->hooks;
+        Operation *rest = batch->first;
+
+        while (hooks->failed(error, hooks->userdata)) {
+                atomic_store(&environment->committer.busy_since, clock_monotonic());
+                rest = apply_batch(environment, batch, scratch, &error);
+                if (error >= 0)
+                        return rest;
+        }
+
+        rest = batch->first;
+        for (size_t n = 0; rest && n < batch->max; n++, rest = rest->next)
+                rest->result = error;
+        return rest;
+}
+
 static void flush(Environment *environment) {
         DB_ENV *db_env = environment->db_env;
         int r;
@@ -263,7 +282,9 @@ static Operation *run_batch(Environment *environment, Operation *first, Buffer *
                 environment->hooks.prepare(&batch, environment->hooks.userdata);
 
         rest = apply_batch(environment, &batch, scratch, &r);
-        if (r < 0)
+        if (r < 0 && batch.is_whole)
+                rest = apply_again(environment, &batch, scratch, r);
+        else if (r < 0)
                 rest = apply_alone(environment, &batch, rest, scratch);
 
         if (!batch.is_durable)

@@ -28,6 +28,7 @@ typedef struct Batch {
         size_t max;      /* so many of the list at most */
         bool has_room;   /* what grows may */
         bool is_durable; /* without the log; see prepare() */
+        bool is_whole;   /* all of it or nothing; see failed() */
 } Batch;
 
 typedef struct EnvironmentHooks {
@@ -51,6 +52,12 @@ typedef struct EnvironmentHooks {
          * written nor flushed for it, and the batch is not cut for its size. All batches before one
          * that is not are in the log when that one is flushed. Optional. */
         void (*prepare)(Batch *batch, void *userdata);
+
+        /* On the committer's thread: a batch that prepare() has made .is_whole has failed and was
+         * undone. None of it is tried alone. Returns whether all of it is to be applied once more,
+         * and may wait before that; if not, each operation is told the error. Must be there for
+         * such batches. */
+        bool (*failed)(int error, void *userdata);
 
         /* On the committer's thread, before a transaction is committed that had no error: for what
          * is stored once for all of its operations. Errors stick in the transaction. Optional. */

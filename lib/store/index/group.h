@@ -50,15 +50,15 @@ typedef struct IndexGroup {
 } IndexGroup;
 
 /* The next entry is decided; PROPOSAL is what propose() was given with it in this process, or NULL.
- * The entry is good during the call. Returns 0, or -EAGAIN if too much waits to be applied or there
- * is no memory: then this entry has to come once more, and on_ready() says when. One with a
- * proposal is always taken, unless there is no memory. Never waits. Thread: one, the log's. */
+ * The entry is good during the call. Returns 0, or -EAGAIN if too much waits to be applied, which
+ * on_ready() says the end of, or -ENOMEM: in both cases this entry has to come once more. One with
+ * a proposal never gets -EAGAIN. Never waits. Thread: one, the log's. */
 int index_decided(Index *index, uint64_t entry_index, const Entry *entry, void *proposal);
 
 /* The log does not tell what becomes of a proposal. -EINPROGRESS: it may be decided or not; its
  * requests get INDEX_UNKNOWN. All others: it is in no log; -EAGAIN and -EBUSY are answered with
- * -EAGAIN, for too much waits or the lead is being handed over, -EFBIG and -ENOMEM as such, the
- * rest with INDEX_NOT_LEADER. -EINPROGRESS and the rest end the lead. Thread: any. */
+ * -EAGAIN (too much waits, or the lead is being handed over), -EFBIG and -ENOMEM as such, the rest
+ * with INDEX_NOT_LEADER, and then the lead is over. Thread: any. */
 void index_refused(Index *index, void *proposal, int error);
 
 /* This member leads, in this TERM of the log, which becomes that of the index. May be called before

@@ -363,3 +363,54 @@ void request_done(DecodedRequest *request) {
         free(request->items);
         *request = (DecodedRequest){};
 }
+
+static void take_commit(IndexRequest *request, const DecodedRequest *applied) {
+        IndexCommit *commit = CONTAINER_OF(request, IndexCommit, request);
+
+        commit->created = applied->commit.created;
+        commit->revision = applied->commit.revision;
+}
+
+static void take_settle(IndexRequest *request, const DecodedRequest *applied) {
+        IndexSettle *settle = CONTAINER_OF(request, IndexSettle, request);
+
+        for (size_t i = 0; i < settle->n_items; i++)
+                settle->items[i].current = applied->settle.items[i].current;
+}
+
+static void take_damage(IndexRequest *request, const DecodedRequest *applied) {
+        IndexDamage *damage = CONTAINER_OF(request, IndexDamage, request);
+
+        for (size_t i = 0; i < damage->n_items; i++) {
+                damage->items[i].error = applied->damage.items[i].error;
+                damage->items[i].is_new = applied->damage.items[i].is_new;
+        }
+}
+
+void request_take_outputs(IndexRequest *request, const DecodedRequest *applied) {
+        assert(request->type == applied->request.type);
+
+        switch (request->type) {
+        case REQUEST_COMMIT:
+                take_commit(request, applied);
+                break;
+        case REQUEST_SETTLE:
+                take_settle(request, applied);
+                break;
+        case REQUEST_DAMAGE:
+                take_damage(request, applied);
+                break;
+        case REQUEST_RESERVE:
+                CONTAINER_OF(request, IndexReserve, request)->new_end = applied->reserve.new_end;
+                break;
+        case REQUEST_ACCEPT: {
+                IndexAccept *accept = CONTAINER_OF(request, IndexAccept, request);
+
+                accept->next_term = applied->accept.next_term;
+                accept->versions_next = applied->accept.versions_next;
+                break;
+        }
+        default: /* the others have none */
+                break;
+        }
+}

@@ -84,3 +84,6 @@ void request_encode(const IndexRequest *request, Buffer *buffer);
  */
 int request_decode(const void *data, size_t size, DecodedRequest *ret);
 void request_done(DecodedRequest *request);
+
+/* Gives a request the outputs of one that was decoded from its bytes and applied. */
+void request_take_outputs(IndexRequest *request, const DecodedRequest *applied);

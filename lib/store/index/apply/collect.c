@@ -47,7 +47,7 @@ static int settle_item(Transaction *transaction, const IndexSettle *settle, Inde
         r = tables_peek(transaction, item->key, &current);
         item->current = r == -EBADMSG || r == -EPROTONOSUPPORT;
         if (item->current)
-                return 0;
+                return MIN(transaction->error, 0);
         if (r < 0)
                 return transaction_fail(transaction, r);
 

@@ -171,19 +171,14 @@ static bool is_copy(const Record *record, uint64_t version, uint32_t volume) {
 
 /* A record that cannot be read gets no mark, and fails nobody else. */
 static int apply_item(Transaction *transaction, IndexDamageItem *item, uint64_t now_usec) {
-        Tables *tables = tables_of(transaction);
         Record record;
         int r;
 
         if (item->kind == DAMAGE_NONE)
                 return damage_clear(transaction, item->version, item->volume);
 
-        r = database_get(
-                        tables->environment, tables->records, item->key, strlen(item->key),
-                        &tables->current);
-        if (r >= 0)
-                r = record_decode(tables->current.data, tables->current.size, item->key, &record);
-        if (r < 0 || !is_copy(&record, item->version, item->volume))
+        r = tables_peek(transaction, item->key, &record);
+        if (r <= 0 || !is_copy(&record, item->version, item->volume))
                 return -ENOENT;
 
         return mark_copy(transaction, item, &record, now_usec);
@@ -234,5 +229,5 @@ int damage_load(Tables *tables) {
         cursor_close(&cursor);
 
         damage_set_keep(&tables->damage);
-        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+        return r == -ENOENT || (r == -EBADMSG && !tables->is_strict) ? 0 : r;
 }

@@ -76,9 +76,9 @@ int garbage_load(Tables *tables) {
                 cursor_skip_values(&cursor);
                 r = load_dead_from(tables, &cursor, &start);
                 cursor_close(&cursor);
-        } while (r == -EBADMSG && be32toh(start.volume) <= VOLUME_MAX);
+        } while (r == -EBADMSG && !tables->is_strict && be32toh(start.volume) <= VOLUME_MAX);
 
-        return r == -ENOENT || r == -EBADMSG ? 0 : r;
+        return r == -ENOENT || (r == -EBADMSG && !tables->is_strict) ? 0 : r;
 }
 
 /* Returns 1, 0 if it is there already, or a negative errno. */

@@ -147,6 +147,8 @@ int tables_peek(Transaction *transaction, const char *key, Record *ret) {
         int r;
 
         r = database_get(tables->environment, tables->records, key, strlen(key), &tables->current);
+        if (r < 0 && r != -ENOENT && tables->is_strict)
+                return transaction_fail(transaction, r);
         return decode_current(tables, key, r, ret);
 }
 

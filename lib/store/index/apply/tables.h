@@ -32,6 +32,11 @@ typedef struct Tables {
         DB *surplus; /* likewise */
         DB *damages; /* see damage.h */
 
+        /* Others keep the same tables, by the same requests: what a request comes to must not
+         * depend on what is damaged here, so it fails the transaction, or the opening. */
+        bool is_strict;
+        struct Follow *follow; /* not owned; NULL for a master alone */
+
         /* For readers on any thread; changed by the committer. */
         DamageSet damage;
         Marks marks;
@@ -80,7 +85,7 @@ void tables_release(Tables *tables);
  * be read fails the transaction, a damaged record on a good page does not. */
 int tables_get(Transaction *transaction, const char *key, Record *ret);
 
-/* Likewise, but neither fails the transaction. */
+/* Likewise, but neither fails the transaction, unless the tables are strict. */
 int tables_peek(Transaction *transaction, const char *key, Record *ret);
 
 /* A record that was read by tables_get() in the same request is not searched again. */

@@ -77,3 +77,11 @@ int upgrade_surplus(Tables *tables) {
         r = environment_get_state(tables->environment, ".strays", &buffer);
         return r == -ENOENT ? environment_run(tables->environment, &operation) : MIN(r, 0);
 }
+
+int upgrade_is_complete(const Tables *tables) {
+        _cleanup_(buffer_done) Buffer buffer = {};
+        int r;
+
+        r = environment_get_state(tables->environment, ".strays", &buffer);
+        return r == -ENOENT ? -EPROTONOSUPPORT : MIN(r, 0);
+}

@@ -11,3 +11,7 @@ int upgrade_revision(Transaction *transaction, void *userdata);
 /* Once, for an index from before there were surplus copies: takes all of its garbage for such.
  * Submits an operation and waits for it. Returns 0 or a negative errno. */
 int upgrade_surplus(Tables *tables);
+
+/* Whether nothing of it is left to be done. Returns 0, -EPROTONOSUPPORT, or another negative errno.
+ */
+int upgrade_is_complete(const Tables *tables);

@@ -92,9 +92,12 @@ static int put_end(Dump *dump) {
         return flush(dump);
 }
 
-int index_dump(Index *index,
-               int (*write)(const void *data, size_t size, void *userdata),
-               void *userdata) {
+/* RET_ENTRY, which may be NULL, is the last entry that is in the tables. */
+static int dump_tables(
+                Index *index,
+                int (*write)(const void *data, size_t size, void *userdata),
+                void *userdata,
+                uint64_t *ret_entry) {
         _cleanup_(checksum_state_freep) ChecksumState *checksum = NULL;
         Dump dump = { .index = index, .write = write, .userdata = userdata };
         uint64_t round;
@@ -110,6 +113,8 @@ int index_dump(Index *index,
         for (DumpTable table = DUMP_END + 1; table < _DUMP_TABLE_MAX && r >= 0; table++)
                 r = put_table(&dump, table);
         round = durable_round(&index->tables.durable);
+        if (ret_entry)
+                *ret_entry = index->follow->applied.now.index;
         environment_read_unlock(index->tables.environment);
 
         durable_wait(&index->tables.durable, round);
@@ -117,4 +122,31 @@ int index_dump(Index *index,
                 r = put_end(&dump);
         buffer_done(&dump.buffer);
         return r;
+}
+
+int index_dump(Index *index,
+               int (*write)(const void *data, size_t size, void *userdata),
+               void *userdata) {
+        return dump_tables(index, write, userdata, NULL);
+}
+
+static int hash_piece(const void *data, size_t size, void *userdata) {
+        checksum_state_update(userdata, data, size);
+        return 0;
+}
+
+int index_hash(Index *index, Checksum *ret, uint64_t *ret_entry) {
+        _cleanup_(checksum_state_freep) ChecksumState *checksum = NULL;
+        uint64_t entry = 0;
+        int r;
+
+        r = checksum_state_new(&checksum);
+        if (r >= 0)
+                r = dump_tables(index, hash_piece, checksum, &entry);
+        if (r < 0)
+                return r;
+
+        *ret = checksum_state_final(checksum);
+        *ret_entry = entry;
+        return 0;
 }

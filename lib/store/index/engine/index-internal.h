@@ -4,6 +4,8 @@
 /* Index, the inside: its parts. */
 
 #include "store/index/apply/tables.h"
+#include "store/index/engine/beginning.h"
+#include "store/index/engine/follow.h"
 #include "store/index/engine/identity.h"
 #include "store/index/engine/submit.h"
 #include "store/index/engine/versions.h"
@@ -13,6 +15,8 @@ struct Index {
         Submitter submitter;
         Versions versions;
         Identity identity;
+        Follow *follow; /* owned; NULL for a master alone, as is what follows */
+        Beginning beginning;
 };
 
 #define INDEX_FORMAT         "index 2"

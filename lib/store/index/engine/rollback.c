@@ -27,6 +27,10 @@ static void on_accepted(IndexRequest *request, IndexResult result) {
 void index_accept_rollback(Index *index, IndexAccept *accept) {
         accept->index = index;
         accept->request.done = on_accepted;
+        if (index->follow) { /* the term is that of the log */
+                submit_answer(&index->submitter, &accept->request, -EOPNOTSUPP);
+                return;
+        }
         accept->versions_given = atomic_load(&index->versions.next);
         submit_request(&index->submitter, REQUEST_ACCEPT, &accept->request);
 }

@@ -72,8 +72,33 @@ static Operation choose_way(Submitter *submitter, IndexRequest *request) {
         }
 }
 
+int submit_apply_answer(Operation *operation, Transaction *transaction) {
+        return operation->result;
+}
+
+void submit_answer(Submitter *submitter, IndexRequest *request, int error) {
+        *carrier_of(request) = (Operation){
+                .apply = submit_apply_answer,
+                .done = on_done,
+                .result = error,
+        };
+        environment_submit(submitter->environment, carrier_of(request));
+}
+
+static void propose(Submitter *submitter, IndexRequest *request) {
+        int r;
+
+        r = proposals_add(submitter->proposals, request);
+        if (r < 0)
+                submit_answer(submitter, request, r);
+}
+
 void submit_request(Submitter *submitter, RequestType type, IndexRequest *request) {
         request->type = type;
+        if (submitter->proposals) {
+                propose(submitter, request);
+                return;
+        }
         *carrier_of(request) = choose_way(submitter, request);
         environment_submit(submitter->environment, carrier_of(request));
 }
@@ -105,6 +130,8 @@ int submit_and_wait(Submitter *submitter, RequestType type, IndexRequest *reques
         int r;
 
         request->type = type;
+        if (submitter->proposals)
+                return proposals_run(submitter->proposals, request);
         request->now_usec = clock_realtime();
         request->has_room = true; /* nobody waits for a request that needs it */
 

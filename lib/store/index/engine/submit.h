@@ -5,6 +5,7 @@
  * a batch, applied, answered. */
 
 #include "store/environment/database.h"
+#include "store/index/engine/proposals.h"
 #include "store/index/request.h"
 
 /* For tests: what becomes of a request in the place of being carried out. */
@@ -18,6 +19,7 @@ typedef enum Interception {
 
 typedef struct Submitter {
         Environment *environment; /* not owned */
+        Proposals *proposals;     /* not owned; NULL for a master alone */
         Interception (*intercept)(const IndexRequest *request, void *userdata);
         void *userdata;
 } Submitter;
@@ -31,6 +33,12 @@ void submit_again(Submitter *submitter, IndexRequest *request);
 /* Submits and waits; done() is not called. Never on a server thread, nor for what needs room.
  * Returns 0 or a negative errno, INDEX_ERROR_UNKNOWN among them. */
 int submit_and_wait(Submitter *submitter, RequestType type, IndexRequest *request);
+
+/* Answers a request that is not carried out, on the committer's thread. */
+void submit_answer(Submitter *submitter, IndexRequest *request, int error);
+
+/* The apply() of an operation that does nothing but have its result told. */
+int submit_apply_answer(Operation *operation, Transaction *transaction);
 
 /* What a negative errno, or 0, means as an answer. */
 IndexResult index_result(int error);

@@ -16,6 +16,8 @@ static void on_reserved(IndexRequest *request, IndexResult result) {
 
         if (result.outcome == INDEX_DONE && reserve->new_end > atomic_load(&versions->end))
                 atomic_store(&versions->end, reserve->new_end);
+        if (result.outcome == INDEX_NOT_LEADER && versions->submitter->proposals)
+                atomic_store(&versions->is_over, true);
         atomic_store(&versions->is_extending, false);
 }
 
@@ -30,21 +32,54 @@ uint64_t versions_next(Versions *versions, VersionUse use) {
                                        &versions->reserve.request);
                 if (n < end)
                         return 2 * n + use;
+                if (atomic_load(&versions->is_over))
+                        return 0;
 
                 /* Half a million versions went by while the disk flushed once. */
                 (void) usleep(USEC_PER_MSEC);
         }
 }
 
-int versions_open(Versions *versions, Submitter *submitter) {
+static int load_next(const Submitter *submitter, uint64_t *ret) {
         _cleanup_(buffer_done) Buffer buffer = {};
-        uint64_t next = 1;
         int r;
 
+        *ret = 1;
         r = environment_get_state(submitter->environment, VERSIONS_STATE, &buffer);
         if (r >= 0)
-                r = versions_decode(&buffer, &next);
-        if (r < 0 && r != -ENOENT)
+                r = versions_decode(&buffer, ret);
+        return r == -ENOENT ? 0 : r;
+}
+
+int versions_open_member(Versions *versions, Submitter *submitter) {
+        uint64_t next;
+        int r;
+
+        r = load_next(submitter, &next);
+        if (r < 0)
+                return r;
+
+        versions->submitter = submitter;
+        versions->reserve = (IndexReserve){ .request.done = on_reserved, .count = VERSIONS_BLOCK };
+        atomic_store(&versions->next, next);
+        atomic_store(&versions->is_extending, true);
+        atomic_store(&versions->is_over, true);
+        return 0;
+}
+
+void versions_begin(Versions *versions, uint64_t next, uint64_t count) {
+        atomic_store(&versions->next, next);
+        atomic_store(&versions->end, next + count);
+        atomic_store(&versions->is_over, false);
+        atomic_store(&versions->is_extending, false);
+}
+
+int versions_open(Versions *versions, Submitter *submitter) {
+        uint64_t next;
+        int r;
+
+        r = load_next(submitter, &next);
+        if (r < 0)
                 return r;
 
         versions->submitter = submitter;

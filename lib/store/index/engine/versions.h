@@ -11,6 +11,7 @@ typedef struct Versions {
         atomic_uint_least64_t next; /* halves of versions, without the lowest bit */
         atomic_uint_least64_t end;  /* what is below is reserved */
         atomic_bool is_extending;
+        atomic_bool is_over; /* nobody here leads: there are no more than those that are reserved */
         IndexReserve reserve;
         bool is_open;
 } Versions;
@@ -18,9 +19,16 @@ typedef struct Versions {
 /* Starts where the last run cannot have been. Returns 0 or a negative errno. */
 int versions_open(Versions *versions, Submitter *submitter);
 
-/* Stores how far they have come, to the last one. */
+/* Of a member of a group: there are none until it leads. Likewise. */
+int versions_open_member(Versions *versions, Submitter *submitter);
+
+/* It leads: those from here on are reserved, so many of them. */
+void versions_begin(Versions *versions, uint64_t next, uint64_t count);
+
+/* Stores how far they have come, to the last one; a member of a group does not. */
 void versions_close(Versions *versions);
 
+/* Returns 0 if there are none any more. */
 uint64_t versions_next(Versions *versions, VersionUse use);
 
 /* They go on here, which a rollback has stored. */

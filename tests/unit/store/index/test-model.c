@@ -13,17 +13,17 @@
 #define ENTRIES_MAX  20000
 #define AGAIN_DUE    (DUE + 1)
 
-typedef struct Entry {
+typedef struct Modelled {
         uint32_t volume;
         uint64_t due_usec, version;
-} Entry;
+} Modelled;
 
 typedef struct Model {
         struct {
                 uint64_t version; /* 0 for no such key */
                 unsigned copies;  /* a bit for each volume */
         } keys[KEYS];
-        Entry garbage[ENTRIES_MAX];
+        Modelled garbage[ENTRIES_MAX];
         size_t n_garbage;
         bool is_surplus[VERSIONS_MAX][VOLUMES + 1];
         uint64_t last; /* version that was given out */
@@ -62,7 +62,7 @@ static bool is_dead(uint64_t version) {
         return false;
 }
 
-static Entry *find_garbage(uint32_t volume, uint64_t due_usec, uint64_t version) {
+static Modelled *find_garbage(uint32_t volume, uint64_t due_usec, uint64_t version) {
         for (size_t i = 0; i < model.n_garbage; i++)
                 if (model.garbage[i].volume == volume && model.garbage[i].due_usec == due_usec &&
                     model.garbage[i].version == version)
@@ -74,7 +74,7 @@ static void add_garbage(uint32_t volume, uint64_t due_usec, uint64_t version) {
         if (find_garbage(volume, due_usec, version))
                 return;
         assert_true(model.n_garbage < ENTRIES_MAX);
-        model.garbage[model.n_garbage++] = (Entry){ volume, due_usec, version };
+        model.garbage[model.n_garbage++] = (Modelled){ volume, due_usec, version };
 }
 
 static void add_copies(unsigned copies, uint64_t version) {
@@ -196,8 +196,8 @@ static void try_settle(Index *index) {
         assert_int_equal(item.current, model_settle(k, item.version, settle.volume));
 }
 
-static void model_collected(const Entry *entry, bool is_gone) {
-        Entry *found = find_garbage(entry->volume, entry->due_usec, entry->version);
+static void model_collected(const Modelled *entry, bool is_gone) {
+        Modelled *found = find_garbage(entry->volume, entry->due_usec, entry->version);
 
         *found = model.garbage[--model.n_garbage];
         if (!is_gone) {
@@ -212,7 +212,7 @@ static void model_collected(const Entry *entry, bool is_gone) {
 }
 
 static void try_collected(Index *index) {
-        Entry entry;
+        Modelled entry;
         Garbage item;
         IndexCollected collected = {
                 .request.done = scratch_answered,

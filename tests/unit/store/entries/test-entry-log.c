@@ -244,6 +244,27 @@ TEST(whole_segments_are_given_back) {
 }
 
 /* The first segment that is left cuts off what was in those that are gone. */
+TEST(what_is_worth_keeping_is_counted_in_bytes) {
+        Fixture *fixture = *state;
+        uint64_t before = 0;
+
+        for (uint64_t index = 1; index <= 200; index++)
+                write_entries(fixture, index, index, 1);
+        assert_int_equal(entry_log_before(fixture->log, 100, 0), 100);
+        assert_int_equal(entry_log_before(fixture->log, 300, 0), 200);
+        assert_int_equal(entry_log_before(fixture->log, 100, GIB), 0);
+        for (uint64_t size = 10 * KIB; size > 0; size /= 2) {
+                uint64_t after = entry_log_before(fixture->log, 100, size);
+
+                assert_true(after >= before && after <= 100);
+                before = after;
+        }
+        assert_true(entry_log_before(fixture->log, 100, 10 * KIB) < 100);
+        compact(fixture, 100);
+        assert_true(entry_log_before(fixture->log, 200, GIB) > 0);
+        assert_true(entry_log_before(fixture->log, 200, GIB) <= 100);
+}
+
 TEST(what_is_cut_off_may_lie_in_segments_that_are_gone) {
         Fixture *fixture = *state;
         uint64_t term;
@@ -490,6 +511,7 @@ int main(void) {
                 RUN(whole_segments_are_given_back),
                 RUN(what_is_cut_off_may_lie_in_segments_that_are_gone),
                 RUN(all_may_be_compacted),
+                RUN(what_is_worth_keeping_is_counted_in_bytes),
                 RUN(a_cut_may_reach_back_before_what_is_compacted),
                 RUN(others_may_read_meanwhile),
                 RUN(whatever_is_done_comes_back),

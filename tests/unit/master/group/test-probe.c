@@ -166,6 +166,31 @@ TEST(a_lease_ends_before_another_one_leads) {
         assert_false(group_has_lease(leader->group, term));
 }
 
+/* Its thread, which would end or prolong it, waits for the lock behind an entry. */
+TEST(a_lease_ends_by_the_clock) {
+        static int proposal;
+        Seat *leader = seats_wait_for_leader(NULL);
+        uint64_t term = term_of(leader);
+        Buffer data = {};
+
+        wait_for_lease(leader, term);
+        (void) pthread_mutex_lock(&seats_lock);
+        buffer_put_u64(&data, 1);
+        assert_int_equal(group_propose(leader->group, &data, &proposal), 0);
+        while (group_has_lease(leader->group, term))
+                (void) usleep(USEC_PER_MSEC);
+        (void) pthread_mutex_unlock(&seats_lock);
+}
+
+TEST(a_group_that_is_stopped_has_no_lease) {
+        Seat *leader = seats_wait_for_leader(NULL);
+        uint64_t term = term_of(leader);
+
+        wait_for_lease(leader, term);
+        group_stop(leader->group);
+        assert_false(group_has_lease(leader->group, term));
+}
+
 TEST(a_lease_ends_when_the_lead_is_handed_over) {
         Seat *leader = seats_wait_for_leader(NULL), *other = seats + (leader->id % n_seats);
         uint64_t term = term_of(leader);
@@ -193,6 +218,8 @@ int main(void) {
                 RUN(reads_find_what_was_acknowledged_before_them),
                 RUN(what_waits_is_told_when_the_group_is_stopped),
                 RUN_WITH_LEASES(a_lease_ends_before_another_one_leads),
+                RUN_WITH_LEASES(a_lease_ends_by_the_clock),
+                RUN_WITH_LEASES(a_group_that_is_stopped_has_no_lease),
                 RUN_WITH_LEASES(a_lease_ends_when_the_lead_is_handed_over),
                 RUN(who_has_not_asked_for_leases_has_none),
         };

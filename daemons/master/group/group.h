@@ -56,7 +56,8 @@ typedef struct GroupOptions {
         void (*on_view)(const GroupView *view, void *userdata);
 
         /* A database that has the entry at INDEX, or a later one, is needed: see group_installed().
-         * Once for each index; meanwhile all goes on, and it may turn out not to be needed. */
+         * Once for each index, and once more if one was installed that is not enough. Meanwhile all
+         * goes on, and it may turn out not to be needed. */
         void (*on_fetch)(uint64_t index, void *userdata);
 
         /* The thread has ended, and takes no more part: -EBADMSG for a damaged log, -EUCLEAN if

@@ -17,6 +17,7 @@ atomic_uint seats_channels;
 pthread_mutex_t seats_lock = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t seats_changed = PTHREAD_COND_INITIALIZER;
 unsigned seats_done, seats_refused;
+int seats_refusal;
 void (*seats_on_done)(uint64_t index, uint64_t hash);
 
 static Members members; /* at the beginning */
@@ -71,6 +72,7 @@ static void on_decided(uint64_t index, const Entry *entry, void *proposal, void 
 static void on_refused(void *proposal, int error, void *userdata) {
         (void) pthread_mutex_lock(&seats_lock);
         seats_refused++;
+        seats_refusal = error;
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);
 }

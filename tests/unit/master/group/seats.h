@@ -52,6 +52,7 @@ extern atomic_uint seats_channels; /* that were opened */
 extern pthread_mutex_t seats_lock;
 extern pthread_cond_t seats_changed;
 extern unsigned seats_done, seats_refused; /* proposals, with the lock */
+extern int seats_refusal;                  /* of the last one, likewise */
 
 /* Of a process that is to be killed; with the lock. Optional. */
 extern void (*seats_on_done)(uint64_t index, uint64_t hash);

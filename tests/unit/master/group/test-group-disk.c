@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include <errno.h>
 #include <semaphore.h>
 #include <unistd.h>
 
@@ -40,9 +41,18 @@ int __wrap_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote) {
         return __real_entry_log_vote(log, term, vote);
 }
 
+static atomic_bool is_backlog_large;
+
+size_t __wrap_log_writer_backlog(const LogWriter *writer);
+
+size_t __wrap_log_writer_backlog(const LogWriter *writer) {
+        return is_backlog_large ? SIZE_MAX : 0;
+}
+
 static int setup(void **state) {
         seats_prepare(3, 0);
         hung_writes = hung_votes = NULL;
+        is_backlog_large = false;
         n_hung = 0;
         return sem_init(&let_go, 0, 0);
 }
@@ -104,6 +114,22 @@ TEST(a_follower_whose_disk_hangs_confirms_reads) {
         seats_wait_for(seats_decide(5, NULL));
 }
 
+/* Others may decide it, but it would take ever more memory here. */
+TEST(nothing_is_taken_that_the_disk_does_not_get_rid_of) {
+        static int proposal;
+        Seat *leader = start_patiently();
+        Buffer data = {};
+
+        is_backlog_large = true;
+        buffer_put_u64(&data, 1);
+        assert_int_equal(group_propose(leader->group, &data, &proposal), 0);
+        SEATS_WAIT_FOR(seats_refused > 0);
+        assert_int_equal(seats_refusal, -EAGAIN);
+        assert_int_equal(seats_done, 0);
+        is_backlog_large = false;
+        seats_wait_for(seats_decide(5, NULL));
+}
+
 static bool is_led(void) {
         bool is_led = false;
 
@@ -135,6 +161,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(a_leader_whose_disk_hangs_leads_on),
                 RUN(a_follower_whose_disk_hangs_confirms_reads),
+                RUN(nothing_is_taken_that_the_disk_does_not_get_rid_of),
                 RUN(a_vote_counts_when_it_is_on_the_disk),
         };
 

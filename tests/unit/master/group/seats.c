@@ -61,6 +61,7 @@ static void on_decided(uint64_t index, const Entry *entry, void *proposal, void 
 
         (void) pthread_mutex_lock(&seats_lock);
         note_hash(seat, index, hash_of(entry));
+        seat->terms[index] = entry->term;
         apply(seat, index, entry);
         seats_done += proposal != NULL;
         if (proposal && seats_on_done)
@@ -82,6 +83,9 @@ static void on_view(const GroupView *view, void *userdata) {
 
         (void) pthread_mutex_lock(&seats_lock);
         assert_true(view->start <= seat->applied.index);
+        if (view->start > 0)
+                assert_true(seat->terms[view->start] == view->term &&
+                            seat->terms[view->start - 1] < view->term);
         seat->view = *view;
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);

@@ -42,6 +42,7 @@ typedef struct Seat {
         GroupView view;
         ConsensusApplied applied;
         uint64_t hashes[ENTRIES_MAX]; /* of what was decided, by index, over all its processes */
+        uint64_t terms[ENTRIES_MAX];  /* likewise */
         uint64_t fetch;               /* as on_fetch() said */
         unsigned n_fetches;
 } Seat;

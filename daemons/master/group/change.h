@@ -5,7 +5,9 @@
  * is the group's, and unchanged, until done(), which comes once, on the group's thread, perhaps
  * before the call returns; and not at all if that fails. It must not block. */
 
-#include "master/group/group.h"
+#include "consensus/members.h"
+
+typedef struct Group Group;
 
 typedef struct GroupChange GroupChange;
 struct GroupChange {

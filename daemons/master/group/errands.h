@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "consensus/update.h"
 #include "master/group/change.h"
 #include "master/group/probe.h"
 

@@ -12,20 +12,7 @@
 
 #include "consensus/consensus.h"
 #include "master/group/mail.h"
-
-typedef struct Group Group;
-
-typedef struct GroupView {
-        ConsensusRole role;
-        uint64_t term, leader; /* 0 while none is known */
-
-        /* Of a leader: the first entry of its term, once on_decided() has had it; before that, and
-         * of others, 0. Before that its vote may not be on the disk, so nothing is done in the name
-         * of the term. A consumer that carries out what on_decided() and on_view() say in their
-         * order gives the term out to readers when it comes to such a view, until it comes to the
-         * next one. */
-        uint64_t start;
-} GroupView;
+#include "master/group/status.h"
 
 /* The callbacks come on the group's thread, and must not wait for it, nor for a disk. */
 typedef struct GroupOptions {

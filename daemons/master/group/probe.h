@@ -10,7 +10,9 @@
  * the group's thread, perhaps before the call returns; and not at all if that fails. It must not
  * block. */
 
-#include "master/group/group.h"
+#include "base/macro.h"
+
+typedef struct Group Group;
 
 /* A read that was looked up. */
 typedef struct GroupProbe GroupProbe;

@@ -3,7 +3,21 @@
 
 /* Status: what a group's member knows of itself and of the others. */
 
-#include "master/group/group.h"
+#include "consensus/update.h"
+
+typedef struct Group Group;
+
+typedef struct GroupView {
+        ConsensusRole role;
+        uint64_t term, leader; /* 0 while none is known */
+
+        /* Of a leader: the first entry of its term, once on_decided() has had it; before that, and
+         * of others, 0. Before that its vote may not be on the disk, so nothing is done in the name
+         * of the term. A consumer that carries out what on_decided() and on_view() say in their
+         * order gives the term out to readers when it comes to such a view, until it comes to the
+         * next one. */
+        uint64_t start;
+} GroupView;
 
 typedef struct GroupStatus {
         GroupView view;

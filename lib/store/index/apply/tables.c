@@ -105,15 +105,17 @@ void tables_ended(bool committed, void *userdata) {
         }
 }
 
+void tables_note_durable(Tables *tables) {
+        atomic_store(&tables->durable_revision,
+                     atomic_load(&tables->environment->counters[COUNTER_REVISION]));
+}
+
 void tables_flushed(void *userdata) {
         Tables *tables = userdata;
 
         durable_note_flush(&tables->durable);
-        if (!tables->environment)
-                return; /* it is being opened */
-
-        atomic_store(&tables->durable_revision,
-                     atomic_load(&tables->environment->counters[COUNTER_REVISION]));
+        if (tables->environment) /* or it is being opened */
+                tables_note_durable(tables);
 }
 
 static int decode_current(Tables *tables, const char *key, int r, Record *ret) {

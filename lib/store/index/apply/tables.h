@@ -78,6 +78,9 @@ int tables_ending(Transaction *transaction, void *userdata);
 void tables_ended(bool committed, void *userdata);
 void tables_flushed(void *userdata);
 
+/* What is in the tables now is on the disk. */
+void tables_note_durable(Tables *tables);
+
 /* A request was applied: the record that was read last may move. */
 void tables_release(Tables *tables);
 

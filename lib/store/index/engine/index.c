@@ -156,7 +156,11 @@ static int open_member(Index *index) {
                 r = load_all(&index->tables);
         if (r >= 0)
                 r = versions_open_member(&index->versions, &index->submitter);
-        return r < 0 ? r : identity_load_member(&index->identity, &index->submitter);
+        if (r >= 0)
+                r = identity_load_member(&index->identity, &index->submitter);
+        if (r >= 0)
+                tables_note_durable(&index->tables); /* no request of its own does */
+        return r;
 }
 
 int index_open(const IndexOptions *options, Index **ret) {

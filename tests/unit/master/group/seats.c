@@ -19,6 +19,7 @@ pthread_cond_t seats_changed = PTHREAD_COND_INITIALIZER;
 unsigned seats_done, seats_refused;
 int seats_refusal;
 void (*seats_on_done)(uint64_t index, uint64_t hash);
+SeatsConsumer seats_consumer;
 
 static Members members; /* at the beginning */
 static uint64_t n_runs;
@@ -68,6 +69,8 @@ static void on_decided(uint64_t index, const Entry *entry, void *proposal, void 
                 seats_on_done(index, seat->hashes[index]);
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);
+        if (seats_consumer.on_decided)
+                seats_consumer.on_decided(seat, index, entry, proposal);
 }
 
 static void on_refused(void *proposal, int error, void *userdata) {
@@ -76,6 +79,8 @@ static void on_refused(void *proposal, int error, void *userdata) {
         seats_refusal = error;
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);
+        if (seats_consumer.on_refused)
+                seats_consumer.on_refused(userdata, proposal, error);
 }
 
 static void on_view(const GroupView *view, void *userdata) {
@@ -89,6 +94,8 @@ static void on_view(const GroupView *view, void *userdata) {
         seat->view = *view;
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);
+        if (seats_consumer.on_view)
+                seats_consumer.on_view(seat, view);
 }
 
 static void on_fetch(uint64_t index, void *userdata) {
@@ -237,6 +244,7 @@ void seats_prepare(size_t n_members, size_t n_others) {
         members = (Members){ .n = n_members };
         seats_done = seats_refused = seats_channels = 0;
         seats_on_done = NULL;
+        seats_consumer = (SeatsConsumer){};
         n_seats = n_members + n_others;
         assert_true(n_seats <= SEATS_MAX);
         for (size_t i = 0; i < n_seats; i++)

@@ -58,6 +58,15 @@ extern int seats_refusal;                  /* of the last one, likewise */
 /* Of a process that is to be killed; with the lock. Optional. */
 extern void (*seats_on_done)(uint64_t index, uint64_t hash);
 
+/* Who is told the same as the stand-in, at the same time and without the lock; each is optional. */
+typedef struct SeatsConsumer {
+        void (*on_decided)(Seat *seat, uint64_t index, const Entry *entry, void *proposal);
+        void (*on_refused)(Seat *seat, void *proposal, int error);
+        void (*on_view)(Seat *seat, const GroupView *view);
+} SeatsConsumer;
+
+extern SeatsConsumer seats_consumer;
+
 /* So many that are in the group from the beginning, and one that is not, if there is to be another
  * one. They are not started. */
 void seats_prepare(size_t n_members, size_t n_others);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Three members with real logs and real indexes: what a leader has acknowledged is there after it
+ * was stopped, at all others and on itself, and all have the same tables. */
+
+#include "test.h"
+
+#include "master/group/seats.h"
+#include "scratch.h"
+#include "store/index/group.h"
+#include "store/index/identity.h"
+
+#define WRITERS 4
+#define WRITES  60
+
+typedef struct Database {
+        char *directory;
+        Index *index; /* NULL while the member is stopped */
+        atomic_bool leads;
+} Database;
+
+static Database databases[SEATS_MAX];
+
+static Database *database_of(const Seat *seat) {
+        return databases + (seat - seats);
+}
+
+/* -- Between group and index -- */
+
+static int propose(Buffer *entry, void *proposal, void *userdata) {
+        Seat *seat = userdata;
+
+        return group_propose(seat->group, entry, proposal);
+}
+
+static void on_ready(void *userdata) {
+}
+
+static void on_broken(int error, void *userdata) {
+        abort();
+}
+
+static void on_begun(IndexResult result, void *userdata) {
+        Database *database = userdata;
+
+        (void) pthread_mutex_lock(&seats_lock);
+        database->leads = result.outcome == INDEX_DONE;
+        (void) pthread_cond_broadcast(&seats_changed);
+        (void) pthread_mutex_unlock(&seats_lock);
+}
+
+static void on_decided(Seat *seat, uint64_t index, const Entry *entry, void *proposal) {
+        assert_int_equal(index_decided(database_of(seat)->index, index, entry, proposal), 0);
+}
+
+static void on_refused(Seat *seat, void *proposal, int error) {
+        index_refused(database_of(seat)->index, proposal, error);
+}
+
+static void on_view(Seat *seat, const GroupView *view) {
+        Database *database = database_of(seat);
+
+        if (view->start > 0)
+                (void) index_begin_to_lead(database->index, view->term, on_begun, database);
+        else {
+                database->leads = false;
+                index_end_lead(database->index);
+        }
+}
+
+static void start(Seat *seat) {
+        Database *database = database_of(seat);
+        const IndexGroup group = { propose, on_ready, on_broken, seat };
+        const IndexOptions options = { .directory = database->directory, .group = &group };
+        uint64_t on_disk;
+
+        assert_int_equal(index_open(&options, &database->index), 0);
+        index_applied(database->index, &seat->saved, &on_disk);
+        seat_start(seat);
+}
+
+static void stop(Seat *seat) {
+        Database *database = database_of(seat);
+
+        group_stop(seat->group);
+        database->index = index_free(database->index);
+        database->leads = false;
+        seat_stop(seat);
+}
+
+static int refuse(Buffer *entry, void *proposal, void *userdata) {
+        return -EOWNERDEAD;
+}
+
+/* The members as an entry that is in no log: each begins with a copy of the first database. */
+static void add_members(const char *directory) {
+        const IndexGroup group = { refuse, on_ready, on_broken, NULL };
+        const IndexOptions options = { .directory = directory, .group = &group };
+        _cleanup_(buffer_done) Buffer data = {};
+        Entry entry = { .type = ENTRY_MEMBERS };
+        ConsensusApplied applied;
+        uint64_t on_disk;
+        Index *index;
+
+        members_encode(&seats[0].saved.members, &data);
+        entry.data = data.data;
+        entry.size = (uint32_t) data.size;
+        assert_int_equal(index_open(&options, &index), 0);
+        index_applied(index, &applied, &on_disk);
+        entry.term = applied.term;
+        assert_int_equal(index_decided(index, applied.index + 1, &entry, NULL), 0);
+        (void) index_free(index);
+}
+
+static int setup(void **state) {
+        Index *index;
+
+        seats_prepare(3, 0);
+        seats_consumer = (SeatsConsumer){ on_decided, on_refused, on_view };
+        databases[0].directory = scratch_new();
+        assert_int_equal(
+                        index_open(&(IndexOptions){ .directory = databases[0].directory }, &index),
+                        0);
+        assert_int_equal(index_found_group(index, 1, "http://one"), 0);
+        (void) index_free(index);
+        add_members(databases[0].directory);
+        for (size_t i = 1; i < n_seats; i++)
+                databases[i].directory = scratch_copy(databases[0].directory);
+        for (size_t i = 0; i < n_seats; i++)
+                start(seats + i);
+        return 0;
+}
+
+static int teardown(void **state) {
+        for (size_t i = 0; i < n_seats; i++) {
+                if (seats[i].group)
+                        stop(seats + i);
+                databases[i].directory = scratch_free(databases[i].directory);
+        }
+        seats_end();
+        return 0;
+}
+
+/* -- Writers -- */
+
+typedef struct Write {
+        IndexCommit commit;
+        char key[16];
+        IndexResult result;
+        bool is_answered;      /* with the lock of the seats */
+        uint64_t acknowledged; /* the version */
+} Write;
+
+static Database *find_leader(void) {
+        for (size_t i = 0; i < n_seats; i++)
+                if (databases[i].leads)
+                        return databases + i;
+        return NULL;
+}
+
+static void on_answered(IndexRequest *request, IndexResult result) {
+        Write *write = CONTAINER_OF(request, Write, commit.request);
+
+        (void) pthread_mutex_lock(&seats_lock);
+        write->result = result;
+        write->is_answered = true;
+        (void) pthread_cond_broadcast(&seats_changed);
+        (void) pthread_mutex_unlock(&seats_lock);
+}
+
+static void submit(Write *write, unsigned number) {
+        Database *leader;
+
+        SEATS_WAIT_FOR((leader = find_leader()));
+        (void) snprintf(write->key, sizeof(write->key), "key/%u", number);
+        write->is_answered = false;
+        write->commit = (IndexCommit){
+                .request.done = on_answered,
+                .key = write->key,
+                .record = { .version = index_next_version(leader->index, VERSION_DIRECT),
+                            .size = number,
+                            .content_type = "",
+                            .metadata = "",
+                            .n_copies = 1,
+                            .copies = { 3 } },
+        };
+        index_commit(leader->index, &write->commit);
+}
+
+static void wait_for_answer(Write *write) {
+        SEATS_WAIT_FOR(write->is_answered);
+        if (write->result.outcome == INDEX_DONE)
+                write->acknowledged = write->commit.record.version;
+}
+
+/* So many keys, from FIRST on, each of which is acknowledged in the end. */
+static void write_keys(Write *writes, unsigned first, unsigned n) {
+        for (unsigned i = first; i < first + n; i++)
+                submit(writes + i, i);
+        for (unsigned i = first; i < first + n; i++) {
+                wait_for_answer(writes + i);
+                while (writes[i].acknowledged == 0) {
+                        submit(writes + i, i);
+                        wait_for_answer(writes + i);
+                }
+        }
+}
+
+static void assert_has(Database *database, const Write *writes, unsigned n) {
+        _cleanup_(buffer_done) Buffer scratch = {};
+
+        for (unsigned i = 0; i < n; i++) {
+                Record record;
+
+                assert_int_equal(index_get(database->index, writes[i].key, &scratch, &record), 0);
+                assert_int_equal(record.version, writes[i].acknowledged);
+        }
+}
+
+static uint64_t applied_index(Database *database) {
+        ConsensusApplied applied;
+        uint64_t on_disk;
+
+        index_applied(database->index, &applied, &on_disk);
+        return applied.index;
+}
+
+/* Nothing is written any more: all come to the same entry. */
+static void assert_alike(void) {
+        Checksum first, other;
+        uint64_t end, entry;
+
+        (void) pthread_mutex_lock(&seats_lock);
+        end = 0;
+        for (size_t i = 0; i < n_seats; i++)
+                end = MAX(end, seats[i].applied.index);
+        (void) pthread_mutex_unlock(&seats_lock);
+        for (size_t i = 0; i < n_seats; i++) {
+                seat_wait_for(seats + i, end);
+                while (applied_index(databases + i) < end)
+                        (void) sched_yield();
+                assert_int_equal(index_hash(databases[i].index, &other, &entry), 0);
+                if (i == 0)
+                        first = other;
+                else
+                        assert_memory_equal(&first, &other, sizeof(first));
+        }
+}
+
+TEST(nothing_that_was_acknowledged_is_lost_with_a_leader) {
+        Write *writes = calloc(WRITERS * WRITES, sizeof(*writes));
+        uint64_t term = 0;
+        unsigned n = 0;
+
+        for (unsigned round = 0; round < WRITERS; round++, n += WRITES) {
+                Database *leader;
+                Seat *seat;
+
+                write_keys(writes, n, WRITES);
+                SEATS_WAIT_FOR((leader = find_leader()));
+                assert_true(index_identity(leader->index)->term > term);
+                term = index_identity(leader->index)->term;
+                assert_has(leader, writes, n + WRITES);
+
+                seat = seats + (leader - databases);
+                stop(seat);
+                SEATS_WAIT_FOR((leader = find_leader()));
+                assert_has(leader, writes, n + WRITES);
+                start(seat);
+        }
+
+        write_keys(writes, 0, 1); /* of the last leader's term */
+        for (size_t i = 0; i < n_seats; i++)
+                seat_wait_for(seats + i, applied_index(find_leader()));
+        assert_alike();
+        for (size_t i = 0; i < n_seats; i++)
+                assert_has(databases + i, writes, n);
+        free(writes);
+}
+
+/* What is under way when the leader is stopped is done or unknown, and never refused. */
+TEST(what_is_under_way_with_a_leader_is_unknown_at_worst) {
+        Write *writes = calloc(WRITES, sizeof(*writes));
+        Database *leader;
+
+        write_keys(writes, 0, 1);
+        SEATS_WAIT_FOR((leader = find_leader()));
+        for (unsigned i = 0; i < WRITES; i++)
+                submit(writes + i, i);
+        stop(seats + (leader - databases));
+        for (unsigned i = 0; i < WRITES; i++) {
+                wait_for_answer(writes + i);
+                assert_true(writes[i].result.outcome != INDEX_REFUSED);
+        }
+
+        SEATS_WAIT_FOR((leader = find_leader()));
+        for (unsigned i = 0; i < WRITES; i++) {
+                _cleanup_(buffer_done) Buffer scratch = {};
+                Record record;
+
+                if (writes[i].result.outcome != INDEX_DONE)
+                        continue;
+                assert_int_equal(index_get(leader->index, writes[i].key, &scratch, &record), 0);
+                assert_int_equal(record.version, writes[i].acknowledged);
+        }
+        free(writes);
+}
+
+int main(void) {
+#define RUN_SEATS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                RUN_SEATS(nothing_that_was_acknowledged_is_lost_with_a_leader),
+                RUN_SEATS(what_is_under_way_with_a_leader_is_unknown_at_worst),
+        };
+
+        if (access("/dev/shm", W_OK) >= 0)
+                (void) setenv("TMPDIR", "/dev/shm", 0);
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -17,6 +17,7 @@ typedef struct Database {
         char *directory;
         Index *index; /* NULL while the member is stopped */
         atomic_bool leads;
+        atomic_bool is_over; /* it has led: where this is a process, it ends now */
 } Database;
 
 static Database databases[SEATS_MAX];
@@ -57,14 +58,24 @@ static void on_refused(Seat *seat, void *proposal, int error) {
         index_refused(database_of(seat)->index, proposal, error);
 }
 
+static void note_over(Database *database) {
+        (void) pthread_mutex_lock(&seats_lock);
+        database->leads = false;
+        database->is_over = true;
+        (void) pthread_cond_broadcast(&seats_changed);
+        (void) pthread_mutex_unlock(&seats_lock);
+}
+
 static void on_view(Seat *seat, const GroupView *view) {
         Database *database = database_of(seat);
 
-        if (view->start > 0)
-                (void) index_begin_to_lead(database->index, view->term, on_begun, database);
-        else {
-                database->leads = false;
+        if (view->start > 0) {
+                if (index_begin_to_lead(database->index, view->term, on_begun, database) < 0)
+                        note_over(database);
+        } else {
                 index_end_lead(database->index);
+                if (database->leads)
+                        note_over(database);
         }
 }
 
@@ -84,7 +95,7 @@ static void stop(Seat *seat) {
 
         group_stop(seat->group);
         database->index = index_free(database->index);
-        database->leads = false;
+        database->leads = database->is_over = false;
         seat_stop(seat);
 }
 
@@ -126,8 +137,10 @@ static int setup(void **state) {
         add_members(databases[0].directory);
         for (size_t i = 1; i < n_seats; i++)
                 databases[i].directory = scratch_copy(databases[0].directory);
-        for (size_t i = 0; i < n_seats; i++)
+        for (size_t i = 0; i < n_seats; i++) {
+                seats[i].election_usec = USEC_PER_SEC; /* machines that are busy */
                 start(seats + i);
+        }
         return 0;
 }
 
@@ -158,6 +171,31 @@ static Database *find_leader(void) {
         return NULL;
 }
 
+static Database *find_over(void) {
+        for (size_t i = 0; i < n_seats; i++)
+                if (databases[i].is_over)
+                        return databases + i;
+        return NULL;
+}
+
+/* Who has lost the lead is started again, as a master would be. */
+static Database *wait_for_leader(void) {
+        for (;;) {
+                Database *leader, *over;
+                Seat *seat;
+
+                SEATS_WAIT_FOR((over = find_over()) || find_leader());
+                leader = find_leader();
+                if (!over && leader)
+                        return leader;
+                if (!over)
+                        continue;
+                seat = seats + (over - databases);
+                stop(seat);
+                start(seat);
+        }
+}
+
 static void on_answered(IndexRequest *request, IndexResult result) {
         Write *write = CONTAINER_OF(request, Write, commit.request);
 
@@ -169,11 +207,11 @@ static void on_answered(IndexRequest *request, IndexResult result) {
 }
 
 static void submit(Write *write, unsigned number) {
-        Database *leader;
+        Database *leader = wait_for_leader();
 
-        SEATS_WAIT_FOR((leader = find_leader()));
         (void) snprintf(write->key, sizeof(write->key), "key/%u", number);
         write->is_answered = false;
+        write->acknowledged = 0;
         write->commit = (IndexCommit){
                 .request.done = on_answered,
                 .key = write->key,
@@ -257,21 +295,21 @@ TEST(nothing_that_was_acknowledged_is_lost_with_a_leader) {
                 Seat *seat;
 
                 write_keys(writes, n, WRITES);
-                SEATS_WAIT_FOR((leader = find_leader()));
+                leader = wait_for_leader();
                 assert_true(index_identity(leader->index)->term > term);
                 term = index_identity(leader->index)->term;
                 assert_has(leader, writes, n + WRITES);
 
                 seat = seats + (leader - databases);
                 stop(seat);
-                SEATS_WAIT_FOR((leader = find_leader()));
+                leader = wait_for_leader();
                 assert_has(leader, writes, n + WRITES);
                 start(seat);
         }
 
         write_keys(writes, 0, 1); /* of the last leader's term */
         for (size_t i = 0; i < n_seats; i++)
-                seat_wait_for(seats + i, applied_index(find_leader()));
+                seat_wait_for(seats + i, applied_index(wait_for_leader()));
         assert_alike();
         for (size_t i = 0; i < n_seats; i++)
                 assert_has(databases + i, writes, n);
@@ -284,7 +322,7 @@ TEST(what_is_under_way_with_a_leader_is_unknown_at_worst) {
         Database *leader;
 
         write_keys(writes, 0, 1);
-        SEATS_WAIT_FOR((leader = find_leader()));
+        leader = wait_for_leader();
         for (unsigned i = 0; i < WRITES; i++)
                 submit(writes + i, i);
         stop(seats + (leader - databases));
@@ -293,7 +331,7 @@ TEST(what_is_under_way_with_a_leader_is_unknown_at_worst) {
                 assert_true(writes[i].result.outcome != INDEX_REFUSED);
         }
 
-        SEATS_WAIT_FOR((leader = find_leader()));
+        leader = wait_for_leader();
         for (unsigned i = 0; i < WRITES; i++) {
                 _cleanup_(buffer_done) Buffer scratch = {};
                 Record record;

@@ -224,7 +224,8 @@ static Operation *apply_again(
 
         rest = batch->first;
         for (size_t n = 0; rest && n < batch->max; n++, rest = rest->next)
-                rest->result = error;
+                if (rest->result >= 0)
+                        rest->result = error;
         return rest;
 }
 

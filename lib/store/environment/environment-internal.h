@@ -55,8 +55,8 @@ typedef struct EnvironmentHooks {
 
         /* On the committer's thread: a batch that prepare() has made .is_whole has failed and was
          * undone. None of it is tried alone. Returns whether all of it is to be applied once more,
-         * and may wait before that; if not, each operation is told the error. Must be there for
-         * such batches. */
+         * and may wait before that; if not, each operation is told the error, but for those that
+         * had failed by themselves. Must be there for such batches. */
         bool (*failed)(int error, void *userdata);
 
         /* On the committer's thread, before a transaction is committed that had no error: for what

@@ -281,6 +281,50 @@ TEST(what_is_undecided_when_the_lead_is_lost_is_unknown) {
         assert_alike(script);
 }
 
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void hold_up(void) {
+        (void) pthread_mutex_lock(&held);
+        (void) pthread_mutex_unlock(&held);
+}
+
+static void refuse(Script *script, size_t i, int error) {
+        index_refused(script->seats->index, script->log[i].proposal, error);
+        script->log[i].from = NULL;
+}
+
+/* They wait behind an entry, and so are in a batch with the next one, which cannot be read. */
+TEST(what_breaks_an_index_changes_no_refusal) {
+        static const IndexOutcome outcomes[] = { INDEX_UNKNOWN, INDEX_NOT_LEADER,
+                                                 INDEX_NOT_LEADER };
+        const Entry damaged = { .term = 7, .type = ENTRY_REQUESTS };
+        Script *script = *state;
+        Seat *seat = script->seats;
+        Commit commits[ELEMENTSOF(outcomes)];
+
+        seat_close(seat);
+        seat->before_done = hold_up;
+        seat_open(seat);
+        lead(script, seat, 6);
+
+        (void) pthread_mutex_lock(&held);
+        script_add(script, ENTRY_NOTHING, "", 0);
+        seat_follow(seat);
+        submit(seat, commits, "k", 2);
+        submit(seat, commits + 1, "k", 4);
+        index_end_lead(seat->index);
+        assert_int_equal(index_decided(seat->index, seat->told + 1, &damaged, NULL), 0);
+        refuse(script, script->n - 2, -EINPROGRESS);
+        refuse(script, script->n - 1, -EOWNERDEAD);
+        submit(seat, commits + 2, "k", 6);
+        (void) pthread_mutex_unlock(&held);
+
+        wait_for(script, ELEMENTSOF(outcomes));
+        assert_int_equal(atomic_load(&seat->broken), -EBADMSG);
+        for (size_t i = 0; i < ELEMENTSOF(outcomes); i++)
+                assert_int_equal(commits[i].result.outcome, outcomes[i]);
+}
+
 /* It has lost the lead and has it again, and nobody has told the index. */
 TEST(an_entry_that_is_decided_in_another_term_is_answered_so) {
         Script *script = *state;
@@ -360,6 +404,7 @@ int main(void) {
                 RUN_GROUP(what_gathers_while_entries_are_under_way_is_one_entry),
                 RUN_GROUP(a_refusal_says_what_becomes_of_the_requests),
                 RUN_GROUP(what_is_undecided_when_the_lead_is_lost_is_unknown),
+                RUN_GROUP(what_breaks_an_index_changes_no_refusal),
                 RUN_GROUP(an_entry_that_is_decided_in_another_term_is_answered_so),
                 RUN_GROUP(who_has_not_led_yet_may_begin_again),
                 RUN_GROUP(what_a_group_cannot_do_is_refused),

@@ -19,9 +19,12 @@ static IndexResult begin(Beginning *beginning) {
         return index_result(proposals_lead(beginning->proposals) ? 0 : -EOWNERDEAD);
 }
 
-/* The second of the two, and the last. */
+/* The second of the two, and the last. If nothing has come of it, the next one may begin before
+ * this one is told. */
 static void on_reserved(IndexRequest *request, IndexResult result) {
         Beginning *beginning = CONTAINER_OF(request, Beginning, reserve.request);
+        void (*done)(IndexResult result, void *userdata) = beginning->done;
+        void *userdata = beginning->userdata;
 
         if (beginning->began.outcome != INDEX_DONE)
                 result = beginning->began;
@@ -29,7 +32,7 @@ static void on_reserved(IndexRequest *request, IndexResult result) {
                 result = begin(beginning);
         else
                 proposals_lead_not(beginning->proposals);
-        beginning->done(result, beginning->userdata);
+        done(result, userdata);
 }
 
 int beginning_start(

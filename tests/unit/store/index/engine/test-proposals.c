@@ -371,6 +371,33 @@ TEST(who_has_not_led_yet_may_begin_again) {
         assert_int_equal(index_identity(seat->index)->term, 10);
 }
 
+static void on_told(IndexResult result, void *userdata) {
+        unsigned *n_told = userdata;
+
+        ++*n_told;
+}
+
+/* Each is told by its own function, although the next one does not wait for that. */
+TEST(who_begins_again_at_once_is_told_of_each_beginning) {
+        Script *script = *state;
+        Seat *seat = script->seats;
+        static unsigned n_told[300];
+
+        script->error = -EOWNERDEAD;
+        for (size_t i = 0; i < ELEMENTSOF(n_told); i++) {
+                int r;
+
+                n_told[i] = 0;
+                do
+                        r = index_begin_to_lead(seat->index, 6 + i, on_told, n_told + i);
+                while (r == -EALREADY);
+                assert_int_equal(r, 0);
+        }
+        seat_close(seat);
+        for (size_t i = 0; i < ELEMENTSOF(n_told); i++)
+                assert_int_equal(n_told[i], 1);
+}
+
 static void on_accepted(IndexAccept *accept, IndexResult result) {
         scratch_done(NULL, result.error);
 }
@@ -407,6 +434,7 @@ int main(void) {
                 RUN_GROUP(what_breaks_an_index_changes_no_refusal),
                 RUN_GROUP(an_entry_that_is_decided_in_another_term_is_answered_so),
                 RUN_GROUP(who_has_not_led_yet_may_begin_again),
+                RUN_GROUP(who_begins_again_at_once_is_told_of_each_beginning),
                 RUN_GROUP(what_a_group_cannot_do_is_refused),
         };
 

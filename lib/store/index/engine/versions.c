@@ -22,8 +22,14 @@ static void on_reserved(IndexRequest *request, IndexResult result) {
 }
 
 uint64_t versions_next(Versions *versions, VersionUse use) {
-        uint64_t n = atomic_fetch_add(&versions->next, 1);
+        uint64_t n;
 
+        /* Who takes a number before it leads may find it reserved a moment later, but as one that
+         * another member has given out. */
+        if (atomic_load(&versions->is_over))
+                return 0;
+
+        n = atomic_fetch_add(&versions->next, 1);
         for (;;) {
                 uint64_t end = atomic_load(&versions->end);
 

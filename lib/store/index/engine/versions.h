@@ -11,7 +11,7 @@ typedef struct Versions {
         atomic_uint_least64_t next; /* halves of versions, without the lowest bit */
         atomic_uint_least64_t end;  /* what is below is reserved */
         atomic_bool is_extending;
-        atomic_bool is_over; /* nobody here leads: there are no more than those that are reserved */
+        atomic_bool is_over; /* nobody here leads, so there are none */
         IndexReserve reserve;
         bool is_open;
 } Versions;

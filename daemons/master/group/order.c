@@ -43,16 +43,17 @@ static int note_waiting(Group *group, uint64_t index, uint64_t term, void *propo
         return r;
 }
 
-/* What was proposed with the entry that is decided at an index. */
+/* What was proposed with the entry that is decided at an index. If that is another one, this master
+ * does not lead any more, and what it had proposed there is given up with the rest. */
 void *group_take_proposal(Group *group, uint64_t index, uint64_t term) {
         const Waiting *first = group->waiting + group->first_waiting;
 
-        if (group->n_waiting == 0 || first->index != index)
+        if (group->n_waiting == 0 || first->index != index || first->term != term)
                 return NULL;
 
         group->first_waiting++;
         group->n_waiting--;
-        return first->term == term ? first->proposal : NULL;
+        return first->proposal;
 }
 
 static void give_up_waiting(Group *group) {

@@ -13,6 +13,7 @@
 
 #include "consensus/message-codec.h"
 #include "master/group/group.h"
+#include "master/group/status.h"
 #include "scratch.h"
 #include "store/entries/entry-log.h"
 
@@ -40,6 +41,7 @@ static int refusal, broken;
 
 /* If it is to follow, it waits for this one when it has heard of the leader first. */
 static bool follows;
+static bool is_elected; /* by the others, for which the test stands in */
 static sem_t goes_on;
 
 int __real_entry_log_write(EntryLog *log, const ConsensusWrite *writes, size_t n);
@@ -147,7 +149,7 @@ static void start(uint64_t applied) {
                 .segment_size = 64 * KIB,
                 .applied = { .index = applied,
                              .term = applied > 0,
-                             .members = follows ? many : alone },
+                             .members = follows || is_elected ? many : alone },
                 .on_decided = on_decided,
                 .on_refused = on_refused,
                 .on_view = on_view,
@@ -165,7 +167,7 @@ static int setup(void **state) {
         thread = pthread_self();
         disk_error = vote_error = 0;
         n_failed = 0;
-        follows = false;
+        follows = is_elected = false;
         assert_ok(sem_init(&goes_on, 0, 0));
         directory = scratch_new();
         dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -300,6 +302,56 @@ TEST(a_leader_is_lost_when_its_last_connection_ends) {
         WAIT_FOR(n_lost == 1);
 }
 
+static void send(const Message *message) {
+        static uint64_t sequence;
+        RpcRequest request = { .parties = { .from = leader(3).from, .sequence = ++sequence } };
+
+        mail_begin("", &request.body);
+        message_encode(message, &request.body);
+        assert_int_equal(group_receive(group, &request), 0);
+        buffer_done(&request.body);
+}
+
+/* The one who leads then has had it decided before it is heard of. */
+TEST(a_proposal_whose_place_another_entry_has_taken_is_told_of) {
+        Message answer = { .type = MESSAGE_VOTE_ANSWER, .group = "a group", .from = 2, .to = 1 };
+        Entry entry = { .type = ENTRY_REQUESTS };
+        Message append = { .type = MESSAGE_APPEND,
+                           .group = "a group",
+                           .from = 2,
+                           .to = 1,
+                           .index = 1,
+                           .n = 1,
+                           .entries = &entry,
+                           .commit = 2 };
+        GroupStatus status;
+
+        is_elected = true;
+        start(0);
+        for (;;) {
+                group_status(group, &status);
+                if (status.view.role == CONSENSUS_LEADER)
+                        break;
+                answer.term = status.view.term + 1;
+                answer.pre = true;
+                send(&answer);
+                answer.term = MAX(status.view.term, UINT64_C(1));
+                answer.pre = false;
+                send(&answer);
+                (void) usleep(100);
+        }
+        propose();
+        do
+                group_status(group, &status);
+        while (status.last < 2);
+        append.index_term = status.view.term;
+        append.term = entry.term = status.view.term + 1;
+        send(&append);
+        WAIT_FOR(n_refused == 1);
+        assert_int_equal(refusal, -EINPROGRESS);
+        assert_int_equal(n_decided, 0);
+}
+
 /* As many writes as one flush is for, and then a vote that cannot be kept and another write, which
  * the log would refuse. */
 TEST(nothing_is_written_behind_a_vote_that_is_not_on_the_disk) {
@@ -325,6 +377,7 @@ int main(void) {
                 RUN(it_goes_on_when_there_is_room_again),
                 RUN(a_disk_that_fails_is_told_of_at_once),
                 RUN(a_leader_is_lost_when_its_last_connection_ends),
+                RUN(a_proposal_whose_place_another_entry_has_taken_is_told_of),
                 RUN(nothing_is_written_behind_a_vote_that_is_not_on_the_disk),
         };
 

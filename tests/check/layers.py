@@ -25,6 +25,7 @@ ALLOWED = {
     'store/log': CORE | {'store/format', 'store/disk'},
     'store/entries': CORE | {'consensus', 'store/format', 'store/disk', 'store/log'},
     'store/environment': CORE | {'store/format', 'store/disk'},
+    'store/copy': CORE | {'store/format', 'store/disk', 'store/environment'},
     'store/index': CORE | {'consensus', 'store/environment'},
     'store/index/memory': CORE,
     'store/index/apply': CORE | {'consensus', 'store/disk', 'store/environment', 'store/index', 'store/index/memory'},

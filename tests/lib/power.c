@@ -212,6 +212,25 @@ static void set_name(Disk *disk, Name *names, size_t *n, const char *path, Inode
         names[(*n)++].inode = inode;
 }
 
+/* What is in the directory moves with it. */
+static void rename_below(Disk *disk, Name *names, size_t n, const char *from, const char *to) {
+        size_t from_size;
+
+        from = relative(disk, from);
+        to = relative(disk, to);
+        from_size = strlen(from);
+        for (size_t i = 0; i < n; i++)
+                if (strncmp(names[i].path, from, from_size) == 0 &&
+                    names[i].path[from_size] == '/') {
+                        char path[sizeof(names[i].path)];
+
+                        (void) snprintf(path, sizeof(path), "%s%.*s", to,
+                                        (int) (sizeof(path) - strlen(to) - 1),
+                                        names[i].path + from_size);
+                        memcpy(names[i].path, path, sizeof(path));
+                }
+}
+
 static void apply_name(Disk *disk, Name *names, size_t *n, const Event *event) {
         switch (event->kind) {
         case FAULT_CREATE:
@@ -220,6 +239,7 @@ static void apply_name(Disk *disk, Name *names, size_t *n, const Event *event) {
                 set_name(disk, names, n, path_of(event), find_inode(disk, event->inode));
                 break;
         case FAULT_RENAME:
+                rename_below(disk, names, *n, path_of(event), other_of(event));
                 set_name(disk, names, n, path_of(event), NULL);
                 set_name(disk, names, n, other_of(event), find_inode(disk, event->inode));
                 break;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/disk/disk.h"
 #include "store/disk/double-write.h"
@@ -18,6 +19,9 @@
 
 /* More than that are as bad as that many. */
 #define DAMAGED_MAX 4096
+
+/* Whoever writes a page is done with it by then. */
+#define COPY_USEC USEC_PER_SEC
 
 typedef struct DamagedPage {
         const PageFile *file;
@@ -163,15 +167,20 @@ static bool is_in(const PageFiles *files, const char *path, const char **ret_nam
         return !strchr(*ret_name, '/');
 }
 
+static PageFile *find_file(const PageFiles *files, const char *name) {
+        for (size_t i = 0; i < files->n_files; i++)
+                if (strcmp(files->files[i]->name, name) == 0)
+                        return files->files[i];
+        return NULL;
+}
+
 static int find_in(PageFiles *files, const char *name, int fd, PageFile **ret) {
         PageFile *file;
         int r;
 
-        for (size_t i = 0; i < files->n_files; i++)
-                if (strcmp(files->files[i]->name, name) == 0) {
-                        *ret = files->files[i];
-                        return page_file_follow(files->files[i], fd);
-                }
+        *ret = find_file(files, name);
+        if (*ret)
+                return page_file_follow(*ret, fd);
 
         if (files->n_files >= FILES_MAX || strlen(name) >= sizeof(file->name))
                 return -EMFILE;
@@ -320,6 +329,63 @@ ssize_t page_files_read(PageFile *file, uint32_t number, uint8_t ret_page[static
                 return n;
 
         return read_damaged(file, number, ret_page);
+}
+
+/* A hole may be a page that is in memory only yet: the log knows it. */
+static bool can_be_copied(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]) {
+        return page_is_sound(page, number) &&
+               !(page_is_hole(page) && page_file_has_mirror(file, number));
+}
+
+/* Reads one page until it is sound, which takes as long as somebody else takes to write it. Returns
+ * 1, 0 if the file ends before it, or a negative errno. */
+static int copy_page(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]) {
+        uint64_t end_usec = clock_monotonic() + COPY_USEC;
+
+        for (;;) {
+                ssize_t n;
+
+                n = pread_all(file->fd, ret_page, PAGE_SIZE, (uint64_t) number * PAGE_SIZE);
+                if (n == 0 || (n < 0 && n != -EIO))
+                        return (int) n;
+                if (n == PAGE_SIZE && can_be_copied(file, number, ret_page))
+                        return 1;
+                if (clock_monotonic() >= end_usec)
+                        break;
+                (void) usleep(USEC_PER_MSEC);
+        }
+
+        (void) note_damage(file->owner, file, number, false);
+        return -EBADMSG;
+}
+
+int page_files_copy(PageFiles *files, const char *name, uint32_t first, uint32_t n, uint8_t *ret) {
+        PageFile *file = find_file(files, name);
+        uint64_t offset = (uint64_t) first * PAGE_SIZE, size = (uint64_t) n * PAGE_SIZE;
+        ssize_t n_bytes;
+        uint32_t i;
+
+        if (!file)
+                return -ENOENT;
+
+        n_bytes = pread_all(file->fd, ret, size, offset);
+        for (i = 0; i < n; i++) {
+                uint8_t *page = ret + (size_t) i * PAGE_SIZE;
+                int r = 1;
+
+                if (n_bytes < (ssize_t) ((i + 1) * PAGE_SIZE) ||
+                    !can_be_copied(file, first + i, page))
+                        r = copy_page(file, first + i, page);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        break;
+                if (page_is_hole(page))
+                        memset(page, 0, PAGE_SIZE); /* or the beginning of what is being written */
+        }
+
+        (void) posix_fadvise(file->fd, (off_t) offset, (off_t) size, POSIX_FADV_DONTNEED);
+        return (int) i;
 }
 
 static int check_database(PageFiles *files, const char *name) {

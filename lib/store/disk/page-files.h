@@ -51,6 +51,13 @@ int page_files_find(const char *path, int fd, PageFile **ret);
  * it is damaged or cannot be read, or -EINTR. */
 ssize_t page_files_read(PageFile *file, uint32_t number, uint8_t ret_page[static PAGE_SIZE]);
 
+/* Reads N pages from page FIRST on as they are in their places, for somebody who copies the
+ * database while Berkeley DB has it open. One that is being written is waited for. Repairs nothing,
+ * and leaves no more of the file in memory than there was. Returns how many there are, fewer where
+ * the file ends; -EBADMSG (disk_last_damage() names the page), or another negative errno. From any
+ * thread, while no database is opened. */
+int page_files_copy(PageFiles *files, const char *name, uint32_t first, uint32_t n, uint8_t *ret);
+
 /* Returns 0 or -ENOSPC. */
 int page_files_write(PageFile *file, uint32_t number, const uint8_t page[static PAGE_SIZE]);
 int page_files_flush(PageFile *file);

@@ -12,6 +12,7 @@
 #include "store/disk/db-hooks.h"
 #include "store/disk/disk.h"
 #include "store/environment/checkpointer.h"
+#include "store/environment/log-hold.h"
 #include "store/environment/log-keeper.h"
 
 static int fill_with_zeroes(int fd, uint64_t size) {
@@ -81,6 +82,7 @@ static void *checkpointer_main(void *userdata) {
                         log_debug_errno(r, "Failed to make a checkpoint: %m");
                 else
                         log_keeper_note_checkpoint(environment);
+                log_holds_check(environment);
 
                 (void) pthread_mutex_lock(&checkpointer->mutex);
                 checkpointer->attempts++;
@@ -137,7 +139,7 @@ void checkpointer_stop(Environment *environment) {
         checkpointer->is_running = false;
 }
 
-/* Wakes the thread, and waits for what it does now or next if IS_LATE. */
+/* Wakes the thread, and if IS_LATE waits for what it does now or next. */
 static void wake(Checkpointer *checkpointer, bool is_late) {
         uint64_t attempts;
 
@@ -148,6 +150,10 @@ static void wake(Checkpointer *checkpointer, bool is_late) {
         while (is_late && checkpointer->attempts == attempts)
                 (void) pthread_cond_wait(&checkpointer->changed, &checkpointer->mutex);
         (void) pthread_mutex_unlock(&checkpointer->mutex);
+}
+
+void checkpointer_run(Environment *environment) {
+        wake(&environment->checkpointer, true);
 }
 
 void checkpointer_note(Environment *environment) {

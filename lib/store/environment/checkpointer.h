@@ -13,5 +13,8 @@
 int checkpointer_start(Environment *environment);
 void checkpointer_stop(Environment *environment);
 
+/* Wakes it, and waits until it has tried to make a checkpoint, or found that none is due. */
+void checkpointer_run(Environment *environment);
+
 /* Wakes it if the log has grown, and waits if it has grown too much. */
 void checkpointer_note(Environment *environment);

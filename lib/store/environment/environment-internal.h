@@ -41,6 +41,9 @@ typedef struct EnvironmentHooks {
         /* It is the one who called members_begin_load() that opens it. */
         bool is_loading;
 
+        /* The same of a copy of another one, made while that was in use: its log makes it whole. */
+        bool is_copy;
+
         /* Versions before, and what makes this one of them: on the committer's thread, in the
          * transaction that writes the new format down. Optional. */
         const char *older[2];
@@ -104,6 +107,12 @@ typedef struct LogKeeper {
         int fd;          /* of its file */
 } LogKeeper;
 
+/* Who keeps the log; see store/environment/log-hold.h. */
+typedef struct LogHolds {
+        pthread_mutex_t mutex;
+        struct LogHold *first;
+} LogHolds;
+
 #define GROWING_MAX 2
 
 struct Environment {
@@ -129,6 +138,7 @@ struct Environment {
         Committer committer;
         Checkpointer checkpointer;
         LogKeeper log_keeper;
+        LogHolds log_holds;
         atomic_uint_least64_t counters[COUNTERS_MAX];
 };
 

@@ -42,7 +42,8 @@ int log_keeper_check(Environment *environment, LogPages **ret_pages) {
         if (r < 0)
                 return r;
 
-        r = log_pages_complete(pages, scan.needed);
+        r = log_pages_complete(
+                        pages, environment->hooks.is_copy ? keeper->mark.needed : scan.needed);
         if (r < 0)
                 return r;
 
@@ -69,7 +70,7 @@ void log_keeper_end_recovery(void) {
         db_hooks_shorten_end();
 }
 
-static int find_flushed(Environment *environment, LogPosition *ret) {
+int log_keeper_find_flushed(Environment *environment, LogPosition *ret) {
         DB_LOG_STAT *stat;
         int r;
 
@@ -82,8 +83,7 @@ static int find_flushed(Environment *environment, LogPosition *ret) {
         return 0;
 }
 
-/* Where a recovery would begin now. */
-static int find_needed(Environment *environment, LogPosition *ret) {
+int log_keeper_find_needed(Environment *environment, LogPosition *ret) {
         DB_ENV *db_env = environment->db_env;
         DBT data = { .flags = DB_DBT_MALLOC };
         DB_TXN_STAT *stat;
@@ -136,7 +136,7 @@ static int renew(Environment *environment) {
         LogPosition flushed = {};
         int r;
 
-        r = find_flushed(environment, &flushed);
+        r = log_keeper_find_flushed(environment, &flushed);
         if (r < 0)
                 return r;
 
@@ -158,7 +158,7 @@ static int renew_needed(Environment *environment) {
                 return r;
 
         /* What was needed before is an answer, too. */
-        (void) find_needed(environment, &environment->log_keeper.mark.needed);
+        (void) log_keeper_find_needed(environment, &environment->log_keeper.mark.needed);
         return 0;
 }
 
@@ -195,7 +195,7 @@ int log_keeper_claim(Environment *environment) {
         LogPosition flushed = {};
         int r;
 
-        r = find_flushed(environment, &flushed);
+        r = log_keeper_find_flushed(environment, &flushed);
         if (r < 0)
                 return r;
 

@@ -24,6 +24,11 @@ int log_keeper_start(Environment *environment);
  * negative errno. */
 int log_keeper_claim(Environment *environment);
 
+/* How far the log is flushed; and where a recovery would begin now. From any thread. Return 0 or a
+ * negative errno. */
+int log_keeper_find_flushed(Environment *environment, LogPosition *ret);
+int log_keeper_find_needed(Environment *environment, LogPosition *ret);
+
 /* The log was flushed; before that is told to anybody. */
 void log_keeper_note_flush(Environment *environment);
 

@@ -12,6 +12,7 @@
 #include "store/disk/disk.h"
 #include "store/disk/double-write.h"
 #include "store/disk/members.h"
+#include "store/disk/replacement.h"
 #include "store/environment/checkpointer.h"
 #include "store/environment/committer.h"
 #include "store/environment/database.h"
@@ -44,6 +45,18 @@
 
 #define PROGRESS_USEC USEC_PER_SEC
 
+int environment_lock(int dir_fd) {
+        _cleanup_close_ int fd = -1;
+
+        fd = openat(dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return -errno;
+
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        return TAKE_FD(fd);
+}
+
 static int lock_directory(Environment *environment) {
         char byte;
         ssize_t n;
@@ -53,13 +66,9 @@ static int lock_directory(Environment *environment) {
         if (environment->dir_fd < 0)
                 return -errno;
 
-        environment->lock_fd = openat(
-                        environment->dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        environment->lock_fd = environment_lock(environment->dir_fd);
         if (environment->lock_fd < 0)
-                return -errno;
-
-        if (flock(environment->lock_fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? -EBUSY : -errno;
+                return environment->lock_fd;
 
         n = pread_all(environment->lock_fd, &byte, 1, 0);
         if (n < 0)
@@ -179,8 +188,9 @@ static int configure(Environment *environment, DB_ENV *db_env) {
 }
 
 static int open_db_env(Environment *environment) {
-        const uint32_t flags = DB_CREATE | DB_PRIVATE | DB_THREAD | DB_RECOVER | DB_INIT_LOG |
-                               DB_INIT_MPOOL | DB_INIT_TXN;
+        const uint32_t flags = DB_CREATE | DB_PRIVATE | DB_THREAD | DB_INIT_LOG | DB_INIT_MPOOL |
+                               DB_INIT_TXN |
+                               (environment->hooks.is_copy ? DB_RECOVER_FATAL : DB_RECOVER);
         DB_ENV *db_env;
         int r;
 
@@ -326,6 +336,7 @@ static int environment_new(
         (void) pthread_mutex_init(&environment->checkpointer.mutex, NULL);
         (void) pthread_cond_init(&environment->checkpointer.changed, NULL);
         (void) pthread_mutex_init(&environment->log_keeper.mutex, NULL);
+        (void) pthread_mutex_init(&environment->log_holds.mutex, NULL);
 
         *ret = environment;
         return 0;
@@ -359,6 +370,22 @@ static int start(Environment *environment) {
         return check_format(environment);
 }
 
+/* Whether all that belongs to it is there, after another one has taken its place, if one was to. */
+static int find_members(Environment *environment) {
+        const EnvironmentHooks *hooks = &environment->hooks;
+        int r;
+
+        r = replacement_complete(environment->dir_fd);
+        if (r < 0)
+                return r;
+
+        r = members_check(environment->dir_fd, hooks->required);
+        if (r == -EINPROGRESS)
+                r = hooks->is_loading || hooks->is_copy ? 1 : -EPROTONOSUPPORT;
+        environment->is_new = r > 0;
+        return r;
+}
+
 int environment_open(
                 const EnvironmentOptions *options,
                 const EnvironmentHooks *hooks,
@@ -382,12 +409,9 @@ int environment_open(
         if (r < 0)
                 return r;
 
-        r = members_check(environment->dir_fd, hooks->required);
-        if (r == -EINPROGRESS)
-                r = hooks->is_loading ? 1 : -EPROTONOSUPPORT;
+        r = find_members(environment);
         if (r < 0)
                 return r;
-        environment->is_new = r > 0;
 
         r = choose_sizes(environment);
         if (r < 0)
@@ -463,6 +487,8 @@ Environment *environment_free(Environment *environment) {
         if (!environment)
                 return NULL;
 
+        assert(!environment->log_holds.first);
+
         committer_stop(environment);
         checkpointer_stop(environment);
         close_databases(environment);
@@ -474,6 +500,7 @@ Environment *environment_free(Environment *environment) {
         (void) sem_destroy(&environment->committer.wakeup);
         (void) pthread_cond_destroy(&environment->checkpointer.changed);
         (void) pthread_mutex_destroy(&environment->checkpointer.mutex);
+        (void) pthread_mutex_destroy(&environment->log_holds.mutex);
         (void) pthread_rwlock_destroy(&environment->lock);
         closep(&environment->lock_fd);
         closep(&environment->dir_fd);

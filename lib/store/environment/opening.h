@@ -14,6 +14,10 @@ int environment_open(
                 const EnvironmentHooks *hooks,
                 Environment **ret);
 
+/* Keeps everybody from opening what is in this directory until the descriptor is closed that this
+ * returns. Returns -EBUSY if somebody has it open, or another negative errno. */
+int environment_lock(int dir_fd);
+
 /* When the owner has opened all that belongs to it: writes down what that is. */
 int environment_seal(Environment *environment);
 

@@ -26,7 +26,7 @@ ALLOWED = {
     'store/entries': CORE | {'consensus', 'store/format', 'store/disk', 'store/log'},
     'store/environment': CORE | {'store/format', 'store/disk'},
     'store/copy': CORE | {'store/format', 'store/disk', 'store/environment'},
-    'store/index': CORE | {'consensus', 'store/environment'},
+    'store/index': CORE | {'consensus', 'store/environment', 'store/copy'},
     'store/index/memory': CORE,
     'store/index/apply': CORE | {'consensus', 'store/disk', 'store/environment', 'store/index', 'store/index/memory'},
     'store/index/engine': CORE | {'consensus', 'store/disk', 'store/environment', 'store/index', 'store/index/*'},

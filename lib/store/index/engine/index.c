@@ -6,6 +6,7 @@
 
 #include "store/disk/disk.h"
 #include "store/disk/members.h"
+#include "store/disk/replacement.h"
 #include "store/environment/opening.h"
 #include "store/index/apply/damage.h"
 #include "store/index/apply/garbage.h"
@@ -19,9 +20,11 @@ static int check_exists(const IndexOptions *options) {
         _cleanup_close_ int dir_fd = -1;
 
         dir_fd = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir_fd < 0 || faccessat(dir_fd, MEMBERS_FILE, F_OK, 0) < 0)
+        if (dir_fd < 0)
                 return -errno;
-        return 0;
+        if (replacement_is_pending(dir_fd))
+                return 0;
+        return faccessat(dir_fd, MEMBERS_FILE, F_OK, 0) < 0 ? -errno : 0;
 }
 
 static int prepare_to_follow(Index *index, const IndexOptions *options, EnvironmentHooks *hooks) {

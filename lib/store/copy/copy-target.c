@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -256,16 +255,7 @@ static int open_databases(CopyTarget *target, Environment *environment) {
         return 0;
 }
 
-/* A page that the log could not make whole is one that the copy lacks. */
-static int check_pages(const Environment *environment) {
-        char page[PATH_MAX];
-
-        if (!environment_damaged_page(environment, 0, page, sizeof(page)))
-                return 0;
-        disk_note_damage("%s", page);
-        return -EBADMSG;
-}
-
+/* A page that the log cannot make whole is marked by this, so that the database is no tree. */
 static int replay(CopyTarget *target) {
         EnvironmentOptions options = target->options.environment;
         const EnvironmentHooks hooks = { .format = target->options.format, .is_copy = true };
@@ -277,8 +267,6 @@ static int replay(CopyTarget *target) {
         r = environment_open(&options, &hooks, &environment);
         if (r >= 0)
                 r = open_databases(target, environment);
-        if (r >= 0)
-                r = check_pages(environment);
         return r < 0 ? r : environment_seal(environment);
 }
 

@@ -7,10 +7,13 @@
 
 #include "small-disk.h"
 #include "store/copy/copy-verify.h"
+#include "store/disk/disk.h"
 #include "store/disk/replacement.h"
 
 /* A copy of 200 steps or a few more, as a stream; most of them in the log. */
 static Buffer recording;
+static CopyPosition last_piece;
+static uint32_t last_file;
 
 static void record(void) {
         char *directory = scratch_new();
@@ -75,6 +78,7 @@ alter_piece(void *userdata, CopyPosition position, bool is_last, const void *dat
         uint8_t *copy = malloc(size + 1);
 
         memcpy(copy, data, size);
+        last_piece = position;
         alteration->alter(position, copy, size);
         copy_put_piece(&alteration->stream, alteration->id, position, is_last, copy, size);
         free(copy);
@@ -87,6 +91,8 @@ static int alter_end(void *userdata, const CopyEnd *end) {
         copy_put_end(&alteration->stream, alteration->id, end);
         return 0;
 }
+
+static bool has_arrived; /* what was received last, as a whole */
 
 /* Receives the recording with other content, whose checksums are right. Returns what it comes to.
  */
@@ -103,6 +109,7 @@ static int receive_altered(
 
         r = copy_target_feed(target, alteration.stream.data, alteration.stream.size);
         buffer_done(&alteration.stream);
+        has_arrived = copy_target_is_complete(target);
         if (r >= 0)
                 r = copy_target_recover(target);
         if (r >= 0)
@@ -135,13 +142,26 @@ static void break_log(CopyPosition position, uint8_t *data, size_t size) {
                 data[200 * KIB - position.offset] ^= 1;
 }
 
+/* The end of the last log: without the mark it would be taken for what was torn. */
+static void break_end(CopyPosition position, uint8_t *data, size_t size) {
+        if (position.file == last_file && position.offset == 0)
+                data[size - 1] ^= 1;
+}
+
 TEST(a_copy_that_is_not_well_is_not_installed) {
         const char *directory = *state;
 
         assert_int_equal(receive_altered(directory, break_page), -EBADMSG);
+        assert_false(has_arrived);
         assert_int_equal(receive_altered(directory, lose_page), -EBADMSG);
+        assert_true(has_arrived);
+        assert_non_null(strstr(disk_last_damage(), "the copy of '"));
         assert_int_equal(receive_altered(directory, empty_page), -EBADMSG);
+        assert_non_null(strstr(disk_last_damage(), "the copy of '"));
         assert_int_equal(receive_altered(directory, break_log), -EBADMSG);
+        last_file = last_piece.file;
+        assert_int_equal(last_piece.offset, 0); /* it has one piece */
+        assert_int_equal(receive_altered(directory, break_end), -EBADMSG);
         assert_int_equal(check_directory(directory), OLD);
         assert_int_equal(receive_altered(directory, leave_it), 0);
         assert_in_range(check_directory(directory), 200, 220);
@@ -249,7 +269,7 @@ static void fill_the_disk(const char *directory) {
         make_old(directory);
         target = begin_target(directory);
         CHECK(copy_target_feed(target, recording.data, n) == -ENOSPC);
-        CHECK(copy_target_position(target).file >= 2);
+        CHECK(copy_target_position(target).file >= 2 && copy_target_position(target).file < 6);
         target = copy_target_free(target);
         CHECK(!has_file(directory, REPLACEMENT_DIRECTORY));
         CHECK(check_directory(directory) == OLD);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 
 #include "store/disk/disk.h"
+#include "store/environment/checkpointer.h"
 #include "store/format/log-mark.h"
 
 typedef struct Fixture {
@@ -96,6 +97,8 @@ TEST(a_source_that_was_recovered_can_be_copied) {
 
         for (unsigned i = 0; i < 5; i++) {
                 run_steps(&fixture->store, 200);
+                checkpointer_run(fixture->store.environment); /* what it does now, and all of it */
+                checkpointer_run(fixture->store.environment);
                 crashed = scratch_copy(fixture->directory);
                 close_store(&fixture->store);
                 scratch_free(fixture->directory);

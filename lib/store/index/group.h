@@ -85,12 +85,12 @@ void index_applied(Index *index, ConsensusApplied *ret, uint64_t *ret_on_disk);
  * log's. */
 void index_sync(Index *index);
 
-/* The index, which was opened alone, becomes that of the first member of a group: a voter with this
- * id and URL. Its first entry is applied then, in the term of the index; no log has it, so that
- * every other member begins with a copy of the database. Once the index is freed it can be opened
- * with a group, and only so. Waits for the committer. Returns 0, -EEXIST if it is one already,
- * -EINVAL as members_change(), or another negative errno. */
-int index_found_group(Index *index, uint64_t member, const char *url);
+/* The index, which was opened alone, becomes that of a member of a group of these. Its first entry
+ * is applied then, in the term of the index; no log has it, so that every other member begins with
+ * a copy of the database. Once the index is freed it can be opened with a group, and only so. Waits
+ * for the committer. Returns 0, -EEXIST if it is one already, -EINVAL for what can be no group, or
+ * another negative errno. */
+int index_found_group(Index *index, const Members *members);
 
 /* The index is that of a master alone again, once it is freed. Nothing more may be decided. Waits
  * for the committer. Returns 0, -ENOENT if it is in no group, or another negative errno. */

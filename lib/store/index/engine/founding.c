@@ -46,18 +46,33 @@ static int apply_found(Operation *operation, Transaction *transaction) {
         return applied_put(transaction, &applied);
 }
 
-int index_found_group(Index *index, uint64_t member, const char *url) {
-        Founding founding = { .operation.apply = apply_found };
-        Member *first = founding.members.member;
+/* Whether they are what a log could have, and can be reached. */
+static int check_members(const Members *members) {
+        _cleanup_(buffer_done) Buffer encoded = {};
+        Members decoded;
+        int r;
+
+        members_encode(members, &encoded);
+        r = buffer_error(&encoded);
+        if (r < 0)
+                return r;
+        if (members_decode(encoded.data, encoded.size, &decoded) < 0)
+                return -EINVAL;
+        for (size_t i = 0; i < members->n; i++)
+                if (members->member[i].url[0] == '\0')
+                        return -EINVAL;
+        return 0;
+}
+
+int index_found_group(Index *index, const Members *members) {
+        Founding founding = { .operation.apply = apply_found, .members = *members };
+        int r;
 
         assert(!index->follow);
 
-        if (member == 0 || url[0] == '\0' || strlen(url) > MEMBER_URL_MAX)
-                return -EINVAL;
-
-        founding.members.n = 1;
-        *first = (Member){ .id = member, .role = MEMBER_VOTER };
-        strcpy(first->url, url);
+        r = check_members(members);
+        if (r < 0)
+                return r;
         return MIN(environment_run(index->tables.environment, &founding.operation), 0);
 }
 

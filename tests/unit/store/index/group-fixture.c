@@ -157,6 +157,10 @@ void script_add(Script *script, EntryType type, const void *data, size_t size) {
 }
 
 void script_new(Script *script) {
+        static const Members one = {
+                .n = 1,
+                .member = { { .id = 1, .role = MEMBER_VOTER, .url = "http://one" } },
+        };
         Index *index;
 
         *script = (Script){ .term = 5 };
@@ -165,7 +169,7 @@ void script_new(Script *script) {
         script->log = calloc(SCRIPT_MAX, sizeof(*script->log));
         script->seats[0].directory = scratch_new();
         index = open_index(script->seats[0].directory);
-        assert_int_equal(index_found_group(index, 1, "http://one"), 0);
+        assert_int_equal(index_found_group(index, &one), 0);
         (void) index_free(index);
         for (size_t i = 0; i < SEATS; i++) {
                 Seat *seat = script->seats + i;

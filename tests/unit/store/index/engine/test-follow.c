@@ -150,6 +150,13 @@ TEST(a_set_of_members_is_kept_with_the_entry_that_it_comes_from) {
 
 /* Opening, founding, dissolving */
 
+static int found(Index *index, uint64_t id, const char *url) {
+        Members members = { .n = 1, .member = { { .id = id, .role = MEMBER_VOTER } } };
+
+        strcpy(members.member[0].url, url);
+        return index_found_group(index, &members);
+}
+
 TEST(a_master_alone_founds_a_group_and_dissolves_it) {
         _cleanup_(scratch_freep) char *directory = scratch_new();
         Script script = { .term = 5 };
@@ -161,16 +168,16 @@ TEST(a_master_alone_founds_a_group_and_dissolves_it) {
 
         seat->script = &script;
         seat->directory = directory;
-        assert_int_equal(index_found_group(index, 0, "http://one"), -EINVAL);
-        assert_int_equal(index_found_group(index, 7, ""), -EINVAL);
+        assert_int_equal(found(index, 0, "http://one"), -EINVAL);
+        assert_int_equal(found(index, 7, ""), -EINVAL);
         assert_int_equal(index_dissolve_group(index), -ENOENT);
         assert_int_equal(commit(index, "k", 1, 3), 0);
         (void) index_free(index);
         assert_int_equal(seat_try_open(seat), -EXDEV);
 
         index = open_index(directory);
-        assert_int_equal(index_found_group(index, 7, "http://one"), 0);
-        assert_int_equal(index_found_group(index, 8, "http://two"), -EEXIST);
+        assert_int_equal(found(index, 7, "http://one"), 0);
+        assert_int_equal(found(index, 8, "http://two"), -EEXIST);
         (void) index_free(index);
         assert_int_equal(index_open(&(IndexOptions){ .directory = directory }, &index), -EXDEV);
 

@@ -38,6 +38,7 @@ static int start_prober(Leader *leader) {
                 .client = leader->options.client,
                 .bulk = leader->options.bulk,
                 .peers = leader->options.peers,
+                .url = leader->options.url,
         };
 
         return prober_new(&options, leader->options.event, &leader->prober);

@@ -4,10 +4,11 @@
 /* Leader: what takes care of the volumes: their map, the calls to them, what is done by itself, and
  * the jobs.
  *
- * Every node has one from its start, even while it may not lead, because only the volumes' reports
- * and answers show whether it may. Until then nothing here changes anything: map, garbage
- * collector, stale stores and jobs ask the lead (lead/lead.h) first. A node that is deposed ends
- * its process; nothing is handed back. */
+ * A master alone has one from its start, even while it may not lead, because only the volumes'
+ * reports and answers show whether it may. Until then nothing here changes anything: map, garbage
+ * collector, stale stores and jobs ask the lead (lead/lead.h) first. A master of a group makes one
+ * when it is elected, since what is in the index until then is another one's work. A node that is
+ * deposed, or loses the lead, ends its process; nothing is handed back. */
 
 #include <systemd/sd-event.h>
 
@@ -29,6 +30,7 @@ typedef struct LeaderOptions {
         Troubles *troubles;
         HttpClient *client, *bulk;
         Peers *peers;
+        const char *url;                     /* of this master, in a group; NULL if it is alone */
         bool (*has_clients)(void *userdata); /* whether clients had something done lately; from any
                                                 thread */
         void *userdata;

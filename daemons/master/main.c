@@ -2,10 +2,47 @@
 
 /* dkv-master: knows where every key is and who the volumes are. */
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "daemon/backoff.h"
 #include "master/bus/manager.h"
 #include "master/node.h"
+#include "master/seat/founding.h"
 #include "store/index/storage.h"
+
+/* Makes this master a member of a group, which ends before anything is served. */
+static int enter_group(const ProgramArguments *arguments) {
+        MasterConf conf = {};
+        IndexOptions options;
+        int r;
+
+        r = master_conf_load(&conf, arguments);
+        if (r >= 0) {
+                options = (IndexOptions){
+                        .directory = conf.directory,
+                        .cache_size = conf.cache_size ?: index_default_cache(),
+                        .checkpoint_size = conf.checkpoint_size,
+                        .reserve_size = conf.reserve_size,
+                };
+                r = arguments->found_group
+                                    ? founding_found(&options, arguments->found_group,
+                                                     STDOUT_FILENO)
+                                    : founding_join(&options, arguments->join_group, STDIN_FILENO);
+        }
+        conf_done(master_conf_items, &conf);
+        return r;
+}
+
+static int exit_status(int result, Lead *lead) {
+        LeadState state = result >= 0 ? lead_state(lead) : LEAD_LEADS;
+
+        if (result < 0)
+                return EXIT_FAILURE;
+        return state == LEAD_DEPOSED ? LEAD_EXIT_DEPOSED
+               : state == LEAD_LOST  ? LEAD_EXIT_LOST
+                                     : EXIT_SUCCESS;
+}
 
 int main(int argc, char *argv[]) {
         static const Program program = {
@@ -24,6 +61,9 @@ int main(int argc, char *argv[]) {
         if (r <= 0)
                 return r < 0 ? 2 : program_exit(EXIT_SUCCESS);
 
+        if (arguments.found_group || arguments.join_group > 0)
+                return enter_group(&arguments) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+
         backoff_wait();
         r = node_new(&arguments, &node);
         if (r >= 0) {
@@ -31,7 +71,5 @@ int main(int argc, char *argv[]) {
                 r = node_run(node);
         } else
                 backoff_failed();
-        if (r >= 0 && lead_state(node->lead) == LEAD_DEPOSED)
-                return LEAD_EXIT_DEPOSED;
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return exit_status(r, r < 0 ? NULL : node->lead);
 }

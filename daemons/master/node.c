@@ -32,6 +32,7 @@ static int open_index(Node *node) {
                                         .cache_size = conf->cache_size ?: index_default_cache(),
                                         .checkpoint_size = conf->checkpoint_size,
                                         .reserve_size = conf->reserve_size,
+                                        .group = node->seat ? seat_index_group(node->seat) : NULL,
                                         .before_done = loop_hold,
                                         .after_done = loop_release,
                                         .on_progress = service_recovering,
@@ -49,6 +50,7 @@ static int start_to_lead(Node *node) {
                 .troubles = node->troubles,
                 .directory = node->conf.directory,
                 .accept_rollback = node->arguments->accept_rollback,
+                .follows = node->seat,
         };
         int r;
 
@@ -73,11 +75,7 @@ static void prepare_requests(Node *node) {
         requests_init(&node->requests, &(RequestsOptions){
                                                        .index = node->index,
                                                        .lead = node->lead,
-                                                       .volumes = node->leader->volumes,
                                                        .troubles = node->troubles,
-                                                       .stale = node->leader->stale,
-                                                       .prober = node->leader->prober,
-                                                       .outbox = node->leader->outbox,
                                                        .secret = node->secret,
                                                        .peers = node->peers,
                                                        .bulk = node->bulk,
@@ -122,7 +120,8 @@ static void on_reload(void *userdata) {
                 RequestSettings settings;
 
                 program_apply(master_conf_items, conf, &fresh, "dkv-master");
-                leader_configure(node->leader);
+                if (node->leader)
+                        leader_configure(node->leader);
                 settings = request_settings(conf);
                 requests_configure(&node->requests, &settings);
         } else
@@ -140,9 +139,15 @@ static void on_status(char *ret, size_t size, void *userdata) {
         Node *node = userdata;
         _cleanup_(health_snapshot_done) HealthSnapshot snapshot = {};
         IndexCounters counters;
+        char reason[LEAD_REASON_SIZE];
         size_t n_active = 0;
         bool ok;
 
+        if (lead_is_following(node->lead)) {
+                lead_reason(node->lead, reason);
+                (void) snprintf(ret, size, "%s", reason);
+                return;
+        }
         if (health_snapshot(node->leader->volumes, node->troubles, &snapshot) < 0)
                 return;
 
@@ -170,7 +175,8 @@ static bool on_stop(void *userdata) {
         if (!node->stopping) {
                 node->stopping = true;
                 node->relays_until = now + RELAYS_USEC;
-                jobs_stop(node->leader->jobs);
+                if (node->leader)
+                        jobs_stop(node->leader->jobs);
         }
         if (relays_stop(&node->requests.relays) > 0 && now < node->relays_until)
                 return false;
@@ -203,11 +209,81 @@ static int make_leader(Node *node) {
                 .client = node->client,
                 .bulk = node->bulk,
                 .peers = node->peers,
+                .url = node->seat ? seat_url(node->seat) : NULL,
                 .has_clients = has_clients,
                 .userdata = node,
         };
 
         return leader_new(&options, &node->leader);
+}
+
+static int lead(Node *node) {
+        int r;
+
+        r = make_leader(node);
+        if (r < 0)
+                return r;
+        requests_lead(&node->requests, &(RequestsLeader){
+                                                       .volumes = node->leader->volumes,
+                                                       .stale = node->leader->stale,
+                                                       .prober = node->leader->prober,
+                                                       .outbox = node->leader->outbox,
+                                       });
+        return 0;
+}
+
+/* This master was elected. */
+static int begin_to_lead(void *userdata) {
+        Node *node = userdata;
+        int r;
+
+        r = lead(node);
+        if (r < 0)
+                return r;
+        r = lead_begin(node->lead);
+        if (r == -EALREADY) /* the lead was lost meanwhile */
+                return 0;
+        if (r < 0)
+                return log_error_errno(r, "Failed to begin to lead: %m");
+
+        log_notice("This master leads, in term %" PRIu64 ".", index_identity(node->index)->term);
+        prober_start(node->leader->prober); /* makes the volumes report at once */
+        return start_bus(node);
+}
+
+/* A master of a group has a file that says so. */
+static int take_seat(Node *node) {
+        const char *directory = node->conf.directory;
+        SeatOptions options = {
+                .directory = directory,
+                .event = node->event,
+                .peers = node->peers,
+                .on_elected = begin_to_lead,
+                .userdata = node,
+        };
+        SeatFile file;
+        int r;
+
+        r = seat_file_read(directory, &file);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = seat_new(&options, &file, &node->seat);
+        if (r < 0)
+                return log_error_errno(
+                                r,
+                                "Failed to find out which member of its group the master in '%s' is: %m",
+                                directory);
+        return 0;
+}
+
+static int follow(Node *node) {
+        int r;
+
+        r = seat_start(node->seat, node->index, node->lead);
+        if (r >= 0)
+                node->requests.group = seat_group(node->seat);
+        return r;
 }
 
 static int take_calls(Node *node) {
@@ -252,16 +328,17 @@ static int start(Node *node) {
         r = troubles_new(&node->troubles);
         if (r < 0)
                 return log_error_errno(r, "Failed to start: %m");
-        r = open_index(node);
-        if (r < 0)
-                return r;
-        r = start_to_lead(node);
-        if (r < 0)
-                return r;
-        r = make_leader(node);
+        r = take_seat(node);
+        if (r >= 0)
+                r = open_index(node);
+        if (r >= 0)
+                r = start_to_lead(node);
         if (r < 0)
                 return r;
         prepare_requests(node);
+        r = node->seat ? follow(node) : lead(node);
+        if (r < 0)
+                return r;
         r = take_calls(node);
         if (r < 0)
                 return r;
@@ -271,6 +348,8 @@ static int start(Node *node) {
         if (r < 0)
                 return r;
         atomic_store_explicit(&node->server, server, memory_order_release); /* for has_clients() */
+        if (node->seat)
+                return 0;
         prober_start(node->leader->prober); /* makes the volumes report at once */
         return start_bus(node);
 }
@@ -302,6 +381,7 @@ Node *node_free(Node *node) {
         (void) http_client_free(node->client);
         peers_stop(node->peers);
         (void) http_server_free(node->server);
+        seat_stop(node->seat); /* which tells what becomes of what was proposed */
         (void) index_free(node->index);
         master_bus_stop(node->bus);       /* while volumes and jobs are there */
         (void) leader_free(node->leader); /* lets go of what the bus has asked for */
@@ -310,6 +390,7 @@ Node *node_free(Node *node) {
         (void) troubles_free(node->troubles);
         (void) peers_free(node->peers);
         (void) loops_free(node->loops);
+        (void) seat_free(node->seat);
         (void) rpc_service_free(node->calls);
         (void) secret_free(node->secret);
         (void) service_free(node->service);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Node: what every master has, whether it leads or not: its index, its server, its place on the
- * bus. What takes care of volumes is the leader's (leader.h).
+/* Node: what every master has, whether it leads or not: its index, its server, its seat in a group.
+ * What takes care of volumes is the leader's (leader.h).
  *
  * Requests run on the loops, changes on the index's committer, calls to volumes on
  * the HTTP client's thread; the main thread has the timers. */
@@ -20,6 +20,7 @@
 #include "master/lead/lead.h"
 #include "master/leader.h"
 #include "master/request/requests.h"
+#include "master/seat/seat.h"
 #include "master/trouble/trouble.h"
 #include "rpc/client.h"
 #include "rpc/peers.h"
@@ -36,7 +37,8 @@ typedef struct Node {
         Troubles *troubles;
         Index *index;
         Lead *lead;
-        Leader *leader;
+        Seat *seat;         /* in a group of masters; NULL if this one is alone */
+        Leader *leader;     /* NULL while it follows */
         HttpClient *client; /* for greetings */
         HttpClient *bulk;   /* for values that pass through, as slowly as their clients are */
         Peers *peers;

@@ -12,16 +12,43 @@
 #include "master/request/requests.h"
 #include "master/request/write.h"
 
-static int begin_peer(RpcRequest *request) {
-        return caller_begin(&requests_of_call(request)->callers, request);
+/* Who follows knows no volumes. */
+static int begin_report(RpcRequest *request) {
+        Lead *lead = requests_of_call(request)->lead;
+
+        return lead_is_following(lead) ? lead_check_call(lead, request)
+                                       : caller_begin_report(request);
 }
 
-static const RpcHandler handlers[_CALL_MAX] = {
-        [CALL_REPORT] = { caller_begin_report, report_call_finish },
-        [CALL_COMMIT] = { begin_peer, commit_call_finish },
-        [CALL_DAMAGED] = { begin_peer, damage_call_finish },
-        [CALL_SETTLE] = { begin_peer, settle_call_finish },
+static int begin_peer(RpcRequest *request) {
+        Requests *requests = requests_of_call(request);
+
+        if (lead_is_following(requests->lead))
+                return lead_check_call(requests->lead, request);
+        return caller_begin(&requests->callers, request);
+}
+
+static int take_message(RpcRequest *request) {
+        return group_receive(requests_of_call(request)->group, request);
+}
+
+#define CALLS_OF_VOLUMES \
+        [CALL_REPORT] = { begin_report, report_call_finish }, \
+        [CALL_COMMIT] = { begin_peer, commit_call_finish }, \
+        [CALL_DAMAGED] = { begin_peer, damage_call_finish }, \
+        [CALL_SETTLE] = { begin_peer, settle_call_finish }
+
+static const RpcHandler handlers[_CALL_MAX] = { CALLS_OF_VOLUMES };
+
+static const RpcHandler member_handlers[_CALL_MAX] = {
+        CALLS_OF_VOLUMES,
+        [CALL_GROUP] = { NULL, take_message },
 };
+
+/* Whether another master calls, and this one is of a group. */
+static bool is_member(const Requests *requests, const Handshake *offer) {
+        return requests->group && offer->from.number == 0;
+}
 
 static int admit(
                 const Handshake *offer,
@@ -30,7 +57,23 @@ static int admit(
                 void *userdata) {
         const Requests *requests = userdata;
 
+        if (is_member(requests, offer))
+                return group_admit(requests->group, offer, answer);
         return caller_admit(&requests->callers, offer, answer);
+}
+
+static void on_opened(const Handshake *offer, void *userdata) {
+        const Requests *requests = userdata;
+
+        if (is_member(requests, offer))
+                group_connected(requests->group, offer);
+}
+
+static void on_closed(const Handshake *offer, void *userdata) {
+        const Requests *requests = userdata;
+
+        if (is_member(requests, offer))
+                group_disconnected(requests->group, offer);
 }
 
 /* Who has another secret may be a volume that was set up in haste. */
@@ -43,9 +86,11 @@ static void on_stranger(const char *address, void *userdata) {
 RpcServiceOptions master_calls(Requests *requests, Secret *secret) {
         return (RpcServiceOptions){
                 .secret = secret,
-                .handlers = handlers,
+                .handlers = requests->group ? member_handlers : handlers,
                 .userdata = requests,
                 .admit = admit,
+                .on_opened = on_opened,
+                .on_closed = on_closed,
                 .on_stranger = on_stranger,
         };
 }

@@ -60,6 +60,17 @@ static int on_accept_rollback(
         return 1;
 }
 
+static int on_found_group(const Program *program, const char *value, ProgramArguments *arguments) {
+        arguments->found_group = value;
+        return 1;
+}
+
+static int on_join_group(const Program *program, const char *value, ProgramArguments *arguments) {
+        if (parse_u64(value, UINT64_MAX, &arguments->join_group) < 0 || arguments->join_group == 0)
+                return log_error_errno(-EINVAL, "Not a member's number: '%s'", value);
+        return 1;
+}
+
 static int on_bus_introspect(
                 const Program *program, const char *value, ProgramArguments *arguments) {
         int r = bus_print_introspection(program->objects, value);
@@ -89,6 +100,8 @@ static const Option options[] = {
         { "set",            "NAME=VALUE", "Override one setting; may be repeated",                          on_set },
         { "bus-address",    "ADDRESS",    "D-Bus to be on: system (default, or $DKV_BUS), none, or an address", on_bus_address },
         { "accept-rollback", NULL,        "Lead though the index is older than its volumes, and lose the rest", on_accept_rollback },
+        { "found-group",    "URLS",       "Make a group of masters, this one first, and print what the others need", on_found_group },
+        { "join-group",     "N",          "Become member N of the group that the input is about",           on_join_group },
         { "bus-introspect", "PATH",       "Print what is at this path on the bus, as XML",                  on_bus_introspect },
         { "print-settings", NULL,         "Print all settings with their defaults as a commented file",     on_print_settings },
         { "help",           NULL,         "Print this",                                                     on_help },
@@ -98,7 +111,8 @@ static const Option options[] = {
 /* clang-format on */
 
 static bool is_offered(const Option *option, const Program *program) {
-        if (option->on_option == on_accept_rollback)
+        if (option->on_option == on_accept_rollback || option->on_option == on_found_group ||
+            option->on_option == on_join_group)
                 return program->is_master;
         return option->on_option != on_number || program->number_max > 0;
 }

@@ -16,7 +16,7 @@ typedef struct Program {
         const ConfItem *items; /* the settings */
         const BusObject *objects;
         uint64_t number_max; /* of --number=N; 0 for no such option */
-        bool is_master;      /* --accept-rollback is an option */
+        bool is_master;      /* --accept-rollback and those about groups are options */
 } Program;
 
 typedef struct ProgramArguments {
@@ -25,6 +25,8 @@ typedef struct ProgramArguments {
         const char *bus_address;              /* "system", "none", or a D-Bus address; never NULL */
         uint64_t number;                      /* 0 if it was not given */
         bool accept_rollback;
+        const char *found_group; /* the URLs of its members, or NULL */
+        uint64_t join_group;     /* 0 if it was not given */
 } ProgramArguments;
 
 /* Reads the command line, and prints what --help and the like ask for. The strings are borrowed

@@ -16,34 +16,24 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "master/lead/lead.h"
+#include "master/lead/strangers.h"
 #include "store/index/rollback.h"
 
 #define STATE_FORMAT 1
 
 #define TICK_USEC (USEC_PER_SEC / 4)
 
-/* A stranger that has not reported for this long has gone. */
-#define STRANGER_USEC (10 * USEC_PER_SEC)
-
 /* How long the volumes of the index may take to report before strangers alone raise doubt. */
 #define MEMBERS_USEC (5 * USEC_PER_SEC)
-
-#define STRANGERS_MAX 64
-
-typedef struct Stranger {
-        uint32_t volume;
-        uint64_t objects;
-        uint64_t seen_usec; /* monotonic */
-        bool is_bound;
-} Stranger;
 
 struct Lead {
         LeadOptions options;
         Periodic *timer;
-        atomic_bool leads;
+        atomic_bool leads, follows;
 
         pthread_mutex_t lock; /* for the rest */
         LeadState state;
+        char leader[LEAD_URL_SIZE]; /* of the group, or "" */
         char detail[TROUBLE_DETAIL_SIZE];
         uint64_t began_usec; /* monotonic */
         bool has_heard_member;
@@ -56,12 +46,31 @@ struct Lead {
         uint64_t since_usec;
         bool is_accepting;
 
-        Stranger strangers[STRANGERS_MAX];
-        size_t n_strangers;
+        Strangers strangers;
 };
 
 bool lead_is_leading(const Lead *lead) {
-        return !lead || atomic_load_explicit(&lead->leads, memory_order_relaxed);
+        return !lead || atomic_load_explicit(&lead->leads, memory_order_acquire);
+}
+
+bool lead_is_shared(const Lead *lead) {
+        return lead && lead->options.follows;
+}
+
+bool lead_is_following(const Lead *lead) {
+        return lead && atomic_load_explicit(&lead->follows, memory_order_acquire);
+}
+
+void lead_follow(Lead *lead, const char *url) {
+        (void) pthread_mutex_lock(&lead->lock);
+        (void) snprintf(lead->leader, sizeof(lead->leader), "%s", url);
+        (void) pthread_mutex_unlock(&lead->lock);
+}
+
+void lead_leader(Lead *lead, char ret[static LEAD_URL_SIZE]) {
+        (void) pthread_mutex_lock(&lead->lock);
+        memcpy(ret, lead->leader, LEAD_URL_SIZE);
+        (void) pthread_mutex_unlock(&lead->lock);
 }
 
 LeadState lead_state(Lead *lead) {
@@ -118,6 +127,7 @@ static void set_state(Lead *lead, LeadState state) {
 
         lead->state = state;
         atomic_store(&lead->leads, state == LEAD_LEADS);
+        atomic_store(&lead->follows, state == LEAD_FOLLOWS || state == LEAD_LOST);
         if (state == LEAD_BEHIND)
                 troubles_note(troubles, TROUBLE_BEHIND, 0, "%s", lead->detail);
         else
@@ -233,79 +243,19 @@ static int load(Lead *lead) {
         return 0;
 }
 
-static Stranger *find_stranger(Lead *lead, uint32_t volume) {
-        for (size_t i = 0; i < lead->n_strangers; i++)
-                if (lead->strangers[i].volume == volume)
-                        return lead->strangers + i;
-        return NULL;
-}
-
-static void note_stranger(Lead *lead, const LeadReport *report) {
-        Stranger *stranger = find_stranger(lead, report->volume);
-
-        if (!stranger && lead->n_strangers < STRANGERS_MAX)
-                stranger = lead->strangers + lead->n_strangers++;
-        if (stranger)
-                *stranger = (Stranger){
-                        .volume = report->volume,
-                        .objects = report->objects,
-                        .seen_usec = clock_monotonic(),
-                        .is_bound = report->is_bound,
-                };
-}
-
-static void forget_strangers(Lead *lead) {
-        uint64_t now = clock_monotonic();
-
-        for (size_t i = lead->n_strangers; i > 0; i--)
-                if (now >= lead->strangers[i - 1].seen_usec + STRANGER_USEC)
-                        lead->strangers[i - 1] = lead->strangers[--lead->n_strangers];
-}
-
-static int compare_strangers(const void *a, const void *b) {
-        const Stranger *x = a, *y = b;
-
-        return (x->volume > y->volume) - (x->volume < y->volume);
-}
-
-/* "Volumes 1 and 2 hold 502 values". */
-static void explain_foreign(Lead *lead) {
-        char numbers[64] = "", *end = numbers, *limit = numbers + sizeof(numbers);
-        uint64_t objects = 0;
-        size_t n = lead->n_strangers, shown = MIN(n, (size_t) 4);
-
-        qsort(lead->strangers, n, sizeof(*lead->strangers), compare_strangers);
-        for (size_t i = 0; i < n; i++) {
-                objects += lead->strangers[i].objects;
-                if (i < shown)
-                        end += snprintf(end, (size_t) (limit - end), "%s%" PRIu32,
-                                        i == 0       ? ""
-                                        : i + 1 == n ? " and "
-                                                     : ", ",
-                                        lead->strangers[i].volume);
-        }
-        if (n > shown)
-                (void) snprintf(end, (size_t) (limit - end), " and %zu others", n - shown);
-
-        (void) snprintf(lead->detail, sizeof(lead->detail),
-                        "Volume%s %s hold%s %" PRIu64 " value%s that this index does not know",
-                        n == 1 ? "" : "s", numbers, n == 1 ? "s" : "", objects,
-                        objects == 1 ? "" : "s");
-}
-
 /* With the lock held: whether strangers alone are there. An empty index has nobody else to wait
  * for. */
 static void look_at_strangers(Lead *lead, bool is_empty) {
         bool is_foreign;
 
-        forget_strangers(lead);
-        is_foreign = lead->n_strangers > 0 && !lead->has_heard_member &&
+        strangers_forget(&lead->strangers, clock_monotonic());
+        is_foreign = lead->strangers.n > 0 && !lead->has_heard_member &&
                      (is_empty || clock_monotonic() >= lead->began_usec + MEMBERS_USEC);
         if (lead->state != LEAD_LEADS && lead->state != LEAD_FOREIGN)
                 return;
 
         if (is_foreign) {
-                explain_foreign(lead);
+                strangers_explain(&lead->strangers, lead->detail, sizeof(lead->detail));
                 set_state(lead, LEAD_FOREIGN);
         } else
                 set_state(lead, LEAD_LEADS);
@@ -315,7 +265,7 @@ static void look_at_strangers(Lead *lead, bool is_empty) {
 static void note_ahead(Lead *lead, const LeadReport *report) {
         bool is_news = lead->state != LEAD_BEHIND;
 
-        if (lead->state == LEAD_DEPOSED)
+        if (lead->state != LEAD_LEADS && lead->state != LEAD_FOREIGN && lead->state != LEAD_BEHIND)
                 return;
         lead_reach_raise(&lead->highest, &report->reach);
         if (is_news) {
@@ -342,7 +292,7 @@ static int decide(Lead *lead, const LeadReport *report, bool empty) {
         if (verdict == LEAD_IS_AHEAD)
                 note_ahead(lead, report);
         if (verdict == LEAD_IS_STRANGER) {
-                note_stranger(lead, report);
+                strangers_note(&lead->strangers, report, clock_monotonic());
                 look_at_strangers(lead, empty);
         } else {
                 lead->has_heard_member |= report->member == LEAD_MEMBER;
@@ -382,7 +332,7 @@ void lead_explain_stranger(Lead *lead, uint32_t number, char ret[static LEAD_REA
                 return;
 
         (void) pthread_mutex_lock(&lead->lock);
-        stranger = find_stranger(lead, number);
+        stranger = strangers_find(&lead->strangers, number);
         if (stranger)
                 (void) snprintf(ret, LEAD_REASON_SIZE,
                                 "Volume %" PRIu32 " belongs to another index%s and holds %" PRIu64
@@ -402,54 +352,57 @@ void lead_reason(Lead *lead, char ret[static LEAD_REASON_SIZE]) {
         memcpy(trouble.detail, lead->detail, sizeof(trouble.detail));
         if (lead->state == LEAD_BEHIND || lead->state == LEAD_FOREIGN)
                 trouble_format(trouble_info(trouble.kind)->sentence, &trouble, NULL, 0, sentence);
-        else if (lead->state == LEAD_DEPOSED)
+        else if (lead->state == LEAD_DEPOSED || lead->state == LEAD_LOST)
                 memcpy(sentence, lead->detail, sizeof(lead->detail));
+        else if (lead->state == LEAD_FOLLOWS && *lead->leader)
+                (void) snprintf(sentence, sizeof(sentence), "This master follows the one at %s.",
+                                lead->leader);
+        else if (lead->state == LEAD_FOLLOWS)
+                (void) snprintf(sentence, sizeof(sentence),
+                                "No master leads: a majority of them must be up and reach each other.");
         (void) pthread_mutex_unlock(&lead->lock);
         (void) snprintf(ret, LEAD_REASON_SIZE, "%.*s", LEAD_REASON_SIZE - 1, sentence);
 }
 
-bool lead_refuses(Lead *lead, HttpRequest *request) {
-        char reason[LEAD_REASON_SIZE];
+/* Returns whether that is news: then the process is to end. */
+static bool end(Lead *lead, LeadState state, const char *detail) {
+        bool is_news;
 
-        if (lead_is_leading(lead))
-                return false;
-
-        lead_reason(lead, reason);
-        (void) http_request_reply_error(request, -EOWNERDEAD, reason);
-        return true;
-}
-
-int lead_check_call(Lead *lead, RpcRequest *request) {
-        char reason[LEAD_REASON_SIZE];
-
-        if (lead_is_leading(lead))
-                return 0;
-
-        lead_reason(lead, reason);
-        rpc_request_explain(request, reason);
-        return -EOWNERDEAD;
+        (void) pthread_mutex_lock(&lead->lock);
+        is_news = lead->state != LEAD_DEPOSED && lead->state != LEAD_LOST;
+        if (is_news) {
+                (void) snprintf(lead->detail, sizeof(lead->detail), "%s", detail);
+                set_state(lead, state);
+        }
+        (void) pthread_mutex_unlock(&lead->lock);
+        return is_news;
 }
 
 void lead_depose(Lead *lead, const char *format, ...) {
         char detail[TROUBLE_DETAIL_SIZE];
         va_list arguments;
-        bool is_news;
 
         va_start(arguments, format);
         (void) vsnprintf(detail, sizeof(detail), format, arguments);
         va_end(arguments);
-
-        (void) pthread_mutex_lock(&lead->lock);
-        is_news = lead->state != LEAD_DEPOSED;
-        if (is_news) {
-                memcpy(lead->detail, detail, sizeof(detail));
-                set_state(lead, LEAD_DEPOSED);
-        }
-        (void) pthread_mutex_unlock(&lead->lock);
-        if (!is_news)
+        if (!end(lead, LEAD_DEPOSED, detail))
                 return;
 
         log_event(LOG_ERR, EVENT_MASTER_DEPOSED, NULL, "%s", detail);
+        (void) kill(getpid(), SIGTERM);
+}
+
+void lead_lose(Lead *lead, const char *format, ...) {
+        char detail[TROUBLE_DETAIL_SIZE];
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void) vsnprintf(detail, sizeof(detail), format, arguments);
+        va_end(arguments);
+        if (!end(lead, LEAD_LOST, detail))
+                return;
+
+        log_notice("%s", detail);
         (void) kill(getpid(), SIGTERM);
 }
 
@@ -523,8 +476,37 @@ static void on_tick(void *userdata) {
         (void) pthread_mutex_lock(&lead->lock);
         if (lead->state == LEAD_FOREIGN)
                 look_at_strangers(lead, true);
-        note_rollback(lead);
+        if (!lead_is_following(lead))
+                note_rollback(lead);
         (void) pthread_mutex_unlock(&lead->lock);
+}
+
+/* What the index says. */
+static int take_over(Lead *lead) {
+        int r;
+
+        r = load(lead);
+        if (r < 0)
+                return r;
+        note_rollback(lead);
+        if (lead->state == LEAD_BEHIND && lead->options.accept_rollback)
+                return lead_accept_rollback(lead, NULL, NULL);
+        return 0;
+}
+
+int lead_begin(Lead *lead) {
+        int r = -EALREADY;
+
+        if (lead_state(lead) != LEAD_FOLLOWS)
+                return r;
+
+        r = take_over(lead); /* which no handler sees before it is told below */
+        (void) pthread_mutex_lock(&lead->lock);
+        lead->began_usec = clock_monotonic();
+        if (r >= 0 && lead->state == LEAD_FOLLOWS)
+                set_state(lead, LEAD_LEADS);
+        (void) pthread_mutex_unlock(&lead->lock);
+        return r;
 }
 
 int lead_new(const LeadOptions *options, sd_event *event, Lead **ret) {
@@ -540,18 +522,13 @@ int lead_new(const LeadOptions *options, sd_event *event, Lead **ret) {
                 .lock = PTHREAD_MUTEX_INITIALIZER,
                 .began_usec = clock_monotonic(),
         };
-        r = load(lead);
-        if (r < 0)
-                return r;
-        note_rollback(lead);
+        if (options->follows)
+                set_state(lead, LEAD_FOLLOWS);
         r = periodic_new(event, TICK_USEC, TICK_USEC, on_tick, lead, &lead->timer);
+        if (r >= 0 && !options->follows)
+                r = take_over(lead);
         if (r < 0)
                 return r;
-        if (lead->state == LEAD_BEHIND && lead->options.accept_rollback) {
-                r = lead_accept_rollback(lead, NULL, NULL);
-                if (r < 0)
-                        return r;
-        }
 
         *ret = TAKE_PTR(lead);
         return 0;

@@ -9,6 +9,10 @@
  * answered 503 with the reason, nothing is ordered, collected, settled, moved or changed, and the
  * daemon stays up so that it can be asked why; only in the last case it ends.
  *
+ * A master of a group follows at first, until it is elected: clients are sent to the one that
+ * leads, and volumes are told where that is. It leads once. When it has lost the lead, it ends, and
+ * starts again as one that follows: so whoever works for a leader need not know how to stop.
+ *
  * An index that was found to be older stays so, also after a restart, until the administrator
  * accepts that, or puts the newer one in its place. */
 
@@ -26,10 +30,17 @@ typedef enum LeadState {
         LEAD_BEHIND,  /* the index is older than the volumes */
         LEAD_FOREIGN, /* volumes hold values of another index */
         LEAD_DEPOSED, /* another master leads; the process is about to end */
+        LEAD_FOLLOWS, /* it is one of a group, and was not elected yet */
+        LEAD_LOST,    /* it was, and leads no longer; the process is about to end */
 } LeadState;
 
-/* The exit status after which systemd does not start the master again. */
+/* The exit status after which systemd does not start the master again, and the one after which it
+ * does. */
 #define LEAD_EXIT_DEPOSED 10
+#define LEAD_EXIT_LOST    11
+
+/* Of the URL of a master, with the 0. */
+#define LEAD_URL_SIZE 256
 
 typedef struct Lead Lead;
 
@@ -38,6 +49,7 @@ typedef struct LeadOptions {
         Troubles *troubles;    /* not owned */
         const char *directory; /* of the index; not owned */
         bool accept_rollback;  /* whatever is found out is accepted in advance */
+        bool follows;          /* it is one of a group: it follows until lead_begin() */
 } LeadOptions;
 
 int lead_new(const LeadOptions *options, sd_event *event, Lead **ret);
@@ -46,8 +58,31 @@ int lead_new(const LeadOptions *options, sd_event *event, Lead **ret);
 Lead *lead_free(Lead *lead);
 DEFINE_CLEANUP(Lead *, lead_free);
 
-/* One atomic load. Without LEAD, as in tests, the answer is yes. */
+/* One atomic load. Without LEAD, as in tests, the answer is yes. What was written before
+ * lead_begin() is seen by who has got the answer yes. */
 bool lead_is_leading(const Lead *lead);
+
+/* Whether it is one of a group. */
+bool lead_is_shared(const Lead *lead);
+
+/* Whether it is one of a group and follows, or has lost the lead: there is nothing of what takes
+ * care of volumes, or it is about to end. One atomic load; without LEAD the answer is no. */
+bool lead_is_following(const Lead *lead);
+
+/* The master at URL leads the group; nobody that is known of, if that is "". Thread: any. */
+void lead_follow(Lead *lead, const char *url);
+
+/* The one that is followed, or "". */
+void lead_leader(Lead *lead, char ret[static LEAD_URL_SIZE]);
+
+/* This master was elected, and the index is ready: it leads, unless the index is known to be older.
+ * Returns 0, -EALREADY if it does not follow, or a negative errno. Thread: that of the event loop.
+ */
+int lead_begin(Lead *lead);
+
+/* It leads its group no longer, or cannot be one of it. Logs the sentence, and ends the process as
+ * a signal would, with LEAD_EXIT_LOST. Thread: any. */
+void lead_lose(Lead *lead, const char *format, ...) _printf_(2, 3);
 
 LeadState lead_state(Lead *lead);
 
@@ -57,11 +92,15 @@ LeadState lead_state(Lead *lead);
 void lead_reason(Lead *lead, char ret[static LEAD_REASON_SIZE]);
 
 /* For the handlers of clients' requests: whether REQUEST was answered because the master does not
- * lead. */
+ * lead. If it follows, the client is sent to who leads. */
 bool lead_refuses(Lead *lead, HttpRequest *request);
 
+/* The same, but only if it follows: of what a master tells although it does not lead. */
+bool lead_redirects(Lead *lead, HttpRequest *request);
+
 /* For the handlers of volumes' calls: returns 0, or -EOWNERDEAD, with the reason, if the master
- * does not lead. */
+ * does not lead. If it follows: -EDESTADDRREQ with the URL of who leads as the sentence, or
+ * -ENOLINK. */
 int lead_check_call(Lead *lead, RpcRequest *request);
 
 /* Another master leads. Logs an event with the sentence, and ends the process as a signal would,

@@ -94,9 +94,15 @@ static int send(Greetings *greetings,
         const GreetingsOptions *options = &greetings->options;
         Parties parties = { .lead = *index_identity(options->index) };
         uint32_t volume = greeting->volume;
+        _cleanup_(buffer_done) Buffer body = {};
         char url[VOLUME_URL_SIZE];
         int r;
 
+        if (options->url)
+                buffer_put(&body, options->url, strlen(options->url));
+        r = buffer_error(&body);
+        if (r < 0)
+                return r;
         r = volumes_store(options->volumes, volume, &parties.to);
         if (r < 0)
                 return r;
@@ -109,6 +115,7 @@ static int send(Greetings *greetings,
                                         .kind = CALL_HELLO,
                                         .url = url,
                                         .parties = &parties,
+                                        .body = &body,
                                         .on_done = on_done,
                                         .userdata = userdata,
                         },
@@ -171,6 +178,18 @@ static bool follows_another(
         *ret_usec = sent_usec - MIN(sent_usec, greeting->others_usec);
         return lead_was_alive_after(greeting->others_usec, sent_usec, answer->age_usec) >
                SLACK_USEC;
+}
+
+/* Of two leaders of a group the one with the lower term does not know yet that it is none. */
+static void judge_term(Greetings *greetings, const Greeting *greeting, const Answer *answer) {
+        const Leadership *ours = index_identity(greetings->options.index),
+                         *theirs = &answer->parties.lead;
+
+        if (cluster_id_equal(theirs->cluster, ours->cluster) && theirs->term > ours->term)
+                lead_lose(greetings->options.lead,
+                          "The master at %s leads in term %" PRIu64 ": volume %" PRIu32
+                          " follows it. This one starts again.",
+                          answer->master, theirs->term, greeting->volume);
 }
 
 static void judge_lead(Greetings *greetings, Greeting *greeting, const Answer *answer) {
@@ -261,7 +280,10 @@ judge(Greetings *greetings, Greeting *greeting, HttpCall *call, const HttpResult
 
         troubles_clear(options->troubles, TROUBLE_MISPLACED, volume);
         volumes_note_answer(options->volumes, &answer.parties.from);
-        judge_lead(greetings, greeting, &answer);
+        if (options->url)
+                judge_term(greetings, greeting, &answer);
+        else
+                judge_lead(greetings, greeting, &answer);
         return 0;
 }
 

@@ -4,7 +4,9 @@
 /* Greeting: asks the daemon at the address of a volume who it is, and whom it follows.
  *
  * Another daemon at that address is a trouble. A volume that follows another leader, which is
- * alive, ends this master: the later of two always, the earlier one if that stays so. */
+ * alive, ends this master: the later of two always, the earlier one if that stays so. In a group
+ * the term says who leads: the volume is told where this master is, and who has a lower term ends.
+ */
 
 #include "master/cluster/volumes.h"
 #include "master/lead/lead.h"
@@ -20,6 +22,7 @@ typedef struct GreetingsOptions {
         Volumes *volumes;
         Troubles *troubles;
         HttpClient *client;
+        const char *url; /* of this master, in a group; NULL if it is alone */
 } GreetingsOptions;
 
 int greetings_new(const GreetingsOptions *options, Greetings **ret);

@@ -163,6 +163,7 @@ int prober_new(const ProberOptions *options, sd_event *event, Prober **ret) {
                                         .volumes = options->volumes,
                                         .troubles = options->troubles,
                                         .client = options->client,
+                                        .url = options->url,
                         },
                         &prober->greetings);
         if (r < 0)

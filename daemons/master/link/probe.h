@@ -22,6 +22,7 @@ typedef struct ProberOptions {
         HttpClient *client; /* that greetings are sent with */
         HttpClient *bulk;   /* another one, whose calls end as well when a volume is silent */
         Peers *peers;       /* likewise */
+        const char *url;    /* as in GreetingsOptions */
 } ProberOptions;
 
 /* Starts probing, on EVENT. */

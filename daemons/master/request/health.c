@@ -57,27 +57,56 @@ static void add_lists(Json *health, const HealthSnapshot *snapshot) {
         json_add(health, "volumes", volumes);
 }
 
+static void add_index(Json *health, Index *index) {
+        IndexCounters counters;
+
+        index_counters(index, &counters);
+        json_add_uint(health, "keys", counters.keys);
+        json_add_uint(health, "bytes", counters.bytes);
+        json_add_uint(health, "garbage", counters.garbage);
+}
+
+/* Of the cluster the one that leads knows more. */
+static int reply_following(Requests *requests, HttpRequest *request) {
+        _cleanup_(json_freep) Json *health = json_new_object();
+        char leader[LEAD_URL_SIZE], reason[LEAD_REASON_SIZE];
+
+        lead_leader(requests->lead, leader);
+        lead_reason(requests->lead, reason);
+        json_add_string(health, "status",
+                        health_level_to_string(*leader ? HEALTH_OK : HEALTH_DOWN));
+        json_add_string(health, "reason", reason);
+        json_add_string(health, "advice", "");
+        json_add_string(health, "version", DKV_VERSION);
+        json_add_string(health, "role", "follower");
+        json_add_string(health, "leader", leader);
+        add_index(health, requests->index);
+        json_add(health, "troubles", json_new_array());
+        json_add(health, "volumes", json_new_array());
+        return json_reply(request, *leader ? 200 : 503, health);
+}
+
 int health_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         _cleanup_(json_freep) Json *health = json_new_object();
         _cleanup_(health_snapshot_done) HealthSnapshot snapshot = {};
         const Health *state = &snapshot.health;
-        IndexCounters counters;
         int r;
+
+        if (lead_is_following(requests->lead))
+                return reply_following(requests, request);
 
         r = health_snapshot(requests->volumes, requests->troubles, &snapshot);
         if (r < 0)
                 return r;
-        index_counters(requests->index, &counters);
-
         json_add_string(health, "status", health_level_to_string(state->level));
         json_add_string(health, "reason", state->reason);
         json_add_string(health, "advice", state->advice);
         json_add_string(health, "version", DKV_VERSION);
+        if (lead_is_shared(requests->lead))
+                json_add_string(health, "role", "leader");
         json_add_uint(health, "epoch", snapshot.epoch);
-        json_add_uint(health, "keys", counters.keys);
-        json_add_uint(health, "bytes", counters.bytes);
-        json_add_uint(health, "garbage", counters.garbage);
+        add_index(health, requests->index);
         json_add_uint(health, "copies", snapshot.copies);
         add_lists(health, &snapshot);
         return json_reply(request, state->level == HEALTH_DOWN ? 503 : 200, health);

@@ -10,6 +10,7 @@
 #include "http/parser/date.h"
 #include "http/record.h"
 #include "master/cluster/choice.h"
+#include "master/group/probe.h"
 #include "master/request/json-reply.h"
 #include "master/request/listing.h"
 #include "master/request/proxy.h"
@@ -19,18 +20,20 @@
 #include "master/upkeep/damage.h"
 #include "rpc/way-back.h"
 #include "store/index/damage.h"
+#include "store/index/identity.h"
 #include "store/index/wait.h"
 
 #define VERIFY "&verify=1"
 
 typedef enum ReadProgress {
         READ_LOOKED_UP,
-        READ_WAITING,   /* for the flush of what was found */
+        READ_WAITING, /* for the flush of what was found, or for the other masters to confirm it */
         READ_ABANDONED, /* the request is over, though it was waited for */
 } ReadProgress;
 
 typedef struct Read {
         IndexWait wait;
+        GroupProbe probe;
         HttpRequest *request;
         atomic_int progress; /* ReadProgress */
         int result;          /* of the look-up */
@@ -47,29 +50,62 @@ static void read_free(Read *read) {
         free(read);
 }
 
-static void on_flushed(IndexWait *wait, int result) {
-        Read *read = CONTAINER_OF(wait, Read, wait);
+/* The wait is over; the handler is called again. */
+static void resume(Read *read) {
         HttpRequest *request = read->request;
 
-        read->result = result;
         if (atomic_exchange(&read->progress, READ_LOOKED_UP) == READ_ABANDONED)
                 read_free(read);
         else
                 http_request_resume(request);
 }
 
-/* A key that is just being written is answered for after the flush, and no other reader waits until
- * then. */
-static int begin(HttpRequest *request, const char *path, Read **ret) {
+static void on_confirmed(GroupProbe *probe, int error) {
+        Read *read = CONTAINER_OF(probe, Read, probe);
+
+        if (error < 0)
+                read->result = error;
+        resume(read);
+}
+
+/* Has the other masters say whether this one still leads. Returns 0, then it is waited for, or a
+ * negative errno. */
+static int confirm(Group *group, Read *read) {
+        read->probe.done = on_confirmed;
+        return group_probe(group, &read->probe);
+}
+
+static void on_flushed(IndexWait *wait, int result) {
+        Read *read = CONTAINER_OF(wait, Read, wait);
+
+        read->result = result;
+        resume(read);
+}
+
+static int new_read(HttpRequest *request, Read **ret) {
         Read *read = calloc(1, sizeof(*read));
-        int r;
 
         if (!read)
                 return -ENOMEM;
-        *http_request_state(request) = *ret = read;
 
+        *http_request_state(request) = *ret = read;
         read->request = request;
         read->wait.done = on_flushed;
+        read->probe.term = index_identity(requests_of(request)->index)->term;
+        return 0;
+}
+
+/* A key that is just being written is answered for after the flush, and no other reader waits until
+ * then. What one of several masters has found is good if it leads after that. */
+static int begin(HttpRequest *request, const char *path, Read **ret) {
+        Group *group = requests_of(request)->group;
+        Read *read;
+        int r;
+
+        r = new_read(request, &read);
+        if (r < 0)
+                return r;
+        *ret = read;
         r = key_from_path(path, read->key);
         if (r < 0)
                 return r;
@@ -84,6 +120,12 @@ static int begin(HttpRequest *request, const char *path, Read **ret) {
         if (r == -EAGAIN)
                 return 0;
         read->result = r;
+        if (group && !group_has_lease(group, read->probe.term)) {
+                r = confirm(group, read);
+                if (r >= 0)
+                        return 0;
+                read->result = r;
+        }
         atomic_store(&read->progress, READ_LOOKED_UP);
         return 0;
 }
@@ -192,6 +234,31 @@ static int make_url(
         return volume;
 }
 
+/* A listing is looked up after the others have confirmed the lead: whatever was acknowledged before
+ * they were asked is in the index by then. */
+static int list(HttpRequest *request) {
+        Requests *requests = requests_of(request);
+        Read *read = *http_request_state(request);
+        int r;
+
+        if (!requests->group)
+                return listing_finish(requests->index, request);
+        if (!read) {
+                r = new_read(request, &read);
+                if (r < 0)
+                        return r;
+                atomic_store(&read->progress, READ_WAITING);
+                r = confirm(requests->group, read);
+                if (r < 0) {
+                        atomic_store(&read->progress, READ_LOOKED_UP);
+                        return r;
+                }
+        }
+        if (atomic_load(&read->progress) == READ_WAITING)
+                return HTTP_AGAIN;
+        return read->result < 0 ? read->result : listing_finish(requests->index, request);
+}
+
 int read_get_finish(HttpRequest *request) {
         Requests *requests = requests_of(request);
         char url[REDIRECT_URL_SIZE];
@@ -202,7 +269,7 @@ int read_get_finish(HttpRequest *request) {
         if (lead_refuses(requests->lead, request))
                 return 0;
         if (strcmp(http_request_path(request), "/") == 0)
-                return listing_finish(requests->index, request);
+                return list(request);
 
         r = lookup(request, http_request_path(request), &read);
         if (r < 0 || r == HTTP_AGAIN)
@@ -239,7 +306,7 @@ int read_head_finish(HttpRequest *request) {
                 return 0;
 
         if (strcmp(http_request_path(request), "/") == 0)
-                return listing_finish(requests->index, request);
+                return list(request);
 
         r = lookup(request, http_request_path(request), &read);
         if (r < 0 || r == HTTP_AGAIN)
@@ -287,6 +354,8 @@ int read_where_finish(HttpRequest *request) {
         Read *read;
         int r;
 
+        if (lead_redirects(requests->lead, request))
+                return 0;
         r = lookup(request, http_request_path(request) + strlen("/-/where"), &read);
         if (r < 0 || r == HTTP_AGAIN)
                 return r;

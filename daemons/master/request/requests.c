@@ -15,37 +15,30 @@ void requests_init(Requests *requests, const RequestsOptions *options) {
         *requests = (Requests){
                 .index = options->index,
                 .lead = options->lead,
-                .volumes = options->volumes,
                 .troubles = options->troubles,
-                .stale = options->stale,
-                .prober = options->prober,
                 .secret = options->secret,
-                .callers = {
-                        .index = options->index,
-                        .volumes = options->volumes,
-                        .troubles = options->troubles,
-                        .prober = options->prober,
-                },
+                .callers = { .index = options->index, .troubles = options->troubles },
                 .replicator = {
                         .index = options->index,
                         .lead = options->lead,
-                        .volumes = options->volumes,
-                        .outbox = options->outbox,
                         .peers = options->peers,
                 },
                 .budget.max = REQUESTS_PIPES_MAX,
-                .relays = {
-                        .volumes = options->volumes,
-                        .bulk = options->bulk,
-                        .budget = &requests->budget,
-                },
+                .relays = { .bulk = options->bulk, .budget = &requests->budget },
                 .proxies = {
                         .index = options->index,
-                        .volumes = options->volumes,
                         .secret = options->secret,
                         .bulk = options->bulk,
                         .budget = &requests->budget,
                 },
         };
         requests_configure(requests, &options->settings);
+}
+
+void requests_lead(Requests *requests, const RequestsLeader *leader) {
+        requests->volumes = requests->callers.volumes = requests->replicator.volumes =
+                        requests->relays.volumes = requests->proxies.volumes = leader->volumes;
+        requests->prober = requests->callers.prober = leader->prober;
+        requests->replicator.outbox = leader->outbox;
+        requests->stale = leader->stale;
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "master/cluster/volumes.h"
+#include "master/group/group.h"
 #include "master/lead/lead.h"
 #include "master/link/caller.h"
 #include "master/link/outbox.h"
@@ -34,16 +35,20 @@ typedef struct RequestSettings {
 typedef struct RequestsOptions {
         Index *index;
         Lead *lead;
-        Volumes *volumes;
         Troubles *troubles;
-        Stale *stale;
-        Prober *prober;
-        Outbox *outbox;
         Secret *secret;
         Peers *peers;
         HttpClient *bulk; /* for values that pass through */
         RequestSettings settings;
 } RequestsOptions;
+
+/* What only who leads has; likewise. */
+typedef struct RequestsLeader {
+        Volumes *volumes;
+        Stale *stale;
+        Prober *prober;
+        Outbox *outbox;
+} RequestsLeader;
 
 /* What relays and proxies may keep in memory together, however slow their clients and volumes are;
  * beyond that, values do not pass through. */
@@ -52,12 +57,13 @@ typedef struct RequestsOptions {
 typedef struct Requests {
         Index *index;
         Lead *lead;
-        Volumes *volumes;
-        Troubles *troubles;
+        Volumes *volumes; /* NULL while it follows, as are the next two */
         Stale *stale;
         Prober *prober;
+        Troubles *troubles;
         Secret *secret;
         RpcService *calls; /* set once it is there; not owned */
+        Group *group;      /* likewise; NULL if this master is alone */
         Callers callers;
         Replicator replicator;
         PipeBudget budget; /* of relays and proxies */
@@ -71,6 +77,10 @@ typedef struct Requests {
 } Requests;
 
 void requests_init(Requests *requests, const RequestsOptions *options);
+
+/* Before the first request, or while lead_is_following(): nobody looks at what a leader has then.
+ */
+void requests_lead(Requests *requests, const RequestsLeader *leader);
 
 /* Changes the settings. Thread: any. */
 void requests_configure(Requests *requests, const RequestSettings *settings);

@@ -46,7 +46,8 @@ static int check_condition(Requests *requests, const Write *write) {
         Record record;
         int r;
 
-        if (condition_is_empty(&write->condition))
+        /* One of several masters would have to ask the others for this look-up alone. */
+        if (condition_is_empty(&write->condition) || requests->group)
                 return 0;
 
         r = index_get_now(requests->index, write->key, &scratch, &record);

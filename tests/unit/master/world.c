@@ -82,15 +82,17 @@ static void world_connect(void) {
         requests_init(&world.requests, &(RequestsOptions){
                                                        .index = world.index,
                                                        .lead = world.lead,
-                                                       .volumes = world.volumes,
                                                        .troubles = world.troubles,
-                                                       .stale = world.stale,
-                                                       .prober = world.prober,
-                                                       .outbox = world.outbox,
                                                        .secret = world.secret,
                                                        .peers = world.peers,
                                                        .bulk = world.bulk,
                                                        .settings = world_settings(),
+                                       });
+        requests_lead(&world.requests, &(RequestsLeader){
+                                                       .volumes = world.volumes,
+                                                       .stale = world.stale,
+                                                       .prober = world.prober,
+                                                       .outbox = world.outbox,
                                        });
 }
 

@@ -139,6 +139,54 @@ TEST(a_greeting_names_the_store_that_is_meant_and_nothing_else_is_carried_out) {
         assert_int_equal(await_judgement(), 0);
 }
 
+/* As one of a group greets. */
+static void join_group(void) {
+        greetings = greetings_free(greetings);
+        assert_ok(greetings_new(
+                        &(GreetingsOptions){
+                                        .index = master.index,
+                                        .lead = master.lead,
+                                        .volumes = master.volumes,
+                                        .troubles = master.troubles,
+                                        .client = volume.client,
+                                        .url = "http://here:3000",
+                        },
+                        &greetings));
+}
+
+TEST(a_master_of_a_group_says_where_it_is) {
+        Answer answer = good_answer();
+        Reader body;
+
+        join_group();
+        assert_ok(greet(NUMBER));
+        stand_in_await(&volume);
+        body = READER(volume.body->data, volume.body->size);
+        assert_int_equal(body.size, strlen("http://here:3000"));
+        assert_memory_equal(body.data, "http://here:3000", body.size);
+        answer_signed(&answer, "{\"follows\":true,\"age_usec\":0,\"master\":\"\"}");
+        assert_int_equal(await_judgement(), 0);
+}
+
+/* However alive another leader seems to be. */
+TEST(of_two_leaders_of_a_group_the_one_with_the_lower_term_ends) {
+        Answer answer = good_answer();
+
+        join_group();
+        answer.lead.term--;
+        answer.lead.leader++;
+        for (size_t i = 0; i < 3; i++)
+                assert_int_equal(judge_answer(&answer), 0);
+        assert_int_equal(lead_state(master.lead), LEAD_LEADS);
+        answer.lead.term += 2;
+        answer.lead.cluster[0] ^= 1;
+        assert_int_equal(judge_answer(&answer), 0);
+        assert_int_equal(lead_state(master.lead), LEAD_LEADS);
+        answer.lead.cluster[0] ^= 1;
+        assert_int_equal(judge_answer(&answer), 0);
+        assert_int_equal(lead_state(master.lead), LEAD_LOST);
+}
+
 TEST(one_greeting_of_a_volume_is_under_way_at_a_time) {
         Answer answer = good_answer();
 
@@ -368,6 +416,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 RUN(a_greeting_names_the_store_that_is_meant_and_nothing_else_is_carried_out),
                 RUN(one_greeting_of_a_volume_is_under_way_at_a_time),
+                RUN(a_master_of_a_group_says_where_it_is),
+                RUN(of_two_leaders_of_a_group_the_one_with_the_lower_term_ends),
                 RUN(a_volume_that_the_map_does_not_have_is_not_greeted),
                 RUN(where_nobody_listens_nobody_is_judged),
                 RUN(a_greeting_may_end_with_the_client),

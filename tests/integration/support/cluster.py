@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -218,26 +219,39 @@ class Daemon:
         self.options = []
         self.bus_address = 'none'
         self.is_on_bus = False  # since its last start, as far as somebody has looked
+        self.good_ends = {0}  # exit statuses
+        self.lock = threading.RLock()  # of the process
         self.process = None
         self.data.mkdir(exist_ok=True)
+
+    def arguments(self):
+        """Those of the program, once its settings are written."""
+        lines = ''.join(f'{name}={value}\n' for name, value in self.settings.items())
+        self.conf.write_text(f'[{self.section}]\n{lines}')
+        return f'--config={self.conf}', f'--bus-address={self.bus_address}', *self.options
 
     def start(self):
         assert not self.process
         self.is_on_bus = False
-        lines = ''.join(f'{name}={value}\n' for name, value in self.settings.items())
-        self.conf.write_text(f'[{self.section}]\n{lines}')
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(  # which dies with us, however we do
-                ['setpriv', '--pdeathsig=KILL', self.program, f'--config={self.conf}',
-                 f'--bus-address={self.bus_address}', *self.options],
+                ['setpriv', '--pdeathsig=KILL', self.program, *self.arguments()],
                 start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment})
 
+    def start_again_after(self, status):
+        """Starts it again if it has ended so."""
+        with self.lock:
+            if self.process and self.process.poll() == status:
+                self.process = None
+                self.start()
+
     def kill(self, sig=signal.SIGKILL):
         """Sends a signal. If it is one that ends, waits for that and returns the exit status."""
-        self.process.send_signal(sig)
-        if sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGABRT):
-            return self.wait()
+        with self.lock:
+            self.process.send_signal(sig)
+            if sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGABRT):
+                return self.wait()
         return None
 
     def wait(self):
@@ -247,7 +261,7 @@ class Daemon:
 
     def stop(self):
         status = self.kill(signal.SIGTERM)
-        assert status == 0, f'{self.name} stopped with {status}: {self.log_tail()}'
+        assert status in self.good_ends, f'{self.name} stopped with {status}: {self.log_tail()}'
 
     def log_tail(self, lines=40):
         text = self.log.read_text(errors='replace') if self.log.exists() else ''
@@ -259,39 +273,49 @@ class Daemon:
         return int(re.search(rf'{field}:\s+(\d+) kB', status)[1]) * 1024
 
 
+LOST_THE_LEAD = 11  # the exit status of a master that systemd starts again at once
+
+
 class Cluster:
     """Starts at once. MASTER and VOLUME are settings of theirs; DATA says for volumes, by number,
-    where they shall have their data if not in DIRECTORY. With BUS they have one, and dkvadm()."""
+    where they shall have their data if not in DIRECTORY. With BUS they have one, and dkvadm(). With
+    several MASTERS 'master' is the one that leads, and 'master-2' the second one."""
 
     running = []  # for the report of a failed test
 
     def __init__(self, directory, volumes=3, copies=1, master=None, volume=None, data=None,
-                 wait=True, bus=False):
-        ports = free_ports(volumes + 1)
+                 wait=True, bus=False, masters=1):
+        ports = free_ports(masters + volumes)
         secret = directory / 'secret'
         secret.write_bytes(os.urandom(24).hex().encode())
         secret.chmod(0o600)
 
         self.directory = directory
-        self.url = f'http://127.0.0.1:{ports[0]}'
-        self.master = Daemon('master', 'master', directory, {
-            'Directory': directory / 'master',
-            'Listen': f'127.0.0.1:{ports[0]}',
+        self.urls = [f'http://127.0.0.1:{port}' for port in ports[:masters]]
+        self.url = self.urls[0]
+        self.masters = {n: Daemon('master', f'master-{n}' if masters > 1 else 'master', directory, {
+            'Directory': directory / (f'master-{n}.data' if masters > 1 else 'master'),
+            'Listen': f'127.0.0.1:{ports[n - 1]}',
             'SecretFile': secret,
             'AutoAddVolumes': 'yes',
             'Copies': copies,
-            **(master or {})})
+            **(master or {})}) for n in range(1, masters + 1)}
         self.volume_settings = volume or {}
         self.volumes = {}
         for n in range(1, volumes + 1):
-            self.new_volume(n, ports[n], Directory=(data or {}).get(n, self.data_of(n)))
+            self.new_volume(n, ports[masters + n - 1],
+                            Directory=(data or {}).get(n, self.data_of(n)))
 
         self.bus = Bus() if bus else None
         if bus:
             (directory / 'bus').write_text(f'{self.bus.address}\n')  # as a sandbox has it
 
         Cluster.running.append(self)
+        self.is_closing, self.is_closed = threading.Event(), threading.Event()
+        self.supervisor = None
         try:
+            if masters > 1:
+                self.found_group()
             for daemon in self.daemons:
                 daemon.bus_address = self.bus.address if bus else 'none'
                 daemon.start()
@@ -300,6 +324,53 @@ class Cluster:
         except BaseException:
             self.abandon()
             raise
+
+    # Several masters
+
+    def found_group(self):
+        """The first master makes the group, and the others get what it prints."""
+        seed = self.directory / 'seed'
+        for n, daemon in self.masters.items():
+            option = f'--found-group={",".join(self.urls)}' if n == 1 else f'--join-group={n}'
+            with open(seed, 'wb' if n == 1 else 'rb') as file:
+                subprocess.run([daemon.program, *daemon.arguments(), option], check=True,
+                               **{'stdout' if n == 1 else 'stdin': file})
+            daemon.good_ends.add(LOST_THE_LEAD)
+        self.supervisor = threading.Thread(target=self.supervise)
+        self.supervisor.start()
+
+    def supervise(self):
+        """What systemd does for masters that have lost the lead."""
+        while not self.is_closing.wait(0.02):
+            for daemon in self.masters.values():
+                daemon.start_again_after(LOST_THE_LEAD)
+        self.is_closed.wait()  # what it has started would die with it
+
+    def role(self, n):
+        """What the master says of itself; None if it says nothing."""
+        try:
+            return self.health(f'master-{n}').get('role')
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def leader(self):
+        """The number of the master that leads, once one does."""
+        if len(self.masters) == 1:
+            return 1
+        return wait_for(lambda: next((n for n, one in self.masters.items()
+                                      if one.process and self.role(n) == 'leader'), None),
+                        'a master that leads')
+
+    def is_agreed(self):
+        """Whether all masters that run agree on who leads."""
+        health = [self.health(f'master-{n}') for n, one in self.masters.items() if one.process]
+        leaders = [self.urls[n - 1] for n in self.masters if self.role(n) == 'leader']
+        return len(leaders) == 1 and all(
+            one['role'] == 'leader' or one['leader'] == leaders[0] for one in health)
+
+    @property
+    def master(self):
+        return self.masters[self.leader()]
 
     def data_of(self, n):
         return self.directory / f'volume-{n}.data'
@@ -310,8 +381,8 @@ class Cluster:
             'Number': n,
             'Directory': self.data_of(n),
             'Listen': f'127.0.0.1:{port or free_ports(1)[0]}',
-            'Master': self.url,
-            'SecretFile': self.master.settings['SecretFile'],
+            'Master': ','.join(self.urls),
+            'SecretFile': self.masters[1].settings['SecretFile'],
             'ReportSec': '100ms',
             **self.volume_settings,
             **settings})
@@ -319,14 +390,17 @@ class Cluster:
 
     @property
     def daemons(self):
-        return [self.master, *self.volumes.values()]
+        return [*self.masters.values(), *self.volumes.values()]
 
     def __getitem__(self, who):
-        return self.master if who == 'master' else self.volumes[who]
+        if isinstance(who, int):
+            return self.volumes[who]
+        return self.master if who == 'master' else self.masters[int(who.removeprefix('master-'))]
 
     def close(self):
         """Stops what runs, and complains of anything that a healthy daemon does not do."""
         Cluster.running.remove(self)
+        self.is_closing.set()
         try:
             for daemon in self.daemons:
                 if daemon.process:
@@ -339,10 +413,14 @@ class Cluster:
             self.abandon()
 
     def abandon(self):
+        self.is_closing.set()
         for daemon in self.daemons:
             if daemon.process:
                 daemon.kill()
             shutil.rmtree(daemon.data, ignore_errors=True)
+        self.is_closed.set()
+        if self.supervisor:
+            self.supervisor.join()
         if self.bus:
             self.bus.close()
             self.bus = None
@@ -369,9 +447,11 @@ class Cluster:
 
         def healthy():
             for daemon in self.daemons:
-                assert not daemon.process or daemon.process.poll() is None, \
+                assert not daemon.process or daemon.process.poll() in (None, LOST_THE_LEAD), \
                     f'{daemon.name} ended with {daemon.process.returncode}:\n{daemon.log_tail()}'
             try:
+                if len(self.masters) > 1 and not self.is_agreed():
+                    return False
                 seen = {v['number']: v for v in self.health()['volumes']}
                 return all(is_seen(n, one, seen.get(n)) for n, one in self.volumes.items())
             except (OSError, http.client.HTTPException):

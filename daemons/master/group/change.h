@@ -17,7 +17,7 @@ struct GroupChange {
          * are those of consensus_change(), or -ESHUTDOWN, and nothing has changed. */
         void (*done)(GroupChange *change, int error);
 
-        uint64_t index; /* private, as the next one */
+        uint64_t index, term; /* private, as the next one */
         GroupChange *next;
 };
 

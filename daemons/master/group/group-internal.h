@@ -90,8 +90,8 @@ void group_publish_status(Group *group);
 const Letter *group_take_proposals(Group *group, const Letter *first);  /* returns the last one */
 void *group_take_proposal(Group *group, uint64_t index, uint64_t term); /* that is decided */
 void group_take_errands(Group *group);
-void group_on_decided(Group *group, uint64_t index);    /* an entry that on_decided() has had */
-void group_on_confirmed(Group *group, uint64_t number); /* all probes up to this one */
+void group_on_decided(Group *group, uint64_t index, uint64_t term); /* on_decided() has had it */
+void group_on_confirmed(Group *group, uint64_t number);             /* all probes up to this one */
 void group_settle_transfer(Group *group);
 void group_give_up(Group *group, int probe_error); /* what waits for the lead of this master */
 void group_refuse_errands(Group *group);           /* at the end */

@@ -181,15 +181,16 @@ static void take_change(Group *group, GroupChange *change) {
                 change->done(change, r);
                 return;
         }
+        change->term = update.term;
         group->change = change;
         group_carry_out(group, r, &update);
 }
 
-/* As long as this master leads, what it has appended at an index is what is decided there. */
-void group_on_decided(Group *group, uint64_t index) {
+/* If another entry is decided in its place, the change is given up with the lead. */
+void group_on_decided(Group *group, uint64_t index, uint64_t term) {
         GroupChange *change = group->change;
 
-        if (!change || change->index != index)
+        if (!change || change->index != index || change->term != term)
                 return;
         group->change = NULL;
         change->done(change, 0);

@@ -150,7 +150,7 @@ static void tell_decided(Group *group, const ConsensusUpdate *update) {
                 group->options.on_decided(
                                 index, &entry, group_take_proposal(group, index, entry.term),
                                 group->options.userdata);
-                group_on_decided(group, index);
+                group_on_decided(group, index, entry.term);
         }
 }
 

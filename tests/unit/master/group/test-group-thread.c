@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "consensus/message-codec.h"
+#include "master/group/change.h"
 #include "master/group/group.h"
 #include "master/group/status.h"
 #include "scratch.h"
@@ -36,8 +37,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* with the lock */
 static GroupView view;
-static unsigned n_decided, n_refused, n_lost; /* the last: the leader */
-static int refusal, broken;
+static unsigned n_decided, n_refused, n_changed, n_lost; /* the last: the leader */
+static int refusal, change_error, broken;
 
 /* If it is to follow, it waits for this one when it has heard of the leader first. */
 static bool follows;
@@ -141,7 +142,7 @@ static void start(uint64_t applied) {
                 .group = "a group",
                 .seed = 1,
                 .run = 1,
-                .election_usec = follows ? USEC_PER_HOUR : 10 * USEC_PER_MSEC,
+                .election_usec = follows || is_elected ? USEC_PER_HOUR : 10 * USEC_PER_MSEC,
                 .heartbeat_usec = 3 * USEC_PER_MSEC,
                 .peers = peers,
                 .dir_fd = dir_fd,
@@ -158,8 +159,8 @@ static void start(uint64_t applied) {
         };
 
         view = (GroupView){};
-        n_decided = n_refused = n_lost = 0;
-        refusal = broken = 0;
+        n_decided = n_refused = n_changed = n_lost = 0;
+        refusal = change_error = broken = 0;
         assert_int_equal(group_new(&options, &group), 0);
 }
 
@@ -312,44 +313,99 @@ static void send(const Message *message) {
         buffer_done(&request.body);
 }
 
-/* The one who leads then has had it decided before it is heard of. */
-TEST(a_proposal_whose_place_another_entry_has_taken_is_told_of) {
-        Message answer = { .type = MESSAGE_VOTE_ANSWER, .group = "a group", .from = 2, .to = 1 };
-        Entry entry = { .type = ENTRY_REQUESTS };
-        Message append = { .type = MESSAGE_APPEND,
-                           .group = "a group",
-                           .from = 2,
-                           .to = 1,
-                           .index = 1,
-                           .n = 1,
-                           .entries = &entry,
-                           .commit = 2 };
+/* What number 2 says besides. */
+static Message message_of(MessageType type, uint64_t term) {
+        return (Message){ .type = type, .group = "a group", .from = 2, .to = 1, .term = term };
+}
+
+static GroupStatus status(void) {
         GroupStatus status;
+
+        group_status(group, &status);
+        return status;
+}
+
+/* Number 2 hands the lead over, and votes for this one. */
+static void be_elected(void) {
+        const Message campaign = message_of(MESSAGE_CAMPAIGN, 1);
+        const Message vote = message_of(MESSAGE_VOTE_ANSWER, 2);
 
         is_elected = true;
         start(0);
-        for (;;) {
-                group_status(group, &status);
-                if (status.view.role == CONSENSUS_LEADER)
-                        break;
-                answer.term = status.view.term + 1;
-                answer.pre = true;
-                send(&answer);
-                answer.term = MAX(status.view.term, UINT64_C(1));
-                answer.pre = false;
-                send(&answer);
+        hear_leader(1, 0);
+        send(&campaign);
+        send(&vote);
+        WAIT_FOR(view.role == CONSENSUS_LEADER);
+}
+
+/* Returns the term in which this one leads, as soon as it has an entry at INDEX. */
+static uint64_t wait_for_entry(uint64_t index) {
+        while (status().last < index)
                 (void) usleep(100);
-        }
-        propose();
-        do
-                group_status(group, &status);
-        while (status.last < 2);
-        append.index_term = status.view.term;
-        append.term = entry.term = status.view.term + 1;
+        return status().view.term;
+}
+
+/* Number 2 has the entries up to INDEX on its disk, and so they are decided. */
+static void have_decided(uint64_t index) {
+        Message answer = message_of(MESSAGE_APPEND_ANSWER, wait_for_entry(index));
+
+        answer.index = index;
+        send(&answer);
+        while (status().commit < index)
+                (void) usleep(100);
+}
+
+/* Number 2 leads in the next term, and has had another entry decided at INDEX before it is heard
+ * of. */
+static void have_decided_otherwise(uint64_t index) {
+        uint64_t term = wait_for_entry(index);
+        const Entry entry = { .term = term + 1, .type = ENTRY_REQUESTS };
+        Message append = message_of(MESSAGE_APPEND, term + 1);
+
+        append.index = index - 1;
+        append.index_term = term;
+        append.n = 1;
+        append.entries = &entry;
+        append.commit = index;
         send(&append);
+}
+
+TEST(a_proposal_whose_place_another_entry_has_taken_is_told_of) {
+        be_elected();
+        propose();
+        have_decided_otherwise(2);
         WAIT_FOR(n_refused == 1);
         assert_int_equal(refusal, -EINPROGRESS);
         assert_int_equal(n_decided, 0);
+}
+
+static void on_changed(GroupChange *change, int error) {
+        enter();
+        n_changed++;
+        change_error = error;
+        leave();
+}
+
+TEST(a_change_whose_place_another_entry_has_taken_is_not_done) {
+        GroupChange change = { .change = { MEMBER_REMOVE, 3, NULL }, .done = on_changed };
+
+        be_elected();
+        have_decided(1);
+        assert_int_equal(group_change(group, &change), 0);
+        have_decided_otherwise(2);
+        WAIT_FOR(n_changed == 1);
+        assert_int_equal(change_error, -EINPROGRESS);
+}
+
+TEST(a_change_is_done_when_it_is_decided) {
+        GroupChange change = { .change = { MEMBER_REMOVE, 3, NULL }, .done = on_changed };
+
+        be_elected();
+        have_decided(1);
+        assert_int_equal(group_change(group, &change), 0);
+        have_decided(2);
+        WAIT_FOR(n_changed == 1);
+        assert_int_equal(change_error, 0);
 }
 
 /* As many writes as one flush is for, and then a vote that cannot be kept and another write, which
@@ -378,6 +434,8 @@ int main(void) {
                 RUN(a_disk_that_fails_is_told_of_at_once),
                 RUN(a_leader_is_lost_when_its_last_connection_ends),
                 RUN(a_proposal_whose_place_another_entry_has_taken_is_told_of),
+                RUN(a_change_whose_place_another_entry_has_taken_is_not_done),
+                RUN(a_change_is_done_when_it_is_decided),
                 RUN(nothing_is_written_behind_a_vote_that_is_not_on_the_disk),
         };
 

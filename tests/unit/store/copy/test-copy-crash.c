@@ -18,6 +18,9 @@
 #define OLD 3
 #define NEW 24
 
+/* The new one has no such file. */
+#define ONLY_OLD "extra.mirror"
+
 static Buffer recording;
 static char *old_directory;
 
@@ -45,6 +48,7 @@ static void record(void) {
         store = open_store(old_directory);
         run_steps(&store, OLD);
         close_store(&store);
+        CHECK(creat(scratch_path(old_directory, ONLY_OLD), 0600) >= 0);
 }
 
 /* Past what counts the calls. */
@@ -123,6 +127,7 @@ static void check(const char *directory, const uint8_t *acknowledged, size_t n_a
                 return;
 
         counter = check_directory(directory);
+        CHECK((counter == OLD) == (access(scratch_path(directory, ONLY_OLD), F_OK) >= 0));
         CHECK(counter == NEW || (counter == OLD && n_acknowledged < IS_INSTALLED));
         for (size_t i = 0; i < ELEMENTSOF(left_overs); i++)
                 CHECK(access(scratch_path(directory, left_overs[i]), F_OK) < 0);

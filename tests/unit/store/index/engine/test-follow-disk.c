@@ -319,11 +319,12 @@ static int open_swept(const char *directory, bool is_member, Index **ret) {
 }
 
 static void scene(const char *directory) {
+        const Members one = { 1, { { 1, MEMBER_VOTER, "http://one" } } };
         Index *index;
 
         if (open_swept(directory, false, &index) < 0)
                 return;
-        if (index_found_group(index, 1, "http://one") >= 0)
+        if (index_found_group(index, &one) >= 0)
                 fault_acknowledge(1);
         (void) index_free(index);
         if (open_swept(directory, true, &index) < 0)

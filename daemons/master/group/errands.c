@@ -15,7 +15,7 @@ void errands_done(Errands *errands) {
 
 static bool is_empty(const ErrandLists *lists) {
         return !lists->probes && !lists->changes && !lists->transfers && lists->compact == 0 &&
-               !lists->database;
+               !lists->database && !lists->is_ready;
 }
 
 /* Takes the lock. */
@@ -74,6 +74,15 @@ int errands_put_database(Errands *errands, const ConsensusApplied *applied) {
                 errands->database = *applied;
                 errands->lists.database = &errands->database;
         }
+        (void) pthread_mutex_unlock(&errands->lock);
+        return r;
+}
+
+int errands_put_ready(Errands *errands) {
+        int r = enter(errands);
+
+        if (r >= 0)
+                errands->lists.is_ready = true;
         (void) pthread_mutex_unlock(&errands->lock);
         return r;
 }

@@ -17,6 +17,7 @@ typedef struct ErrandLists {
         GroupTransfer *transfers;
         uint64_t compact;                 /* 0 if that is not asked for */
         const ConsensusApplied *database; /* that is in place now, or NULL */
+        bool is_ready;                    /* the consumer, for entries */
 } ErrandLists;
 
 typedef struct Errands {
@@ -36,6 +37,7 @@ int errands_put_change(Errands *errands, GroupChange *change);
 int errands_put_transfer(Errands *errands, GroupTransfer *transfer);
 int errands_put_compaction(Errands *errands, uint64_t index);
 int errands_put_database(Errands *errands, const ConsensusApplied *applied);
+int errands_put_ready(Errands *errands);
 
 /* Takes all that wait. */
 void errands_take(Errands *errands, ErrandLists *ret, ConsensusApplied *ret_database);

@@ -56,9 +56,10 @@ struct Group {
         uint64_t written; /* the number of the last write that the core knows to be written */
         Recent recent;
         GroupView view;
-        uint64_t start; /* as of the view, before that is told */
         uint64_t commit;
-        uint64_t told;  /* the last entry that on_decided() had */
+        uint64_t told;      /* the last entry that on_decided() has taken */
+        uint64_t tell_usec; /* when to offer the next one; 0 for at once, UINT64_MAX for when it is
+                               ready */
         uint64_t fetch; /* the last index that on_fetch() had; 0 if that is not needed any more */
         int broken;
 
@@ -81,17 +82,19 @@ static inline uint64_t group_now(void) {
 
 void group_note_broken(Group *group, int error);
 
-/* update.c: after each call of the core, with what that has returned; and after each turn. */
+/* update.c: after each call of the core, with what that has returned; and once in each turn. */
 void group_carry_out(Group *group, int r, const ConsensusUpdate *update);
+void group_tell_rest(Group *group);
 void group_take_progress(Group *group);
 void group_publish_status(Group *group);
+int group_find_entry(Group *group, uint64_t index, Entry *ret); /* good until the next one */
 
 /* order.c */
-const Letter *group_take_proposals(Group *group, const Letter *first);  /* returns the last one */
-void *group_take_proposal(Group *group, uint64_t index, uint64_t term); /* that is decided */
+const Letter *group_take_proposals(Group *group, const Letter *first); /* returns the last one */
+void *group_find_proposal(const Group *group, uint64_t index, uint64_t term); /* that is decided */
 void group_take_errands(Group *group);
-void group_on_decided(Group *group, uint64_t index, uint64_t term); /* on_decided() has had it */
-void group_on_confirmed(Group *group, uint64_t number);             /* all probes up to this one */
+void group_on_told(Group *group, uint64_t index, uint64_t term); /* on_decided() has taken it */
+void group_on_confirmed(Group *group, uint64_t number);          /* all probes up to this one */
 void group_settle_transfer(Group *group);
-void group_give_up(Group *group, int probe_error); /* what waits for the lead of this master */
-void group_refuse_errands(Group *group);           /* at the end */
+void group_lose_lead(Group *group); /* gives up what waits for it */
+void group_end_orders(Group *group);

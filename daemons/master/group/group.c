@@ -86,12 +86,11 @@ static void turn(Group *group, const Letter *letters) {
         group_take_progress(group);
         take_letters(group, letters);
         group_take_errands(group);
+        group_tell_rest(group);
         tick(group);
         group_settle_transfer(group);
         log_writer_begin(group->writer);
-        recent_trim(&group->recent,
-                    MIN(group->told, consensus_match(group->core, group->options.self)),
-                    RECENT_SIZE);
+        recent_trim(&group->recent, consensus_match(group->core, group->options.self), RECENT_SIZE);
         group_publish_status(group);
 }
 
@@ -116,6 +115,8 @@ static Letter *free_letters(Letter *letter) {
 static uint64_t time_left(const Group *group) {
         uint64_t deadline = consensus_deadline(group->core), now = group_now();
 
+        if (group->told < group->commit)
+                deadline = MIN(deadline, group->tell_usec);
         return deadline > now ? deadline - now : 0;
 }
 
@@ -128,8 +129,7 @@ static void end(Group *group, Letter *letters) {
         (void) inbox_wait(&group->inbox, 0, &letters);
         refuse_letters(group, letters);
         (void) free_letters(letters);
-        group_give_up(group, -ESHUTDOWN);
-        group_refuse_errands(group);
+        group_end_orders(group);
         if (group->broken < 0)
                 group->options.on_broken(group->broken, group->options.userdata);
 }
@@ -300,7 +300,11 @@ int group_transfer(Group *group, GroupTransfer *transfer) {
         return ask(group, errands_put_transfer(&group->errands, transfer));
 }
 
-/* Who is stopped need not be told. */
+/* Who is stopped need not be told, here and below. */
+void group_ready(Group *group) {
+        (void) ask(group, errands_put_ready(&group->errands));
+}
+
 void group_compact(Group *group, uint64_t index) {
         (void) ask(group, errands_put_compaction(&group->errands, index));
 }

@@ -31,15 +31,19 @@ typedef struct GroupOptions {
         ConsensusApplied applied; /* what the database has */
 
         /* An entry is decided. PROPOSAL is what group_propose() was given with it in this process,
-         * or NULL. The entry is good during the call. */
-        void (*on_decided)(uint64_t index, const Entry *entry, void *proposal, void *userdata);
+         * or NULL. The entry is good during the call. Returns 0 if it is taken; -EAGAIN if it has
+         * to come once more when group_ready() says so, -ENOMEM if it has to after a while: nothing
+         * behind it is told before, and it takes no memory meanwhile. Any other error ends the
+         * thread, as for on_broken(). */
+        int (*on_decided)(uint64_t index, const Entry *entry, void *proposal, void *userdata);
 
         /* What becomes of a proposal will not be told. -EINPROGRESS: it may be decided or not,
-         * since this master does not lead any more, or is stopped. All other errors: it is in no
-         * log. They are those of consensus_propose(). */
+         * since this master does not lead any more, or is stopped, or has got a database that is
+         * ahead. All other errors: it is in no log. They are those of consensus_propose(). */
         void (*on_refused)(void *proposal, int error, void *userdata);
 
-        /* Role, term, leader or start have changed. */
+        /* Role, term, leader or start have changed. This does not wait for entries that were not
+         * taken yet, but for that of the start. */
         void (*on_view)(const GroupView *view, void *userdata);
 
         /* A database that has the entry at INDEX, or a later one, is needed: see group_installed().
@@ -72,6 +76,9 @@ DEFINE_CLEANUP(Group *, group_free);
  * -EAGAIN if too much waits for the thread, -ESHUTDOWN or -ENOMEM. Thread: any. */
 int group_propose(Group *group, Buffer *data, void *proposal);
 
+/* on_decided() has returned -EAGAIN, or is about to, and takes entries again. Thread: any. */
+void group_ready(Group *group);
+
 /* The entries up to INDEX are applied and on the disk in the database. They go from the log, but
  * for the last .kept_size bytes of them, and what lies in the same segment: a member that lags less
  * than that needs no database. Thread: any. */
@@ -79,8 +86,8 @@ void group_compact(Group *group, uint64_t index);
 
 /* The database has been replaced by one of a member, which is on the disk. The consumer goes on
  * with what it was told behind that, and from then on ignores what is told once more or late: that
- * is, all up to APPLIED->index. It has not put a database in place that was behind its own.
- * Thread: any. */
+ * is, all up to APPLIED->index. It has not put a database in place that was behind its own. It
+ * takes entries, as for group_ready(). Thread: any. */
 void group_installed(Group *group, const ConsensusApplied *applied);
 
 /* For the RPC service: whether this is the member that the OFFER is for, that the connection of

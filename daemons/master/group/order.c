@@ -43,25 +43,50 @@ static int note_waiting(Group *group, uint64_t index, uint64_t term, void *propo
         return r;
 }
 
-/* What was proposed with the entry that is decided at an index. If that is another one, this master
- * does not lead any more, and what it had proposed there is given up with the rest. */
-void *group_take_proposal(Group *group, uint64_t index, uint64_t term) {
-        const Waiting *first = group->waiting + group->first_waiting;
-
-        if (group->n_waiting == 0 || first->index != index || first->term != term)
-                return NULL;
-
-        group->first_waiting++;
-        group->n_waiting--;
-        return first->proposal;
+static const Waiting *first_waiting(const Group *group) {
+        return group->n_waiting > 0 ? group->waiting + group->first_waiting : NULL;
 }
 
-static void give_up_waiting(Group *group) {
-        for (size_t i = 0; i < group->n_waiting; i++)
-                group->options.on_refused(
-                                group->waiting[group->first_waiting + i].proposal, -EINPROGRESS,
-                                group->options.userdata);
-        group->n_waiting = 0;
+static void drop_first(Group *group) {
+        group->first_waiting++;
+        group->n_waiting--;
+}
+
+/* What was proposed with the entry that is decided at an index. If that is another one, this master
+ * does not lead any more, and what it had proposed there is given up with the rest. */
+void *group_find_proposal(const Group *group, uint64_t index, uint64_t term) {
+        const Waiting *first = first_waiting(group);
+
+        return first && first->index == index && first->term == term ? first->proposal : NULL;
+}
+
+static void give_up_proposal(Group *group, const Waiting *waiting) {
+        group->options.on_refused(waiting->proposal, -EINPROGRESS, group->options.userdata);
+}
+
+/* All but the first N. */
+static void give_up_proposals(Group *group, size_t n) {
+        for (size_t i = n; i < group->n_waiting; i++)
+                give_up_proposal(group, first_waiting(group) + i);
+        group->n_waiting = n;
+}
+
+/* Whether what was appended here is what is decided there, and so will be told. */
+static bool is_decided(Group *group, uint64_t index, uint64_t term) {
+        Entry entry;
+
+        return index <= group->commit && group_find_entry(group, index, &entry) >= 0 &&
+               entry.term == term;
+}
+
+/* Those are the first ones: what is decided has all before it decided. */
+static size_t count_decided(Group *group) {
+        size_t n = 0;
+
+        while (n < group->n_waiting &&
+               is_decided(group, first_waiting(group)[n].index, first_waiting(group)[n].term))
+                n++;
+        return n;
 }
 
 /* Takes the proposals that come first, at most PROPOSED_MAX. Returns the last of them. */
@@ -186,14 +211,21 @@ static void take_change(Group *group, GroupChange *change) {
         group_carry_out(group, r, &update);
 }
 
-/* If another entry is decided in its place, the change is given up with the lead. */
-void group_on_decided(Group *group, uint64_t index, uint64_t term) {
-        GroupChange *change = group->change;
+static void settle_change(Group *group, int error) {
+        GroupChange *change = TAKE_PTR(group->change);
 
-        if (!change || change->index != index || change->term != term)
-                return;
-        group->change = NULL;
-        change->done(change, 0);
+        if (change)
+                change->done(change, error);
+}
+
+/* If another entry is decided in its place, the change is given up with the lead. */
+void group_on_told(Group *group, uint64_t index, uint64_t term) {
+        const GroupChange *change = group->change;
+
+        if (group_find_proposal(group, index, term))
+                drop_first(group);
+        if (change && change->index == index && change->term == term)
+                settle_change(group, 0);
 }
 
 /* -- Hand-over -- */
@@ -252,15 +284,29 @@ static void compact(Group *group, uint64_t index) {
                 group_note_broken(group, -ENOMEM);
 }
 
-/* What is decided here already was told, or will be. */
+/* What is up to INDEX, and was not told, never is. */
+static void skip_to(Group *group, uint64_t index) {
+        const Waiting *first;
+
+        group->told = index;
+        while ((first = first_waiting(group)) && first->index <= index) {
+                give_up_proposal(group, first);
+                drop_first(group);
+        }
+        if (group->change && group->change->index <= index)
+                settle_change(group, -EINPROGRESS);
+}
+
+/* If it is not ahead of what is decided here, that was told, or will be. */
 static void take_database(Group *group, const ConsensusApplied *applied) {
         ConsensusUpdate update;
         int r;
 
         group->fetch = 0;
+        group->tell_usec = 0;
         r = consensus_installed(group->core, group_now(), applied, &update);
         if (r >= 0)
-                group->told = applied->index;
+                skip_to(group, applied->index);
         group_carry_out(group, r, &update);
 }
 
@@ -273,6 +319,8 @@ void group_take_errands(Group *group) {
         errands_take(&group->errands, &lists, &database);
         if (lists.database)
                 take_database(group, lists.database);
+        if (lists.is_ready)
+                group->tell_usec = 0;
         if (lists.compact > 0)
                 compact(group, lists.compact);
         while (lists.changes) {
@@ -290,22 +338,25 @@ void group_take_errands(Group *group) {
         take_probes(group, lists.probes);
 }
 
-void group_give_up(Group *group, int probe_error) {
-        GroupProbe *probes = TAKE_PTR(group->probes);
-        GroupChange *change = TAKE_PTR(group->change);
+/* What is decided and was not told yet waits on. */
+void group_lose_lead(Group *group) {
+        const GroupChange *change = group->change;
 
         group->confirmed = 0;
-        give_up_waiting(group);
-        answer(probes, probe_error);
-        if (change)
-                change->done(change, -EINPROGRESS);
+        give_up_proposals(group, count_decided(group));
+        answer(TAKE_PTR(group->probes), -EOWNERDEAD);
+        if (change && !is_decided(group, change->index, change->term))
+                settle_change(group, -EINPROGRESS);
 }
 
-void group_refuse_errands(Group *group) {
+void group_end_orders(Group *group) {
         GroupTransfer *transfer = TAKE_PTR(group->transfer);
         ConsensusApplied database;
         ErrandLists lists;
 
+        give_up_proposals(group, 0);
+        answer(TAKE_PTR(group->probes), -ESHUTDOWN);
+        settle_change(group, -EINPROGRESS);
         if (transfer)
                 transfer->done(transfer, -EINPROGRESS);
         errands_close(&group->errands);

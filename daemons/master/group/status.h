@@ -11,11 +11,11 @@ typedef struct GroupView {
         ConsensusRole role;
         uint64_t term, leader; /* 0 while none is known */
 
-        /* Of a leader: the first entry of its term, once on_decided() has had it; before that, and
-         * of others, 0. Before that its vote may not be on the disk, so nothing is done in the name
-         * of the term. A consumer that carries out what on_decided() and on_view() say in their
-         * order gives the term out to readers when it comes to such a view, until it comes to the
-         * next one. */
+        /* Of a leader: the first entry of its term, once on_decided() has taken it; before that,
+         * and of others, 0. Before that its vote may not be on the disk, so nothing is done in the
+         * name of the term. A consumer that carries out what on_decided() and on_view() say in
+         * their order gives the term out to readers when it comes to such a view, until it comes to
+         * the next one. */
         uint64_t start;
 } GroupView;
 
@@ -23,7 +23,7 @@ typedef struct GroupStatus {
         GroupView view;
         uint64_t base, last;   /* the entry before the first one in the log, and the last one */
         uint64_t stored;       /* up to here the log is on this disk */
-        uint64_t commit, told; /* what is decided, and what on_decided() has had */
+        uint64_t commit, told; /* what is decided, and what on_decided() has taken */
         uint64_t fetch;        /* as of on_fetch(); 0 if no database is needed */
 
         Members members; /* those in force */

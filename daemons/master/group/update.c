@@ -44,7 +44,7 @@ static void stage(Group *group, const ConsensusWrite *write) {
 
 /* -- Messages -- */
 
-static int find_entry(Group *group, uint64_t index, Entry *ret) {
+int group_find_entry(Group *group, uint64_t index, Entry *ret) {
         const Entry *entry = recent_find(&group->recent, index);
 
         if (!entry)
@@ -64,7 +64,7 @@ static int encode(Group *group, const Message *message, Buffer *ret) {
                 Entry entry;
                 int r;
 
-                r = find_entry(group, message->index + 1 + i, &entry);
+                r = group_find_entry(group, message->index + 1 + i, &entry);
                 if (r < 0)
                         return r;
                 message_encode_entry(&entry, ret);
@@ -130,39 +130,81 @@ static void forget_members(Group *group) {
 
 /* -- What is told -- */
 
-static void tell_decided(Group *group, const ConsensusUpdate *update) {
-        while (group->told < update->commit && group->broken == 0) {
-                uint64_t index = group->told + 1;
-                Entry entry;
-                int r;
+/* What is not in memory is read from the log, so messages have their turn in between. */
+#define TELL_SIZE (1 * MIB)
 
-                r = find_entry(group, index, &entry);
-                if (r < 0) {
-                        group_note_broken(group, r == -ENODATA ? -EBADMSG : r);
-                        return;
-                }
-                group->told = index;
-                if (entry.type == ENTRY_MEMBERS)
-                        forget_members(group);
-                if (update->role == CONSENSUS_LEADER && entry.term == update->term &&
-                    group->start == 0)
-                        group->start = index;
-                group->options.on_decided(
-                                index, &entry, group_take_proposal(group, index, entry.term),
+#define TELL_AGAIN_USEC (10 * USEC_PER_MSEC)
+
+static void on_not_told(Group *group, int error) {
+        if (error == -EAGAIN)
+                group->tell_usec = UINT64_MAX;
+        else if (error == -ENOMEM)
+                group->tell_usec = group_now() + TELL_AGAIN_USEC;
+        else
+                group_note_broken(group, error == -ENODATA ? -EBADMSG : error);
+}
+
+/* Returns how many bytes it has. */
+static uint32_t tell_next(Group *group, GroupView *view) {
+        uint64_t index = group->told + 1;
+        Entry entry;
+        int r;
+
+        r = group_find_entry(group, index, &entry);
+        if (r >= 0)
+                r = group->options.on_decided(
+                                index, &entry, group_find_proposal(group, index, entry.term),
                                 group->options.userdata);
-                group_on_decided(group, index, entry.term);
+        if (r < 0) {
+                on_not_told(group, r);
+                return 0;
+        }
+
+        group->told = index;
+        if (entry.type == ENTRY_MEMBERS)
+                forget_members(group);
+        if (view->role == CONSENSUS_LEADER && entry.term == view->term && view->start == 0)
+                view->start = index;
+        group_on_told(group, index, entry.term);
+        return entry.size;
+}
+
+/* As of the VIEW, in which the start is noted. */
+static void tell_decided(Group *group, GroupView *view) {
+        uint64_t size = 0;
+
+        if (group->tell_usec > 0 && group_now() < group->tell_usec)
+                return;
+        group->tell_usec = 0;
+        while (group->told < group->commit && group->broken == 0 && group->tell_usec == 0)
+                if (size > TELL_SIZE)
+                        group->tell_usec = group_now();
+                else
+                        size += tell_next(group, view);
+}
+
+static bool is_other_lead(const Group *group, const GroupView *view) {
+        return view->term != group->view.term || view->role != group->view.role;
+}
+
+static void note_view(Group *group, const GroupView *view) {
+        bool is_other = is_other_lead(group, view);
+
+        if (group->broken < 0)
+                return;
+        if (is_other && group->view.role == CONSENSUS_LEADER)
+                group_lose_lead(group);
+        if (is_other || view->leader != group->view.leader || view->start != group->view.start) {
+                group->view = *view;
+                group->options.on_view(view, group->options.userdata);
         }
 }
 
-static void note_view(Group *group, const ConsensusUpdate *update, bool is_other) {
-        GroupView view = { update->role, update->term, update->leader, group->start };
+void group_tell_rest(Group *group) {
+        GroupView view = group->view;
 
-        if (is_other && group->view.role == CONSENSUS_LEADER)
-                group_give_up(group, -EOWNERDEAD);
-        if (is_other || view.leader != group->view.leader || view.start != group->view.start) {
-                group->view = view;
-                group->options.on_view(&view, group->options.userdata);
-        }
+        tell_decided(group, &view);
+        note_view(group, &view);
 }
 
 static void note_fetch(Group *group, const ConsensusUpdate *update) {
@@ -175,17 +217,17 @@ static void note_fetch(Group *group, const ConsensusUpdate *update) {
 }
 
 void group_carry_out(Group *group, int r, const ConsensusUpdate *update) {
-        bool is_other;
+        GroupView view;
 
         if (r == -EUCLEAN)
                 group_note_broken(group, r);
         if (r < 0 || group->broken < 0)
                 return;
 
-        is_other = update->term != group->view.term || update->role != group->view.role;
+        view = (GroupView){ update->role, update->term, update->leader, 0 };
+        if (!is_other_lead(group, &view))
+                view.start = group->view.start;
         publish_lease(group, update->term);
-        if (is_other)
-                group->start = 0;
         if (update->vote_changed)
                 give_vote(group, update->term, update->vote);
         if (update->write.number > 0)
@@ -195,10 +237,10 @@ void group_carry_out(Group *group, int r, const ConsensusUpdate *update) {
         for (size_t i = 0; i < update->n_messages && group->broken == 0; i++)
                 send_message(group, update->messages + i);
         group->commit = update->commit;
-        tell_decided(group, update);
+        tell_decided(group, &view);
+        note_view(group, &view);
         if (group->broken < 0)
                 return;
-        note_view(group, update, is_other);
         group_on_confirmed(group, update->confirmed);
         note_fetch(group, update);
 }

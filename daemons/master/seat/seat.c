@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "base/periodic.h"
 #include "master/group/status.h"
-#include "master/seat/backlog.h"
 #include "master/seat/seat.h"
 #include "store/entries/entry-log.h"
 #include "store/index/identity.h"
@@ -27,9 +26,6 @@
 #define HEARTBEAT_USEC (100 * USEC_PER_MSEC)
 #define SEGMENT_SIZE   ((uint32_t) (16 * MIB))
 #define KEPT_SIZE      (64 * MIB)
-
-/* A master that is so far behind with applying is better started again. */
-#define BACKLOG_MAX GIB
 
 #define COMPACT_USEC USEC_PER_SEC
 
@@ -54,9 +50,8 @@ struct Seat {
         int wake_fd;
         sd_event_source *wake;
 
-        pthread_mutex_t lock; /* for the rest */
-        SeatState state;
-        Backlog backlog;
+        pthread_mutex_t lock;
+        SeatState state; /* with the lock */
 };
 
 /* -- From the index to the group, and back -- */
@@ -74,44 +69,16 @@ static void give_up(Seat *seat, int error, const char *what) {
         lead_lose(seat->lead, "%s: %s", what, reason);
 }
 
-/* With the lock: the index gets what it had no room for. */
-static void hand_over(Seat *seat) {
-        Backlog *backlog = &seat->backlog;
+static int on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+        Seat *seat = userdata;
 
-        while (backlog->first &&
-               index_decided(seat->index, backlog->first->index, &backlog->first->entry,
-                             backlog->first->proposal) >= 0)
-                backlog_drop(backlog);
+        return index_decided(seat->index, index, entry, proposal);
 }
 
 static void on_ready(void *userdata) {
         Seat *seat = userdata;
 
-        (void) pthread_mutex_lock(&seat->lock);
-        hand_over(seat);
-        (void) pthread_mutex_unlock(&seat->lock);
-}
-
-static void on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
-        Seat *seat = userdata;
-        int r = -EAGAIN;
-
-        (void) pthread_mutex_lock(&seat->lock);
-        hand_over(seat);
-        if (!seat->backlog.first)
-                r = index_decided(seat->index, index, entry, proposal);
-        if (r < 0)
-                r = seat->backlog.size > BACKLOG_MAX
-                                    ? -EFBIG
-                                    : backlog_put(&seat->backlog, index, entry, proposal);
-        (void) pthread_mutex_unlock(&seat->lock);
-        if (r >= 0)
-                return;
-
-        /* The index takes nothing behind a gap; the next start begins with what is missing. */
-        if (proposal)
-                index_refused(seat->index, proposal, -EINPROGRESS);
-        give_up(seat, r, "Failed to keep up with the other masters");
+        group_ready(seat->group);
 }
 
 static void on_refused(void *proposal, int error, void *userdata) {
@@ -257,7 +224,6 @@ int seat_new(const SeatOptions *options, const SeatFile *file, Seat **ret) {
                 .dir_fd = -1,
                 .lock = PTHREAD_MUTEX_INITIALIZER,
         };
-        backlog_init(&seat->backlog);
         seat->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (seat->wake_fd < 0)
                 return -errno;
@@ -376,15 +342,8 @@ int seat_start(Seat *seat, Index *index, Lead *lead) {
 }
 
 void seat_stop(Seat *seat) {
-        if (!seat)
-                return;
-
-        group_stop(seat->group);
-        while (seat->backlog.first) {
-                if (seat->backlog.first->proposal)
-                        index_refused(seat->index, seat->backlog.first->proposal, -EINPROGRESS);
-                backlog_drop(&seat->backlog);
-        }
+        if (seat)
+                group_stop(seat->group);
 }
 
 Seat *seat_free(Seat *seat) {
@@ -398,7 +357,6 @@ Seat *seat_free(Seat *seat) {
                 (void) close(seat->wake_fd);
         if (seat->dir_fd >= 0)
                 (void) close(seat->dir_fd);
-        backlog_done(&seat->backlog);
         (void) pthread_mutex_destroy(&seat->lock);
         free(seat);
         return NULL;

@@ -57,8 +57,14 @@ static void apply(Seat *seat, uint64_t index, const Entry *entry) {
         }
 }
 
-static void on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+static int on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
         Seat *seat = userdata;
+        int r = 0;
+
+        if (seats_consumer.on_decided)
+                r = seats_consumer.on_decided(seat, index, entry, proposal);
+        if (r < 0)
+                return r;
 
         (void) pthread_mutex_lock(&seats_lock);
         note_hash(seat, index, hash_of(entry));
@@ -69,8 +75,7 @@ static void on_decided(uint64_t index, const Entry *entry, void *proposal, void 
                 seats_on_done(index, seat->hashes[index]);
         (void) pthread_cond_broadcast(&seats_changed);
         (void) pthread_mutex_unlock(&seats_lock);
-        if (seats_consumer.on_decided)
-                seats_consumer.on_decided(seat, index, entry, proposal);
+        return 0;
 }
 
 static void on_refused(void *proposal, int error, void *userdata) {

@@ -58,9 +58,10 @@ extern int seats_refusal;                  /* of the last one, likewise */
 /* Of a process that is to be killed; with the lock. Optional. */
 extern void (*seats_on_done)(uint64_t index, uint64_t hash);
 
-/* Who is told the same as the stand-in, at the same time and without the lock; each is optional. */
+/* Who is told the same as the stand-in, without the lock; each is optional. Of an entry it is told
+ * before, and what it does not take the stand-in does not either. */
 typedef struct SeatsConsumer {
-        void (*on_decided)(Seat *seat, uint64_t index, const Entry *entry, void *proposal);
+        int (*on_decided)(Seat *seat, uint64_t index, const Entry *entry, void *proposal);
         void (*on_refused)(Seat *seat, void *proposal, int error);
         void (*on_view)(Seat *seat, const GroupView *view);
 } SeatsConsumer;

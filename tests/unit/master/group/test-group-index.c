@@ -5,6 +5,9 @@
 
 #include "test.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "master/group/seats.h"
 #include "scratch.h"
 #include "store/index/group.h"
@@ -18,6 +21,8 @@ typedef struct Database {
         Index *index; /* NULL while the member is stopped */
         atomic_bool leads;
         atomic_bool is_over; /* it has led: where this is a process, it ends now */
+        atomic_bool is_slow; /* it takes nothing */
+        atomic_uint n_held;  /* so many entries, or the same ones again */
 } Database;
 
 static Database databases[SEATS_MAX];
@@ -35,6 +40,9 @@ static int propose(Buffer *entry, void *proposal, void *userdata) {
 }
 
 static void on_ready(void *userdata) {
+        Seat *seat = userdata;
+
+        group_ready(seat->group);
 }
 
 static void on_broken(int error, void *userdata) {
@@ -50,8 +58,14 @@ static void on_begun(IndexResult result, void *userdata) {
         (void) pthread_mutex_unlock(&seats_lock);
 }
 
-static void on_decided(Seat *seat, uint64_t index, const Entry *entry, void *proposal) {
-        assert_int_equal(index_decided(database_of(seat)->index, index, entry, proposal), 0);
+static int on_decided(Seat *seat, uint64_t index, const Entry *entry, void *proposal) {
+        Database *database = database_of(seat);
+
+        if (database->is_slow) {
+                database->n_held++;
+                return -EAGAIN;
+        }
+        return index_decided(database->index, index, entry, proposal);
 }
 
 static void on_refused(Seat *seat, void *proposal, int error) {
@@ -99,30 +113,6 @@ static void stop(Seat *seat) {
         seat_stop(seat);
 }
 
-static int refuse(Buffer *entry, void *proposal, void *userdata) {
-        return -EOWNERDEAD;
-}
-
-/* The members as an entry that is in no log: each begins with a copy of the first database. */
-static void add_members(const char *directory) {
-        const IndexGroup group = { refuse, on_ready, on_broken, NULL };
-        const IndexOptions options = { .directory = directory, .group = &group };
-        _cleanup_(buffer_done) Buffer data = {};
-        Entry entry = { .type = ENTRY_MEMBERS };
-        ConsensusApplied applied;
-        uint64_t on_disk;
-        Index *index;
-
-        members_encode(&seats[0].saved.members, &data);
-        entry.data = data.data;
-        entry.size = (uint32_t) data.size;
-        assert_int_equal(index_open(&options, &index), 0);
-        index_applied(index, &applied, &on_disk);
-        entry.term = applied.term;
-        assert_int_equal(index_decided(index, applied.index + 1, &entry, NULL), 0);
-        (void) index_free(index);
-}
-
 static int setup(void **state) {
         Index *index;
 
@@ -132,9 +122,8 @@ static int setup(void **state) {
         assert_int_equal(
                         index_open(&(IndexOptions){ .directory = databases[0].directory }, &index),
                         0);
-        assert_int_equal(index_found_group(index, 1, "http://one"), 0);
+        assert_int_equal(index_found_group(index, &seats[0].saved.members), 0);
         (void) index_free(index);
-        add_members(databases[0].directory);
         for (size_t i = 1; i < n_seats; i++)
                 databases[i].directory = scratch_copy(databases[0].directory);
         for (size_t i = 0; i < n_seats; i++) {
@@ -344,11 +333,35 @@ TEST(what_is_under_way_with_a_leader_is_unknown_at_worst) {
         free(writes);
 }
 
+/* It does not hold up the others, and is told all of it later. */
+TEST(a_member_whose_database_is_slow_lags_and_catches_up) {
+        Write *writes = calloc(WRITES, sizeof(*writes));
+        Database *slow, *leader;
+        GroupStatus status;
+
+        write_keys(writes, 0, 1);
+        leader = wait_for_leader();
+        slow = databases + (leader - databases + 1) % (ptrdiff_t) n_seats;
+        slow->is_slow = true;
+        write_keys(writes, 0, WRITES);
+        while (slow->n_held == 0)
+                (void) usleep(USEC_PER_MSEC);
+        group_status(seats[slow - databases].group, &status);
+        assert_true(status.told < status.commit);
+
+        slow->is_slow = false;
+        group_ready(seats[slow - databases].group);
+        assert_alike();
+        assert_has(slow, writes, WRITES);
+        free(writes);
+}
+
 int main(void) {
 #define RUN_SEATS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 RUN_SEATS(nothing_that_was_acknowledged_is_lost_with_a_leader),
                 RUN_SEATS(what_is_under_way_with_a_leader_is_unknown_at_worst),
+                RUN_SEATS(a_member_whose_database_is_slow_lags_and_catches_up),
         };
 
         if (access("/dev/shm", W_OK) >= 0)

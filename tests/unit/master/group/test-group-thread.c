@@ -10,10 +10,13 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "consensus/message-codec.h"
 #include "master/group/change.h"
 #include "master/group/group.h"
+#include "master/group/probe.h"
+#include "master/group/recent.h"
 #include "master/group/status.h"
 #include "scratch.h"
 #include "store/entries/entry-log.h"
@@ -37,6 +40,11 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* with the lock */
 static GroupView view;
+static int take_error; /* why the consumer takes no entry, or 0 */
+static unsigned n_offered;
+static uint64_t told;    /* the last one that it has taken */
+static GroupProbe *asks; /* a probe for when it takes one, or NULL */
+static uint64_t told_before_answer;
 static unsigned n_decided, n_refused, n_changed, n_lost; /* the last: the leader */
 static int refusal, change_error, broken;
 
@@ -60,6 +68,16 @@ int __wrap_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote);
 
 int __wrap_entry_log_vote(EntryLog *log, uint64_t term, uint64_t vote) {
         return vote_error < 0 ? vote_error : __real_entry_log_vote(log, term, vote);
+}
+
+static atomic_uint_least64_t recent_max; /* the most that was kept in memory */
+
+void __real_recent_trim(Recent *recent, uint64_t index, uint64_t size);
+void __wrap_recent_trim(Recent *recent, uint64_t index, uint64_t size);
+
+void __wrap_recent_trim(Recent *recent, uint64_t index, uint64_t size) {
+        __real_recent_trim(recent, index, size);
+        recent_max = MAX(recent_max, recent->size);
 }
 
 /* A message that comes. */
@@ -96,10 +114,21 @@ static void leave(void) {
         (void) pthread_mutex_unlock(&lock);
 }
 
-static void on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+static int on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+        int r;
+
         enter();
-        n_decided += proposal != NULL;
+        n_offered++;
+        assert_int_equal(index, told + 1);
+        r = take_error;
+        if (r == 0) {
+                told = index;
+                n_decided += proposal != NULL;
+                if (asks)
+                        assert_int_equal(group_probe(group, TAKE_PTR(asks)), 0);
+        }
         leave();
+        return r;
 }
 
 static void on_refused(void *proposal, int error, void *userdata) {
@@ -159,14 +188,16 @@ static void start(uint64_t applied) {
         };
 
         view = (GroupView){};
-        n_decided = n_refused = n_changed = n_lost = 0;
+        told = applied;
+        n_offered = n_decided = n_refused = n_changed = n_lost = 0;
         refusal = change_error = broken = 0;
         assert_int_equal(group_new(&options, &group), 0);
 }
 
 static int setup(void **state) {
         thread = pthread_self();
-        disk_error = vote_error = 0;
+        disk_error = vote_error = take_error = 0;
+        recent_max = 0;
         n_failed = 0;
         follows = is_elected = false;
         assert_ok(sem_init(&goes_on, 0, 0));
@@ -198,12 +229,17 @@ static int teardown(void **state) {
                 (void) pthread_mutex_unlock(&lock); \
         } while (0)
 
-static void propose(void) {
+static void propose_sized(size_t size) {
         static int proposal;
         Buffer data = {};
 
-        buffer_put_u64(&data, 1);
+        while (data.size < size)
+                buffer_put_u64(&data, 1);
         assert_ok(group_propose(group, &data, &proposal));
+}
+
+static void propose(void) {
+        propose_sized(sizeof(uint64_t));
 }
 
 TEST(callbacks_come_on_the_groups_own_thread) {
@@ -254,6 +290,104 @@ TEST(a_disk_that_fails_is_told_of_at_once) {
         assert_int_equal(refusal, -EINPROGRESS);
         assert_int_equal(n_decided, 1);
         assert_int_equal(group_propose(group, &(Buffer){}, (void *) directory), -ESHUTDOWN);
+}
+
+/* -- A consumer that does not take what it is told -- */
+
+static GroupStatus status(void) {
+        GroupStatus status;
+
+        group_status(group, &status);
+        return status;
+}
+
+static void wait_for_commit(uint64_t index) {
+        while (status().commit < index)
+                (void) usleep(100);
+}
+
+static void refuse(int error) {
+        (void) pthread_mutex_lock(&lock);
+        take_error = error;
+        (void) pthread_mutex_unlock(&lock);
+}
+
+static void take_again(void) {
+        refuse(0);
+        group_ready(group);
+}
+
+TEST(what_is_not_taken_comes_again_when_it_would_be) {
+        refuse(-EAGAIN);
+        start(0);
+        WAIT_FOR(view.role == CONSENSUS_LEADER);
+        propose();
+        propose();
+        wait_for_commit(3);
+        assert_int_equal(n_offered, 1);
+        assert_int_equal(view.start, 0);
+        assert_int_equal(status().told, 0);
+
+        take_again();
+        WAIT_FOR(n_decided == 2 && view.start == 1);
+        assert_int_equal(n_offered, 4);
+        assert_int_equal(n_refused, 0);
+}
+
+TEST(without_memory_it_comes_again_by_itself) {
+        refuse(-ENOMEM);
+        start(0);
+        WAIT_FOR(n_offered == 3);
+        refuse(0);
+        WAIT_FOR(view.start == 1);
+        assert_int_equal(broken, 0);
+}
+
+TEST(a_consumer_that_fails_ends_the_group) {
+        refuse(-EIO);
+        start(0);
+        WAIT_FOR(broken < 0);
+        assert_int_equal(broken, -EIO);
+        assert_int_equal(n_offered, 1);
+}
+
+TEST(what_is_not_taken_is_unknown_to_who_stops_it) {
+        refuse(-EAGAIN);
+        start(0);
+        WAIT_FOR(view.role == CONSENSUS_LEADER);
+        propose();
+        wait_for_commit(2);
+        group_stop(group);
+        assert_int_equal(n_refused, 1);
+        assert_int_equal(refusal, -EINPROGRESS);
+}
+
+static void on_probed(GroupProbe *probe, int error) {
+        enter();
+        told_before_answer = told;
+        leave();
+}
+
+/* It is read from the log later, and others have their turn in between. */
+TEST(what_waits_to_be_taken_takes_no_memory) {
+        GroupProbe probe = { .term = 77, .done = on_probed };
+        uint64_t last = 1;
+
+        refuse(-EAGAIN);
+        start(0);
+        WAIT_FOR(view.role == CONSENSUS_LEADER);
+        for (; last < 100; last++) {
+                propose_sized(1 * MIB);
+                wait_for_commit(last + 1);
+        }
+        assert_true(recent_max > 32 * MIB && recent_max < 80 * MIB);
+
+        told_before_answer = 0;
+        asks = &probe;
+        take_again();
+        WAIT_FOR(n_decided == 99);
+        assert_int_equal(told, last);
+        assert_true(told_before_answer > 0 && told_before_answer < 10);
 }
 
 /* Number 2, in one of its processes. */
@@ -318,13 +452,6 @@ static Message message_of(MessageType type, uint64_t term) {
         return (Message){ .type = type, .group = "a group", .from = 2, .to = 1, .term = term };
 }
 
-static GroupStatus status(void) {
-        GroupStatus status;
-
-        group_status(group, &status);
-        return status;
-}
-
 /* Number 2 hands the lead over, and votes for this one. */
 static void be_elected(void) {
         const Message campaign = message_of(MESSAGE_CAMPAIGN, 1);
@@ -351,8 +478,7 @@ static void have_decided(uint64_t index) {
 
         answer.index = index;
         send(&answer);
-        while (status().commit < index)
-                (void) usleep(100);
+        wait_for_commit(index);
 }
 
 /* Number 2 leads in the next term, and has had another entry decided at INDEX before it is heard
@@ -408,6 +534,68 @@ TEST(a_change_is_done_when_it_is_decided) {
         assert_int_equal(change_error, 0);
 }
 
+TEST(what_is_undecided_is_given_up_with_the_lead) {
+        Message heartbeat;
+
+        be_elected();
+        propose();
+        heartbeat = message_of(MESSAGE_APPEND, wait_for_entry(2) + 1);
+        send(&heartbeat);
+        WAIT_FOR(view.role == CONSENSUS_FOLLOWER);
+        assert_int_equal(n_refused, 1);
+        assert_int_equal(refusal, -EINPROGRESS);
+}
+
+/* One entry of this one is decided, and a change, and another one is not, when it loses the lead
+ * before it was told of any of them. */
+static void lose_lead_untold(GroupChange *change) {
+        be_elected();
+        have_decided(1);
+        WAIT_FOR(view.start == 1);
+        refuse(-EAGAIN);
+        propose();
+        assert_int_equal(group_change(group, change), 0);
+        have_decided(3);
+        propose();
+        have_decided_otherwise(4);
+        WAIT_FOR(view.role == CONSENSUS_FOLLOWER);
+        assert_int_equal(n_refused, 1);
+        assert_int_equal(refusal, -EINPROGRESS);
+        assert_int_equal(n_changed, 0);
+        assert_int_equal(told, 1);
+}
+
+TEST(what_is_decided_is_told_of_though_the_lead_is_lost) {
+        GroupChange change = { .change = { MEMBER_REMOVE, 3, NULL }, .done = on_changed };
+
+        lose_lead_untold(&change);
+        take_again();
+        WAIT_FOR(told == 4);
+        assert_int_equal(n_decided, 1);
+        assert_int_equal(n_refused, 1);
+        assert_int_equal(n_changed, 1);
+        assert_int_equal(change_error, 0);
+}
+
+TEST(what_a_database_has_is_not_told_of_any_more) {
+        GroupChange change = { .change = { MEMBER_REMOVE, 3, NULL }, .done = on_changed };
+        const ConsensusApplied database = {
+                .index = 10,
+                .term = 3,
+                .members_index = 3,
+                .members = { 2, { { 1, MEMBER_VOTER, URL }, { 2, MEMBER_VOTER, URL } } },
+        };
+
+        lose_lead_untold(&change);
+        group_installed(group, &database);
+        WAIT_FOR(n_refused == 2 && n_changed == 1);
+        assert_int_equal(refusal, -EINPROGRESS);
+        assert_int_equal(change_error, -EINPROGRESS);
+        while (status().told < database.index)
+                (void) usleep(100);
+        assert_int_equal(told, 1);
+}
+
 /* As many writes as one flush is for, and then a vote that cannot be kept and another write, which
  * the log would refuse. */
 TEST(nothing_is_written_behind_a_vote_that_is_not_on_the_disk) {
@@ -432,12 +620,23 @@ int main(void) {
                 RUN(a_group_can_be_made_and_freed_while_the_disk_is_full),
                 RUN(it_goes_on_when_there_is_room_again),
                 RUN(a_disk_that_fails_is_told_of_at_once),
+                RUN(what_is_not_taken_comes_again_when_it_would_be),
+                RUN(without_memory_it_comes_again_by_itself),
+                RUN(a_consumer_that_fails_ends_the_group),
+                RUN(what_is_not_taken_is_unknown_to_who_stops_it),
+                RUN(what_waits_to_be_taken_takes_no_memory),
                 RUN(a_leader_is_lost_when_its_last_connection_ends),
                 RUN(a_proposal_whose_place_another_entry_has_taken_is_told_of),
                 RUN(a_change_whose_place_another_entry_has_taken_is_not_done),
                 RUN(a_change_is_done_when_it_is_decided),
+                RUN(what_is_undecided_is_given_up_with_the_lead),
+                RUN(what_is_decided_is_told_of_though_the_lead_is_lost),
+                RUN(what_a_database_has_is_not_told_of_any_more),
                 RUN(nothing_is_written_behind_a_vote_that_is_not_on_the_disk),
         };
+
+        if (access("/dev/shm", W_OK) >= 0)
+                (void) setenv("TMPDIR", "/dev/shm", 0);
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

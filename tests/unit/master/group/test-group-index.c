@@ -333,6 +333,15 @@ TEST(what_is_under_way_with_a_leader_is_unknown_at_worst) {
         free(writes);
 }
 
+static void make_slow(Database *database) {
+        Seat *seat = seats + (database - databases);
+
+        stop(seat);
+        seat->election_usec = USEC_PER_HOUR; /* it never leads */
+        start(seat);
+        database->is_slow = true;
+}
+
 /* It does not hold up the others, and is told all of it later. */
 TEST(a_member_whose_database_is_slow_lags_and_catches_up) {
         Write *writes = calloc(WRITES, sizeof(*writes));
@@ -342,12 +351,13 @@ TEST(a_member_whose_database_is_slow_lags_and_catches_up) {
         write_keys(writes, 0, 1);
         leader = wait_for_leader();
         slow = databases + (leader - databases + 1) % (ptrdiff_t) n_seats;
-        slow->is_slow = true;
+        make_slow(slow);
         write_keys(writes, 0, WRITES);
         while (slow->n_held == 0)
                 (void) usleep(USEC_PER_MSEC);
-        group_status(seats[slow - databases].group, &status);
-        assert_true(status.told < status.commit);
+        do
+                group_status(seats[slow - databases].group, &status);
+        while (status.told == status.commit);
 
         slow->is_slow = false;
         group_ready(seats[slow - databases].group);

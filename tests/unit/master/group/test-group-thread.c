@@ -63,6 +63,7 @@ TEST(a_disk_that_fails_is_told_of_at_once) {
 }
 
 /* -- A consumer that does not take what it is told -- */
+
 TEST(what_is_not_taken_comes_again_when_it_would_be) {
         lone_refuse(-EAGAIN);
         lone_start(0);
@@ -83,7 +84,7 @@ TEST(what_is_not_taken_comes_again_when_it_would_be) {
 TEST(without_memory_it_comes_again_by_itself) {
         lone_refuse(-ENOMEM);
         lone_start(0);
-        LONE_WAIT_FOR(lone.n_offered == 3);
+        LONE_WAIT_FOR(lone.n_offered >= 3);
         lone_refuse(0);
         LONE_WAIT_FOR(lone.view.start == 1);
         assert_int_equal(lone.broken, 0);

@@ -97,5 +97,6 @@ int index_found_group(Index *index, const Members *members);
 int index_dissolve_group(Index *index);
 
 /* A checksum of all tables, which is the same on all members that have applied the same entries;
- * RET_ENTRY is the last one. Reads everything. Returns 0 or a negative errno. */
+ * RET_ENTRY is the last one, or 0 for an index of no group. Reads everything. Returns 0 or a
+ * negative errno. */
 int index_hash(Index *index, Checksum *ret, uint64_t *ret_entry);

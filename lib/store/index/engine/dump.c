@@ -92,7 +92,7 @@ static int put_end(Dump *dump) {
         return flush(dump);
 }
 
-/* RET_ENTRY, which may be NULL, is the last entry that is in the tables. */
+/* RET_ENTRY, which may be NULL, is the last entry that is in the tables, 0 without a group. */
 static int dump_tables(
                 Index *index,
                 int (*write)(const void *data, size_t size, void *userdata),
@@ -114,7 +114,7 @@ static int dump_tables(
                 r = put_table(&dump, table);
         round = durable_round(&index->tables.durable);
         if (ret_entry)
-                *ret_entry = index->follow->applied.now.index;
+                *ret_entry = index->follow ? index->follow->applied.now.index : 0;
         environment_read_unlock(index->tables.environment);
 
         durable_wait(&index->tables.durable, round);

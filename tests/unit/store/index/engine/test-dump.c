@@ -6,6 +6,7 @@
 
 #include "core/checksum.h"
 #include "store/index/engine/dump-internal.h"
+#include "store/index/group.h"
 #include "store/index/index-fixture.h"
 
 static int append(const void *data, size_t size, void *userdata) {
@@ -211,6 +212,21 @@ TEST(what_is_half_loaded_is_no_index) {
         assert_int_equal(index_open(&options, &index), -EPROTONOSUPPORT);
 }
 
+TEST(an_index_of_no_group_has_a_hash_too) {
+        Fixture *fixture = *state;
+        Checksum one, again, other;
+        uint64_t entry = 1;
+
+        fill(fixture->index, 100);
+        assert_int_equal(index_hash(fixture->index, &one, &entry), 0);
+        assert_int_equal(entry, 0);
+        assert_int_equal(index_hash(fixture->index, &again, &entry), 0);
+        assert_memory_equal(&again, &one, sizeof(one));
+        assert_int_equal(erase(fixture->index, "key/0001", &(Condition){}), 0);
+        assert_int_equal(index_hash(fixture->index, &other, &entry), 0);
+        assert_memory_not_equal(&other, &one, sizeof(one));
+}
+
 int main(void) {
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
@@ -218,6 +234,7 @@ int main(void) {
                 RUN(a_dump_of_an_index_that_works_is_the_same),
                 RUN(a_stream_that_is_cut_or_changed_leaves_nothing_behind),
                 RUN(who_reads_or_writes_may_end_it),
+                RUN(an_index_of_no_group_has_a_hash_too),
                 cmocka_unit_test(a_stream_says_nothing_about_the_format),
                 cmocka_unit_test(what_is_half_loaded_is_no_index),
         };

@@ -198,7 +198,7 @@ int apply_damage(IndexRequest *request, Transaction *transaction) {
         return 0;
 }
 
-static int load_mark(DamageSet *set, const Cursor *cursor, DamageKey *ret_key) {
+static int load_mark(Tables *tables, const Cursor *cursor, DamageKey *ret_key) {
         DamageRow mark;
 
         if (cursor->key.size != sizeof(*ret_key))
@@ -206,10 +206,11 @@ static int load_mark(DamageSet *set, const Cursor *cursor, DamageKey *ret_key) {
         memcpy(ret_key, cursor->key.data, sizeof(*ret_key));
         if (damage_decode(cursor->value.data, cursor->value.size, &mark) < 0 ||
             be32toh(ret_key->volume) > VOLUME_MAX)
-                return 0;
+                return tables->is_strict ? -EBADMSG : 0;
         return damage_set_change(
-                        set, &(DamageChange){ be64toh(ret_key->version), be32toh(ret_key->volume),
-                                              mark.kind, mark.n_copies });
+                        &tables->damage,
+                        &(DamageChange){ be64toh(ret_key->version), be32toh(ret_key->volume),
+                                         mark.kind, mark.n_copies });
 }
 
 /* Marks that cannot be read are found again when somebody reads the copies. */
@@ -222,7 +223,7 @@ int damage_load(Tables *tables) {
         if (r < 0)
                 return r;
         for (r = cursor_seek(&cursor, &key, sizeof(key)); r >= 0; r = cursor_next(&cursor)) {
-                r = load_mark(&tables->damage, &cursor, &key);
+                r = load_mark(tables, &cursor, &key);
                 if (r < 0)
                         break;
         }

@@ -204,6 +204,17 @@ TEST(many_marks_are_made_and_cleared_at_once) {
         assert_marks(fixture, 0, 0, 0, 0);
 }
 
+/* It is made again when somebody reads the copy. */
+TEST(a_master_alone_is_opened_without_marks_that_cannot_be_read) {
+        Fixture *fixture = *state;
+
+        assert_int_equal(commit_two(fixture->index, "a", 2), 0);
+        assert_int_equal(commit_two(fixture->index, "b", 4), 0);
+        assert_int_equal(mark(fixture->index, "b", 4, 3, DAMAGE_MISSING), 0);
+        put_bad_mark(fixture->index);
+        assert_marks(fixture, 1, 1, 0, 1);
+}
+
 #define RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 int main(void) {
         const struct CMUnitTest tests[] = {
@@ -215,6 +226,7 @@ int main(void) {
                 RUN(a_move_may_leave_only_damaged_copies_or_have_saved_the_value),
                 RUN(marks_are_listed_in_order_and_from_anywhere),
                 RUN(many_marks_are_made_and_cleared_at_once),
+                RUN(a_master_alone_is_opened_without_marks_that_cannot_be_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,17 @@ TEST(a_member_whose_garbage_is_damaged_is_not_opened) {
         assert_int_equal(seat_try_open(seat), -EBADMSG);
 }
 
+/* Which requests are refused follows from the marks. */
+TEST(a_member_with_a_mark_that_cannot_be_read_is_not_opened) {
+        Script *script = *state;
+        Seat *seat = script->seats;
+
+        seat_open(seat);
+        put_bad_mark(seat->index);
+        seat_close(seat);
+        assert_int_equal(seat_try_open(seat), -EBADMSG);
+}
+
 /* Crashes */
 
 #define SWEPT 12
@@ -413,6 +424,7 @@ int main(void) {
                 RUN_GROUP(a_damaged_page_fails_the_member_and_not_the_request),
                 RUN_GROUP(who_leads_and_finds_damage_does_not_know_what_became_of_a_request),
                 RUN_GROUP(a_member_whose_garbage_is_damaged_is_not_opened),
+                RUN_GROUP(a_member_with_a_mark_that_cannot_be_read_is_not_opened),
                 cmocka_unit_test(a_member_survives_the_death_of_its_process),
                 cmocka_unit_test(a_member_survives_errors),
                 cmocka_unit_test(a_member_survives_a_full_disk),

@@ -10,13 +10,15 @@ static void on_begun(IndexRequest *request, IndexResult result) {
         beginning->began = result;
 }
 
-/* Who leads knows its term and has versions before it takes the first request. */
+/* Who has been given up meanwhile shows nothing of it. Who gets a version knows the term. */
 static IndexResult begin(Beginning *beginning) {
         uint64_t count = beginning->reserve.count;
 
+        if (!proposals_lead(beginning->proposals))
+                return index_result(-EOWNERDEAD);
         identity_lead(beginning->identity, beginning->begin.term, beginning->leader);
         versions_begin(beginning->versions, beginning->reserve.new_end - count, count);
-        return index_result(proposals_lead(beginning->proposals) ? 0 : -EOWNERDEAD);
+        return index_result(0);
 }
 
 /* The second of the two, and the last. If nothing has come of it, the next one may begin before

@@ -370,6 +370,9 @@ TEST(who_has_not_led_yet_may_begin_again) {
         index_end_lead(seat->index);
         seat_follow(seat);
         assert_int_equal(scratch_wait(), -EOWNERDEAD);
+        assert_int_equal(index_identity(seat->index)->term, 0);
+        assert_int_equal(index_identity(seat->index)->leader, 0);
+        assert_int_equal(index_next_version(seat->index, VERSION_DIRECT), 0);
 
         assert_int_equal(seat_lead(seat, 10), 0);
         assert_int_equal(index_identity(seat->index)->term, 10);

@@ -25,7 +25,9 @@
  * and neither term nor leader, index_next_version() is 0, and index_version_end() says how far the
  * versions had come when it was opened. It leads once, until it is freed: what is undecided when
  * the lead is lost gets INDEX_UNKNOWN, what comes later INDEX_NOT_LEADER. index_accept_rollback()
- * is refused with -EOPNOTSUPP, and a request that is larger than an entry with -EFBIG. */
+ * is refused with -EOPNOTSUPP, a request that is larger than an entry with -EFBIG, and one that
+ * other members could not read, since there is something in it that can be in none, with -EINVAL.
+ */
 
 #include "consensus/update.h"
 #include "core/checksum.h"

@@ -75,7 +75,18 @@ static void proposal_free(Proposal *proposal) {
         free(proposal);
 }
 
-/* Returns 0, -ENOSPC if it has no place behind the others, -EFBIG, or -ENOMEM. */
+/* What cannot be read would break all members, at the same entry. Returns 0, -EINVAL or -ENOMEM. */
+static int check(const Buffer *entry, size_t start) {
+        RequestBatch batch = { .reader = READER(entry->data + start, entry->size - start) };
+        DecodedRequest request;
+        int r;
+
+        r = request_batch_next(&batch, &request);
+        request_done(&request);
+        return r == -EBADMSG ? -EINVAL : MIN(r, 0);
+}
+
+/* Returns 0, -ENOSPC if it has no place behind the others, -EFBIG, -EINVAL, or -ENOMEM. */
 static int add(Proposal *proposal, IndexRequest *request, Waiter *waiter) {
         Buffer *entry = &proposal->entry;
         size_t size = entry->size;
@@ -91,6 +102,8 @@ static int add(Proposal *proposal, IndexRequest *request, Waiter *waiter) {
         r = buffer_error(entry);
         if (r >= 0 && entry->size > (is_alone ? ENTRY_SIZE_MAX : PROPOSAL_SIZE))
                 r = is_alone ? -EFBIG : -ENOSPC;
+        if (r >= 0)
+                r = check(entry, size);
         if (r < 0) {
                 entry->size = size;
                 entry->error = 0;

@@ -61,7 +61,7 @@ void proposals_init(Proposals *proposals, const IndexGroup *group);
 void proposals_done(Proposals *proposals);
 
 /* Takes a request whose type is set. Returns 0, or what it has to be answered with: -EOWNERDEAD if
- * this member does not lead, -EFBIG, -ENOMEM. */
+ * this member does not lead, -EFBIG, -EINVAL, -ENOMEM. */
 int proposals_add(Proposals *proposals, IndexRequest *request);
 
 /* Likewise, and waits for its answer; done() is not called. Returns 0 or a negative errno. */

@@ -5,6 +5,8 @@
 
 #include "test.h"
 
+#include "core/key.h"
+#include "core/placement/cluster.h"
 #include "store/index/damage.h"
 #include "store/index/garbage.h"
 #include "store/index/group-fixture.h"
@@ -429,6 +431,42 @@ TEST(what_a_group_cannot_do_is_refused) {
         assert_int_equal(scratch_wait(), 0);
 }
 
+/* All members would break at it. */
+TEST(what_the_others_could_not_read_is_refused) {
+        Script *script = *state;
+        Seat *seat = script->seats;
+        IndexSettleItem item = { .version = 4, .key = "k" };
+        IndexSettle settle = { .request.done = scratch_answered,
+                               .volume = VOLUME_MAX + 1,
+                               .items = &item,
+                               .n_items = 1 };
+        IndexSet set = { .name = "", .data = "", .size = 0 };
+        Commit commits[3];
+        char long_key[KEY_MAX + 2] = "";
+
+        lead(script, seat, 6);
+        memset(long_key, 'k', sizeof(long_key) - 1);
+        submit(seat, commits, "k", 2);
+        index_settle(seat->index, &settle);
+        assert_int_equal(scratch_wait(), -EINVAL);
+        settle.volume = 3;
+        item.key = long_key;
+        index_settle(seat->index, &settle);
+        assert_int_equal(scratch_wait(), -EINVAL);
+        set.request.done = scratch_answered;
+        index_set(seat->index, &set);
+        assert_int_equal(scratch_wait(), -EINVAL);
+        submit(seat, commits + 1, "", 4);
+        submit(seat, commits + 2, "k", 6);
+        script_run(script, seat, 3);
+        assert_int_equal(commits[0].result.outcome, INDEX_DONE);
+        assert_int_equal(commits[1].result.outcome, INDEX_REFUSED);
+        assert_int_equal(commits[1].result.error, -EINVAL);
+        assert_int_equal(commits[2].result.outcome, INDEX_DONE);
+        follow_all(script);
+        assert_alike(script);
+}
+
 int main(void) {
 #define RUN_GROUP(test) cmocka_unit_test_setup_teardown(test, setup_script, teardown_script)
         static const struct CMUnitTest tests[] = {
@@ -443,6 +481,7 @@ int main(void) {
                 RUN_GROUP(who_has_not_led_yet_may_begin_again),
                 RUN_GROUP(who_begins_again_at_once_is_told_of_each_beginning),
                 RUN_GROUP(what_a_group_cannot_do_is_refused),
+                RUN_GROUP(what_the_others_could_not_read_is_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

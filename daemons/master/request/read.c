@@ -34,6 +34,7 @@ typedef enum ReadProgress {
 typedef struct Read {
         IndexWait wait;
         GroupProbe probe;
+        Group *group; /* of masters, which this one is one of; NULL if it is alone; not owned */
         HttpRequest *request;
         atomic_int progress; /* ReadProgress */
         int result;          /* of the look-up */
@@ -68,18 +69,30 @@ static void on_confirmed(GroupProbe *probe, int error) {
         resume(read);
 }
 
-/* Has the other masters say whether this one still leads. Returns 0, then it is waited for, or a
- * negative errno. */
-static int confirm(Group *group, Read *read) {
+/* Has the other masters say whether this one still leads. Returns whether that is waited for; it
+ * may be over by then. */
+static bool confirm(Read *read) {
+        int r;
+
         read->probe.done = on_confirmed;
-        return group_probe(group, &read->probe);
+        r = group_probe(read->group, &read->probe);
+        if (r < 0)
+                read->result = r;
+        return r >= 0;
 }
 
+/* What one of several masters has found is good if it leads after that. As confirm(). */
+static bool confirm_found(Read *read, int result) {
+        read->result = result;
+        return read->group && !group_has_lease(read->group, read->probe.term) && confirm(read);
+}
+
+/* The request may have come, and the lead gone, since what was found was written. */
 static void on_flushed(IndexWait *wait, int result) {
         Read *read = CONTAINER_OF(wait, Read, wait);
 
-        read->result = result;
-        resume(read);
+        if (!confirm_found(read, result))
+                resume(read);
 }
 
 static int new_read(HttpRequest *request, Read **ret) {
@@ -90,15 +103,15 @@ static int new_read(HttpRequest *request, Read **ret) {
 
         *http_request_state(request) = *ret = read;
         read->request = request;
+        read->group = requests_of(request)->group;
         read->wait.done = on_flushed;
         read->probe.term = index_identity(requests_of(request)->index)->term;
         return 0;
 }
 
 /* A key that is just being written is answered for after the flush, and no other reader waits until
- * then. What one of several masters has found is good if it leads after that. */
+ * then. */
 static int begin(HttpRequest *request, const char *path, Read **ret) {
-        Group *group = requests_of(request)->group;
         Read *read;
         int r;
 
@@ -117,16 +130,8 @@ static int begin(HttpRequest *request, const char *path, Read **ret) {
         r = index_get_or_wait(
                         requests_of(request)->index, read->key, &read->scratch, &read->record,
                         &read->wait);
-        if (r == -EAGAIN)
-                return 0;
-        read->result = r;
-        if (group && !group_has_lease(group, read->probe.term)) {
-                r = confirm(group, read);
-                if (r >= 0)
-                        return 0;
-                read->result = r;
-        }
-        atomic_store(&read->progress, READ_LOOKED_UP);
+        if (r != -EAGAIN && !confirm_found(read, r))
+                atomic_store(&read->progress, READ_LOOKED_UP);
         return 0;
 }
 
@@ -248,11 +253,8 @@ static int list(HttpRequest *request) {
                 if (r < 0)
                         return r;
                 atomic_store(&read->progress, READ_WAITING);
-                r = confirm(requests->group, read);
-                if (r < 0) {
+                if (!confirm(read))
                         atomic_store(&read->progress, READ_LOOKED_UP);
-                        return r;
-                }
         }
         if (atomic_load(&read->progress) == READ_WAITING)
                 return HTTP_AGAIN;

@@ -5,6 +5,9 @@
 
 #include "test.h"
 
+#include <fcntl.h>
+
+#include "master/group/group.h"
 #include "master/world.h"
 
 /* More than the server has threads */
@@ -155,6 +158,100 @@ TEST(a_write_whose_condition_cannot_be_told_yet_is_decided_by_its_commit) {
                 assert_status(answer_of(fds[i]), 412);
 }
 
+/* A group in which this master follows, and hears nobody. */
+typedef struct Others {
+        char *directory;
+        int dir_fd;
+        Loops *loops;
+        Peers *peers;
+        Group *group;
+} Others;
+
+static void on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+        abort();
+}
+
+static void on_refused(void *proposal, int error, void *userdata) {
+        abort();
+}
+
+static void on_view(const GroupView *view, void *userdata) {
+}
+
+static void on_fetch(uint64_t index, void *userdata) {
+        abort();
+}
+
+static void on_broken(int error, void *userdata) {
+        abort();
+}
+
+static void others_begin(Others *others) {
+        const Members members = { 2,
+                                  { { 1, MEMBER_VOTER, "http://127.0.0.1:1" },
+                                    { 2, MEMBER_VOTER, "http://127.0.0.1:1" } } };
+        PeersOptions peers = { .secret = world.secret, .timeout_usec = NO_TIMEOUT };
+
+        others->directory = scratch_new();
+        others->dir_fd = open(others->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_ok(others->dir_fd);
+        assert_ok(loops_new(1, &others->loops));
+        peers.loops = others->loops;
+        assert_ok(peers_new(&peers, &others->peers));
+        assert_ok(group_new(
+                        &(GroupOptions){
+                                        .self = 1,
+                                        .group = "a group",
+                                        .seed = 1,
+                                        .run = 1,
+                                        .election_usec = USEC_PER_HOUR,
+                                        .heartbeat_usec = USEC_PER_SEC,
+                                        .peers = others->peers,
+                                        .dir_fd = others->dir_fd,
+                                        .new_log = 1,
+                                        .segment_size = 64 * KIB,
+                                        .applied.members = members,
+                                        .on_decided = on_decided,
+                                        .on_refused = on_refused,
+                                        .on_view = on_view,
+                                        .on_fetch = on_fetch,
+                                        .on_broken = on_broken,
+                        },
+                        &others->group));
+        world.requests.group = others->group;
+}
+
+static void others_end(Others *others) {
+        world.requests.group = NULL;
+        group_stop(others->group);
+        others->peers = peers_free(others->peers);
+        others->loops = loops_free(others->loops);
+        others->group = group_free(others->group);
+        closep(&others->dir_fd);
+        others->directory = scratch_free(others->directory);
+}
+
+TEST(one_of_several_masters_asks_the_others_after_the_flush) {
+        int writer, fds[N_READERS], heads[N_READERS], unmatched;
+        Others others;
+
+        others_begin(&others);
+        writer = begin_write("PUT", "/k", "value");
+        begin_readers("GET", "/k", fds);
+        begin_readers("HEAD", "/k", heads);
+        unmatched = begin("GET", "/k", "Connection: close\r\nIf-None-Match: *\r\n", "");
+        assert_status(get("/other"), 503); /* the others are asked about that at once */
+        assert_false(has_answer(fds[0]));
+        let_go();
+        assert_status(answer_of(writer), 201);
+        for (size_t i = 0; i < N_READERS; i++) {
+                assert_status(answer_of(fds[i]), 503);
+                assert_status(answer_of(heads[i]), 503);
+        }
+        assert_status(answer_of(unmatched), 503);
+        others_end(&others);
+}
+
 TEST(a_reader_that_goes_away_takes_nothing_with_it) {
         int writer, fds[N_READERS];
 
@@ -193,6 +290,7 @@ int main(void) {
                 RUN(answers_come_in_the_order_of_the_requests),
                 RUN(conditions_and_values_through_the_master_wait_as_well),
                 RUN(a_write_whose_condition_cannot_be_told_yet_is_decided_by_its_commit),
+                RUN(one_of_several_masters_asks_the_others_after_the_flush),
                 RUN(a_reader_that_goes_away_takes_nothing_with_it),
                 RUN(a_server_that_stops_does_not_wait_for_the_flush),
         };

@@ -60,19 +60,8 @@ static int read_members(const char *urls, Members *ret) {
         return 0;
 }
 
-/* Which group it is; a new one, unless an attempt has come to an end too early. */
-static int make_file(const char *directory, SeatFile *ret) {
+static int new_group(const char *directory, SeatFile *ret) {
         int r;
-
-        r = seat_file_read(directory, ret);
-        if (r >= 0 && (ret->has_log || ret->self != FIRST_MEMBER))
-                return log_error_errno(
-                                -EEXIST,
-                                "The master in '%s' is member %" PRIu64
-                                " of a group already; nothing was changed.",
-                                directory, ret->self);
-        if (r != -ENOENT)
-                return r < 0 ? log_error_errno(r, "Failed to read '%s/seat': %m", directory) : 0;
 
         *ret = (SeatFile){ .self = FIRST_MEMBER };
         if (getrandom(ret->group, sizeof(ret->group), 0) < 0)
@@ -83,20 +72,118 @@ static int make_file(const char *directory, SeatFile *ret) {
         return 0;
 }
 
-static int found(const IndexOptions *options, const Members *members) {
+/* Which group an attempt was about that has come to an end too early; -ENOENT if there was none. */
+static int old_group(const char *directory, SeatFile *ret) {
+        int r;
+
+        r = seat_file_read(directory, ret);
+        if (r >= 0 && (ret->has_log || ret->self != FIRST_MEMBER))
+                return log_error_errno(
+                                -EEXIST,
+                                "The master in '%s' is member %" PRIu64
+                                " of a group already; nothing was changed.",
+                                directory, ret->self);
+        if (r < 0 && r != -ENOENT)
+                return log_error_errno(r, "Failed to read '%s/seat': %m", directory);
+        return r;
+}
+
+static int propose_nothing(Buffer *entry, void *proposal, void *userdata) {
+        return -ESHUTDOWN;
+}
+
+static void do_nothing(void *userdata) {
+}
+
+static void ignore(int error, void *userdata) {
+}
+
+/* Opens an index that is of a group, without one. */
+static int open_member(const IndexOptions *options, Index **ret, Members *ret_members) {
+        static const IndexGroup nobody = {
+                .propose = propose_nothing,
+                .on_ready = do_nothing,
+                .on_broken = ignore,
+        };
+        IndexOptions member = *options;
+        ConsensusApplied applied;
+        uint64_t on_disk;
+        int r;
+
+        member.group = &nobody;
+        r = index_open(&member, ret);
+        if (r < 0)
+                return r;
+        index_applied(*ret, &applied, &on_disk);
+        *ret_members = applied.members;
+        return 0;
+}
+
+static bool members_equal(const Members *one, const Members *other) {
+        for (size_t i = 0; i < one->n && one->n == other->n; i++)
+                if (strcmp(one->member[i].url, other->member[i].url) != 0)
+                        return false;
+        return one->n == other->n;
+}
+
+static int fail_to_found(const IndexOptions *options, int error) {
+        return log_error_errno(
+                        error, "Failed to make the index in '%s' that of a group: %m",
+                        options->directory);
+}
+
+/* The index is that of a group since an earlier attempt. If that was for other masters, it is
+ * undone, and the next one is for another group, since somebody may have joined that one. Returns 1
+ * if there is nothing left to do, 0, or a negative errno. */
+static int resume(const IndexOptions *options, const Members *members, SeatFile *ret) {
+        _cleanup_(index_freep) Index *index = NULL;
+        Members old;
+        int r;
+
+        r = old_group(options->directory, ret);
+        if (r == -ENOENT)
+                return log_error_errno(
+                                r,
+                                "The index in '%s' is of a group, but which member of it has been lost "
+                                "with '%s/seat'; nothing was changed.",
+                                options->directory, options->directory);
+        if (r < 0)
+                return r;
+        r = open_member(options, &index, &old);
+        if (r < 0)
+                return fail_to_found(options, r);
+        if (members_equal(&old, members))
+                return 1;
+
+        r = new_group(options->directory, ret);
+        if (r < 0)
+                return r;
+        r = index_dissolve_group(index);
+        return r < 0 ? fail_to_found(options, r) : 0;
+}
+
+/* Nothing is written before the index is open: a master that runs, or cannot, stays alone. */
+static int found(const IndexOptions *options, const Members *members, SeatFile *ret) {
         _cleanup_(index_freep) Index *index = NULL;
         int r;
 
         r = index_open(options, &index);
-        if (r == -EXDEV)
-                return 0; /* by that earlier attempt */
-        if (r >= 0)
-                r = index_found_group(index, members);
+        if (r == -EXDEV) {
+                r = resume(options, members, ret);
+                if (r != 0)
+                        return MIN(r, 0);
+                r = index_open(options, &index);
+        }
         if (r < 0)
-                return log_error_errno(
-                                r, "Failed to make the index in '%s' that of a group: %m",
-                                options->directory);
-        return 0;
+                return fail_to_found(options, r);
+
+        r = old_group(options->directory, ret);
+        if (r == -ENOENT)
+                r = new_group(options->directory, ret);
+        if (r < 0)
+                return r;
+        r = index_found_group(index, members);
+        return r < 0 ? fail_to_found(options, r) : 0;
 }
 
 static int write_output(const void *data, size_t size, void *userdata) {
@@ -140,9 +227,7 @@ int founding_found(const IndexOptions *options, const char *urls, int output) {
         if (r < 0)
                 return log_error_errno(
                                 r, "Failed to make the directory '%s': %m", options->directory);
-        r = make_file(options->directory, &file);
-        if (r >= 0)
-                r = found(options, &members);
+        r = found(options, &members, &file);
         return r < 0 ? r : print(options, &file, output);
 }
 
@@ -177,35 +262,16 @@ static int read_head(int fd, SeatFile *ret) {
         return seat_file_decode(model.data, have, ret);
 }
 
-static int propose_nothing(Buffer *entry, void *proposal, void *userdata) {
-        return -ESHUTDOWN;
-}
-
-static void do_nothing(void *userdata) {
-}
-
-static void ignore(int error, void *userdata) {
-}
-
 /* Whether the group knows the number. */
 static int check_number(const IndexOptions *options, uint64_t number) {
-        const IndexGroup nobody = {
-                .propose = propose_nothing,
-                .on_ready = do_nothing,
-                .on_broken = ignore,
-        };
-        IndexOptions member = *options;
         _cleanup_(index_freep) Index *index = NULL;
-        ConsensusApplied applied;
-        uint64_t on_disk;
+        Members members;
         int r;
 
-        member.group = &nobody;
-        r = index_open(&member, &index);
+        r = open_member(options, &index, &members);
         if (r < 0)
                 return r;
-        index_applied(index, &applied, &on_disk);
-        return members_find(&applied.members, number) ? 0 : -ENOENT;
+        return members_find(&members, number) ? 0 : -ENOENT;
 }
 
 int founding_join(const IndexOptions *options, uint64_t number, int input) {

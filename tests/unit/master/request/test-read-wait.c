@@ -167,7 +167,7 @@ typedef struct Others {
         Group *group;
 } Others;
 
-static void on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
+static int on_decided(uint64_t index, const Entry *entry, void *proposal, void *userdata) {
         abort();
 }
 

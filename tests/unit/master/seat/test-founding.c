@@ -155,6 +155,55 @@ TEST(founding_may_be_repeated_until_the_first_start) {
         assert_int_equal(found(scene, URLS), -EEXIST);
 }
 
+/* A mistyped address, which those who have joined by then must not share a group with. */
+TEST(founding_may_be_repeated_with_other_masters_as_another_group) {
+        Scene *scene = *state;
+        ConsensusApplied applied;
+        SeatFile before, after;
+        Index *index;
+        uint64_t on_disk;
+
+        assert_ok(found(scene, "http://a:1"));
+        assert_ok(seat_file_read(scene->first, &before));
+        assert_ok(found(scene, "http://a:1,http://b:1,http://z:1"));
+        assert_ok(found(scene, URLS));
+        assert_ok(seat_file_read(scene->first, &after));
+        assert_memory_not_equal(before.group, after.group, sizeof(before.group));
+
+        assert_ok(join(scene, 3));
+        index = open_member(scene->second);
+        index_applied(index, &applied, &on_disk);
+        assert_string_equal(members_find(&applied.members, 3)->url, "http://c:1");
+        (void) index_free(index);
+        assert_ok(seat_file_read(scene->second, &before));
+        assert_memory_equal(before.group, after.group, sizeof(before.group));
+}
+
+TEST(a_master_that_runs_stays_alone) {
+        Scene *scene = *state;
+        IndexOptions options = { .directory = scene->first };
+        SeatFile file;
+        Index *index;
+
+        assert_ok(index_open(&options, &index));
+        assert_int_equal(found(scene, URLS), -EBUSY);
+        assert_int_equal(seat_file_read(scene->first, &file), -ENOENT);
+        (void) index_free(index);
+        assert_ok(index_open(&options, &index));
+        (void) index_free(index);
+        assert_ok(found(scene, URLS));
+}
+
+TEST(who_has_lost_its_seat_founds_no_group) {
+        Scene *scene = *state;
+        SeatFile file;
+
+        assert_ok(found(scene, URLS));
+        assert_ok(unlink(scratch_path(scene->first, SEAT_FILE)));
+        assert_int_equal(found(scene, URLS), -ENOENT);
+        assert_int_equal(seat_file_read(scene->first, &file), -ENOENT);
+}
+
 /* A crash between the two steps. */
 TEST(a_group_without_its_index_is_finished_by_the_next_attempt) {
         Scene *scene = *state;
@@ -214,6 +263,9 @@ int main(void) {
                 RUN(two_groups_are_never_the_same),
                 RUN(what_can_be_no_group_is_refused_before_anything_has_changed),
                 RUN(founding_may_be_repeated_until_the_first_start),
+                RUN(founding_may_be_repeated_with_other_masters_as_another_group),
+                RUN(a_master_that_runs_stays_alone),
+                RUN(who_has_lost_its_seat_founds_no_group),
                 RUN(a_group_without_its_index_is_finished_by_the_next_attempt),
                 RUN(who_has_anything_does_not_join),
                 RUN(a_number_is_one_of_the_group_s_and_not_that_of_the_first),

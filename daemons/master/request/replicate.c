@@ -246,6 +246,8 @@ int replication_start(
 
         record = &replication->commit.record;
         record->version = index_next_version(replicator->index, VERSION_DIRECT);
+        if (record->version == 0)
+                return -EOWNERDEAD;
         record->size = input->size;
         record->mtime_usec = clock_realtime();
         record->checksum = checksum_of(input->value, input->size);

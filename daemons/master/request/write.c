@@ -126,6 +126,8 @@ make_url(Requests *requests, const Write *write, HttpRequest *redirected, char *
         };
         int r;
 
+        if (ticket.version == 0)
+                return -EOWNERDEAD;
         for (size_t i = 1; i < write->n_volumes; i++) {
                 typeof(*ticket.others) *other = ticket.others + ticket.n_others;
 

@@ -145,10 +145,14 @@ static void on_deleted(const RpcResult *result, void *userdata) {
 static int delete_at(Round *round) {
         const GarbageOptions *options = &round->collector->options;
         _cleanup_(buffer_done) Buffer body = {};
+        uint64_t number = index_next_version(options->index, VERSION_DIRECT);
         int r;
 
+        if (number == 0)
+                return -EOWNERDEAD;
+
         /* One that we give up may arrive late; the volume will know by the number that it did. */
-        buffer_put_u64(&body, index_next_version(options->index, VERSION_DIRECT));
+        buffer_put_u64(&body, number);
         for (size_t i = 0; i < round->n_items; i++)
                 buffer_put_u64(&body, round->items[i].version);
         r = buffer_error(&body);

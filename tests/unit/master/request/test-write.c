@@ -229,6 +229,21 @@ TEST(a_client_that_waits_is_redirected_with_a_large_value) {
         assert_status(announce("/k", WRITE_BUFFER_MAX), 100);
 }
 
+/* One of several masters finds out that it leads no longer when it asks for more of them. */
+TEST(without_a_version_nothing_is_written) {
+        _cleanup_free_ char *large = calloc(1, LARGE + 1);
+
+        assert_non_null(large);
+        memset(large, 'x', LARGE);
+        atomic_store(&world.index->versions.is_over, true);
+        assert_status(put("/k", "value"), 503);
+        assert_status(put("/k", large), 503);
+        assert_status(announce("/k", LARGE), 503);
+        assert_int_equal(count_copies(), 0);
+        atomic_store(&world.index->versions.is_over, false);
+        assert_status(put("/k", "value"), 201);
+}
+
 TEST(a_client_that_came_back_too_often_is_not_redirected_again) {
         assert_status(announce("/k?again=2", LARGE), 307);
         assert_status(announce("/k?again=3", LARGE), 100);
@@ -303,6 +318,7 @@ int main(void) {
                 RUN(a_commit_of_unknown_outcome_is_told_as_such),
                 RUN(a_commit_that_the_index_refuses_is_refused),
                 RUN(a_client_that_waits_is_redirected_with_a_large_value),
+                RUN(without_a_version_nothing_is_written),
                 RUN(a_client_that_came_back_too_often_is_not_redirected_again),
                 RUN(with_proxy_nobody_is_redirected),
                 cmocka_unit_test(

@@ -12,6 +12,7 @@
 #include "master/upkeep/deadlines.h"
 #include "master/upkeep/garbage.h"
 #include "shift.h"
+#include "store/index/engine/index-internal.h"
 #include "store/index/garbage.h"
 #include "sweep.h"
 
@@ -340,6 +341,15 @@ TEST(a_master_that_does_not_lead_deletes_nothing) {
 }
 
 /* A version stays dead for as long as an older commit may still arrive, and is forgotten then. */
+TEST(without_a_number_nothing_is_deleted) {
+        leave_garbage(1, 1, 0);
+        atomic_store(&master.index->versions.is_over, true);
+        assert_idle();
+        atomic_store(&master.index->versions.is_over, false);
+        assert_int_equal(serve(volumes + 1, 0), 1);
+        let_work_until(count_due, 1, 0);
+}
+
 TEST(a_tombstone_stands_until_no_commit_can_arrive_any_more) {
         leave_garbage(1, 2, 0);
         assert_int_equal(serve(volumes + 1, 0), 2);
@@ -398,6 +408,7 @@ int main(void) {
                 RUN(a_volume_that_has_not_reported_in_this_term_is_asked_when_it_has),
                 RUN(garbage_of_a_removed_volume_is_forgotten),
                 RUN(a_master_that_does_not_lead_deletes_nothing),
+                RUN(without_a_number_nothing_is_deleted),
                 RUN(a_tombstone_stands_until_no_commit_can_arrive_any_more),
                 cmocka_unit_test(what_could_not_be_forgotten_is_deleted_once_more),
         };

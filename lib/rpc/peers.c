@@ -357,13 +357,19 @@ void peers_stop(Peers *peers) {
                 loop_call(peers->hubs[i].loop, hub_stop, peers->hubs + i);
 }
 
+static void do_nothing(void *userdata) {
+}
+
+/* A hub may have been woken just before it was stopped, and is called after that. */
 Peers *peers_free(Peers *peers) {
         if (!peers)
                 return NULL;
 
         peers_stop(peers);
-        for (size_t i = 0; i < peers->n; i++)
+        for (size_t i = 0; i < peers->n; i++) {
+                loop_call(peers->hubs[i].loop, do_nothing, NULL);
                 (void) pthread_mutex_destroy(&peers->hubs[i].lock);
+        }
         free(peers);
         return NULL;
 }

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "channel/handshake.h"
 #include "http/stand-in.h"
@@ -231,6 +232,30 @@ TEST(stopped_peers_end_all_calls_and_run_no_posts) {
         assert_int_equal(later.error, -ESHUTDOWN);
 }
 
+static void linger(void *userdata) {
+        (void) usleep(USEC_PER_MSEC);
+}
+
+/* So the loop has something to do before it comes to the next one. */
+static void post_again(void *userdata) {
+        assert_ok(loop_post(loop_current(), 0, linger, NULL));
+        assert_ok(peers_post(userdata, 0, post_again, userdata));
+}
+
+TEST(peers_that_have_their_loop_woken_all_the_time_are_freed) {
+        Secret *secret;
+        Loops *loops;
+        Peers *peers;
+
+        assert_ok(secret_new("0123456789abcdef", 16, &secret));
+        assert_ok(loops_new(1, &loops));
+        assert_ok(peers_new(&(PeersOptions){ loops, secret, USEC_PER_HOUR }, &peers));
+        assert_ok(peers_post(peers, 0, post_again, peers));
+        (void) peers_free(peers);
+        (void) loops_free(loops);
+        (void) secret_free(secret);
+}
+
 TEST(when_the_service_is_stopped_calls_that_take_long_are_told) {
         Trial trial;
 
@@ -330,6 +355,7 @@ int main(void) {
                 RUN(a_body_that_is_too_large_is_not_sent),
                 RUN(calls_that_wait_for_a_silent_daemon_are_ended),
                 RUN(stopped_peers_end_all_calls_and_run_no_posts),
+                RUN(peers_that_have_their_loop_woken_all_the_time_are_freed),
                 RUN(when_the_service_is_stopped_calls_that_take_long_are_told),
                 RUN(masters_of_a_group_do_not_take_each_others_channels_away),
                 RUN(another_store_of_a_volume_takes_its_place),

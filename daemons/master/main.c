@@ -34,16 +34,6 @@ static int enter_group(const ProgramArguments *arguments) {
         return r;
 }
 
-static int exit_status(int result, Lead *lead) {
-        LeadState state = result >= 0 ? lead_state(lead) : LEAD_LEADS;
-
-        if (result < 0)
-                return EXIT_FAILURE;
-        return state == LEAD_DEPOSED ? LEAD_EXIT_DEPOSED
-               : state == LEAD_LOST  ? LEAD_EXIT_LOST
-                                     : EXIT_SUCCESS;
-}
-
 int main(int argc, char *argv[]) {
         static const Program program = {
                 .name = "dkv-master",
@@ -71,5 +61,5 @@ int main(int argc, char *argv[]) {
                 r = node_run(node);
         } else
                 backoff_failed();
-        return exit_status(r, r < 0 ? NULL : node->lead);
+        return r < 0 ? EXIT_FAILURE : lead_exit_status(node->lead);
 }

@@ -167,10 +167,12 @@ static void on_status(char *ret, size_t size, void *userdata) {
 
 /* A relay ends with a commit of its volume, which may have to connect to this master for it. So the
  * door stays open until relays have ended; other clients with large values are redirected
- * meanwhile. */
+ * meanwhile. Who has lost the lead waits for nobody: its group has one member less until it has
+ * started again. */
 static bool on_stop(void *userdata) {
         Node *node = userdata;
         uint64_t now = clock_monotonic();
+        bool is_lost = lead_state(node->lead) == LEAD_LOST;
 
         if (!node->stopping) {
                 node->stopping = true;
@@ -178,10 +180,10 @@ static bool on_stop(void *userdata) {
                 if (node->leader)
                         jobs_stop(node->leader->jobs);
         }
-        if (relays_stop(&node->requests.relays) > 0 && now < node->relays_until)
+        if (relays_stop(&node->requests.relays) > 0 && now < node->relays_until && !is_lost)
                 return false;
         rpc_service_stop(node->calls);
-        return http_server_drain(node->server, 0) == 0;
+        return http_server_drain(node->server, 0) == 0 || is_lost;
 }
 
 static const ServiceHooks service_hooks = {
@@ -376,7 +378,7 @@ Node *node_free(Node *node) {
                 return NULL;
 
         leader_stop(node->leader);
-        endpoint_cut(node->server);
+        endpoint_cut(node->server, lead_exit_status(node->lead));
         (void) http_client_free(node->bulk);
         (void) http_client_free(node->client);
         peers_stop(node->peers);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/event-ids.h"
@@ -391,7 +392,7 @@ VolumeDaemon *volume_daemon_free(VolumeDaemon *volume) {
         if (!volume)
                 return NULL;
 
-        endpoint_cut(volume->server);
+        endpoint_cut(volume->server, EXIT_SUCCESS);
         (void) volume_bus_free(volume->bus);
         faults_stop(volume->copies.faults);
         (void) http_client_free(volume->disk);

@@ -200,10 +200,10 @@ int endpoint_serve(
         return 0;
 }
 
-void endpoint_cut(HttpServer *server) {
+void endpoint_cut(HttpServer *server, int status) {
         if (!server || http_server_drain(server, CUT_USEC) == 0)
                 return;
 
         log_warning("%u requests did not end in time and are cut.", http_server_active(server));
-        _exit(EXIT_SUCCESS);
+        _exit(status);
 }

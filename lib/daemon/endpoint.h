@@ -46,6 +46,6 @@ int endpoint_serve(
                 HttpServer **ret);
 
 /* Called before the daemon frees what its handlers work with. If requests are left, this ends the
- * process: the disk needs no orderly end, but freeing what other threads still use would need one.
- * SERVER may be NULL. */
-void endpoint_cut(HttpServer *server);
+ * process with the exit STATUS: the disk needs no orderly end, but freeing what other threads still
+ * use would need one. SERVER may be NULL. */
+void endpoint_cut(HttpServer *server, int status);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -404,6 +405,14 @@ void lead_lose(Lead *lead, const char *format, ...) {
 
         log_notice("%s", detail);
         (void) kill(getpid(), SIGTERM);
+}
+
+int lead_exit_status(Lead *lead) {
+        LeadState state = lead ? lead_state(lead) : LEAD_LEADS;
+
+        return state == LEAD_DEPOSED ? LEAD_EXIT_DEPOSED
+               : state == LEAD_LOST  ? LEAD_EXIT_LOST
+                                     : EXIT_SUCCESS;
 }
 
 typedef struct Accepting {

@@ -86,6 +86,9 @@ void lead_lose(Lead *lead, const char *format, ...) _printf_(2, 3);
 
 LeadState lead_state(Lead *lead);
 
+/* Of a process that ends without an error. Without LEAD, 0. */
+int lead_exit_status(Lead *lead);
+
 #define LEAD_REASON_SIZE (TROUBLE_DETAIL_SIZE + 128)
 
 /* Why it does not lead, a sentence or two; "" if it does. */

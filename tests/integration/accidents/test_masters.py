@@ -133,6 +133,25 @@ def follow_or_nothing(url, key, value):
         return False
 
 
+def test_no_slow_client_keeps_who_has_lost_the_lead_from_coming_back(three):
+    leader = three.leader()
+    daemon = three.masters[leader]
+    process = daemon.process
+    assert follow(three.urls[leader - 1], 'PUT', '/large', os.urandom(64 << 20))[0] in WRITTEN
+    reader = three.raw(f'master-{leader}').head('GET', '/large?proxy=1')
+    assert reader.status_line().startswith('HTTP/1.1 200')
+    for n, other in three.masters.items():
+        if n != leader:
+            other.kill()
+    wait_for(lambda: daemon.process not in (None, process), 'the end of the old leader', deadline=10)
+    reader.close()
+    for n, other in three.masters.items():
+        if n != leader:
+            other.start()
+    three.wait_healthy()
+    put_anywhere(three, 'key', b'value')
+
+
 def test_all_of_them_may_be_started_again(three):
     put_anywhere(three, 'key', b'value')
     for daemon in three.masters.values():

@@ -130,8 +130,8 @@ TEST(server_starts_where_it_can) {
 
         assert_int_equal(endpoint_serve(&scene->conf, NULL, NULL, routes, NULL, &server), 0);
         assert_int_equal(http_server_active(server), 0);
-        endpoint_cut(server); /* returns, since there is nothing to cut */
-        endpoint_cut(NULL);
+        endpoint_cut(server, EXIT_SUCCESS); /* returns, since there is nothing to cut */
+        endpoint_cut(NULL, EXIT_SUCCESS);
         assert_null(http_server_free(server));
 
         scene->conf.listen = (char *) "nonsense";
@@ -176,13 +176,13 @@ static int cut_a_request(Scene *scene) {
         send_text(fd, "GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
         while (http_server_active(server) == 0)
                 (void) usleep(1000);
-        endpoint_cut(server);
+        endpoint_cut(server, 12);
         return 99;
 }
 
 /* Its threads work with what the daemon would free next. */
 TEST(a_request_that_does_not_end_ends_with_the_process) {
-        assert_int_equal(in_a_child(*state, cut_a_request), 0);
+        assert_int_equal(in_a_child(*state, cut_a_request), 12);
 }
 
 static int serve_with(Scene *scene, rlim_t descriptors) {

@@ -18,6 +18,24 @@
 /* How long relays are waited for after a signal to stop. */
 #define RELAYS_USEC (10 * USEC_PER_SEC)
 
+/* Whether the index is of a group is another thing than whether the master is to be in one. */
+static int fail_to_agree(const Node *node, int error) {
+        const char *directory = node->conf.directory;
+
+        if (node->seat)
+                return log_error_errno(
+                                error,
+                                "The master in '%s' is to found a group, but its index is of none yet: repeat "
+                                "dkv-master --found-group=.",
+                                directory);
+        return log_error_errno(
+                        error,
+                        "The index in '%s' is of a group, but there is no '%s/seat': either the master has not "
+                        "joined it to the end, and the directory is to be emptied before it tries again; or what "
+                        "it has promised to the others is lost.",
+                        directory, directory);
+}
+
 static int open_index(Node *node) {
         const MasterConf *conf = &node->conf;
         int r;
@@ -38,6 +56,8 @@ static int open_index(Node *node) {
                                         .on_progress = service_recovering,
                         },
                         &node->index);
+        if (r == -EXDEV)
+                return fail_to_agree(node, r);
         if (r < 0)
                 return store_log_failure("index", conf->directory, r);
         store_log_opened("index", index_environment(node->index));

@@ -164,6 +164,30 @@ def test_all_of_them_may_be_started_again(three):
     put_anywhere(three, 'key', b'another')
 
 
+def test_an_index_and_a_seat_that_do_not_belong_together_are_told_of(three, new_cluster):
+    member = three.masters[three.leader() % 3 + 1]
+    single = new_cluster(volumes=1).master
+    seat = (member.data / 'seat').read_bytes()
+
+    def is_refused(daemon, why):
+        daemon.start()
+        assert daemon.wait() == 1
+        return why in daemon.log_tail()
+
+    member.kill()
+    (member.data / 'seat').unlink()
+    assert is_refused(member, f"there is no '{member.data}/seat'")
+    (member.data / 'seat').write_bytes(seat)
+    member.start()
+
+    single.kill()
+    (single.data / 'seat').write_bytes(seat)
+    assert is_refused(single, 'its index is of none yet')
+    (single.data / 'seat').unlink()
+    single.start()
+    three.wait_healthy()
+
+
 def test_one_of_three_serves_nobody_and_says_so(three):
     put_anywhere(three, 'key', b'value')
     leader = three.leader()

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "scratch.h"
-#include "store/index/apply/damage.h"
 #include "store/index/apply/rules.h"
 #include "store/index/engine/index-internal.h"
 #include "store/index/storage.h"
@@ -95,20 +94,6 @@ static inline int erase(Index *index, const char *key, const Condition *conditio
 
         index_delete(index, &request);
         return scratch_wait();
-}
-
-static inline int apply_bad_mark(Operation *operation, Transaction *transaction) {
-        const DamageKey key = damage_key(2, 3);
-
-        return transaction_put(
-                        transaction, tables_of(transaction)->damages, &key, sizeof(key), "?", 1);
-}
-
-/* The mark of a copy that cannot be decoded. */
-static inline void put_bad_mark(Index *index) {
-        Operation put = { .apply = apply_bad_mark };
-
-        assert_int_equal(environment_run(index->tables.environment, &put), 0);
 }
 
 static inline void assert_current(Fixture *fixture, const char *key, uint64_t version) {

@@ -4,6 +4,7 @@
 
 #include <semaphore.h>
 
+#include "store/index/bad-mark.h"
 #include "store/index/damage.h"
 #include "store/index/index-fixture.h"
 #include "store/index/move.h"

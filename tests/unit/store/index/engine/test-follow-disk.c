@@ -11,6 +11,7 @@
 
 #include "fault.h"
 #include "store/index/apply/garbage.h"
+#include "store/index/bad-mark.h"
 #include "store/index/damage.h"
 #include "store/index/group-fixture.h"
 #include "store/index/identity.h"

@@ -107,8 +107,7 @@ void index_counters(Index *index, IndexCounters *ret);
 /* The lowest bit of a version: whether it was given out with a ticket. */
 typedef enum VersionUse { VERSION_DIRECT, VERSION_TICKET } VersionUse;
 
-/* A version for a new write: greater than all before, also across crashes. 0 if this is one of
- * several masters, and leads no longer: then nothing must be written, nor deleted. */
+/* For a new write: greater than all before, also across crashes. 0 for who leads no longer. */
 uint64_t index_next_version(Index *index, VersionUse use);
 
 typedef struct IndexCommit {

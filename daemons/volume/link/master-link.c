@@ -14,14 +14,17 @@
 static const char redirect_text[] =
                 "Ask the master, at the address in the Location header. With curl, use -L to follow it.\n";
 
-/* How long one of several masters may take for a report. */
-#define PATIENCE_USEC USEC_PER_SEC
+/* How long one of several masters may take for a report. After each round in which none was in time
+ * it is twice as long, so often at most. */
+#define PATIENCE_USEC    USEC_PER_SEC
+#define PATIENCE_DOUBLED ((size_t) 3)
 
 struct MasterLink {
         Peers *peers;           /* not owned */
         Allegiance *allegiance; /* not owned */
         Masters *masters;
         const char *_Atomic taken_by; /* the last one that has taken a report; NULL if none has */
+        atomic_size_t n_late;         /* reports that got no answer in time since one was taken */
         void (*on_refresh)(void *userdata);
         void *userdata; /* of that */
 };
@@ -104,6 +107,13 @@ int master_link_call(
                         NULL);
 }
 
+/* With one master, what calls get anyway. */
+static uint64_t patience(const MasterLink *link) {
+        size_t n = masters_count(link->masters);
+
+        return n > 1 ? PATIENCE_USEC << MIN(atomic_load(&link->n_late) / n, PATIENCE_DOUBLED) : 0;
+}
+
 int master_link_report(
                 MasterLink *link,
                 Buffer *body,
@@ -122,9 +132,7 @@ int master_link_report(
                                         .url = *ret_url,
                                         .parties = &parties,
                                         .body = body,
-                                        .timeout_usec = masters_count(link->masters) > 1
-                                                                        ? PATIENCE_USEC
-                                                                        : 0,
+                                        .timeout_usec = patience(link),
                                         .on_done = on_done,
                                         .userdata = userdata,
                         },
@@ -152,6 +160,7 @@ static bool is_no_leader(int error, const RpcResult *result) {
 static void note_taken(MasterLink *link, const char *url) {
         const char *before = atomic_exchange(&link->taken_by, url);
 
+        atomic_store(&link->n_late, 0);
         if (before && before != url)
                 peers_end_silent(link->peers, before, 0);
 }
@@ -159,6 +168,8 @@ static void note_taken(MasterLink *link, const char *url) {
 bool master_link_judge(MasterLink *link, const char *url, int error, const RpcResult *result) {
         const char *told = result->refusal == -EDESTADDRREQ ? result->detail : NULL;
 
+        if (result->error == -ETIMEDOUT)
+                (void) atomic_fetch_add(&link->n_late, 1);
         if (error == 0)
                 note_taken(link, url);
         else if (told && !url_complain(told))

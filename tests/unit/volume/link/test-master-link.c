@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/call/wire.h"
+
 static atomic_uint n_refreshed;
 
 static void on_refresh(void *userdata) {
@@ -104,6 +106,46 @@ static void on_done(const RpcResult *result, void *userdata) {
         assert_ok(sem_post(userdata));
 }
 
+typedef struct Outcome {
+        sem_t done;
+        int error;
+} Outcome;
+
+static void on_outcome(const RpcResult *result, void *userdata) {
+        Outcome *outcome = userdata;
+
+        outcome->error = rpc_result_error(result);
+        assert_ok(sem_post(&outcome->done));
+}
+
+/* Or those that are slow for long, all of them, would never be waited for long enough. */
+TEST(when_no_master_answers_in_time_each_gets_longer) {
+        static const RpcResult late = { .error = -ETIMEDOUT };
+        World *world = *state;
+        char urls[WIRE_URL_MAX + 32];
+        RpcCallHandle *call;
+        MasterLink *link;
+        Outcome outcome;
+        const char *url;
+
+        assert_ok(sem_init(&outcome.done, 0, 0));
+        stand_in_listen(&world->master);
+        (void) snprintf(urls, sizeof(urls), "%s,http://a:1", world->master.url);
+        assert_ok(master_link_new(world->master.peers, world->allegiance, urls, &link));
+        for (unsigned i = 0; i < 4; i++)
+                assert_true(master_link_judge(link, master_link_url(link), -ETIMEDOUT, &late));
+
+        master_link_turn_to(link, world->master.url);
+        assert_ok(master_link_report(link, &(Buffer){}, on_outcome, &outcome, &call, &url));
+        (void) stand_in_receive(&world->master, CALL_REPORT);
+        usleep(1500 * USEC_PER_MSEC); /* longer than the first ones got */
+        stand_in_refuse(&world->master, -EINVAL);
+        wait_for(&outcome.done);
+        assert_int_equal(outcome.error, -EINVAL);
+        (void) rpc_call_unref(call);
+        (void) master_link_free(link);
+}
+
 TEST(nobody_is_called_before_anybody_is_followed) {
         World *world = *state;
         Allegiance *stray;
@@ -198,6 +240,7 @@ int main(void) {
                 RUN(with_other_masters_a_call_that_went_nowhere_asks_for_a_report),
                 RUN(what_a_report_comes_to_says_whom_to_ask_next),
                 RUN(nobody_is_called_before_anybody_is_followed),
+                RUN(when_no_master_answers_in_time_each_gets_longer),
                 RUN(calls_come_from_this_store_and_are_for_the_master),
                 RUN(the_url_is_a_copy),
                 RUN(clients_without_a_ticket_are_sent_to_the_master_where_they_can_reach_it),

@@ -40,10 +40,6 @@ static int open_index(Node *node) {
         const MasterConf *conf = &node->conf;
         int r;
 
-        r = make_directory(conf->directory, 0750);
-        if (r < 0)
-                return log_error_errno(r, "Failed to make the directory '%s': %m", conf->directory);
-
         r = index_open(
                         &(IndexOptions){
                                         .directory = conf->directory,
@@ -286,17 +282,16 @@ static int take_seat(Node *node) {
         SeatFile file;
         int r;
 
+        r = make_directory(directory, 0750);
+        if (r < 0)
+                return log_error_errno(r, "Failed to make the directory '%s': %m", directory);
         r = seat_file_read(directory, &file);
         if (r == -ENOENT)
                 return 0;
-        if (r >= 0)
-                r = seat_new(&options, &file, &node->seat);
         if (r < 0)
-                return log_error_errno(
-                                r,
-                                "Failed to find out which member of its group the master in '%s' is: %m",
-                                directory);
-        return 0;
+                return log_error_errno(r, "Failed to read '%s/seat': %m", directory);
+        r = seat_new(&options, &file, &node->seat);
+        return r < 0 ? log_error_errno(r, "Failed to start: %m") : 0;
 }
 
 static int follow(Node *node) {

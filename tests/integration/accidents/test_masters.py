@@ -166,7 +166,8 @@ def test_all_of_them_may_be_started_again(three):
 
 def test_an_index_and_a_seat_that_do_not_belong_together_are_told_of(three, new_cluster):
     member = three.masters[three.leader() % 3 + 1]
-    single = new_cluster(volumes=1).master
+    alone = new_cluster(volumes=1)
+    single = alone.master
     seat = (member.data / 'seat').read_bytes()
 
     def is_refused(daemon, why):
@@ -185,7 +186,24 @@ def test_an_index_and_a_seat_that_do_not_belong_together_are_told_of(three, new_
     assert is_refused(single, 'its index is of none yet')
     (single.data / 'seat').unlink()
     single.start()
+    alone.wait_healthy()
     three.wait_healthy()
+
+
+def test_a_master_alone_with_a_wrong_directory_hears_nothing_of_groups(new_cluster, tmp_path):
+    cluster = new_cluster(volumes=1)
+    single = cluster.master
+    file = tmp_path / 'file'
+    file.touch()
+    directory = single.settings['Directory']
+    single.kill()
+    single.settings['Directory'] = file
+    single.start()
+    assert single.wait() == 1
+    assert f"Failed to make the directory '{file}'" in single.log_tail()
+    single.settings['Directory'] = directory
+    single.start()
+    cluster.wait_healthy()
 
 
 def test_one_of_three_serves_nobody_and_says_so(three):

@@ -247,12 +247,22 @@ class Daemon:
                 self.start()
 
     def kill(self, sig=signal.SIGKILL):
-        """Sends a signal. If it is one that ends, waits for that and returns the exit status."""
+        """Sends a signal. If it is one that ends, waits for that and returns the exit status; if it is one that
+        stops, until no thread runs any more."""
         with self.lock:
             self.process.send_signal(sig)
             if sig in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGABRT):
                 return self.wait()
+            if sig == signal.SIGSTOP:
+                wait_for(self.is_stopped, 'the threads to stop')
         return None
+
+    def is_stopped(self):
+        try:
+            stats = [stat.read_text() for stat in pathlib.Path(f'/proc/{self.process.pid}/task').glob('*/stat')]
+        except OSError:  # a thread has just ended
+            return False
+        return all(stat.rpartition(')')[2].split()[0] == 'T' for stat in stats)
 
     def wait(self):
         status = self.process.wait(DEADLINE)

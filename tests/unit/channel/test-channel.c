@@ -217,8 +217,7 @@ TEST(a_call_that_is_cancelled_ends_at_once_and_the_receiver_hears_of_it) {
         assert_ok(world_cancel(world, &outcome));
         outcome_assert_error(&outcome, -ECANCELED, false);
         assert_int_equal(world_cancel(world, &outcome), -ENOENT);
-        while (world_abandoned(world) == 0)
-                (void) usleep(1000);
+        world_wait_abandoned(world, 1);
 
         /* Its credit comes back with the answer, not before. */
         assert_ok(world_call(world, WORLD_ECHO, 10, 2, &other));

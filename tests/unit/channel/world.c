@@ -507,6 +507,13 @@ unsigned world_abandoned(World *world) {
         return n;
 }
 
+void world_wait_abandoned(World *world, unsigned n) {
+        for (unsigned i = 0; i < 20000; i++, nap())
+                if (world_abandoned(world) == n)
+                        return;
+        fail_msg("there are not %u calls that are abandoned", n);
+}
+
 typedef struct Closing {
         World *world;
         const char *reason;

@@ -70,6 +70,7 @@ void world_wait_held(World *world, unsigned n);
 void world_release(World *world);
 /* How many of them nobody waits for any more. */
 unsigned world_abandoned(World *world);
+void world_wait_abandoned(World *world, unsigned n);
 
 /* Tells all callers that the receiver is being stopped. */
 void world_close(World *world, const char *reason);

@@ -25,8 +25,8 @@ static int fail_to_agree(const Node *node, int error) {
         if (node->seat)
                 return log_error_errno(
                                 error,
-                                "The master in '%s' is to found a group, but its index is of none yet: repeat "
-                                "dkv-master --found-group=.",
+                                "The master in '%s' was to found a group, but its index does not belong to one yet: run "
+                                "dkv-master --found-group= again.",
                                 directory);
         return log_error_errno(
                         error,

@@ -96,8 +96,8 @@ static void on_group_broken(int error, void *userdata) {
 }
 
 static void on_fetch(uint64_t index, void *userdata) {
-        log_error("This master has been away for too long: the others have entry %" PRIu64
-                  " no more, which it needs.",
+        log_error("This master has been away for too long: the others no longer keep entry %" PRIu64
+                  ", which it needs.",
                   index);
 }
 

@@ -183,7 +183,7 @@ def test_an_index_and_a_seat_that_do_not_belong_together_are_told_of(three, new_
 
     single.kill()
     (single.data / 'seat').write_bytes(seat)
-    assert is_refused(single, 'its index is of none yet')
+    assert is_refused(single, 'its index does not belong to one yet')
     (single.data / 'seat').unlink()
     single.start()
     alone.wait_healthy()

@@ -57,16 +57,20 @@ static int load_next(const Submitter *submitter, uint64_t *ret) {
         return r == -ENOENT ? 0 : r;
 }
 
+static int prepare(Versions *versions, Submitter *submitter, uint64_t *ret_next) {
+        versions->submitter = submitter;
+        versions->reserve = (IndexReserve){ .request.done = on_reserved, .count = VERSIONS_BLOCK };
+        return load_next(submitter, ret_next);
+}
+
 int versions_open_member(Versions *versions, Submitter *submitter) {
         uint64_t next;
         int r;
 
-        r = load_next(submitter, &next);
+        r = prepare(versions, submitter, &next);
         if (r < 0)
                 return r;
 
-        versions->submitter = submitter;
-        versions->reserve = (IndexReserve){ .request.done = on_reserved, .count = VERSIONS_BLOCK };
         atomic_store(&versions->next, next);
         atomic_store(&versions->is_extending, true);
         atomic_store(&versions->is_over, true);
@@ -84,13 +88,9 @@ int versions_open(Versions *versions, Submitter *submitter) {
         uint64_t next;
         int r;
 
-        r = load_next(submitter, &next);
-        if (r < 0)
-                return r;
-
-        versions->submitter = submitter;
-        versions->reserve = (IndexReserve){ .request.done = on_reserved, .count = VERSIONS_BLOCK };
-        r = submit_and_wait(submitter, REQUEST_RESERVE, &versions->reserve.request);
+        r = prepare(versions, submitter, &next);
+        if (r >= 0)
+                r = submit_and_wait(submitter, REQUEST_RESERVE, &versions->reserve.request);
         if (r < 0)
                 return r;
 
